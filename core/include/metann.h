@@ -1,0 +1,250 @@
+/* metann.h: the only public header of metann's core, for C programs and for LuaJIT's ffi.cdef.
+ *
+ * LuaJIT reads the text between the lines "ffi: begin" and "ffi: end" as it stands, so no preprocessor is used there.
+ * After it come, for C users, one attribute struct and one prototype per row of ops.def.
+ *
+ * Ownership. A function that returns mn_tensor* returns one new reference; give it back with mn_tensor_release.
+ * Failure. A failing call returns NULL (or nonzero) and leaves a message in the context (mn_error_message). NULL as an
+ * input means "an earlier call failed" and passes through, so the first error wins. An absent optional input is the
+ * constant MN_NONE. A context is used by one thread at a time.
+ */
+#ifndef METANN_H
+#define METANN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
+
+/* ffi: begin */
+enum { MN_ABI = 1, MN_MAX_DIMS = 8, MN_MAX_OUT = 4, MN_MAX_SLOTS = 56 };
+
+typedef enum mn_dtype {
+  MN_FLOAT32, MN_FLOAT64, MN_INT64, MN_INT32, MN_UINT8, MN_BOOL, MN_FLOAT16, MN_BFLOAT16, MN_DTYPE_COUNT
+} mn_dtype;
+
+typedef enum mn_error { MN_OK, MN_ERR_ARGUMENT, MN_ERR_MEMORY, MN_ERR_INTERRUPTED, MN_ERR_LIVE_VIEWS } mn_error;
+
+typedef struct mn_context mn_context;
+typedef struct mn_tensor mn_tensor;
+typedef struct mn_walk mn_walk;
+typedef struct mn_program mn_program;
+
+/* What a kernel sees of a tensor, and the first member of every mn_tensor: cast mn_tensor* to const mn_array*.
+ * size and stride (in elements) have ndim entries; contiguous is 1 for dense row-major layout. */
+typedef struct mn_array {
+  void *data;
+  int64_t numel;
+  int32_t ndim, dtype, device, contiguous;
+  int64_t size[8], stride[8];
+} mn_array;
+
+/* One attribute slot: INT, BOOL, ENUM, DTYPE, DIM, INDEX use i; NUM uses f; a LIST is an mn_list, 9 slots. */
+typedef union mn_slot { int64_t i; double f; } mn_slot;
+typedef struct mn_list { int64_t n; int64_t v[8]; } mn_list;
+
+/* Kinds of attributes (mn_attr_info.kind). DIM and DIMS count dimensions from 0 here (Lua: from 1), negative from the
+ * end; INDEX likewise is a position; BASE is the number that the first index has in index tensors (C 0, Lua 1). */
+typedef enum mn_attr_kind {
+  MN_ATTR_INT, MN_ATTR_NUM, MN_ATTR_BOOL, MN_ATTR_ENUM, MN_ATTR_DTYPE,
+  MN_ATTR_LIST, MN_ATTR_DIM, MN_ATTR_DIMS, MN_ATTR_INDEX, MN_ATTR_BASE
+} mn_attr_kind;
+
+typedef struct mn_attr_info {
+  const char *name;
+  int32_t kind, slot;
+  const char *choices; /* ENUM: "none|mean|sum", value 0, 1, 2 */
+} mn_attr_info;
+
+/* Flags of a row. */
+typedef enum mn_op_flag {
+  MN_F_VIEW = 1,         /* result shares the first input's storage */
+  MN_F_NODIFF = 2,       /* has no derivative (or its derivative is zero everywhere): results never need gradients */
+  MN_F_FIRST = 4,        /* only output 0 is differentiable */
+  MN_F_BROADCAST = 8,    /* inputs are broadcast against each other */
+  MN_F_PROMOTE = 16,     /* inputs are cast to their common dtype first */
+  MN_F_FLOAT = 32,       /* integer and bool inputs are cast to the default float dtype first */
+  MN_F_SCALAR = 64,      /* one input may be MN_NONE, standing for the number in attribute "value" */
+  MN_F_INPLACE = 128,    /* the kernel may write its output 0 over its input 0 */
+  MN_F_RANDOM = 256,     /* draws from the context's random stream */
+  MN_F_DATA_SHAPE = 512, /* the output's shape depends on data */
+  MN_F_VARIADIC = 1024   /* takes any number of inputs */
+} mn_op_flag;
+
+/* A row of the op table. inputs: names parted by commas, '?' after an optional one, "..." after a variadic one.
+ * defaults: n_slots slots; INT64_MIN (in a LIST: as its n) or NaN marks an attribute that must be given. */
+typedef struct mn_op_info {
+  const char *name, *inputs;
+  int32_t n_in, n_out, flags, n_attrs, n_slots, index;
+  const mn_attr_info *attrs;
+  const mn_slot *defaults;
+} mn_op_info;
+
+/* Live numbers of a context, as doubles so that LuaJIT reads them without boxing. */
+typedef struct mn_stats {
+  double live_bytes, peak_bytes, cached_bytes, limit_bytes, live_tensors, live_storages, live_nodes;
+} mn_stats;
+
+/* A handle: what a binding keeps. */
+typedef struct mn_handle { mn_tensor *p; } mn_handle;
+
+int mn_abi(void);
+const char *mn_version(void);
+const char *mn_cpu_path(void); /* "c", "avx2" or "avx512": the kernels chosen at load */
+
+mn_context *mn_context_new(void);
+void mn_context_release(mn_context *ctx);
+const mn_stats *mn_context_stats(mn_context *ctx);
+int mn_set_memory_limit(mn_context *ctx, double bytes);
+void mn_empty_cache(mn_context *ctx);
+int mn_set_num_threads(mn_context *ctx, int n);
+int mn_num_threads(mn_context *ctx);
+/* What counts as the first dim and index in error messages: 0 (default) or 1. */
+void mn_set_message_base(mn_context *ctx, int base);
+int mn_set_default_dtype(mn_context *ctx, int dtype); /* float32 or float64 */
+int mn_default_dtype(mn_context *ctx);
+
+mn_error mn_error_code(mn_context *ctx);
+const char *mn_error_message(mn_context *ctx);
+void mn_error_clear(mn_context *ctx);
+
+/* Safe from a signal handler and from other threads: the next row, walk or replay fails with 'interrupted'. */
+void mn_interrupt(mn_context *ctx);
+int mn_interrupt_on_signal(mn_context *ctx, int signum); /* installs a handler that does it; signum 0 removes it */
+
+void mn_manual_seed(mn_context *ctx, double seed);
+void mn_rng_get(mn_context *ctx, double *seed, double *offset);
+void mn_rng_set(mn_context *ctx, double seed, double offset);
+
+int mn_grad_enabled(mn_context *ctx);
+void mn_set_grad_enabled(mn_context *ctx, int enabled);
+
+/* Tensors. data is copied (row-major). */
+mn_tensor *mn_none(void);
+mn_tensor *mn_tensor_from_data(mn_context *ctx, int dtype, int ndim, const int64_t *sizes, const void *data);
+mn_tensor *mn_tensor_empty(mn_context *ctx, int dtype, int ndim, const int64_t *sizes);
+void mn_tensor_retain(mn_tensor *t);
+void mn_tensor_release(mn_tensor *t);
+void mn_handle_free(mn_handle *h); /* releases h->p, if any, and clears it */
+double mn_tensor_id(const mn_tensor *t);
+double mn_storage_id(const mn_tensor *t);
+double mn_tensor_version(const mn_tensor *t);
+int mn_tensor_requires_grad(const mn_tensor *t);
+int mn_tensor_set_requires_grad(mn_context *ctx, mn_tensor *t, int b); /* leaves of a float dtype only */
+int mn_tensor_is_leaf(const mn_tensor *t);
+int mn_tensor_is_parameter(const mn_tensor *t);
+void mn_tensor_set_parameter(mn_tensor *t, int b);
+const char *mn_tensor_grad_fn(const mn_tensor *t); /* name of the op that made it, or NULL */
+int mn_tensor_set_retain_grad(mn_context *ctx, mn_tensor *t);
+mn_tensor *mn_tensor_grad(mn_tensor *t); /* new reference, or MN_NONE */
+int mn_tensor_set_grad(mn_context *ctx, mn_tensor *t, mn_tensor *grad); /* MN_NONE clears */
+int mn_tensor_item(mn_context *ctx, mn_tensor *t, double *out); /* of a tensor with one element */
+/* Writes numel elements, row-major and contiguous, of t's dtype, to out. */
+int mn_tensor_read(mn_context *ctx, mn_tensor *t, void *out);
+/* Overwrites t's elements (any layout) from row-major data of t's dtype; bumps the version. */
+int mn_tensor_write(mn_context *ctx, mn_tensor *t, const void *data);
+
+/* The one door. inputs: n_in pointers (MN_NONE for absent ones); attrs: the row's n_slots slots, or NULL for the
+ * defaults; outputs: room for n_out new references. mn_apply returns 0 or -1; mn_apply1 to 3 are for rows with that
+ * many inputs and one output, mn_apply0 for none. mn_apply_inplace writes output 0 over inputs[0]. */
+int mn_op_count(void);
+const mn_op_info *mn_op(int index);
+int mn_apply(mn_context *ctx, int op, int n_in, mn_tensor *const *inputs, const mn_slot *attrs, mn_tensor **outputs);
+int mn_apply_inplace(mn_context *ctx, int op, int n_in, mn_tensor *const *inputs, const mn_slot *attrs);
+mn_tensor *mn_apply0(mn_context *ctx, int op, const mn_slot *attrs);
+mn_tensor *mn_apply1(mn_context *ctx, int op, mn_tensor *a, const mn_slot *attrs);
+mn_tensor *mn_apply2(mn_context *ctx, int op, mn_tensor *a, mn_tensor *b, const mn_slot *attrs);
+mn_tensor *mn_apply3(mn_context *ctx, int op, mn_tensor *a, mn_tensor *b, mn_tensor *c, const mn_slot *attrs);
+
+/* The backward walk. outputs: what is differentiated; grad_outputs: their cotangents, MN_NONE for 1 (0-dim outputs
+ * only); inputs: what for. With MN_WALK_ACCUMULATE, inputs must be empty and leaves' .grad is added to, once the
+ * walk has succeeded. mn_walk_run returns MN_WALK_DONE, MN_WALK_ERROR, MN_WALK_NEED_MEMORY (free memory, run again) or
+ * MN_WALK_NEED_LUA (act on mn_walk_request, then run again). */
+typedef enum mn_walk_flag { MN_WALK_CREATE_GRAPH = 1, MN_WALK_RETAIN_GRAPH = 2, MN_WALK_ACCUMULATE = 4 } mn_walk_flag;
+typedef enum mn_walk_state { MN_WALK_DONE, MN_WALK_ERROR, MN_WALK_NEED_MEMORY, MN_WALK_NEED_LUA } mn_walk_state;
+mn_walk *mn_walk_new(mn_context *ctx, int n_out, mn_tensor *const *outputs, mn_tensor *const *grad_outputs, int n_in,
+                     mn_tensor *const *inputs, int flags);
+int mn_walk_run(mn_walk *walk);
+mn_tensor *mn_walk_result(mn_walk *walk, int i); /* new reference, or MN_NONE where input i can't be reached */
+void mn_walk_free(mn_walk *walk);
+
+/* Recording: while on, every row that passes the door is noted. Ids name tensors and storages over time (a saved
+ * output that a derivative reads has the id of the output it stands for). */
+typedef struct mn_ref { double tensor, storage; int64_t offset; int32_t none, view; mn_array array; } mn_ref;
+typedef struct mn_row { int32_t op, inplace, n_in, n_out; const mn_ref *in, *out; const mn_slot *attrs; } mn_row;
+int mn_record_begin(mn_context *ctx);
+mn_program *mn_record_end(mn_context *ctx);
+int mn_program_length(const mn_program *program);
+const mn_row *mn_program_row(const mn_program *program, int i);
+void mn_program_free(mn_program *program);
+/* ffi: end */
+
+#define MN_NONE (mn_none())
+#define MN_REQUIRED INT64_MIN       /* default of an integer or list attribute that must be given; NAN for a NUM */
+#define MN_UNSET (INT64_MIN + 1)    /* default of an integer attribute that may be left out */
+
+/* MN_EACH(M, (a, b, c)) is M(a) M(b) M(c), for up to 16 elements. */
+#define MN_EACH(M, list) MN_EACH_N(MN_COUNT list, M, MN_STRIP list)
+#define MN_STRIP(...) __VA_ARGS__
+#define MN_COUNT(...) MN_NTH(__VA_ARGS__, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
+#define MN_NTH(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, N, ...) N
+#define MN_EACH_N(n, M, ...) MN_EACH_PASTE(n, M, __VA_ARGS__)
+#define MN_EACH_PASTE(n, M, ...) MN_EACH_##n(M, __VA_ARGS__)
+#define MN_EACH_1(M, a) M(a)
+#define MN_EACH_2(M, a, ...) M(a) MN_EACH_1(M, __VA_ARGS__)
+#define MN_EACH_3(M, a, ...) M(a) MN_EACH_2(M, __VA_ARGS__)
+#define MN_EACH_4(M, a, ...) M(a) MN_EACH_3(M, __VA_ARGS__)
+#define MN_EACH_5(M, a, ...) M(a) MN_EACH_4(M, __VA_ARGS__)
+#define MN_EACH_6(M, a, ...) M(a) MN_EACH_5(M, __VA_ARGS__)
+#define MN_EACH_7(M, a, ...) M(a) MN_EACH_6(M, __VA_ARGS__)
+#define MN_EACH_8(M, a, ...) M(a) MN_EACH_7(M, __VA_ARGS__)
+#define MN_EACH_9(M, a, ...) M(a) MN_EACH_8(M, __VA_ARGS__)
+#define MN_EACH_10(M, a, ...) M(a) MN_EACH_9(M, __VA_ARGS__)
+
+/* A row's attributes become struct mn_<op>_attrs, all of 8-byte members, so that it is also an array of slots.
+ * Pass NULL where a prototype takes attrs for the defaults of a row without required attributes. */
+#define MN_FIELD(attr) MN_FIELD_##attr
+#define MN_FIELD_INT(name, ...) int64_t name;
+#define MN_FIELD_NUM(name, ...) double name;
+#define MN_FIELD_BOOL(name, ...) int64_t name;
+#define MN_FIELD_ENUM(name, ...) int64_t name;
+#define MN_FIELD_DTYPE(name, ...) int64_t name;
+#define MN_FIELD_LIST(name, ...) mn_list name;
+#define MN_FIELD_DIM(name, ...) int64_t name;
+#define MN_FIELD_DIMS(name, ...) mn_list name;
+#define MN_FIELD_INDEX(name, ...) int64_t name;
+#define MN_FIELD_BASE(name, ...) int64_t name;
+#define MN_FIELD_NOATTR int64_t none_;
+#define MN_OP(op, inputs, outputs, attributes, ...)                                                          \
+  typedef struct mn_##op##_attrs {                                                                           \
+    MN_EACH(MN_FIELD, attributes)                                                                            \
+  } mn_##op##_attrs;
+#include "ops.def"
+
+/* mn_<op>(ctx, inputs..., attrs) returns the output; of a row with more outputs, 0 or -1, and writes them to out. */
+#define MN_PARAM(input) MN_PARAM_##input
+#define MN_PARAM_IN(name) mn_tensor *name,
+#define MN_PARAM_OPT(name) mn_tensor *name,
+#define MN_PARAM_VAR(name) int n_##name, mn_tensor *const *name,
+#define MN_PARAM_NOIN
+#define MN_PROTO_1(op, inputs) mn_tensor *mn_##op(mn_context *ctx, MN_EACH(MN_PARAM, inputs) const mn_##op##_attrs *attrs)
+#define MN_PROTO_N(op, inputs)                                                                               \
+  int mn_##op(mn_context *ctx, MN_EACH(MN_PARAM, inputs) const mn_##op##_attrs *attrs, mn_tensor **out)
+#define MN_PROTO_2 MN_PROTO_N
+#define MN_PROTO_3 MN_PROTO_N
+#define MN_PROTO_4 MN_PROTO_N
+#define MN_OP(op, inputs, outputs, ...) MN_PROTO_##outputs(op, inputs);
+#include "ops.def"
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,55 @@
+/* kernel.h: what the engine asks of a backend, shared by engine/, cpu/ and cuda/.
+ * A kernel sees raw arrays, attributes and pre-drawn random counters; it knows nothing of tensors or autograd.
+ * The engine has checked arguments, inferred shapes and dtypes and allocated the outputs before a kernel runs. */
+#ifndef MN_KERNEL_H
+#define MN_KERNEL_H
+
+#include "metann.h"
+
+enum {
+#define MN_OP(name, ...) MN_OP_##name,
+#include "ops.def"
+  MN_OP_COUNT
+};
+
+typedef struct mn_call mn_call;
+struct mn_call {
+  const mn_array *const *in; /* NULL for an absent optional input */
+  mn_array *const *out;      /* contiguous, except that an in-place call's out[0] has in[0]'s layout and data */
+  int n_in, n_out;
+  const mn_slot *attrs;      /* cast to const mn_<op>_attrs* */
+  uint64_t seed, counter;    /* rows with MN_F_RANDOM: Philox key and first counter */
+  void *scratch_owner;       /* the engine's; see mn_scratch */
+  char error[200];           /* a kernel that fails writes here, without the op's name */
+};
+
+/* 0, or nonzero with a message in call->error. A kernel that can fail (an index out of range) checks before it writes.
+ * Scratch memory is asked for before the first write to an output. */
+typedef int (*mn_kernel)(mn_call *call);
+
+/* Scratch of at least that many bytes, 64-byte aligned, freed by the engine after the call; NULL (the kernel returns
+ * nonzero at once) when there is no memory. Call it only from the kernel's own thread, not inside mn_parallel. */
+void *mn_scratch(mn_call *call, size_t bytes);
+
+typedef struct mn_backend {
+  const char *name;
+  mn_kernel kernels[MN_OP_COUNT]; /* NULL for views */
+} mn_backend;
+
+const mn_backend *mn_cpu_backend(void);
+
+/* cpu/threads.c. Runs body(arg, i) for i in 0..blocks-1, on several threads when allowed; blocks are cut by the shape
+ * of the work alone, never by the number of threads, and partial sums are combined in block order. */
+void mn_parallel(int64_t blocks, void (*body)(void *arg, int64_t block), void *arg);
+void mn_threads_set(int n);
+int mn_threads_get(void);
+
+static inline size_t mn_dtype_size(int dtype) {
+  static const unsigned char size[MN_DTYPE_COUNT] = {4, 8, 8, 4, 1, 1, 2, 2};
+  return size[dtype];
+}
+static inline int mn_dtype_is_float(int dtype) {
+  return dtype == MN_FLOAT32 || dtype == MN_FLOAT64 || dtype == MN_FLOAT16 || dtype == MN_BFLOAT16;
+}
+
+#endif
