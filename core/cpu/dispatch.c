@@ -1,0 +1,49 @@
+/* dispatch.c: chooses, once, the kernel table that this processor can run. METANN_CPU=c|avx2|avx512 lowers the choice. */
+#include "kernel.h"
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern const mn_backend mn_cpu_backend_c;
+#ifdef MN_HAVE_AVX2
+extern const mn_backend mn_cpu_backend_avx2, mn_cpu_backend_avx512;
+#endif
+
+static const mn_backend *chosen;
+static const char *path;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static int allowed(const char *name) {
+  static const char *const order[] = {"c", "avx2", "avx512"};
+  const char *limit = getenv("METANN_CPU");
+  int want = 2, have = 0;
+  for (int i = 0; i < 3; i++) {
+    if (limit && strcmp(limit, order[i]) == 0) want = i;
+    if (strcmp(name, order[i]) == 0) have = i;
+  }
+  return have <= want;
+}
+
+static void choose(void) {
+  chosen = &mn_cpu_backend_c, path = "c";
+#ifdef MN_HAVE_AVX2
+  __builtin_cpu_init();
+  if (allowed("avx2") && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    chosen = &mn_cpu_backend_avx2, path = "avx2";
+  if (allowed("avx512") && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+    chosen = &mn_cpu_backend_avx512, path = "avx512";
+#else
+  (void)allowed;
+#endif
+}
+
+const mn_backend *mn_cpu_backend(void) {
+  pthread_once(&once, choose);
+  return chosen;
+}
+
+const char *mn_cpu_path(void) {
+  pthread_once(&once, choose);
+  return path;
+}
