@@ -90,8 +90,8 @@ typedef struct mn_stats {
   double live_bytes, peak_bytes, cached_bytes, limit_bytes, live_tensors, live_storages, live_nodes;
 } mn_stats;
 
-/* A handle: what a binding keeps. */
-typedef struct mn_handle { mn_tensor *p; } mn_handle;
+/* A handle: what a binding keeps. mark is the binding's own (Lua: which scope released it). */
+typedef struct mn_handle { mn_tensor *p; int32_t mark; } mn_handle;
 
 int mn_abi(void);
 const char *mn_version(void);
