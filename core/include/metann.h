@@ -163,10 +163,10 @@ mn_tensor *mn_apply3(mn_context *ctx, int op, mn_tensor *a, mn_tensor *b, mn_ten
 
 /* The backward walk. outputs: what is differentiated; grad_outputs: their cotangents, MN_NONE for 1 (0-dim outputs
  * only); inputs: what for. With MN_WALK_ACCUMULATE, inputs must be empty and leaves' .grad is added to, once the
- * walk has succeeded. mn_walk_run returns MN_WALK_DONE, MN_WALK_ERROR, MN_WALK_NEED_MEMORY (free memory, run again) or
- * MN_WALK_NEED_LUA (act on mn_walk_request, then run again). */
+ * walk has succeeded. mn_walk_run returns MN_WALK_DONE, MN_WALK_ERROR or MN_WALK_NEED_MEMORY (free memory, run again:
+ * the paused node is tried once more). */
 typedef enum mn_walk_flag { MN_WALK_CREATE_GRAPH = 1, MN_WALK_RETAIN_GRAPH = 2, MN_WALK_ACCUMULATE = 4 } mn_walk_flag;
-typedef enum mn_walk_state { MN_WALK_DONE, MN_WALK_ERROR, MN_WALK_NEED_MEMORY, MN_WALK_NEED_LUA } mn_walk_state;
+typedef enum mn_walk_state { MN_WALK_DONE, MN_WALK_ERROR, MN_WALK_NEED_MEMORY } mn_walk_state;
 mn_walk *mn_walk_new(mn_context *ctx, int n_out, mn_tensor *const *outputs, mn_tensor *const *grad_outputs, int n_in,
                      mn_tensor *const *inputs, int flags);
 int mn_walk_run(mn_walk *walk);

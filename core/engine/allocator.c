@@ -1,0 +1,126 @@
+/* allocator.c: the caching allocator of a context. Blocks come in size classes (64-byte steps to 1 KiB, then eight to a
+ * power of two), 64-byte aligned; freed ones wait in their class's list. Small tensors, nodes and data all live here, so
+ * live_bytes is what the context holds. Under AddressSanitizer nothing is cached, so that it sees every use after free. */
+#include "engine/engine.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define CACHING 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define CACHING 0
+#endif
+#endif
+#ifndef CACHING
+#define CACHING 1
+#endif
+
+struct mn_block {
+  mn_block *next;
+};
+
+static const size_t HUGE_PAGE = (size_t)2 << 20;
+
+/* The class of a size, and the size of its blocks. */
+static int size_class(size_t bytes, size_t *rounded) {
+  if (bytes <= 1024) {
+    size_t k = bytes == 0 ? 0 : (bytes - 1) / 64;
+    *rounded = (k + 1) * 64;
+    return (int)k;
+  }
+  int e = 63 - __builtin_clzll((unsigned long long)(bytes - 1)); /* 2^e < bytes <= 2^(e+1) */
+  size_t step = (size_t)1 << (e - 3);
+  size_t k = (bytes - 1 - ((size_t)1 << e)) / step;
+  *rounded = ((size_t)1 << e) + (k + 1) * step;
+  return 16 + (e - 10) * 8 + (int)k;
+}
+
+void mn_empty_cache(mn_context *ctx) {
+  for (int i = 0; i < MN_CLASSES; i++) {
+    while (ctx->cache[i]) {
+      mn_block *b = ctx->cache[i];
+      ctx->cache[i] = b->next;
+      free(b);
+    }
+  }
+  ctx->stats.cached_bytes = 0;
+}
+
+static void *system_memory(size_t bytes) {
+  if (bytes < 2 * HUGE_PAGE) return aligned_alloc(64, bytes);
+  void *p = aligned_alloc(HUGE_PAGE, (bytes + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1));
+#ifdef MADV_HUGEPAGE
+  if (p) madvise(p, bytes, MADV_HUGEPAGE);
+#endif
+  return p;
+}
+
+static void *fresh(mn_context *ctx, size_t bytes) {
+  mn_stats *s = &ctx->stats;
+  double size = (double)bytes;
+  if (s->live_bytes + s->cached_bytes + size > s->limit_bytes) mn_empty_cache(ctx);
+  if (s->live_bytes + size <= s->limit_bytes) {
+    void *p = system_memory(bytes);
+    if (!p && s->cached_bytes > 0) mn_empty_cache(ctx), p = system_memory(bytes);
+    if (p) return p;
+  }
+  mn_error_set(ctx, MN_ERR_MEMORY, "out of memory: asked for %.0f bytes with %.0f in use and a limit of %.0f", size,
+               s->live_bytes, s->limit_bytes);
+  return NULL;
+}
+
+void *mn_memory_get(mn_context *ctx, size_t bytes) {
+  if (bytes > (size_t)1 << 47) {
+    mn_error_set(ctx, MN_ERR_MEMORY, "out of memory: asked for %.0f bytes", (double)bytes);
+    return NULL;
+  }
+  size_t rounded;
+  int k = size_class(bytes, &rounded);
+  mn_stats *s = &ctx->stats;
+  void *p = ctx->cache[k];
+  if (p) {
+    ctx->cache[k] = ((mn_block *)p)->next;
+    s->cached_bytes -= (double)rounded;
+  } else if (!(p = fresh(ctx, rounded))) {
+    return NULL;
+  }
+  s->live_bytes += (double)rounded;
+  if (s->live_bytes > s->peak_bytes) s->peak_bytes = s->live_bytes;
+  return p;
+}
+
+void mn_memory_put(mn_context *ctx, void *p, size_t bytes) {
+  if (!p) return;
+  size_t rounded;
+  int k = size_class(bytes, &rounded);
+  ctx->stats.live_bytes -= (double)rounded;
+  if (!CACHING) {
+    free(p);
+    return;
+  }
+  ((mn_block *)p)->next = ctx->cache[k];
+  ctx->cache[k] = p;
+  ctx->stats.cached_bytes += (double)rounded;
+}
+
+static double read_number(const char *path) {
+  FILE *f = fopen(path, "r");
+  double v = 0;
+  if (!f) return 0;
+  if (fscanf(f, "%lf", &v) != 1) v = 0; /* "max": no limit */
+  fclose(f);
+  return v;
+}
+
+double mn_memory_default_limit(void) {
+  double machine = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+  static const char *const files[] = {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"};
+  for (int i = 0; i < 2; i++) {
+    double v = read_number(files[i]);
+    if (v > 0 && v < machine) machine = v;
+  }
+  return 0.9 * machine;
+}

@@ -1,0 +1,133 @@
+/* autograd.c: nodes, made by apply and read by derivative rules through rules.h.
+ * A node is one block of memory: header, edges, saved tensors, attributes, shapes of inputs and outputs. */
+#include "engine/engine.h"
+#include <string.h>
+
+enum { OUT_BIT = 16 };
+
+static int64_t shape_words(const mn_tensor *t) { return 2 + (mn_is_none(t) ? 0 : t->a.ndim); }
+
+static int64_t *put_shape(int64_t *at, const mn_tensor *t) {
+  *at++ = t->a.dtype;
+  *at++ = t->a.ndim;
+  for (int d = 0; d < t->a.ndim; d++) *at++ = t->a.size[d];
+  return at;
+}
+
+static int count_saved(uint32_t saves, int n_in, int n_out) {
+  uint32_t inputs = saves & 0xffff;
+  if (n_in < OUT_BIT) inputs &= (1u << n_in) - 1;
+  return __builtin_popcount(inputs) + __builtin_popcount(saves >> OUT_BIT & ((1u << n_out) - 1));
+}
+
+static mn_node *node_allocate(mn_context *ctx, int n_in, mn_tensor *const *in, int n_out, mn_tensor *const *out,
+                              int n_saved, int n_slots) {
+  int64_t words = 0;
+  for (int i = 0; i < n_in; i++) words += shape_words(in[i]);
+  for (int k = 0; k < n_out; k++) words += shape_words(out[k]);
+  size_t edges = sizeof(mn_node), saved = edges + (size_t)n_in * sizeof(mn_edge);
+  size_t attrs = saved + (size_t)n_saved * sizeof(mn_saved), shapes = attrs + (size_t)n_slots * sizeof(mn_slot);
+  size_t bytes = shapes + (size_t)words * sizeof(int64_t);
+  char *p = mn_memory_get(ctx, bytes);
+  if (!p) return NULL;
+  mn_node *node = (mn_node *)p;
+  memset(node, 0, sizeof *node);
+  node->bytes = (uint32_t)bytes;
+  node->edges = (mn_edge *)(p + edges), node->saved = (mn_saved *)(p + saved);
+  node->attrs = (mn_slot *)(p + attrs), node->shapes = (int64_t *)(p + shapes);
+  return node;
+}
+
+static mn_edge edge_of(mn_tensor *t) {
+  mn_edge e = {NULL, NULL, 0};
+  if (t->node) {
+    e.node = t->node, e.out_nr = t->out_nr;
+    e.node->refs++;
+  } else if (t->flags & T_REQUIRES_GRAD) {
+    e.leaf = t;
+    t->refs++;
+  }
+  return e;
+}
+
+/* Leaves that need gradients are kept themselves; anything else as an alias, since its node may later be replaced by
+ * one that depends on this node. */
+static int save(mn_node *node, mn_tensor *t, int which, bool alias) {
+  mn_saved *s = &node->saved[node->n_saved];
+  s->which = (int16_t)which;
+  if (mn_is_none(t)) {
+    s->t = t;
+  } else if (!alias && !t->node && t->flags & T_REQUIRES_GRAD) {
+    s->t = t;
+    t->refs++;
+  } else if (!(s->t = mn_tensor_alias(t))) {
+    return -1;
+  }
+  node->n_saved++;
+  return 0;
+}
+
+static int save_all(mn_node *node, uint32_t saves, mn_tensor *const *in, mn_tensor *const *out, bool inplace) {
+  for (int i = 0; i < node->n_in && i < OUT_BIT; i++)
+    if (saves >> i & 1 && save(node, in[i], i, inplace && i == 0)) return -1;
+  for (int k = 0; k < node->n_out; k++)
+    if (saves >> (OUT_BIT + k) & 1 && save(node, out[k], -1 - k, true)) return -1;
+  return 0;
+}
+
+mn_node *mn_node_new(mn_context *ctx, int op, int n_in, mn_tensor *const *in, int n_out, mn_tensor *const *out,
+                     const mn_slot *attrs, bool inplace) {
+  uint32_t saves = mn_rules(op)->saves;
+  int n_slots = mn_op(op)->n_slots;
+  mn_node *node = node_allocate(ctx, n_in, in, n_out, out, count_saved(saves, n_in, n_out), n_slots);
+  if (!node) return NULL;
+  node->ctx = ctx;
+  node->seq = ctx->next_seq++;
+  node->refs = 1;
+  node->op = (uint16_t)op, node->n_in = (uint16_t)n_in, node->n_out = (uint16_t)n_out;
+  memcpy(node->attrs, attrs, (size_t)n_slots * sizeof(mn_slot));
+  int64_t *at = node->shapes;
+  for (int i = 0; i < n_in; i++) node->edges[i] = edge_of(in[i]), at = put_shape(at, in[i]);
+  for (int k = 0; k < n_out; k++) at = put_shape(at, out[k]);
+  ctx->refs++;
+  ctx->stats.live_nodes++;
+  if (save_all(node, saves, in, out, inplace) == 0) return node;
+  mn_node_unref(node);
+  mn_drain(ctx);
+  return NULL;
+}
+
+void mn_node_saved_versions(mn_node *node, bool inplace) {
+  for (int i = 0; i < node->n_saved; i++) {
+    mn_saved *s = &node->saved[i];
+    if (mn_is_none(s->t)) continue;
+    /* What an in-place row overwrote had the version before: reading it must fail. */
+    s->version = s->t->storage->version - (inplace && s->which == 0);
+  }
+}
+
+void mn_node_free_saved(mn_node *node) {
+  for (int i = 0; i < node->n_saved; i++) {
+    mn_tensor_unref(node->saved[i].t);
+    node->saved[i].t = NULL;
+  }
+  node->freed = true;
+}
+
+void mn_node_unref(mn_node *node) {
+  if (!node || --node->refs > 0) return;
+  node->next_dead = node->ctx->dead_nodes;
+  node->ctx->dead_nodes = node;
+}
+
+void mn_node_destroy(mn_node *node) {
+  mn_context *ctx = node->ctx;
+  mn_node_free_saved(node);
+  for (int i = 0; i < node->n_in; i++) {
+    mn_node_unref(node->edges[i].node);
+    mn_tensor_unref(node->edges[i].leaf);
+  }
+  mn_memory_put(ctx, node, node->bytes);
+  ctx->stats.live_nodes--;
+  ctx->refs--; /* mn_drain holds one more */
+}

@@ -1,0 +1,116 @@
+/* context.c: the state of one user (one Lua state): errors, modes, interruption, lifetime. */
+#include "engine/engine.h"
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int mn_abi(void) { return MN_ABI; }
+const char *mn_version(void) { return MN_VERSION; }
+
+mn_context *mn_context_new(void) {
+  mn_context *ctx = calloc(1, sizeof *ctx);
+  if (!ctx) return NULL;
+  ctx->refs = 1;
+  ctx->grad_enabled = 1;
+  ctx->default_dtype = MN_FLOAT32;
+  ctx->next_id = 1, ctx->next_seq = 1;
+  ctx->seed = 5489;
+  ctx->backend = mn_cpu_backend();
+  ctx->stats.limit_bytes = mn_memory_default_limit();
+  return ctx;
+}
+
+/* The contexts that a signal interrupts. A signal handler has no argument of its own, so this is the one place with
+ * process-wide mutable state. */
+enum { SIGNALS = 65 };
+static _Atomic(mn_context *) on_signal[SIGNALS];
+
+static void forget_signals(mn_context *ctx) {
+  for (int i = 1; i < SIGNALS; i++) {
+    mn_context *expected = ctx;
+    if (atomic_compare_exchange_strong(&on_signal[i], &expected, NULL)) signal(i, SIG_DFL);
+  }
+}
+
+void mn_context_release(mn_context *ctx) {
+  if (!ctx || --ctx->refs > 0) return;
+  forget_signals(ctx);
+  mn_program_free(ctx->recording);
+  mn_empty_cache(ctx);
+  free(ctx->scope.items);
+  free(ctx);
+}
+
+const mn_stats *mn_context_stats(mn_context *ctx) { return &ctx->stats; }
+
+int mn_error_set(mn_context *ctx, mn_error code, const char *format, ...) {
+  if (ctx->error_code != MN_OK) return -1; /* the first error wins */
+  ctx->error_code = code;
+  va_list args;
+  va_start(args, format);
+  vsnprintf(ctx->error, sizeof ctx->error, format, args);
+  va_end(args);
+  return -1;
+}
+
+mn_error mn_error_code(mn_context *ctx) { return ctx->error_code; }
+const char *mn_error_message(mn_context *ctx) { return ctx->error; }
+void mn_error_clear(mn_context *ctx) { ctx->error_code = MN_OK, ctx->error[0] = 0; }
+
+void mn_interrupt(mn_context *ctx) { atomic_store_explicit(&ctx->interrupted, 1, memory_order_relaxed); }
+
+int mn_check_interrupt(mn_context *ctx) {
+  if (!atomic_load_explicit(&ctx->interrupted, memory_order_relaxed)) return 0;
+  atomic_store_explicit(&ctx->interrupted, 0, memory_order_relaxed);
+  return mn_error_set(ctx, MN_ERR_INTERRUPTED, "interrupted");
+}
+
+static void interrupt_handler(int signum) {
+  mn_context *ctx = atomic_load(&on_signal[signum]);
+  if (ctx) mn_interrupt(ctx);
+}
+
+int mn_interrupt_on_signal(mn_context *ctx, int signum) {
+  if (signum == 0) return forget_signals(ctx), 0;
+  if (signum < 0 || signum >= SIGNALS)
+    return mn_error_set(ctx, MN_ERR_ARGUMENT, "interrupt_on_signal: signal %d is not between 1 and 64", signum);
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = interrupt_handler;
+  action.sa_flags = SA_RESTART;
+  atomic_store(&on_signal[signum], ctx);
+  if (sigaction(signum, &action, NULL) == 0) return 0;
+  atomic_store(&on_signal[signum], NULL);
+  return mn_error_set(ctx, MN_ERR_ARGUMENT, "interrupt_on_signal: signal %d can't be handled", signum);
+}
+
+int mn_grad_enabled(mn_context *ctx) { return ctx->grad_enabled; }
+void mn_set_grad_enabled(mn_context *ctx, int enabled) { ctx->grad_enabled = enabled != 0; }
+void mn_set_message_base(mn_context *ctx, int base) { ctx->message_base = base; }
+int mn_index_base_of_user(mn_context *ctx) { return ctx->message_base; }
+
+int mn_default_dtype(mn_context *ctx) { return ctx->default_dtype; }
+int mn_default_float(mn_context *ctx) { return ctx->default_dtype; }
+int mn_set_default_dtype(mn_context *ctx, int dtype) {
+  if (dtype != MN_FLOAT32 && dtype != MN_FLOAT64)
+    return mn_error_set(ctx, MN_ERR_ARGUMENT, "set_default_dtype: expected float32 or float64, got %s",
+                        dtype >= 0 && dtype < MN_DTYPE_COUNT ? mn_dtype_name(dtype) : "no dtype");
+  ctx->default_dtype = dtype;
+  return 0;
+}
+
+int mn_set_num_threads(mn_context *ctx, int n) {
+  if (n < 1 || n > 1024)
+    return mn_error_set(ctx, MN_ERR_ARGUMENT, "set_num_threads: expected 1 to 1024 threads, got %d", n);
+  mn_threads_set(n);
+  return 0;
+}
+int mn_num_threads(mn_context *ctx) { return (void)ctx, mn_threads_get(); }
+
+int mn_set_memory_limit(mn_context *ctx, double bytes) {
+  if (!(bytes >= 0)) return mn_error_set(ctx, MN_ERR_ARGUMENT, "set_memory_limit: expected bytes, 0 for the default");
+  ctx->stats.limit_bytes = bytes > 0 ? bytes : mn_memory_default_limit();
+  return 0;
+}

@@ -1,0 +1,142 @@
+/* engine.h: the engine's own structures. Only files of engine/ include it; rules see rules.h, kernels kernel.h.
+ *
+ * Ownership. A tensor owns one reference to its storage, its node and its .grad. A node owns its edges (the nodes, or
+ * leaf tensors, its inputs came from) and what its row saves. Saved tensors are detached aliases (a leaf that needs a
+ * gradient is kept itself), so a node never owns a tensor that owns the node. Nothing is destroyed recursively: what
+ * loses its last reference joins a queue that the outermost release empties. Every tensor and node holds one reference
+ * to the context. No counts are atomic: a context is used by one thread at a time. */
+#ifndef MN_ENGINE_H
+#define MN_ENGINE_H
+
+#include <stdatomic.h>
+#include "engine/rules.h"
+
+typedef struct mn_node mn_node;
+
+typedef struct mn_storage {
+  void *data;
+  size_t bytes;
+  double id;
+  uint32_t refs, version;
+  int32_t views; /* live tensors made by view ops: an in-place write would change them behind autograd's back */
+} mn_storage;
+
+enum { T_REQUIRES_GRAD = 1, T_PARAMETER = 2, T_VIEW = 4, T_RETAIN_GRAD = 8 };
+
+struct mn_tensor {
+  mn_array a; /* first: mn_tensor* is cast to mn_array* */
+  mn_context *ctx;
+  mn_storage *storage;
+  mn_node *node;
+  mn_tensor *grad, *next_dead;
+  double id;
+  uint32_t refs;
+  uint16_t flags, out_nr;
+};
+
+/* Where the gradient of an input goes: an output of another node, or a leaf; neither if it needs none. */
+typedef struct mn_edge {
+  mn_node *node;
+  mn_tensor *leaf;
+  int32_t out_nr;
+} mn_edge;
+
+typedef struct mn_saved {
+  mn_tensor *t;
+  uint32_t version;
+  int16_t which; /* input i, or -1 - output k */
+} mn_saved;
+
+struct mn_node {
+  mn_context *ctx;
+  mn_node *next_dead;
+  uint64_t seq; /* grows with time: a node's inputs have smaller numbers */
+  uint32_t refs, bytes;
+  uint16_t op, n_in, n_out, n_saved;
+  bool freed;
+  bool retains; /* some output asked to keep its gradient */
+  mn_edge *edges;
+  mn_saved *saved;
+  mn_slot *attrs;
+  int64_t *shapes;            /* for each input, then each output: dtype, ndim, sizes */
+  mn_tensor *outputs[MN_MAX_OUT]; /* not owned: cleared when the tensor dies; only where retains */
+};
+
+typedef struct mn_block mn_block;
+
+enum { MN_CLASSES = 16 + 8 * 40 };
+
+typedef struct mn_scope {
+  mn_tensor **items;
+  int n, capacity, depth;
+} mn_scope;
+
+struct mn_context {
+  mn_stats stats;
+  int refs;
+  atomic_int interrupted;
+  mn_error error_code;
+  char error[1024];
+  int grad_enabled, default_dtype, message_base;
+  uint64_t seed, offset, next_seq;
+  double next_id;
+  const mn_backend *backend;
+  mn_block *cache[MN_CLASSES];
+  mn_scope scope;
+  mn_tensor *dead_tensors;
+  mn_node *dead_nodes;
+  int draining;
+  mn_program *recording;
+};
+
+/* context.c */
+int mn_error_set(mn_context *ctx, mn_error code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int mn_check_interrupt(mn_context *ctx); /* -1 and the error 'interrupted' when the flag is set; clears it */
+
+/* allocator.c: NULL with MN_ERR_MEMORY set when there is none. The caller remembers the size. */
+void *mn_memory_get(mn_context *ctx, size_t bytes);
+void mn_memory_put(mn_context *ctx, void *p, size_t bytes);
+double mn_memory_default_limit(void);
+
+/* tensor.c */
+mn_tensor *mn_tensor_header(mn_context *ctx);            /* no storage yet */
+int mn_tensor_allocate(mn_tensor *t);                    /* contiguous storage for t->a's size and dtype */
+int mn_array_finish(mn_context *ctx, const char *name, mn_array *a); /* numel and contiguous strides from size */
+int mn_array_is_contiguous(const mn_array *a);
+mn_tensor *mn_tensor_alias(mn_tensor *t);                /* same storage, shape and id; no history */
+void mn_drain(mn_context *ctx);
+void mn_node_unref(mn_node *node);                       /* queues; call mn_drain after */
+void mn_tensor_unref(mn_tensor *t);                      /* queues; call mn_drain after */
+static inline bool mn_is_none(const mn_tensor *t) { return t == mn_none(); }
+static inline bool mn_tensor_needs_grad(const mn_tensor *t) { return t->node || (t->flags & T_REQUIRES_GRAD); }
+
+/* scope.c: what rules make belongs to the open scope. */
+int mn_scope_reserve(mn_context *ctx, int n);
+void mn_scope_add(mn_context *ctx, mn_tensor *t); /* after mn_scope_reserve */
+int mn_scope_open(mn_context *ctx);               /* returns a mark */
+void mn_scope_close(mn_context *ctx, int mark);
+
+/* autograd.c: nodes. */
+mn_node *mn_node_new(mn_context *ctx, int op, int n_in, mn_tensor *const *in, int n_out, mn_tensor *const *out,
+                     const mn_slot *attrs, bool inplace);
+void mn_node_saved_versions(mn_node *node, bool inplace); /* after the kernel has run: remember what is current */
+void mn_node_destroy(mn_node *node);
+void mn_node_free_saved(mn_node *node);
+typedef struct mn_op_rules {
+  int (*infer)(mn_infer *);
+  void (*vjp)(mn_rule *);
+  uint32_t saves;
+  uint32_t optional; /* bit i: input i may be absent */
+  bool required;     /* has an attribute without default */
+} mn_op_rules;
+const mn_op_rules *mn_rules(int op); /* table.c */
+
+/* infer.c */
+int mn_promote_all(const mn_array *const *arrays, int n); /* NULL entries are skipped */
+bool mn_can_hold(int dtype, int value_dtype);             /* in place: bool < integers < floats */
+
+/* program.c */
+int mn_record_row(mn_context *ctx, int op, bool inplace, int n_in, mn_tensor *const *in, int n_out,
+                  mn_tensor *const *out, const mn_slot *attrs);
+
+#endif

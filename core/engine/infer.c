@@ -1,0 +1,117 @@
+/* infer.c: what shape rules share: checks, messages, promotion, broadcasting. */
+#include "engine/engine.h"
+#include <stdarg.h>
+#include <stdio.h>
+
+const char *mn_dtype_name(int dtype) {
+  static const char *const names[MN_DTYPE_COUNT] = {"float32", "float64", "int64",   "int32",
+                                                    "uint8",   "bool",    "float16", "bfloat16"};
+  return dtype >= 0 && dtype < MN_DTYPE_COUNT ? names[dtype] : "no dtype";
+}
+
+int mn_fail(const mn_infer *x, const char *format, ...) {
+  char text[800];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  return mn_error_set(x->ctx, MN_ERR_ARGUMENT, "%s: %s", x->op->name, text);
+}
+
+static const char *sizes_text(int n, const int64_t *v, char buf[128]) {
+  int at = snprintf(buf, 128, "(");
+  for (int d = 0; d < n && at < 100; d++)
+    at += snprintf(buf + at, (size_t)(128 - at), "%s%lld", d ? " x " : "", (long long)v[d]);
+  snprintf(buf + at, (size_t)(128 - at), ")");
+  return buf;
+}
+
+const char *mn_shape_text(const mn_array *a, char buf[128]) { return sizes_text(a->ndim, a->size, buf); }
+const char *mn_list_text(const mn_list *l, char buf[128]) { return sizes_text((int)l->n, l->v, buf); }
+
+int mn_check_dim(const mn_infer *x, int64_t *dim, int ndim) {
+  int64_t d = *dim;
+  int n = ndim > 0 ? ndim : 1;
+  if (d < -n || d >= n) {
+    long long shown = (long long)(d >= 0 ? d + x->ctx->message_base : d);
+    return mn_fail(x, "dim %lld is out of range for a tensor with %d dims", shown, ndim);
+  }
+  *dim = d < 0 ? d + n : d;
+  return 0;
+}
+
+int mn_check_dims(const mn_infer *x, mn_list *dims, int ndim) {
+  if (dims->n == -1) {
+    dims->n = ndim;
+    for (int d = 0; d < ndim; d++) dims->v[d] = d;
+    return 0;
+  }
+  if (dims->n < 0 || dims->n > MN_MAX_DIMS) return mn_fail(x, "expected at most %d dims", MN_MAX_DIMS);
+  unsigned seen = 0;
+  for (int i = 0; i < dims->n; i++) {
+    if (mn_check_dim(x, &dims->v[i], ndim)) return -1;
+    if (seen >> dims->v[i] & 1) return mn_fail(x, "dim %lld is given twice", (long long)dims->v[i] + x->ctx->message_base);
+    seen |= 1u << dims->v[i];
+  }
+  if (ndim == 0) dims->n = 0; /* a 0-dim tensor's only dim is imagined */
+  return 0;
+}
+
+/* ---- dtypes ---- */
+
+static int category(int dtype) { return dtype == MN_BOOL ? 0 : mn_dtype_is_float(dtype) ? 2 : 1; }
+
+/* Rank within a category; float16 and bfloat16 meet in float32. */
+static int wider(int a, int b) {
+  static const unsigned char rank[MN_DTYPE_COUNT] = {3, 4, 3, 2, 1, 0, 1, 2};
+  if (a == b) return a;
+  if (category(a) != category(b)) return category(a) > category(b) ? a : b;
+  if ((a == MN_FLOAT16 && b == MN_BFLOAT16) || (a == MN_BFLOAT16 && b == MN_FLOAT16)) return MN_FLOAT32;
+  return rank[a] > rank[b] ? a : b;
+}
+
+int mn_promote_all(const mn_array *const *arrays, int n) {
+  int with_dims = -1, without = -1;
+  for (int i = 0; i < n; i++) {
+    if (!arrays[i]) continue;
+    int *slot = arrays[i]->ndim > 0 ? &with_dims : &without;
+    *slot = *slot < 0 ? arrays[i]->dtype : wider(*slot, arrays[i]->dtype);
+  }
+  if (with_dims < 0) return without;
+  if (without < 0 || category(with_dims) >= category(without)) return with_dims;
+  return wider(with_dims, without);
+}
+
+int mn_promote(const mn_array *a, const mn_array *b) {
+  const mn_array *both[2] = {a, b};
+  return mn_promote_all(both, 2);
+}
+
+bool mn_can_hold(int dtype, int value_dtype) { return category(dtype) >= category(value_dtype); }
+
+/* ---- broadcasting ---- */
+
+int mn_broadcast(const mn_infer *x, const mn_array *const *arrays, int n, mn_array *out) {
+  int ndim = 0;
+  for (int i = 0; i < n; i++)
+    if (arrays[i] && arrays[i]->ndim > ndim) ndim = arrays[i]->ndim;
+  out->ndim = ndim;
+  for (int d = 0; d < ndim; d++) out->size[d] = 1;
+  for (int i = 0; i < n; i++) {
+    if (!arrays[i]) continue;
+    int shift = ndim - arrays[i]->ndim;
+    for (int d = 0; d < arrays[i]->ndim; d++) {
+      int64_t have = out->size[d + shift], got = arrays[i]->size[d];
+      if (got == have || got == 1) continue;
+      if (have == 1) {
+        out->size[d + shift] = got;
+        continue;
+      }
+      char a[128], b[128];
+      const mn_array *first = arrays[0] ? arrays[0] : arrays[1];
+      return mn_fail(x, "sizes don't broadcast, %s and %s", mn_shape_text(i ? first : arrays[1], a),
+                     mn_shape_text(arrays[i], b));
+    }
+  }
+  return 0;
+}

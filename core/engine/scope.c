@@ -1,0 +1,26 @@
+/* scope.c: while a rule runs, the open scope owns every tensor that ops return. */
+#include "engine/engine.h"
+#include <stdlib.h>
+
+int mn_scope_reserve(mn_context *ctx, int n) {
+  mn_scope *s = &ctx->scope;
+  if (s->depth == 0 || s->n + n <= s->capacity) return 0;
+  int capacity = 2 * (s->n + n) + 64;
+  mn_tensor **items = realloc(s->items, (size_t)capacity * sizeof *items);
+  if (!items) return mn_error_set(ctx, MN_ERR_MEMORY, "out of memory");
+  s->items = items, s->capacity = capacity;
+  return 0;
+}
+
+void mn_scope_add(mn_context *ctx, mn_tensor *t) {
+  if (ctx->scope.depth > 0) ctx->scope.items[ctx->scope.n++] = t;
+}
+
+int mn_scope_open(mn_context *ctx) { return ctx->scope.depth++, ctx->scope.n; }
+
+void mn_scope_close(mn_context *ctx, int mark) {
+  mn_scope *s = &ctx->scope;
+  s->depth--;
+  while (s->n > mark) mn_tensor_unref(s->items[--s->n]);
+  mn_drain(ctx);
+}

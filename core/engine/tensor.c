@@ -1,0 +1,293 @@
+/* tensor.c: tensors, storages, their release, and how data enters and leaves. */
+#include "engine/engine.h"
+#include <string.h>
+
+/* The absent optional input. It is never counted or freed. */
+static mn_tensor none;
+mn_tensor *mn_none(void) { return &none; }
+
+mn_tensor *mn_tensor_header(mn_context *ctx) {
+  mn_tensor *t = mn_memory_get(ctx, sizeof *t);
+  if (!t) return NULL;
+  memset(t, 0, sizeof *t);
+  t->ctx = ctx;
+  t->refs = 1;
+  t->id = ctx->next_id++;
+  ctx->refs++;
+  ctx->stats.live_tensors++;
+  return t;
+}
+
+int mn_array_is_contiguous(const mn_array *a) {
+  int64_t expect = 1;
+  if (a->numel == 0) return 1;
+  for (int d = a->ndim - 1; d >= 0; d--) {
+    if (a->size[d] != 1 && a->stride[d] != expect) return 0;
+    expect *= a->size[d];
+  }
+  return 1;
+}
+
+int mn_array_finish(mn_context *ctx, const char *name, mn_array *a) {
+  double bytes = (double)mn_dtype_size(a->dtype);
+  a->numel = 1;
+  for (int d = a->ndim - 1; d >= 0; d--) {
+    if (a->size[d] < 0)
+      return mn_error_set(ctx, MN_ERR_ARGUMENT, "%s: size %lld of dim %d is negative", name, (long long)a->size[d],
+                          d + ctx->message_base);
+    a->stride[d] = a->numel;
+    bytes *= (double)a->size[d];
+    if (bytes > 1.4e14) return mn_error_set(ctx, MN_ERR_MEMORY, "out of memory: %s asks for %.0f bytes", name, bytes);
+    a->numel *= a->size[d];
+  }
+  a->contiguous = 1;
+  return 0;
+}
+
+static mn_storage *storage_new(mn_context *ctx, size_t bytes) {
+  mn_storage *s = mn_memory_get(ctx, sizeof *s);
+  if (!s) return NULL;
+  memset(s, 0, sizeof *s);
+  s->bytes = bytes;
+  s->refs = 1;
+  s->data = mn_memory_get(ctx, bytes);
+  if (!s->data) {
+    mn_memory_put(ctx, s, sizeof *s);
+    return NULL;
+  }
+  s->id = ctx->next_id++;
+  ctx->stats.live_storages++;
+  return s;
+}
+
+int mn_tensor_allocate(mn_tensor *t) {
+  t->storage = storage_new(t->ctx, (size_t)t->a.numel * mn_dtype_size(t->a.dtype));
+  if (!t->storage) return -1;
+  t->a.data = t->storage->data;
+  return 0;
+}
+
+mn_tensor *mn_tensor_alias(mn_tensor *t) {
+  mn_tensor *alias = mn_tensor_header(t->ctx);
+  if (!alias) return NULL;
+  alias->a = t->a;
+  alias->id = t->id;
+  alias->storage = t->storage;
+  alias->storage->refs++;
+  return alias;
+}
+
+/* ---- release ---- */
+
+static void storage_unref(mn_context *ctx, mn_storage *s) {
+  if (--s->refs > 0) return;
+  mn_memory_put(ctx, s->data, s->bytes);
+  mn_memory_put(ctx, s, sizeof *s);
+  ctx->stats.live_storages--;
+}
+
+void mn_tensor_unref(mn_tensor *t) {
+  if (!t || t == &none || --t->refs > 0) return;
+  t->next_dead = t->ctx->dead_tensors;
+  t->ctx->dead_tensors = t;
+}
+
+static void tensor_destroy(mn_tensor *t) {
+  mn_context *ctx = t->ctx;
+  if (t->flags & T_VIEW) t->storage->views--;
+  if (t->storage) storage_unref(ctx, t->storage);
+  if (t->flags & T_RETAIN_GRAD && t->node && t->node->outputs[t->out_nr] == t) t->node->outputs[t->out_nr] = NULL;
+  mn_node_unref(t->node);
+  mn_tensor_unref(t->grad);
+  mn_memory_put(ctx, t, sizeof *t);
+  ctx->stats.live_tensors--;
+  ctx->refs--; /* mn_drain holds one more */
+}
+
+void mn_drain(mn_context *ctx) {
+  if (ctx->draining || (!ctx->dead_tensors && !ctx->dead_nodes)) return;
+  ctx->draining = 1;
+  ctx->refs++;
+  while (ctx->dead_tensors || ctx->dead_nodes) {
+    if (ctx->dead_tensors) {
+      mn_tensor *t = ctx->dead_tensors;
+      ctx->dead_tensors = t->next_dead;
+      tensor_destroy(t);
+    } else {
+      mn_node *node = ctx->dead_nodes;
+      ctx->dead_nodes = node->next_dead;
+      mn_node_destroy(node);
+    }
+  }
+  ctx->draining = 0;
+  mn_context_release(ctx);
+}
+
+void mn_tensor_retain(mn_tensor *t) {
+  if (t && t != &none) t->refs++;
+}
+
+void mn_tensor_release(mn_tensor *t) {
+  if (!t || t == &none) return;
+  mn_context *ctx = t->ctx;
+  mn_tensor_unref(t);
+  mn_drain(ctx);
+}
+
+void mn_handle_free(mn_handle *h) {
+  mn_tensor *t = h->p;
+  h->p = NULL;
+  mn_tensor_release(t);
+}
+
+/* ---- data in and out ---- */
+
+mn_tensor *mn_tensor_empty(mn_context *ctx, int dtype, int ndim, const int64_t *sizes) {
+  if (dtype < 0 || dtype >= MN_DTYPE_COUNT) return mn_error_set(ctx, MN_ERR_ARGUMENT, "empty: no such dtype"), NULL;
+  if (ndim < 0 || ndim > MN_MAX_DIMS)
+    return mn_error_set(ctx, MN_ERR_ARGUMENT, "empty: expected at most %d dims, got %d", MN_MAX_DIMS, ndim), NULL;
+  mn_tensor *t = mn_tensor_header(ctx);
+  if (!t) return NULL;
+  t->a.dtype = dtype;
+  t->a.ndim = ndim;
+  for (int d = 0; d < ndim; d++) t->a.size[d] = sizes[d];
+  if (mn_array_finish(ctx, "empty", &t->a) == 0 && mn_tensor_allocate(t) == 0) return t;
+  mn_tensor_release(t);
+  return NULL;
+}
+
+mn_tensor *mn_tensor_from_data(mn_context *ctx, int dtype, int ndim, const int64_t *sizes, const void *data) {
+  mn_tensor *t = mn_tensor_empty(ctx, dtype, ndim, sizes);
+  if (t && t->a.numel > 0) memcpy(t->a.data, data, (size_t)t->a.numel * mn_dtype_size(dtype));
+  return t;
+}
+
+/* Copies between t's elements in row-major order and a dense buffer. */
+static void transfer(const mn_array *a, char *buffer, bool read) {
+  size_t item = mn_dtype_size(a->dtype);
+  if (a->contiguous) {
+    if (a->numel > 0) memcpy(read ? (void *)buffer : a->data, read ? a->data : (void *)buffer, (size_t)a->numel * item);
+    return;
+  }
+  int64_t index[MN_MAX_DIMS] = {0};
+  for (int64_t i = 0, offset = 0; i < a->numel; i++) {
+    char *element = (char *)a->data + offset * (int64_t)item, *place = buffer + (size_t)i * item;
+    memcpy(read ? place : element, read ? element : place, item);
+    for (int d = a->ndim - 1; d >= 0; d--) {
+      offset += a->stride[d];
+      if (++index[d] < a->size[d]) break;
+      offset -= a->stride[d] * a->size[d];
+      index[d] = 0;
+    }
+  }
+}
+
+int mn_tensor_read(mn_context *ctx, mn_tensor *t, void *out) {
+  if (!t || mn_is_none(t)) return mn_error_set(ctx, MN_ERR_ARGUMENT, "read: expected a tensor");
+  transfer(&t->a, out, true);
+  return 0;
+}
+
+int mn_tensor_write(mn_context *ctx, mn_tensor *t, const void *data) {
+  if (!t || mn_is_none(t)) return mn_error_set(ctx, MN_ERR_ARGUMENT, "write: expected a tensor");
+  transfer(&t->a, (char *)data, false);
+  t->storage->version++;
+  return 0;
+}
+
+static double half_to_double(uint16_t h, bool bfloat) {
+  if (bfloat) {
+    uint32_t bits = (uint32_t)h << 16;
+    float f;
+    memcpy(&f, &bits, sizeof f);
+    return f;
+  }
+  int e = (h >> 10) & 31, m = h & 1023;
+  double v = e == 31 ? (m ? NAN : INFINITY) : e ? ldexp(1024 + m, e - 25) : ldexp(m, -24);
+  return h & 0x8000 ? -v : v;
+}
+
+int mn_tensor_item(mn_context *ctx, mn_tensor *t, double *out) {
+  if (!t || mn_is_none(t)) return mn_error_set(ctx, MN_ERR_ARGUMENT, "item: expected a tensor");
+  if (t->a.numel != 1)
+    return mn_error_set(ctx, MN_ERR_ARGUMENT, "item: expected a tensor with one element, got one with %lld",
+                        (long long)t->a.numel);
+  const void *p = t->a.data;
+  switch (t->a.dtype) {
+  case MN_FLOAT32: *out = *(const float *)p; return 0;
+  case MN_FLOAT64: *out = *(const double *)p; return 0;
+  case MN_INT32: *out = *(const int32_t *)p; return 0;
+  case MN_UINT8:
+  case MN_BOOL: *out = *(const uint8_t *)p; return 0;
+  case MN_FLOAT16: *out = half_to_double(*(const uint16_t *)p, false); return 0;
+  case MN_BFLOAT16: *out = half_to_double(*(const uint16_t *)p, true); return 0;
+  default: break;
+  }
+  int64_t v = *(const int64_t *)p;
+  if (v > (1LL << 53) || v < -(1LL << 53))
+    return mn_error_set(ctx, MN_ERR_ARGUMENT, "item: %lld doesn't fit a number exactly (beyond 2^53)", (long long)v);
+  *out = (double)v;
+  return 0;
+}
+
+/* ---- properties ---- */
+
+double mn_tensor_id(const mn_tensor *t) { return t->id; }
+double mn_storage_id(const mn_tensor *t) { return t->storage->id; }
+double mn_tensor_version(const mn_tensor *t) { return t->storage->version; }
+int mn_tensor_requires_grad(const mn_tensor *t) { return mn_tensor_needs_grad(t); }
+int mn_tensor_is_leaf(const mn_tensor *t) { return t->node == NULL; }
+int mn_tensor_is_parameter(const mn_tensor *t) { return (t->flags & T_PARAMETER) != 0; }
+void mn_tensor_set_parameter(mn_tensor *t, int b) {
+  t->flags = (uint16_t)(b ? t->flags | T_PARAMETER : t->flags & ~T_PARAMETER);
+}
+const char *mn_tensor_grad_fn(const mn_tensor *t) { return t->node ? mn_op(t->node->op)->name : NULL; }
+
+int mn_tensor_set_requires_grad(mn_context *ctx, mn_tensor *t, int b) {
+  if (t->node) {
+    if (b) return 0;
+    return mn_error_set(ctx, MN_ERR_ARGUMENT,
+                        "requires_grad_: a tensor with a history always requires grad; use detach()");
+  }
+  if (b && !mn_dtype_is_float(t->a.dtype))
+    return mn_error_set(ctx, MN_ERR_ARGUMENT, "requires_grad_: expected a tensor of a float dtype, got %s",
+                        mn_dtype_name(t->a.dtype));
+  t->flags = (uint16_t)(b ? t->flags | T_REQUIRES_GRAD : t->flags & ~T_REQUIRES_GRAD);
+  return 0;
+}
+
+int mn_tensor_set_retain_grad(mn_context *ctx, mn_tensor *t) {
+  if (!mn_tensor_needs_grad(t))
+    return mn_error_set(ctx, MN_ERR_ARGUMENT, "retain_grad: the tensor doesn't require grad");
+  if (!t->node || t->flags & T_RETAIN_GRAD) return 0;
+  t->flags |= T_RETAIN_GRAD;
+  t->node->retains = true;
+  t->node->outputs[t->out_nr] = t;
+  return 0;
+}
+
+mn_tensor *mn_tensor_grad(mn_tensor *t) {
+  if (!t->grad) return mn_none();
+  t->grad->refs++;
+  return t->grad;
+}
+
+int mn_tensor_set_grad(mn_context *ctx, mn_tensor *t, mn_tensor *grad) {
+  if (!t || !grad) return mn_error_set(ctx, MN_ERR_ARGUMENT, "grad: expected a tensor");
+  mn_tensor *value = mn_is_none(grad) ? NULL : grad;
+  if (value) {
+    if (value->node) return mn_error_set(ctx, MN_ERR_ARGUMENT, "grad: a gradient must not have a history; detach() it");
+    bool same = value->a.ndim == t->a.ndim && value->a.dtype == t->a.dtype;
+    for (int d = 0; same && d < t->a.ndim; d++) same = value->a.size[d] == t->a.size[d];
+    char want[128], got[128];
+    if (!same)
+      return mn_error_set(ctx, MN_ERR_ARGUMENT, "grad: expected %s of size %s, got %s of size %s",
+                          mn_dtype_name(t->a.dtype), mn_shape_text(&t->a, want), mn_dtype_name(value->a.dtype),
+                          mn_shape_text(&value->a, got));
+    value->refs++;
+  }
+  mn_tensor *old = t->grad;
+  t->grad = value;
+  mn_tensor_release(old);
+  return 0;
+}
