@@ -1,6 +1,7 @@
-/* allocator.c: the caching allocator of a context. Blocks come in size classes (64-byte steps to 1 KiB, then eight to a
- * power of two), 64-byte aligned; freed ones wait in their class's list. Small tensors, nodes and data all live here, so
- * live_bytes is what the context holds. Under AddressSanitizer nothing is cached, so that it sees every use after free. */
+/* allocator.c: the caching allocator of a context. Blocks come in size classes (64-byte steps to 1 KiB, then
+ * eight to a power of two), 64-byte aligned; freed ones wait in their class's list. Small tensors, nodes and
+ * data all live here, so live_bytes is what the context holds. Under AddressSanitizer nothing is cached, so
+ * that it sees every use after free. */
 #include "engine/engine.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,8 +68,8 @@ static void *fresh(mn_context *ctx, size_t bytes) {
     if (!p && s->cached_bytes > 0) mn_empty_cache(ctx), p = system_memory(bytes);
     if (p) return p;
   }
-  mn_error_set(ctx, MN_ERR_MEMORY, "out of memory: asked for %.0f bytes with %.0f in use and a limit of %.0f", size,
-               s->live_bytes, s->limit_bytes);
+  mn_error_set(ctx, MN_ERR_MEMORY, "out of memory: asked for %.0f bytes with %.0f in use and a limit of %.0f",
+               size, s->live_bytes, s->limit_bytes);
   return NULL;
 }
 
@@ -117,7 +118,8 @@ static double read_number(const char *path) {
 
 double mn_memory_default_limit(void) {
   double machine = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-  static const char *const files[] = {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"};
+  static const char *const files[] = {"/sys/fs/cgroup/memory.max",
+                                      "/sys/fs/cgroup/memory/memory.limit_in_bytes"};
   for (int i = 0; i < 2; i++) {
     double v = read_number(files[i]);
     if (v > 0 && v < machine) machine = v;

@@ -12,21 +12,21 @@
 #define MANY_OPT(name)
 #define MANY_VAR(name) many = name, n = n_##name;
 #define MANY_NOIN
-#define RUN(op, inputs, out)                                                                                           \
-  mn_tensor *in[] = {MN_EACH(ARG, inputs) NULL}, *const *many = in;                                                    \
-  int n = (int)(sizeof in / sizeof *in) - 1;                                                                           \
-  MN_EACH(MANY, inputs)                                                                                                \
+#define RUN(op, inputs, out)                                                                                 \
+  mn_tensor *in[] = {MN_EACH(ARG, inputs) NULL}, *const *many = in;                                          \
+  int n = (int)(sizeof in / sizeof *in) - 1;                                                                 \
+  MN_EACH(MANY, inputs)                                                                                      \
   int failed = mn_apply(ctx, MN_OP_##op, n, many, (const mn_slot *)attrs, out);
-#define DEFINE_1(op, inputs)                                                                                           \
-  MN_PROTO_1(op, inputs) {                                                                                             \
-    mn_tensor *out[MN_MAX_OUT];                                                                                        \
-    RUN(op, inputs, out)                                                                                               \
-    return failed ? NULL : out[0];                                                                                     \
+#define DEFINE_1(op, inputs)                                                                                 \
+  MN_PROTO_1(op, inputs) {                                                                                   \
+    mn_tensor *out[MN_MAX_OUT];                                                                              \
+    RUN(op, inputs, out)                                                                                     \
+    return failed ? NULL : out[0];                                                                           \
   }
-#define DEFINE_N(op, inputs)                                                                                           \
-  MN_PROTO_N(op, inputs) {                                                                                             \
-    RUN(op, inputs, out)                                                                                               \
-    return failed;                                                                                                     \
+#define DEFINE_N(op, inputs)                                                                                 \
+  MN_PROTO_N(op, inputs) {                                                                                   \
+    RUN(op, inputs, out)                                                                                     \
+    return failed;                                                                                           \
   }
 #define DEFINE_2 DEFINE_N
 #define DEFINE_3 DEFINE_N

@@ -1,6 +1,6 @@
-/* apply.c: the one door. Every computation passes here: arguments are checked, shapes inferred, outputs allocated, the
- * kernel run, a node recorded if gradients are wanted, and the row noted if a recording is on. Whatever can fail for
- * want of memory comes before the kernel, so a failed call has no side effect. */
+/* apply.c: the one door. Every computation passes here: arguments are checked, shapes inferred, outputs
+ * allocated, the kernel run, a node recorded if gradients are wanted, and the row noted if a recording is on.
+ * Whatever can fail for want of memory comes before the kernel, so a failed call has no side effect. */
 #include "engine/engine.h"
 #include <string.h>
 
@@ -9,15 +9,18 @@ enum { INLINE_INPUTS = 8, SCRATCHES = 16 };
 typedef struct call_state {
   mn_context *ctx;
   const mn_op_info *op;
-  mn_tensor **in;           /* after casts */
-  mn_tensor *target;        /* in place: what is written, else NULL */
+  mn_tensor **in;    /* after casts */
+  mn_tensor *target; /* in place: what is written, else NULL */
   int n_in, n_out, n_temps;
   mn_tensor *out[MN_MAX_OUT];
   mn_array *out_arrays[MN_MAX_OUT];
   mn_slot attrs[MN_MAX_SLOTS];
   mn_node *node;
-  mn_tensor **temps;        /* casts, released at the end */
-  struct { void *p; size_t bytes; } scratch[SCRATCHES];
+  mn_tensor **temps; /* casts, released at the end */
+  struct {
+    void *p;
+    size_t bytes;
+  } scratch[SCRATCHES];
   int n_scratch;
 } call_state;
 
@@ -46,10 +49,13 @@ static int check_inputs(call_state *s, mn_tensor *const *inputs) {
     if (!t) return mn_error_set(s->ctx, MN_ERR_ARGUMENT, "%s: input %d is missing", op->name, i + 1);
     if (mn_is_none(t)) {
       absent++;
-      bool may = variadic ? i > 0 : mn_rules(op->index)->optional >> i & 1 || (op->flags & MN_F_SCALAR && absent == 1);
+      bool may = variadic
+                     ? i > 0
+                     : mn_rules(op->index)->optional >> i & 1 || (op->flags & MN_F_SCALAR && absent == 1);
       if (!may) return mn_error_set(s->ctx, MN_ERR_ARGUMENT, "%s: input %d is absent", op->name, i + 1);
     } else if (t->ctx != s->ctx) {
-      return mn_error_set(s->ctx, MN_ERR_ARGUMENT, "%s: input %d belongs to another context", op->name, i + 1);
+      return mn_error_set(s->ctx, MN_ERR_ARGUMENT, "%s: input %d belongs to another context", op->name,
+                          i + 1);
     }
   }
   if (op->flags & MN_F_SCALAR && absent == s->n_in)
@@ -84,10 +90,12 @@ static int wanted_dtype(call_state *s) {
   if (mixed && flags & MN_F_PROMOTE) {
     const mn_array *arrays[64];
     common = -1;
-    for (int i = 0; i < s->n_in; i += 62) { /* in portions; the running result takes part as a tensor with dims */
+    for (int i = 0; i < s->n_in;
+         i += 62) { /* in portions; the running result takes part as a tensor with dims */
       mn_array running = {.ndim = 1, .dtype = common};
       int n = 0;
-      for (int k = i; k < s->n_in && k < i + 62; k++) arrays[n++] = mn_is_none(s->in[k]) ? NULL : &s->in[k]->a;
+      for (int k = i; k < s->n_in && k < i + 62; k++)
+        arrays[n++] = mn_is_none(s->in[k]) ? NULL : &s->in[k]->a;
       if (common >= 0) arrays[n++] = &running;
       common = mn_promote_all(arrays, n);
     }
@@ -217,7 +225,8 @@ static void attach_node(call_state *s) {
   s->node->refs--; /* the first reference was this call's */
 }
 
-static int begin(call_state *s, mn_context *ctx, int op, int n_in, mn_tensor *const *inputs, const mn_slot *attrs) {
+static int begin(call_state *s, mn_context *ctx, int op, int n_in, mn_tensor *const *inputs,
+                 const mn_slot *attrs) {
   s->ctx = ctx;
   s->op = mn_op(op);
   s->n_in = n_in;
@@ -250,7 +259,8 @@ static int apply_with(call_state *s, mn_tensor **outputs) {
   return failed;
 }
 
-int mn_apply(mn_context *ctx, int op, int n_in, mn_tensor *const *inputs, const mn_slot *attrs, mn_tensor **outputs) {
+int mn_apply(mn_context *ctx, int op, int n_in, mn_tensor *const *inputs, const mn_slot *attrs,
+             mn_tensor **outputs) {
   call_state s;
   mn_tensor *few[INLINE_INPUTS];
   for (int k = 0, n = mn_op(op) ? mn_op(op)->n_out : 0; k < n; k++) outputs[k] = NULL;
@@ -275,7 +285,8 @@ mn_tensor *mn_apply2(mn_context *ctx, int op, mn_tensor *a, mn_tensor *b, const 
   mn_tensor *in[2] = {a, b}, *out[MN_MAX_OUT];
   return mn_apply(ctx, op, 2, in, attrs, out) ? NULL : out[0];
 }
-mn_tensor *mn_apply3(mn_context *ctx, int op, mn_tensor *a, mn_tensor *b, mn_tensor *c, const mn_slot *attrs) {
+mn_tensor *mn_apply3(mn_context *ctx, int op, mn_tensor *a, mn_tensor *b, mn_tensor *c,
+                     const mn_slot *attrs) {
   mn_tensor *in[3] = {a, b, c}, *out[MN_MAX_OUT];
   return mn_apply(ctx, op, 3, in, attrs, out) ? NULL : out[0];
 }
@@ -294,12 +305,12 @@ static int check_target(call_state *s) {
     return mn_error_set(s->ctx, MN_ERR_ARGUMENT, "%s_: a leaf that requires grad can't be changed in place%s",
                         s->op->name, advice);
   if (t->flags & T_VIEW)
-    return mn_error_set(s->ctx, MN_ERR_ARGUMENT, "%s_: a view can't be changed in place where gradients flow%s",
-                        s->op->name, advice);
+    return mn_error_set(s->ctx, MN_ERR_ARGUMENT,
+                        "%s_: a view can't be changed in place where gradients flow%s", s->op->name, advice);
   if (t->storage->views > 0)
     return mn_error_set(s->ctx, MN_ERR_LIVE_VIEWS,
-                        "%s_: a tensor with live views can't be changed in place where gradients flow%s", s->op->name,
-                        advice);
+                        "%s_: a tensor with live views can't be changed in place where gradients flow%s",
+                        s->op->name, advice);
   return 0;
 }
 
@@ -332,15 +343,17 @@ static int check_result(call_state *s) {
   for (int d = 0; fits && d < a->ndim; d++) fits = a->size[d] == r->size[d];
   char want[128], got[128];
   if (!fits)
-    return mn_error_set(s->ctx, MN_ERR_ARGUMENT, "%s_: the result has size %s, which doesn't fit the tensor's %s",
-                        s->op->name, mn_shape_text(r, got), mn_shape_text(a, want));
+    return mn_error_set(s->ctx, MN_ERR_ARGUMENT,
+                        "%s_: the result has size %s, which doesn't fit the tensor's %s", s->op->name,
+                        mn_shape_text(r, got), mn_shape_text(a, want));
   if (!mn_can_hold(a->dtype, r->dtype))
     return mn_error_set(s->ctx, MN_ERR_ARGUMENT, "%s_: a %s result doesn't fit a %s tensor", s->op->name,
                         mn_dtype_name(r->dtype), mn_dtype_name(a->dtype));
   if (has_zero_stride(a))
-    return mn_error_set(s->ctx, MN_ERR_ARGUMENT,
-                        "%s_: an expanded tensor can't be changed in place (several elements share memory); clone() it",
-                        s->op->name);
+    return mn_error_set(
+        s->ctx, MN_ERR_ARGUMENT,
+        "%s_: an expanded tensor can't be changed in place (several elements share memory); clone() it",
+        s->op->name);
   return 0;
 }
 
@@ -358,8 +371,7 @@ static void rebase(call_state *s) {
 static int apply_direct(call_state *s) {
   mn_array *out[MN_MAX_OUT] = {&s->target->a};
   if (make_node(s) || run_kernel(s, out)) return -1;
-  if (s->ctx->recording &&
-      mn_record_row(s->ctx, s->op->index, true, s->n_in, s->in, 1, &s->target, s->attrs))
+  if (s->ctx->recording && mn_record_row(s->ctx, s->op->index, true, s->n_in, s->in, 1, &s->target, s->attrs))
     return -1;
   rebase(s);
   mn_tensor_unref(s->out[0]); /* only its inferred shape was wanted */
@@ -368,7 +380,8 @@ static int apply_direct(call_state *s) {
 }
 
 /* The result is made apart, then assigned. */
-static int apply_and_assign(mn_context *ctx, int op, int n_in, mn_tensor *const *inputs, const mn_slot *attrs) {
+static int apply_and_assign(mn_context *ctx, int op, int n_in, mn_tensor *const *inputs,
+                            const mn_slot *attrs) {
   mn_tensor *out[MN_MAX_OUT] = {0};
   int depth = ctx->scope.depth;
   ctx->scope.depth = 0; /* the result is this call's own, not the scope's */

@@ -20,13 +20,14 @@ static int count_saved(uint32_t saves, int n_in, int n_out) {
   return __builtin_popcount(inputs) + __builtin_popcount(saves >> OUT_BIT & ((1u << n_out) - 1));
 }
 
-static mn_node *node_allocate(mn_context *ctx, int n_in, mn_tensor *const *in, int n_out, mn_tensor *const *out,
-                              int n_saved, int n_slots) {
+static mn_node *node_allocate(mn_context *ctx, int n_in, mn_tensor *const *in, int n_out,
+                              mn_tensor *const *out, int n_saved, int n_slots) {
   int64_t words = 0;
   for (int i = 0; i < n_in; i++) words += shape_words(in[i]);
   for (int k = 0; k < n_out; k++) words += shape_words(out[k]);
   size_t edges = sizeof(mn_node), saved = edges + (size_t)n_in * sizeof(mn_edge);
-  size_t attrs = saved + (size_t)n_saved * sizeof(mn_saved), shapes = attrs + (size_t)n_slots * sizeof(mn_slot);
+  size_t attrs = saved + (size_t)n_saved * sizeof(mn_saved),
+         shapes = attrs + (size_t)n_slots * sizeof(mn_slot);
   size_t bytes = shapes + (size_t)words * sizeof(int64_t);
   char *p = mn_memory_get(ctx, bytes);
   if (!p) return NULL;
@@ -50,8 +51,8 @@ static mn_edge edge_of(mn_tensor *t) {
   return e;
 }
 
-/* Leaves that need gradients are kept themselves; anything else as an alias, since its node may later be replaced by
- * one that depends on this node. */
+/* Leaves that need gradients are kept themselves; anything else as an alias, since its node may later be
+ * replaced by one that depends on this node. */
 static int save(mn_node *node, mn_tensor *t, int which, bool alias) {
   mn_saved *s = &node->saved[node->n_saved];
   s->which = (int16_t)which;
@@ -67,7 +68,8 @@ static int save(mn_node *node, mn_tensor *t, int which, bool alias) {
   return 0;
 }
 
-static int save_all(mn_node *node, uint32_t saves, mn_tensor *const *in, mn_tensor *const *out, bool inplace) {
+static int save_all(mn_node *node, uint32_t saves, mn_tensor *const *in, mn_tensor *const *out,
+                    bool inplace) {
   for (int i = 0; i < node->n_in && i < OUT_BIT; i++)
     if (saves >> i & 1 && save(node, in[i], i, inplace && i == 0)) return -1;
   for (int k = 0; k < node->n_out; k++)
@@ -75,8 +77,8 @@ static int save_all(mn_node *node, uint32_t saves, mn_tensor *const *in, mn_tens
   return 0;
 }
 
-mn_node *mn_node_new(mn_context *ctx, int op, int n_in, mn_tensor *const *in, int n_out, mn_tensor *const *out,
-                     const mn_slot *attrs, bool inplace) {
+mn_node *mn_node_new(mn_context *ctx, int op, int n_in, mn_tensor *const *in, int n_out,
+                     mn_tensor *const *out, const mn_slot *attrs, bool inplace) {
   uint32_t saves = mn_rules(op)->saves;
   int n_slots = mn_op(op)->n_slots;
   mn_node *node = node_allocate(ctx, n_in, in, n_out, out, count_saved(saves, n_in, n_out), n_slots);

@@ -22,8 +22,8 @@ mn_context *mn_context_new(void) {
   return ctx;
 }
 
-/* The contexts that a signal interrupts. A signal handler has no argument of its own, so this is the one place with
- * process-wide mutable state. */
+/* The contexts that a signal interrupts. A signal handler has no argument of its own, so this is the one
+ * place with process-wide mutable state. */
 enum { SIGNALS = 65 };
 static _Atomic(mn_context *) on_signal[SIGNALS];
 
@@ -75,7 +75,8 @@ static void interrupt_handler(int signum) {
 int mn_interrupt_on_signal(mn_context *ctx, int signum) {
   if (signum == 0) return forget_signals(ctx), 0;
   if (signum < 0 || signum >= SIGNALS)
-    return mn_error_set(ctx, MN_ERR_ARGUMENT, "interrupt_on_signal: signal %d is not between 1 and 64", signum);
+    return mn_error_set(ctx, MN_ERR_ARGUMENT, "interrupt_on_signal: signal %d is not between 1 and 64",
+                        signum);
   struct sigaction action;
   memset(&action, 0, sizeof action);
   action.sa_handler = interrupt_handler;
@@ -110,7 +111,8 @@ int mn_set_num_threads(mn_context *ctx, int n) {
 int mn_num_threads(mn_context *ctx) { return (void)ctx, mn_threads_get(); }
 
 int mn_set_memory_limit(mn_context *ctx, double bytes) {
-  if (!(bytes >= 0)) return mn_error_set(ctx, MN_ERR_ARGUMENT, "set_memory_limit: expected bytes, 0 for the default");
+  if (!(bytes >= 0))
+    return mn_error_set(ctx, MN_ERR_ARGUMENT, "set_memory_limit: expected bytes, 0 for the default");
   ctx->stats.limit_bytes = bytes > 0 ? bytes : mn_memory_default_limit();
   return 0;
 }

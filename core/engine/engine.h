@@ -1,10 +1,12 @@
-/* engine.h: the engine's own structures. Only files of engine/ include it; rules see rules.h, kernels kernel.h.
+/* engine.h: the engine's own structures. Only files of engine/ include it; rules see rules.h, kernels
+ * kernel.h.
  *
- * Ownership. A tensor owns one reference to its storage, its node and its .grad. A node owns its edges (the nodes, or
- * leaf tensors, its inputs came from) and what its row saves. Saved tensors are detached aliases (a leaf that needs a
- * gradient is kept itself), so a node never owns a tensor that owns the node. Nothing is destroyed recursively: what
- * loses its last reference joins a queue that the outermost release empties. Every tensor and node holds one reference
- * to the context. No counts are atomic: a context is used by one thread at a time. */
+ * Ownership. A tensor owns one reference to its storage, its node and its .grad. A node owns its edges (the
+ * nodes, or leaf tensors, its inputs came from) and what its row saves. Saved tensors are detached aliases (a
+ * leaf that needs a gradient is kept itself), so a node never owns a tensor that owns the node. Nothing is
+ * destroyed recursively: what loses its last reference joins a queue that the outermost release empties.
+ * Every tensor and node holds one reference to the context. No counts are atomic: a context is used by one
+ * thread at a time. */
 #ifndef MN_ENGINE_H
 #define MN_ENGINE_H
 
@@ -18,7 +20,8 @@ typedef struct mn_storage {
   size_t bytes;
   double id;
   uint32_t refs, version;
-  int32_t views; /* live tensors made by view ops: an in-place write would change them behind autograd's back */
+  int32_t
+      views; /* live tensors made by view ops: an in-place write would change them behind autograd's back */
 } mn_storage;
 
 enum { T_REQUIRES_GRAD = 1, T_PARAMETER = 2, T_VIEW = 4, T_RETAIN_GRAD = 8 };
@@ -58,7 +61,7 @@ struct mn_node {
   mn_edge *edges;
   mn_saved *saved;
   mn_slot *attrs;
-  int64_t *shapes;            /* for each input, then each output: dtype, ndim, sizes */
+  int64_t *shapes;                /* for each input, then each output: dtype, ndim, sizes */
   mn_tensor *outputs[MN_MAX_OUT]; /* not owned: cleared when the tensor dies; only where retains */
 };
 
@@ -90,7 +93,8 @@ struct mn_context {
 };
 
 /* context.c */
-int mn_error_set(mn_context *ctx, mn_error code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int mn_error_set(mn_context *ctx, mn_error code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 int mn_check_interrupt(mn_context *ctx); /* -1 and the error 'interrupted' when the flag is set; clears it */
 
 /* allocator.c: NULL with MN_ERR_MEMORY set when there is none. The caller remembers the size. */
@@ -99,16 +103,19 @@ void mn_memory_put(mn_context *ctx, void *p, size_t bytes);
 double mn_memory_default_limit(void);
 
 /* tensor.c */
-mn_tensor *mn_tensor_header(mn_context *ctx);            /* no storage yet */
-int mn_tensor_allocate(mn_tensor *t);                    /* contiguous storage for t->a's size and dtype */
-int mn_array_finish(mn_context *ctx, const char *name, mn_array *a); /* numel and contiguous strides from size */
+mn_tensor *mn_tensor_header(mn_context *ctx); /* no storage yet */
+int mn_tensor_allocate(mn_tensor *t);         /* contiguous storage for t->a's size and dtype */
+int mn_array_finish(mn_context *ctx, const char *name,
+                    mn_array *a); /* numel and contiguous strides from size */
 int mn_array_is_contiguous(const mn_array *a);
-mn_tensor *mn_tensor_alias(mn_tensor *t);                /* same storage, shape and id; no history */
+mn_tensor *mn_tensor_alias(mn_tensor *t); /* same storage, shape and id; no history */
 void mn_drain(mn_context *ctx);
-void mn_node_unref(mn_node *node);                       /* queues; call mn_drain after */
-void mn_tensor_unref(mn_tensor *t);                      /* queues; call mn_drain after */
+void mn_node_unref(mn_node *node);  /* queues; call mn_drain after */
+void mn_tensor_unref(mn_tensor *t); /* queues; call mn_drain after */
 static inline bool mn_is_none(const mn_tensor *t) { return t == mn_none(); }
-static inline bool mn_tensor_needs_grad(const mn_tensor *t) { return t->node || (t->flags & T_REQUIRES_GRAD); }
+static inline bool mn_tensor_needs_grad(const mn_tensor *t) {
+  return t->node || (t->flags & T_REQUIRES_GRAD);
+}
 
 /* scope.c: what rules make belongs to the open scope. */
 int mn_scope_reserve(mn_context *ctx, int n);
@@ -117,9 +124,10 @@ int mn_scope_open(mn_context *ctx);               /* returns a mark */
 void mn_scope_close(mn_context *ctx, int mark);
 
 /* autograd.c: nodes. */
-mn_node *mn_node_new(mn_context *ctx, int op, int n_in, mn_tensor *const *in, int n_out, mn_tensor *const *out,
-                     const mn_slot *attrs, bool inplace);
-void mn_node_saved_versions(mn_node *node, bool inplace); /* after the kernel has run: remember what is current */
+mn_node *mn_node_new(mn_context *ctx, int op, int n_in, mn_tensor *const *in, int n_out,
+                     mn_tensor *const *out, const mn_slot *attrs, bool inplace);
+void mn_node_saved_versions(mn_node *node,
+                            bool inplace); /* after the kernel has run: remember what is current */
 void mn_node_destroy(mn_node *node);
 void mn_node_free_saved(mn_node *node);
 typedef struct mn_op_rules {

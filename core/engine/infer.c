@@ -50,7 +50,8 @@ int mn_check_dims(const mn_infer *x, mn_list *dims, int ndim) {
   unsigned seen = 0;
   for (int i = 0; i < dims->n; i++) {
     if (mn_check_dim(x, &dims->v[i], ndim)) return -1;
-    if (seen >> dims->v[i] & 1) return mn_fail(x, "dim %lld is given twice", (long long)dims->v[i] + x->ctx->message_base);
+    if (seen >> dims->v[i] & 1)
+      return mn_fail(x, "dim %lld is given twice", (long long)dims->v[i] + x->ctx->message_base);
     seen |= 1u << dims->v[i];
   }
   if (ndim == 0) dims->n = 0; /* a 0-dim tensor's only dim is imagined */

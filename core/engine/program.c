@@ -1,5 +1,5 @@
-/* program.c: recording the rows that pass the door. A recording keeps numbers only (ids, layouts, attributes), no
- * tensors, so it neither keeps memory alive nor depends on it. */
+/* program.c: recording the rows that pass the door. A recording keeps numbers only (ids, layouts,
+ * attributes), no tensors, so it neither keeps memory alive nor depends on it. */
 #include "engine/engine.h"
 #include <stdlib.h>
 #include <string.h>

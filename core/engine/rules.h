@@ -1,6 +1,7 @@
-/* rules.h: what a shape rule and a derivative rule may use. Rules (core/ops/) see tensors as arrays and ordinary ops;
- * they run no kernels, loop over no data and release nothing: while a rule runs, every tensor that an op returns is
- * owned by the open scope, which the engine pops. NULL passes through, so a rule needs no error checks. */
+/* rules.h: what a shape rule and a derivative rule may use. Rules (core/ops/) see tensors as arrays and
+ * ordinary ops; they run no kernels, loop over no data and release nothing: while a rule runs, every tensor
+ * that an op returns is owned by the open scope, which the engine pops. NULL passes through, so a rule needs
+ * no error checks. */
 #ifndef MN_RULES_H
 #define MN_RULES_H
 
@@ -11,9 +12,10 @@
 static inline const mn_array *mn_arr(const mn_tensor *t) { return (const mn_array *)t; }
 
 /* ---- shape rules ---- */
-/* in[i] is MN_NONE for an absent optional input. attrs is this call's own copy: a rule writes normalised values back
- * (dims made nonnegative, defaults filled in), so that kernels and derivative rules see them so. out[k] arrives zeroed
- * with device set; the rule sets dtype, ndim and size (a view also stride and data). The engine does the rest. */
+/* in[i] is MN_NONE for an absent optional input. attrs is this call's own copy: a rule writes normalised
+ * values back (dims made nonnegative, defaults filled in), so that kernels and derivative rules see them so.
+ * out[k] arrives zeroed with device set; the rule sets dtype, ndim and size (a view also stride and data).
+ * The engine does the rest. */
 typedef struct mn_infer {
   mn_context *ctx;
   const mn_op_info *op;
@@ -25,8 +27,8 @@ typedef struct mn_infer {
 
 /* Sets the context's error to "<op>: <message>" and returns -1. */
 int mn_fail(const mn_infer *x, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Checks -ndim <= *dim < ndim and makes it nonnegative; 0-dim tensors count as 1-dim. 0, or -1 with the error set. The
- * message counts dims as the context's user does (Lua: from 1). */
+/* Checks -ndim <= *dim < ndim and makes it nonnegative; 0-dim tensors count as 1-dim. 0, or -1 with the error
+ * set. The message counts dims as the context's user does (Lua: from 1). */
 int mn_check_dim(const mn_infer *x, int64_t *dim, int ndim);
 /* The same for a list, refusing repeated dims; n = -1 becomes all dims of ndim. */
 int mn_check_dims(const mn_infer *x, mn_list *dims, int ndim);
@@ -36,7 +38,8 @@ const char *mn_list_text(const mn_list *l, char buf[128]);
 const char *mn_dtype_name(int dtype);
 int mn_default_float(mn_context *ctx);
 int mn_index_base_of_user(mn_context *ctx); /* what to add to a 0-based position or dim in a message */
-/* Common dtype of two arrays by PyTorch's rules (category first, then 0-dim tensors don't widen within a category). */
+/* Common dtype of two arrays by PyTorch's rules (category first, then 0-dim tensors don't widen within a
+ * category). */
 int mn_promote(const mn_array *a, const mn_array *b);
 /* out->size = broadcast of all arrays that are not NULL; -1 with the error set when they don't fit. */
 int mn_broadcast(const mn_infer *x, const mn_array *const *arrays, int n, mn_array *out);
@@ -51,19 +54,20 @@ mn_context *mn_rule_ctx(mn_rule *r);
 const mn_slot *mn_rule_attrs(mn_rule *r); /* as the shape rule left them; cast to const mn_<op>_attrs* */
 int mn_rule_op(mn_rule *r);               /* MN_OP_... */
 int mn_rule_inputs(mn_rule *r);
-bool mn_need(mn_rule *r, int i);               /* is the gradient of input i wanted? (false for absent inputs) */
-bool mn_has_grad(mn_rule *r, int k);           /* has output k a cotangent? */
-mn_tensor *mn_grad(mn_rule *r, int k);         /* cotangent of output k; zeros if it has none */
-mn_tensor *mn_saved_in(mn_rule *r, int i);     /* input i, which the row saves (MN_NONE if it was absent) */
-mn_tensor *mn_saved_out(mn_rule *r, int k);    /* output k, which the row saves, with its history */
-mn_list mn_in_shape(mn_rule *r, int i);        /* size of input i as a list */
+bool mn_need(mn_rule *r, int i);            /* is the gradient of input i wanted? (false for absent inputs) */
+bool mn_has_grad(mn_rule *r, int k);        /* has output k a cotangent? */
+mn_tensor *mn_grad(mn_rule *r, int k);      /* cotangent of output k; zeros if it has none */
+mn_tensor *mn_saved_in(mn_rule *r, int i);  /* input i, which the row saves (MN_NONE if it was absent) */
+mn_tensor *mn_saved_out(mn_rule *r, int k); /* output k, which the row saves, with its history */
+mn_list mn_in_shape(mn_rule *r, int i);     /* size of input i as a list */
 int mn_in_dtype(mn_rule *r, int i);
-/* Gives input i its gradient. One whose shape is broader than the input's (broadcasting) is summed to it by the walk,
- * and one of another dtype is cast. Give nothing, or MN_NONE, for zero. */
+/* Gives input i its gradient. One whose shape is broader than the input's (broadcasting) is summed to it by
+ * the walk, and one of another dtype is cast. Give nothing, or MN_NONE, for zero. */
 void mn_give(mn_rule *r, int i, mn_tensor *grad);
 
 /* Compositions that many rules need (ops/compose.c). */
-mn_tensor *mn_reshape(mn_context *ctx, mn_tensor *t, mn_list size); /* view, or clone and view; one -1 is inferred */
+mn_tensor *mn_reshape(mn_context *ctx, mn_tensor *t,
+                      mn_list size); /* view, or clone and view; one -1 is inferred */
 mn_tensor *mn_add_number(mn_context *ctx, mn_tensor *t, double v);
 mn_tensor *mn_mul_number(mn_context *ctx, mn_tensor *t, double v);
 mn_tensor *mn_pow_number(mn_context *ctx, mn_tensor *t, double v);

@@ -1,4 +1,5 @@
-/* table.c: the op table as data, expanded from ops.def: descriptions for introspection, rules for the engine. */
+/* table.c: the op table as data, expanded from ops.def: descriptions for introspection, rules for the engine.
+ */
 #include "engine/engine.h"
 
 #define S0 1u
@@ -11,8 +12,8 @@
 #define R2 (1u << 18)
 #define R3 (1u << 19)
 
-#define MN_OP(op, in, n, at, infer_, vjp_, ...)                                                                        \
-  int mn_infer_##infer_(mn_infer *);                                                                                   \
+#define MN_OP(op, in, n, at, infer_, vjp_, ...)                                                              \
+  int mn_infer_##infer_(mn_infer *);                                                                         \
   void mn_vjp_##vjp_(mn_rule *);
 #include "ops.def"
 
@@ -71,21 +72,21 @@ void mn_vjp_none(mn_rule *r) { (void)r; }
 enum { LIST_SLOTS = sizeof(mn_list) / sizeof(mn_slot) };
 
 static mn_op_info ops[MN_OP_COUNT] = {
-#define MN_OP(op, in, n, at, infer_, vjp_, batch, saves_, flags_)                                                      \
-  {.name = #op,                                                                                                        \
-   .inputs = "" MN_EACH(NAME, in),                                                                                     \
-   .n_in = 0 MN_EACH(COUNT, in),                                                                                       \
-   .n_out = n,                                                                                                         \
-   .flags = (flags_)MN_EACH(VARIADIC, in),                                                                             \
-   .n_slots = (int32_t)(sizeof(mn_##op##_attrs) / sizeof(mn_slot)),                                                    \
-   .index = MN_OP_##op,                                                                                                \
-   .attrs = op##_info,                                                                                                 \
+#define MN_OP(op, in, n, at, infer_, vjp_, batch, saves_, flags_)                                            \
+  {.name = #op,                                                                                              \
+   .inputs = "" MN_EACH(NAME, in),                                                                           \
+   .n_in = 0 MN_EACH(COUNT, in),                                                                             \
+   .n_out = n,                                                                                               \
+   .flags = (flags_)MN_EACH(VARIADIC, in),                                                                   \
+   .n_slots = (int32_t)(sizeof(mn_##op##_attrs) / sizeof(mn_slot)),                                          \
+   .index = MN_OP_##op,                                                                                      \
+   .attrs = op##_info,                                                                                       \
    .defaults = (const mn_slot *)&op##_defaults},
 #include "ops.def"
 };
 
 static mn_op_rules rules[MN_OP_COUNT] = {
-#define MN_OP(op, in, n, at, infer_, vjp_, batch, saves_, flags_)                                                      \
+#define MN_OP(op, in, n, at, infer_, vjp_, batch, saves_, flags_)                                            \
   {.infer = mn_infer_##infer_, .vjp = mn_vjp_##vjp_, .saves = (saves_)},
 #include "ops.def"
 };
@@ -93,10 +94,12 @@ static mn_op_rules rules[MN_OP_COUNT] = {
 static bool is_list(int kind) { return kind == MN_ATTR_LIST || kind == MN_ATTR_DIMS; }
 
 static bool is_required(const mn_attr_info *a, const mn_slot *defaults) {
-  return a->kind == MN_ATTR_NUM ? defaults[a->slot].f != defaults[a->slot].f : defaults[a->slot].i == MN_REQUIRED;
+  return a->kind == MN_ATTR_NUM ? defaults[a->slot].f != defaults[a->slot].f
+                                : defaults[a->slot].i == MN_REQUIRED;
 }
 
-/* What the macros can't count: slots of attributes, optional inputs. Runs once, when the library is loaded. */
+/* What the macros can't count: slots of attributes, optional inputs. Runs once, when the library is loaded.
+ */
 __attribute__((constructor)) static void finish(void) {
   for (int i = 0; i < MN_OP_COUNT; i++) {
     mn_op_info *op = &ops[i];

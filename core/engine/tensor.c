@@ -33,11 +33,12 @@ int mn_array_finish(mn_context *ctx, const char *name, mn_array *a) {
   a->numel = 1;
   for (int d = a->ndim - 1; d >= 0; d--) {
     if (a->size[d] < 0)
-      return mn_error_set(ctx, MN_ERR_ARGUMENT, "%s: size %lld of dim %d is negative", name, (long long)a->size[d],
-                          d + ctx->message_base);
+      return mn_error_set(ctx, MN_ERR_ARGUMENT, "%s: size %lld of dim %d is negative", name,
+                          (long long)a->size[d], d + ctx->message_base);
     a->stride[d] = a->numel;
     bytes *= (double)a->size[d];
-    if (bytes > 1.4e14) return mn_error_set(ctx, MN_ERR_MEMORY, "out of memory: %s asks for %.0f bytes", name, bytes);
+    if (bytes > 1.4e14)
+      return mn_error_set(ctx, MN_ERR_MEMORY, "out of memory: %s asks for %.0f bytes", name, bytes);
     a->numel *= a->size[d];
   }
   a->contiguous = 1;
@@ -96,7 +97,8 @@ static void tensor_destroy(mn_tensor *t) {
   mn_context *ctx = t->ctx;
   if (t->flags & T_VIEW) t->storage->views--;
   if (t->storage) storage_unref(ctx, t->storage);
-  if (t->flags & T_RETAIN_GRAD && t->node && t->node->outputs[t->out_nr] == t) t->node->outputs[t->out_nr] = NULL;
+  if (t->flags & T_RETAIN_GRAD && t->node && t->node->outputs[t->out_nr] == t)
+    t->node->outputs[t->out_nr] = NULL;
   mn_node_unref(t->node);
   mn_tensor_unref(t->grad);
   mn_memory_put(ctx, t, sizeof *t);
@@ -143,9 +145,11 @@ void mn_handle_free(mn_handle *h) {
 /* ---- data in and out ---- */
 
 mn_tensor *mn_tensor_empty(mn_context *ctx, int dtype, int ndim, const int64_t *sizes) {
-  if (dtype < 0 || dtype >= MN_DTYPE_COUNT) return mn_error_set(ctx, MN_ERR_ARGUMENT, "empty: no such dtype"), NULL;
+  if (dtype < 0 || dtype >= MN_DTYPE_COUNT)
+    return mn_error_set(ctx, MN_ERR_ARGUMENT, "empty: no such dtype"), NULL;
   if (ndim < 0 || ndim > MN_MAX_DIMS)
-    return mn_error_set(ctx, MN_ERR_ARGUMENT, "empty: expected at most %d dims, got %d", MN_MAX_DIMS, ndim), NULL;
+    return mn_error_set(ctx, MN_ERR_ARGUMENT, "empty: expected at most %d dims, got %d", MN_MAX_DIMS, ndim),
+           NULL;
   mn_tensor *t = mn_tensor_header(ctx);
   if (!t) return NULL;
   t->a.dtype = dtype;
@@ -166,7 +170,8 @@ mn_tensor *mn_tensor_from_data(mn_context *ctx, int dtype, int ndim, const int64
 static void transfer(const mn_array *a, char *buffer, bool read) {
   size_t item = mn_dtype_size(a->dtype);
   if (a->contiguous) {
-    if (a->numel > 0) memcpy(read ? (void *)buffer : a->data, read ? a->data : (void *)buffer, (size_t)a->numel * item);
+    if (a->numel > 0)
+      memcpy(read ? (void *)buffer : a->data, read ? a->data : (void *)buffer, (size_t)a->numel * item);
     return;
   }
   int64_t index[MN_MAX_DIMS] = {0};
@@ -214,18 +219,32 @@ int mn_tensor_item(mn_context *ctx, mn_tensor *t, double *out) {
                         (long long)t->a.numel);
   const void *p = t->a.data;
   switch (t->a.dtype) {
-  case MN_FLOAT32: *out = *(const float *)p; return 0;
-  case MN_FLOAT64: *out = *(const double *)p; return 0;
-  case MN_INT32: *out = *(const int32_t *)p; return 0;
+  case MN_FLOAT32:
+    *out = *(const float *)p;
+    return 0;
+  case MN_FLOAT64:
+    *out = *(const double *)p;
+    return 0;
+  case MN_INT32:
+    *out = *(const int32_t *)p;
+    return 0;
   case MN_UINT8:
-  case MN_BOOL: *out = *(const uint8_t *)p; return 0;
-  case MN_FLOAT16: *out = half_to_double(*(const uint16_t *)p, false); return 0;
-  case MN_BFLOAT16: *out = half_to_double(*(const uint16_t *)p, true); return 0;
-  default: break;
+  case MN_BOOL:
+    *out = *(const uint8_t *)p;
+    return 0;
+  case MN_FLOAT16:
+    *out = half_to_double(*(const uint16_t *)p, false);
+    return 0;
+  case MN_BFLOAT16:
+    *out = half_to_double(*(const uint16_t *)p, true);
+    return 0;
+  default:
+    break;
   }
   int64_t v = *(const int64_t *)p;
   if (v > (1LL << 53) || v < -(1LL << 53))
-    return mn_error_set(ctx, MN_ERR_ARGUMENT, "item: %lld doesn't fit a number exactly (beyond 2^53)", (long long)v);
+    return mn_error_set(ctx, MN_ERR_ARGUMENT, "item: %lld doesn't fit a number exactly (beyond 2^53)",
+                        (long long)v);
   *out = (double)v;
   return 0;
 }
@@ -276,14 +295,15 @@ int mn_tensor_set_grad(mn_context *ctx, mn_tensor *t, mn_tensor *grad) {
   if (!t || !grad) return mn_error_set(ctx, MN_ERR_ARGUMENT, "grad: expected a tensor");
   mn_tensor *value = mn_is_none(grad) ? NULL : grad;
   if (value) {
-    if (value->node) return mn_error_set(ctx, MN_ERR_ARGUMENT, "grad: a gradient must not have a history; detach() it");
+    if (value->node)
+      return mn_error_set(ctx, MN_ERR_ARGUMENT, "grad: a gradient must not have a history; detach() it");
     bool same = value->a.ndim == t->a.ndim && value->a.dtype == t->a.dtype;
     for (int d = 0; same && d < t->a.ndim; d++) same = value->a.size[d] == t->a.size[d];
     char want[128], got[128];
     if (!same)
       return mn_error_set(ctx, MN_ERR_ARGUMENT, "grad: expected %s of size %s, got %s of size %s",
-                          mn_dtype_name(t->a.dtype), mn_shape_text(&t->a, want), mn_dtype_name(value->a.dtype),
-                          mn_shape_text(&value->a, got));
+                          mn_dtype_name(t->a.dtype), mn_shape_text(&t->a, want),
+                          mn_dtype_name(value->a.dtype), mn_shape_text(&value->a, got));
     value->refs++;
   }
   mn_tensor *old = t->grad;

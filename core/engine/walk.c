@@ -1,6 +1,7 @@
-/* walk.c: the backward walk. An object of its own: marks, counts and cotangents stand here and not in the nodes, so
- * walks nest. Nodes are visited from the newest to the oldest (a node's inputs are always older), and only those that
- * lead to something wanted. A rule that fails for want of memory leaves the walk as it was; it can be run again. */
+/* walk.c: the backward walk. An object of its own: marks, counts and cotangents stand here and not in the
+ * nodes, so walks nest. Nodes are visited from the newest to the oldest (a node's inputs are always older),
+ * and only those that lead to something wanted. A rule that fails for want of memory leaves the walk as it
+ * was; it can be run again. */
 #include "engine/engine.h"
 #include <stdlib.h>
 #include <string.h>
@@ -27,10 +28,10 @@ typedef struct table {
 struct mn_walk {
   mn_context *ctx;
   int flags, n_in, n_visits, n_slots, n_leaves, capacity, next;
-  visit *visits;       /* ascending in age: visits[n-1] is the newest */
+  visit *visits; /* ascending in age: visits[n-1] is the newest */
   slot *slots;
   int slot_capacity, leaf_capacity;
-  mn_tensor **leaves;  /* leaf i gathers in slots[leaf_slots[i]] */
+  mn_tensor **leaves; /* leaf i gathers in slots[leaf_slots[i]] */
   int *leaf_slots;
   bool *leaf_wanted;
   table index;         /* node -> visit, leaf -> leaf number */
@@ -69,8 +70,8 @@ static void table_set(table *t, const void *key, int value) {
 }
 
 static int table_resize(table *t, int capacity) {
-  table bigger = {calloc((size_t)capacity, sizeof *bigger.keys), malloc((size_t)capacity * sizeof *bigger.values),
-                  capacity, 0};
+  table bigger = {calloc((size_t)capacity, sizeof *bigger.keys),
+                  malloc((size_t)capacity * sizeof *bigger.values), capacity, 0};
   if (!bigger.keys || !bigger.values) {
     free(bigger.keys), free(bigger.values);
     return -1;
@@ -97,7 +98,9 @@ static int grow(void **items, int *capacity, int n, size_t item) {
   return 0;
 }
 
-static int no_memory(mn_walk *w) { return mn_error_set(w->ctx, MN_ERR_MEMORY, "out of memory in the backward walk"); }
+static int no_memory(mn_walk *w) {
+  return mn_error_set(w->ctx, MN_ERR_MEMORY, "out of memory in the backward walk");
+}
 
 /* ---- collecting ---- */
 
@@ -316,11 +319,15 @@ static mn_tensor *unpack(mn_rule *r, int which) {
   mn_saved *s = NULL;
   for (int i = 0; i < node->n_saved; i++)
     if (node->saved[i].which == which) s = &node->saved[i];
-  if (!s) return mn_error_set(ctx, MN_ERR_ARGUMENT, "%s: its rule reads what its row doesn't save", mn_op(node->op)->name), NULL;
+  if (!s)
+    return mn_error_set(ctx, MN_ERR_ARGUMENT, "%s: its rule reads what its row doesn't save",
+                        mn_op(node->op)->name),
+           NULL;
   if (mn_is_none(s->t)) return s->t;
   if (s->t->storage->version != s->version)
     return mn_error_set(ctx, MN_ERR_ARGUMENT,
-                        "backward: a tensor that %s saved for its derivative has been changed in place since; change a "
+                        "backward: a tensor that %s saved for its derivative has been changed in place "
+                        "since; change a "
                         "clone() of it",
                         mn_op(node->op)->name),
            NULL;
@@ -372,10 +379,11 @@ static int run_rule(mn_walk *w, visit *x, mn_tensor **results) {
   mn_node *node = x->node;
   mn_rule r = {w->ctx, node, w, &w->slots[x->first_slot], results};
   if (node->freed && node->n_saved > 0)
-    return mn_error_set(w->ctx, MN_ERR_ARGUMENT,
-                        "backward: the graph through %s has been freed by an earlier backward; ask that one for "
-                        "retain_graph",
-                        mn_op(node->op)->name);
+    return mn_error_set(
+        w->ctx, MN_ERR_ARGUMENT,
+        "backward: the graph through %s has been freed by an earlier backward; ask that one for "
+        "retain_graph",
+        mn_op(node->op)->name);
   mn_rules(node->op)->vjp(&r);
   if (w->ctx->error_code != MN_OK) return -1;
   for (int i = 0; i < node->n_in; i++) {
@@ -495,7 +503,8 @@ static int check_outputs(mn_context *ctx, int n_out, mn_tensor *const *outputs, 
     if (!outputs[i] || !grads[i] || mn_is_none(outputs[i]))
       return mn_error_set(ctx, MN_ERR_ARGUMENT, "backward: output %d is missing", i + 1);
     if (!mn_tensor_needs_grad(outputs[i]))
-      return mn_error_set(ctx, MN_ERR_ARGUMENT, "backward: output %d doesn't require grad and has no history", i + 1);
+      return mn_error_set(ctx, MN_ERR_ARGUMENT, "backward: output %d doesn't require grad and has no history",
+                          i + 1);
   }
   return 0;
 }
@@ -517,13 +526,14 @@ static int set_inputs(mn_walk *w, int n_in, mn_tensor *const *inputs) {
   return 0;
 }
 
-mn_walk *mn_walk_new(mn_context *ctx, int n_out, mn_tensor *const *outputs, mn_tensor *const *grad_outputs, int n_in,
-                     mn_tensor *const *inputs, int flags) {
+mn_walk *mn_walk_new(mn_context *ctx, int n_out, mn_tensor *const *outputs, mn_tensor *const *grad_outputs,
+                     int n_in, mn_tensor *const *inputs, int flags) {
   if (check_outputs(ctx, n_out, outputs, grad_outputs)) return NULL;
   mn_walk *w = calloc(1, sizeof *w);
   if (!w) return mn_error_set(ctx, MN_ERR_MEMORY, "out of memory in the backward walk"), NULL;
   w->ctx = ctx;
-  w->flags = flags & MN_WALK_CREATE_GRAPH && !(flags & MN_WALK_ACCUMULATE) ? flags | MN_WALK_RETAIN_GRAPH : flags & ~MN_WALK_CREATE_GRAPH;
+  w->flags = flags & MN_WALK_CREATE_GRAPH && !(flags & MN_WALK_ACCUMULATE) ? flags | MN_WALK_RETAIN_GRAPH
+                                                                           : flags & ~MN_WALK_CREATE_GRAPH;
   ctx->refs++;
   int mark = mn_scope_open(ctx), mode = ctx->grad_enabled;
   ctx->grad_enabled = (w->flags & MN_WALK_CREATE_GRAPH) != 0;
