@@ -1,0 +1,168 @@
+--- JSON to Lua values and back, by jansson: strict, UTF-8 checked, repeated keys refused.
+-- Owns the calls into jansson and the conversion of values.
+local ffi = require 'ffi'
+local clib = require 'metann.binding.clib'
+
+ffi.cdef [[
+typedef struct { int type; size_t refcount; } metann_json;
+typedef struct { int line, column, position; char source[80], text[160]; } metann_json_error;
+metann_json *json_loadb(const char *buffer, size_t size, size_t flags, metann_json_error *error);
+char *json_dumps(const metann_json *json, size_t flags);
+void json_delete(metann_json *json);
+metann_json *json_object(void);
+metann_json *json_array(void);
+metann_json *json_stringn(const char *value, size_t size);
+metann_json *json_integer(long long value);
+metann_json *json_real(double value);
+metann_json *json_true(void);
+metann_json *json_false(void);
+metann_json *json_null(void);
+int json_object_set_new(metann_json *object, const char *key, metann_json *value);
+int json_array_append_new(metann_json *array, metann_json *value);
+void *json_object_iter(metann_json *object);
+void *json_object_iter_next(metann_json *object, void *iter);
+const char *json_object_iter_key(void *iter);
+metann_json *json_object_iter_value(void *iter);
+size_t json_array_size(const metann_json *array);
+metann_json *json_array_get(const metann_json *array, size_t index);
+const char *json_string_value(const metann_json *string);
+size_t json_string_length(const metann_json *string);
+long long json_integer_value(const metann_json *integer);
+double json_real_value(const metann_json *real);
+void free(void *memory);
+]]
+
+local jansson = clib.open('jansson', {'libjansson.so.4', 'jansson'}, 'libjansson4')
+local REJECT_DUPLICATES, DECODE_ANY = 0x1, 0x4
+local COMPACT, SORT_KEYS, ENCODE_ANY = 0x20, 0x80, 0x200
+local OBJECT, ARRAY, STRING, INTEGER, REAL, TRUE, FALSE = 0, 1, 2, 3, 4, 5, 6
+local EXACT = 2LL ^ 53
+
+local json = {}
+
+--- What `decode` gives for null, and `encode` writes as null.
+json.null = setmetatable({}, {__tostring = function() return 'null' end})
+
+local array_mark = {}
+
+--- Mark a table as an array, so that an empty one is written as [] and not {}.
+function json.array(t) return setmetatable(t, array_mark) end
+
+--- Whether a decoded table was an array.
+function json.is_array(t) return getmetatable(t) == array_mark end
+
+local to_lua
+
+local function object_to_lua(value)
+  local t = {}
+  local iter = jansson.json_object_iter(value)
+  while iter ~= nil do
+    t[ffi.string(jansson.json_object_iter_key(iter))] = to_lua(jansson.json_object_iter_value(iter))
+    iter = jansson.json_object_iter_next(value, iter)
+  end
+  return t
+end
+
+local function array_to_lua(value)
+  local t = json.array {}
+  for i = 1, tonumber(jansson.json_array_size(value)) do t[i] = to_lua(jansson.json_array_get(value, i - 1)) end
+  return t
+end
+
+local function integer_to_lua(value)
+  local n = jansson.json_integer_value(value)
+  if n > EXACT or n < -EXACT then error('the integer ' .. tostring(n):gsub('LL$', '') .. ' is beyond 2^53', 0) end
+  return tonumber(n)
+end
+
+local readers = {
+  [OBJECT] = object_to_lua,
+  [ARRAY] = array_to_lua,
+  [STRING] = function(v) return ffi.string(jansson.json_string_value(v), jansson.json_string_length(v)) end,
+  [INTEGER] = integer_to_lua,
+  [REAL] = function(v) return jansson.json_real_value(v) end,
+  [TRUE] = function() return true end,
+  [FALSE] = function() return false end,
+}
+
+function to_lua(value)
+  local read = readers[value.type]
+  if read then return read(value) end
+  return json.null
+end
+
+--- Read a JSON text. Objects become tables, arrays tables that `json.is_array` knows.
+-- @return the value; or nil and a message with line and column
+function json.decode(text)
+  local err = ffi.new 'metann_json_error'
+  local root = jansson.json_loadb(text, #text, REJECT_DUPLICATES + DECODE_ANY, err)
+  if root == nil then
+    return nil, ('JSON, line %d, column %d: %s'):format(err.line, err.column, ffi.string(err.text))
+  end
+  local ok, value = pcall(to_lua, root)
+  jansson.json_delete(root)
+  if not ok then return nil, 'JSON: ' .. tostring(value) end
+  return value
+end
+
+local from_lua
+
+local function list_from_lua(t)
+  local array = ffi.gc(jansson.json_array(), jansson.json_delete)
+  for i = 1, #t do jansson.json_array_append_new(array, from_lua(t[i])) end
+  return ffi.gc(array, nil)
+end
+
+local function map_from_lua(t)
+  local object = ffi.gc(jansson.json_object(), jansson.json_delete)
+  for key, value in pairs(t) do
+    if type(key) ~= 'string' or key:find '%z' then
+      error('json.encode: a key must be a string without zero bytes, got ' .. tostring(key), 0)
+    end
+    if jansson.json_object_set_new(object, key, from_lua(value)) ~= 0 then
+      error(('json.encode: the key %q is not UTF-8'):format(key), 0)
+    end
+  end
+  return ffi.gc(object, nil)
+end
+
+local writers = {
+  table = function(t)
+    if t == json.null then return jansson.json_null() end
+    if json.is_array(t) or #t > 0 then return list_from_lua(t) end
+    return map_from_lua(t)
+  end,
+  string = function(s)
+    local value = jansson.json_stringn(s, #s)
+    if value == nil then error(('json.encode: %q is not UTF-8'):format(s), 0) end
+    return value
+  end,
+  number = function(n)
+    if n % 1 == 0 and math.abs(n) <= 2 ^ 53 then return jansson.json_integer(n) end
+    local value = jansson.json_real(n)
+    if value == nil then error('json.encode: JSON has no number for ' .. tostring(n), 0) end
+    return value
+  end,
+  boolean = function(b) return b and jansson.json_true() or jansson.json_false() end,
+}
+
+function from_lua(value)
+  local write = writers[type(value)]
+  if not write then error('json.encode: a ' .. type(value) .. ' has no JSON form', 0) end
+  return write(value)
+end
+
+--- Write a value as one line of JSON, keys sorted. A table with elements from 1 on, or marked by `json.array`, is an
+-- array; any other is an object.
+-- @raise a value that JSON cannot hold
+function json.encode(value)
+  local root = ffi.gc(from_lua(value), jansson.json_delete)
+  local text = jansson.json_dumps(root, COMPACT + SORT_KEYS + ENCODE_ANY)
+  jansson.json_delete(ffi.gc(root, nil))
+  if text == nil then error('json.encode: jansson could not write the value', 0) end
+  local result = ffi.string(text)
+  ffi.C.free(text)
+  return result
+end
+
+return json

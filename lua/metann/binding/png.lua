@@ -1,0 +1,71 @@
+--- PNG files in memory, by libpng's simplified interface (libpng 1.6).
+-- Owns the calls into libpng; knows nothing of files or tensors.
+local ffi = require 'ffi'
+local clib = require 'metann.binding.clib'
+
+ffi.cdef [[
+typedef struct {
+  void *opaque;
+  uint32_t version, width, height, format, flags, colormap_entries, warning_or_error;
+  char message[64];
+} metann_png_image;
+int png_image_begin_read_from_memory(metann_png_image *image, const void *memory, size_t size);
+int png_image_finish_read(metann_png_image *image, const void *background, void *buffer, int32_t row_stride,
+                          void *colormap);
+int png_image_write_to_memory(metann_png_image *image, void *memory, size_t *size, int convert_to_8_bit,
+                              const void *buffer, int32_t row_stride, const void *colormap);
+void png_image_free(metann_png_image *image);
+]]
+
+local libpng = clib.open('libpng', {'libpng16.so.16', 'png16'}, 'libpng16-16')
+local GRAY, VERSION = 0, 1
+-- A picture larger than this in one direction is taken for a damaged header: it would ask for gigabytes.
+local LARGEST_SIDE = 16384
+
+local png = {}
+
+local function new_image()
+  local image = ffi.new 'metann_png_image'
+  image.version = VERSION
+  return image
+end
+
+local function failure(image)
+  local message = ffi.string(image.message)
+  libpng.png_image_free(image)
+  return nil, message ~= '' and message or 'not a PNG file'
+end
+
+--- Decode to 8-bit grey, 0 black and 255 white, without an alpha channel (transparent parts become white).
+-- @param bytes the PNG file as a string
+-- @return uint8_t array of height rows of width pixels; width; height. Or nil and libpng's message.
+function png.decode_gray(bytes)
+  local image = new_image()
+  if libpng.png_image_begin_read_from_memory(image, bytes, #bytes) == 0 then return failure(image) end
+  image.format = GRAY
+  local width, height = image.width, image.height
+  if width > LARGEST_SIDE or height > LARGEST_SIDE then
+    libpng.png_image_free(image)
+    return nil, ('%d x %d pixels are more than the %d x %d that are read'):format(width, height, LARGEST_SIDE,
+      LARGEST_SIDE)
+  end
+  local pixels = ffi.new('uint8_t[?]', width * height)
+  local white = ffi.new('uint8_t[3]', 255, 255, 255)
+  if libpng.png_image_finish_read(image, white, pixels, width, nil) == 0 then return failure(image) end
+  return pixels, width, height
+end
+
+--- Encode 8-bit grey pixels, 0 black and 255 white.
+-- @param pixels string or uint8_t array of height rows of width pixels
+-- @return the PNG file as a string; or nil and libpng's message
+function png.encode_gray(pixels, width, height)
+  local image = new_image()
+  image.width, image.height, image.format = width, height, GRAY
+  local size = ffi.new('size_t[1]')
+  if libpng.png_image_write_to_memory(image, nil, size, 0, pixels, width, nil) == 0 then return failure(image) end
+  local memory = ffi.new('uint8_t[?]', size[0])
+  if libpng.png_image_write_to_memory(image, memory, size, 0, pixels, width, nil) == 0 then return failure(image) end
+  return ffi.string(memory, size[0])
+end
+
+return png
