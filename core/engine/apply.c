@@ -141,7 +141,7 @@ static int make_outputs(call_state *s) {
     s->out_arrays[k] = &s->out[k]->a;
   }
   if (mn_rules(s->op->index)->infer(&x)) return -1;
-  if (!s->ctx->backend->kernels[s->op->index]) { /* a view */
+  if (mn_rules(s->op->index)->view) {
     mn_tensor *view = s->out[0], *base = s->in[0];
     view->storage = base->storage;
     view->storage->refs++;
@@ -180,8 +180,10 @@ static int make_node(call_state *s) {
 /* ---- the kernel ---- */
 
 static int run_kernel(call_state *s, mn_array *const *out) {
+  if (mn_rules(s->op->index)->view) return 0;
   mn_kernel kernel = s->ctx->backend->kernels[s->op->index];
-  if (!kernel) return 0;
+  if (!kernel)
+    return mn_error_set(s->ctx, MN_ERR_ARGUMENT, "%s: no kernel on %s", s->op->name, s->ctx->backend->name);
   const mn_array *few[INLINE_INPUTS], **in = few;
   if (s->n_in > INLINE_INPUTS) {
     in = mn_memory_get(s->ctx, (size_t)s->n_in * sizeof *in);

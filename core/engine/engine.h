@@ -136,6 +136,7 @@ typedef struct mn_op_rules {
   uint32_t saves;
   uint32_t optional; /* bit i: input i may be absent */
   bool required;     /* has an attribute without default */
+  bool view;         /* has no kernel: the output shares the input's storage */
 } mn_op_rules;
 const mn_op_rules *mn_rules(int op); /* table.c */
 

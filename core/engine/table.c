@@ -86,8 +86,10 @@ static mn_op_info ops[MN_OP_COUNT] = {
 };
 
 static mn_op_rules rules[MN_OP_COUNT] = {
-#define MN_OP(op, in, n, at, infer_, vjp_, batch, saves_, flags_)                                            \
-  {.infer = mn_infer_##infer_, .vjp = mn_vjp_##vjp_, .saves = (saves_)},
+#define RULES(infer_, vjp_, saves_, view_)                                                                   \
+  {.infer = mn_infer_##infer_, .vjp = mn_vjp_##vjp_, .saves = (saves_), .view = view_},
+#define MN_VIEW(op, in, n, at, infer_, vjp_, batch, saves_, flags_) RULES(infer_, vjp_, saves_, true)
+#define MN_OP(op, in, n, at, infer_, vjp_, batch, saves_, flags_) RULES(infer_, vjp_, saves_, false)
 #include "ops.def"
 };
 
