@@ -45,17 +45,17 @@ int mn_array_finish(mn_context *ctx, const char *name, mn_array *a) {
   return 0;
 }
 
+/* A storage and its data are one block: the header fills the first 64 bytes. */
+enum { STORAGE_HEADER = 64 };
+_Static_assert(sizeof(mn_storage) <= STORAGE_HEADER, "the data must stay 64-byte aligned");
+
 static mn_storage *storage_new(mn_context *ctx, size_t bytes) {
-  mn_storage *s = mn_memory_get(ctx, sizeof *s);
+  mn_storage *s = mn_memory_get(ctx, STORAGE_HEADER + bytes);
   if (!s) return NULL;
   memset(s, 0, sizeof *s);
-  s->bytes = bytes;
+  s->bytes = STORAGE_HEADER + bytes;
   s->refs = 1;
-  s->data = mn_memory_get(ctx, bytes);
-  if (!s->data) {
-    mn_memory_put(ctx, s, sizeof *s);
-    return NULL;
-  }
+  s->data = (char *)s + STORAGE_HEADER;
   s->id = ctx->next_id++;
   ctx->stats.live_storages++;
   return s;
@@ -82,8 +82,7 @@ mn_tensor *mn_tensor_alias(mn_tensor *t) {
 
 static void storage_unref(mn_context *ctx, mn_storage *s) {
   if (--s->refs > 0) return;
-  mn_memory_put(ctx, s->data, s->bytes);
-  mn_memory_put(ctx, s, sizeof *s);
+  mn_memory_put(ctx, s, s->bytes);
   ctx->stats.live_storages--;
 }
 
