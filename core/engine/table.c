@@ -7,6 +7,11 @@
 #define S2 4u
 #define S3 8u
 #define S4 16u
+#define S5 32u
+#define S6 64u
+#define S7 128u
+#define S8 256u
+#define S9 512u
 #define R0 (1u << 16)
 #define R1 (1u << 17)
 #define R2 (1u << 18)
