@@ -1,0 +1,64 @@
+--- Recording: the rows that pass the core's door while a function runs, and running one of them again.
+-- What a program is made of; see core/engine/program.c.
+local handle = require 'metann.binding.handle'
+local ffi, C, ctx = handle.ffi, handle.C, handle.ctx
+
+local record = {}
+
+local function reference(ref)
+  if ref.none ~= 0 then return false end
+  local shape, stride = {}, {}
+  for d = 1, ref.array.ndim do
+    shape[d], stride[d] = tonumber(ref.array.size[d - 1]), tonumber(ref.array.stride[d - 1])
+  end
+  return {
+    tensor = ref.tensor, storage = ref.storage, offset = tonumber(ref.offset), view = ref.view ~= 0,
+    dtype = handle.dtype_names[ref.array.dtype], shape = shape, stride = stride,
+  }
+end
+
+local function references(refs, n)
+  local list = {}
+  for i = 1, n do list[i] = reference(refs[i - 1]) end
+  return list
+end
+
+--- Runs fn(...) and notes every row that passes the core's door.
+-- A row is a table: op (its name), inplace, inputs and outputs (lists of {tensor=id, storage=id, offset, view, dtype,
+-- shape, stride}, false for an absent input); an id names the same tensor, or storage, wherever it appears.
+-- @return the list of rows, then what fn returned
+function record.run(fn, ...)
+  if C.mn_record_begin(ctx) ~= 0 then handle.fail() end
+  local results = { pcall(fn, ...) }
+  local program = ffi.gc(C.mn_record_end(ctx), C.mn_program_free)
+  if not results[1] then error(results[2], 0) end
+  local rows = {}
+  for i = 1, C.mn_program_length(program) do
+    local row = C.mn_program_row(program, i - 1)
+    rows[i] = {
+      op = ffi.string(C.mn_op(row.op).name), inplace = row.inplace ~= 0, inputs = references(row['in'], row.n_in),
+      outputs = references(row.out, row.n_out), row = row, program = program,
+    }
+  end
+  return rows, unpack(results, 2, table.maxn(results))
+end
+
+--- Sends a recorded row through the door again.
+-- @param row one of record.run's
+-- @param inputs a list of tensors, false for an absent one; of an in-place row the first is written
+-- @return the outputs, as a list (of an in-place row, the first input)
+function record.apply(row, inputs)
+  local n = #row.inputs
+  local raw, out = ffi.new('mn_tensor *[?]', n + 1), ffi.new('mn_tensor *[4]')
+  for i = 1, n do raw[i - 1] = inputs[i] and inputs[i].p or C.mn_none() end
+  if row.inplace then
+    if C.mn_apply_inplace(ctx, row.row.op, n, raw, row.row.attrs) ~= 0 then handle.fail(unpack(inputs, 1, n)) end
+    return { inputs[1] }
+  end
+  if C.mn_apply(ctx, row.row.op, n, raw, row.row.attrs, out) ~= 0 then handle.fail(unpack(inputs, 1, n)) end
+  local outputs = {}
+  for k = 1, #row.outputs do outputs[k] = handle.wrap(out[k - 1]) end
+  return outputs
+end
+
+return record
