@@ -42,6 +42,9 @@ static int check_inputs(call_state *s, mn_tensor *const *inputs) {
   if (variadic ? s->n_in < 1 : s->n_in != op->n_in)
     return mn_error_set(s->ctx, MN_ERR_ARGUMENT, "%s: expected %s%d inputs, got %d", op->name,
                         variadic ? "at least " : "", variadic ? 1 : op->n_in, s->n_in);
+  if (s->n_in > UINT16_MAX)
+    return mn_error_set(s->ctx, MN_ERR_ARGUMENT, "%s: expected at most %d inputs, got %d", op->name,
+                        UINT16_MAX, s->n_in);
   int absent = 0;
   for (int i = 0; i < s->n_in; i++) {
     mn_tensor *t = inputs[i];
