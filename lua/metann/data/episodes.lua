@@ -1,0 +1,78 @@
+--- N-way K-shot episodes: small classification tasks drawn from many classes.
+-- Source of the protocol: Vinyals and others, "Matching networks for one shot learning", NeurIPS 2016.
+local metann = require 'metann'
+local Random = require 'metann.data.random'
+
+local Episodes = {}
+Episodes.__index = Episodes
+
+local DEFAULTS = {ways = 5, shots = 1, queries = 15, seed = 1}
+
+local function checked(options)
+  local result = {}
+  for key in pairs(options or {}) do
+    if not DEFAULTS[key] then error('Episodes: unknown option ' .. tostring(key), 3) end
+  end
+  for key, default in pairs(DEFAULTS) do
+    local value = (options or {})[key] or default
+    if type(value) ~= 'number' or value % 1 ~= 0 or (value < 1 and key ~= 'seed') then
+      error(('Episodes: %s must be a whole number from 1 on, got %s'):format(key, tostring(value)), 3)
+    end
+    result[key] = value
+  end
+  return result
+end
+
+local function check_classes(classes, o)
+  if #classes < o.ways then
+    error(('Episodes: %d ways asked for, but there are only %d classes'):format(o.ways, #classes), 3)
+  end
+  for i, class in ipairs(classes) do
+    local count = class.images:size(1)
+    if count < o.shots + o.queries then
+      error(('Episodes: class %s has %d drawings, but %d shots and %d queries need %d'):format(class.name or i, count,
+        o.shots, o.queries, o.shots + o.queries), 3)
+    end
+  end
+end
+
+--- A source of episodes.
+-- @param classes list; each has `images`, a tensor of size (count, ...), and perhaps a `name` for errors. uint8 images
+-- come out as floats from 0 to 1.
+-- @param[opt] options `ways` (5), `shots` (1) and `queries` (15) per class, `seed` (1) of its own random stream
+-- @raise too few classes, or a class with too few images, with the numbers
+local function new(classes, options)
+  local o = checked(options)
+  check_classes(classes, o)
+  local self = setmetatable({classes = classes, random = Random(o.seed)}, Episodes)
+  self.ways, self.shots, self.queries = o.ways, o.shots, o.queries
+  local labels = function(n) -- 1..ways, each n times
+    return metann.arange(1, o.ways + 1):reshape(o.ways, 1):expand(o.ways, n):reshape(o.ways * n):long()
+  end
+  self.support_labels, self.query_labels = labels(o.shots), labels(o.queries)
+  return self
+end
+
+local function floats(parts)
+  local x = metann.cat(parts, 1)
+  if x.dtype == 'uint8' then return x:float() * (1 / 255) end
+  return x
+end
+
+--- Draw one episode: other classes each time, support and query without an image in common.
+-- @return table with `support` {x, y}: x (ways * shots, ...), y int64 labels 1..ways, class by class; and `query`
+-- likewise with ways * queries rows
+function Episodes:sample()
+  local shots, queries = self.shots, self.queries
+  local support, query = {}, {}
+  for way, number in ipairs(self.random:choose(#self.classes, self.ways)) do
+    local images = self.classes[number].images
+    local picked = metann.tensor(self.random:choose(images:size(1), shots + queries), {dtype = 'int64'})
+    local chosen = images:index_select(1, picked)
+    support[way] = chosen:narrow(1, 1, shots)
+    query[way] = chosen:narrow(1, shots + 1, queries)
+  end
+  return {support = {floats(support), self.support_labels}, query = {floats(query), self.query_labels}}
+end
+
+return setmetatable({}, {__call = function(_, ...) return new(...) end, __index = Episodes})

@@ -1,0 +1,154 @@
+--- Omniglot: handwritten characters of many alphabets, 20 drawings each.
+-- Source: Lake, Salakhutdinov and Tenenbaum, "Human-level concept learning through probabilistic program induction",
+-- Science 350(6266), 2015; files from github.com/brendenlake/omniglot, as they are.
+local bytes = require 'metann.binding.bytes'
+local errors = require 'metann.binding.errors'
+local files = require 'metann.data.files'
+local metann = require 'metann'
+local resize = require 'metann.data.resize'
+
+local raise = errors.raise
+
+local Omniglot = {}
+Omniglot.__index = Omniglot
+
+local function new(classes) return setmetatable({classes = classes}, Omniglot) end
+
+--- Files by class: {['Greek/character01'] = {['0394_01.png'] = file, ...}, ...}. A drawing that stands in several sets
+-- is taken once.
+local function by_class(paths)
+  local classes = {}
+  for _, path in ipairs(paths) do
+    for _, file in ipairs(files.list('Omniglot', path, '.png')) do
+      local alphabet, character, image = file.name:match '([^/]+)/([^/]+)/([^/]+)$'
+      if not image then raise('Omniglot: %s: expected .../Alphabet/characterNN/IMAGE.png', file.path) end
+      local name = alphabet .. '/' .. character
+      classes[name] = classes[name] or {alphabet = alphabet}
+      classes[name][image] = classes[name][image] or file
+    end
+  end
+  return classes
+end
+
+local function decode(file)
+  local png = require 'metann.binding.png'
+  local text, message = file.read()
+  if not text then raise('Omniglot: %s: %s', file.path, message) end
+  local pixels, width, height = png.decode_gray(text)
+  if not pixels then raise('Omniglot: %s: %s', file.path, width) end
+  return bytes.to_tensor('uint8', {height, width}, pixels)
+end
+
+--- The drawings of a class as uint8 (count, 1, size, size): 255 ink, 0 paper.
+local function draw(drawings, size)
+  local names = {}
+  for name in pairs(drawings) do
+    if name ~= 'alphabet' then names[#names + 1] = name end
+  end
+  table.sort(names)
+  local list = {}
+  for i, name in ipairs(names) do
+    local ink = 255 - resize(decode(drawings[name]):float(), size, size)
+    list[i] = ink:round():to 'uint8':reshape(1, 1, size, size)
+  end
+  return metann.cat(list, 1)
+end
+
+local function sorted_keys(t)
+  local keys = {}
+  for key in pairs(t) do keys[#keys + 1] = key end
+  table.sort(keys)
+  return keys
+end
+
+--- Read drawings into memory.
+-- @param paths a folder or zip file, or a list of them, with any part of the official layout
+-- `SET/Alphabet/characterNN/IMAGE.png`, with or without the sets. A character that stands in several sets is one class,
+-- a drawing that does is taken once.
+-- @param[opt] options `size` (28): height and width, reached by exact area averaging
+-- @return an Omniglot with `classes`, a list sorted by name of {name = 'Greek/character01', alphabet = 'Greek',
+-- images = uint8 tensor (count, 1, size, size), 255 ink and 0 paper}, as `Episodes` takes it
+-- @raise a wrong path, a broken zip file or drawing, or no drawings at all, by name
+local function load(paths, options)
+  if type(paths) == 'string' then paths = {paths} end
+  if type(paths) ~= 'table' or #paths == 0 then
+    raise('Omniglot: a path or a list of paths expected, got %s', errors.describe(paths))
+  end
+  options = options or {}
+  errors.check_options('Omniglot', options, {'size'})
+  local size = options.size or 28
+  if type(size) ~= 'number' or size < 1 or size % 1 ~= 0 then
+    raise('Omniglot: size must be a whole number of pixels, got %s', errors.describe(size))
+  end
+  local found, classes = by_class(paths), {}
+  for i, name in ipairs(sorted_keys(found)) do
+    local images = metann.no_grad(draw, found[name], size)
+    classes[i] = {name = name, alphabet = found[name].alphabet, images = images}
+  end
+  if #classes == 0 then raise('Omniglot: no drawings (.png) in %s', table.concat(paths, ', ')) end
+  return new(classes)
+end
+
+--- Names of the alphabets, sorted.
+function Omniglot:alphabets()
+  local set = {}
+  for _, class in ipairs(self.classes) do set[class.alphabet] = true end
+  return sorted_keys(set)
+end
+
+local function set_of(self, alphabets, method)
+  local known, set = {}, {}
+  for _, name in ipairs(self:alphabets()) do known[name] = true end
+  for _, name in ipairs(alphabets) do
+    if method == 'only' and not known[name] then
+      raise("Omniglot:only: no alphabet '%s'%s", name, errors.suggestion(name, self:alphabets()))
+    end
+    set[name] = true
+  end
+  return set
+end
+
+local function filtered(self, keep)
+  local classes = {}
+  for _, class in ipairs(self.classes) do
+    if keep(class) then classes[#classes + 1] = class end
+  end
+  return new(classes)
+end
+
+--- The classes of these alphabets (a list of names); a name that is not there is an error.
+function Omniglot:only(alphabets)
+  local set = set_of(self, alphabets, 'only')
+  return filtered(self, function(class) return set[class.alphabet] end)
+end
+
+--- The classes of all alphabets but these (a list of names, which need not be there).
+function Omniglot:without(alphabets)
+  local set = set_of(self, alphabets, 'without')
+  return filtered(self, function(class) return not set[class.alphabet] end)
+end
+
+local turns = {
+  [90] = function(x) return x:transpose(3, 4):flip{3} end,
+  [180] = function(x) return x:flip{3, 4} end,
+  [270] = function(x) return x:transpose(3, 4):flip{4} end,
+}
+
+--- Four times as many classes: each also turned by 90, 180 and 270 degrees (anticlockwise), as new characters.
+-- Source: Santoro and others, "Meta-learning with memory-augmented neural networks", ICML 2016.
+function Omniglot:with_rotations()
+  local classes = {}
+  for _, class in ipairs(self.classes) do
+    classes[#classes + 1] = class
+    for _, degrees in ipairs{90, 180, 270} do
+      classes[#classes + 1] = {
+        name = ('%s turned by %d'):format(class.name, degrees), alphabet = class.alphabet,
+        images = turns[degrees](class.images):contiguous(),
+      }
+    end
+  end
+  return new(classes)
+end
+
+
+return setmetatable({}, {__call = function(_, ...) return load(...) end, __index = Omniglot})

@@ -1,0 +1,50 @@
+--- Sine waves as regression tasks: amplitude from [0.1, 5], phase from [0, pi], inputs from [-5, 5], y = amplitude *
+-- sin(x - phase).
+-- Source: Finn, Abbeel and Levine, "Model-agnostic meta-learning", ICML 2017, section 5.1.
+local metann = require 'metann'
+local Random = require 'metann.data.random'
+
+local Sinusoid = {}
+Sinusoid.__index = Sinusoid
+
+--- A source of waves.
+-- @param[opt] options `seed` (default 1) of its own random stream, `dtype` of the tensors
+local function new(options)
+  options = options or {}
+  for key in pairs(options) do
+    if key ~= 'seed' and key ~= 'dtype' then error('Sinusoid: unknown option ' .. tostring(key), 2) end
+  end
+  return setmetatable({random = Random(options.seed or 1), dtype = options.dtype}, Sinusoid)
+end
+
+local Wave = {}
+Wave.__index = Wave
+
+--- Height of the wave at x, a number.
+function Wave:at(x) return self.amplitude * math.sin(x - self.phase) end
+
+--- n points of the wave: {x, y}, both of size (n, 1), x uniform in [-5, 5].
+function Wave:points(n)
+  local x, y = {}, {}
+  for i = 1, n do
+    local at = self.random:uniform(-5, 5)
+    x[i], y[i] = {at}, {self:at(at)}
+  end
+  return {metann.tensor(x, {dtype = self.dtype}), metann.tensor(y, {dtype = self.dtype})}
+end
+
+--- One wave, unseen so far.
+-- @param shots how many points `support` has
+-- @param[opt=shots] queries how many points `query` has
+-- @return table: `support` and `query`, each {x, y} of size (n, 1), in other places; `amplitude`, `phase`, `at(x)`
+-- and `points(n)` for more of the same wave
+function Sinusoid:sample(shots, queries)
+  local random = self.random
+  local wave = setmetatable({random = random, dtype = self.dtype}, Wave)
+  wave.amplitude, wave.phase = random:uniform(0.1, 5), random:uniform(0, math.pi)
+  wave.support = wave:points(shots)
+  wave.query = wave:points(queries or shots)
+  return wave
+end
+
+return setmetatable({}, {__call = function(_, ...) return new(...) end, __index = Sinusoid})

@@ -1,0 +1,28 @@
+--- A running mean with its 95 % confidence interval.
+-- Source of the update: Welford, "Note on a method for calculating corrected sums of squares and products",
+-- Technometrics 4(3), 1962: stable however many numbers are added.
+local Mean = {}
+Mean.__index = Mean
+
+local function new() return setmetatable({count = 0, average = 0, squares = 0}, Mean) end
+
+--- Take one more number (or 0-dim tensor) in; returns self.
+function Mean:add(value)
+  if type(value) ~= 'number' then value = value:item() end
+  self.count = self.count + 1
+  local before = value - self.average
+  self.average = self.average + before / self.count
+  self.squares = self.squares + before * (value - self.average)
+  return self
+end
+
+--- The mean; NaN before the first number.
+function Mean:mean() return self.count > 0 and self.average or 0 / 0 end
+
+--- Standard deviation of the numbers (of a sample: divided by count - 1); NaN with fewer than two.
+function Mean:std() return math.sqrt(self.squares / (self.count - 1)) end
+
+--- Half the width of the 95 % confidence interval of the mean, 1.96 std / sqrt(count), as few-shot papers give it.
+function Mean:interval() return 1.96 * self:std() / math.sqrt(self.count) end
+
+return setmetatable({}, {__call = new})

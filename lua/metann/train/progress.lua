@@ -1,0 +1,97 @@
+--- A training loop's limits, and its progress on one line of the terminal: rate, time left, values such as the loss.
+-- Into a pipe or file nothing is written.
+local errors = require 'metann.binding.errors'
+local posix = require 'metann.binding.posix'
+
+local Progress = {}
+Progress.__index = Progress
+
+local REDRAW_SECONDS = 0.1
+-- Values are averaged over about the last so many steps.
+local MEMORY = 50
+
+local KNOWN = {'steps', 'seconds', 'out', 'terminal', 'clock'}
+
+--- Begin; the clock runs from now on.
+-- @param options `steps`: how many steps there are; `seconds`: a limit on the time; at least one of both. `out`: the
+-- file to write to (io.stderr); `terminal`: whether it is a terminal (asked of the system); `clock`: a function that
+-- gives seconds.
+local function new(options)
+  errors.check_options('Progress', options, KNOWN)
+  if not options.steps and not options.seconds then errors.raise 'Progress: steps or seconds must be given' end
+  local out = options.out or io.stderr
+  local terminal = options.terminal
+  if terminal == nil then terminal = posix.is_terminal(out) end
+  local clock = options.clock or posix.clock
+  local start = clock()
+  return setmetatable({
+    steps = options.steps, seconds = options.seconds, out = out, terminal = terminal, clock = clock, start = start,
+    drawn = start, count = 0, values = {}, names = {},
+  }, Progress)
+end
+
+--- Seconds since the beginning.
+function Progress:elapsed() return self.clock() - self.start end
+
+--- Whether another step fits: neither the steps nor the time are used up.
+function Progress:more()
+  if self.steps and self.count >= self.steps then return false end
+  return not self.seconds or self:elapsed() < self.seconds
+end
+
+local function minutes(seconds)
+  local whole = math.floor(seconds + 0.5)
+  if whole >= 3600 then return ('%d:%02d:%02d'):format(whole / 3600, whole / 60 % 60, whole % 60) end
+  return ('%d:%02d'):format(whole / 60, whole % 60)
+end
+
+local function time_left(self, elapsed)
+  local by_steps = self.steps and elapsed / self.count * (self.steps - self.count)
+  local by_clock = self.seconds and math.max(0, self.seconds - elapsed)
+  return math.min(by_steps or by_clock, by_clock or by_steps)
+end
+
+--- The line as text: '350/2000 steps  41.2/s  0:40 left  loss 0.812'.
+function Progress:line()
+  local elapsed = self:elapsed()
+  local parts = {self.steps and ('%d/%d steps'):format(self.count, self.steps) or ('%d steps'):format(self.count)}
+  if self.count > 0 and elapsed > 0 then
+    local rate = self.count / elapsed
+    parts[2] = rate >= 1 and ('%.1f/s'):format(rate) or ('%.1f s each'):format(1 / rate)
+    parts[3] = minutes(time_left(self, elapsed)) .. ' left'
+  end
+  for _, name in ipairs(self.names) do parts[#parts + 1] = ('%s %.4g'):format(name, self.values[name]) end
+  return table.concat(parts, '  ')
+end
+
+local function draw(self) self.out:write('\r', self:line(), '\27[K'):flush() end
+
+--- One step is done.
+-- @param[opt] values numbers by name (or 0-dim tensors), shown as averages over the last steps
+function Progress:step(values)
+  self.count = self.count + 1
+  local weight = math.max(1 / MEMORY, 1 / self.count)
+  for name, value in pairs(values or {}) do
+    if type(value) ~= 'number' then value = value:item() end
+    local old = self.values[name]
+    if not old then self.names[#self.names + 1] = name end
+    self.values[name] = old and old + weight * (value - old) or value
+  end
+  if not self.terminal then return end
+  local now = self.clock()
+  if now - self.drawn < REDRAW_SECONDS then return end
+  self.drawn = now
+  draw(self)
+end
+
+--- The end: on a terminal the last state stays, with a line end. Returns steps done and seconds taken.
+function Progress:finish()
+  local elapsed = self:elapsed()
+  if self.terminal then
+    draw(self)
+    self.out:write '\n'
+  end
+  return self.count, elapsed
+end
+
+return setmetatable({}, {__call = function(_, ...) return new(...) end})
