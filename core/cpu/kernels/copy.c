@@ -74,11 +74,11 @@ static void cut(plan *p, int tiled) {
   if (p->units_per_block < 1) p->units_per_block = 1;
 }
 
-static void make_plan(plan *p, const mn_array *dst, const mn_array *src) {
+static void make_plan(plan *p, const mn_array *dst, const mn_array *src, mn_row_fn row) {
   dim dims[MN_MAX_DIMS];
   int tiled = 0, n = merge_dims(dims, list_dims(dst, src, dims));
   p->dst = dst->data, p->src = src->data;
-  p->row = MN_KERNEL(row_copier)(dst->dtype, src->dtype);
+  p->row = row;
   p->n_outer = 0;
   p->rows = p->cols = (dim){1, 0, 0};
   if (n > 0) p->cols = dims[n - 1];
@@ -131,17 +131,21 @@ static int same_shape(const mn_array *a, const mn_array *b) {
   return 1;
 }
 
-void MN_KERNEL(copy_array)(const mn_array *dst, const mn_array *src) {
+void MN_KERNEL(apply_rows)(const mn_array *dst, const mn_array *src, mn_row_fn row) {
   if (dst->numel == 0) return;
+  plan p;
+  make_plan(&p, dst, src, row);
+  if (dst->numel < PARALLEL) copy_units(&p, 0, p.units);
+  else mn_parallel((p.units + p.units_per_block - 1) / p.units_per_block, copy_block, &p);
+}
+
+void MN_KERNEL(copy_array)(const mn_array *dst, const mn_array *src) {
   if (dst->contiguous && src->contiguous && dst->dtype == src->dtype && dst->numel < PARALLEL &&
       same_shape(dst, src)) {
     memcpy(dst->data, src->data, (size_t)dst->numel * mn_dtype_size(dst->dtype));
     return;
   }
-  plan p;
-  make_plan(&p, dst, src);
-  if (dst->numel < PARALLEL) copy_units(&p, 0, p.units);
-  else mn_parallel((p.units + p.units_per_block - 1) / p.units_per_block, copy_block, &p);
+  MN_KERNEL(apply_rows)(dst, src, MN_KERNEL(row_copier)(dst->dtype, src->dtype));
 }
 
 void MN_KERNEL(fill_array)(const mn_array *dst, double value) {

@@ -15,6 +15,12 @@ mn_row_fn MN_KERNEL(row_copier)(int dst_dtype, int src_dtype);
  * negative; no two elements of dst share a place); they don't overlap. */
 void MN_KERNEL(copy_array)(const mn_array *dst, const mn_array *src);
 
+/* dst = row(dst, src) for rows of any such function; src is broadcast to dst's shape. */
+void MN_KERNEL(apply_rows)(const mn_array *dst, const mn_array *src, mn_row_fn row);
+
+/* The function that adds a row to another one of the same dtype (bool: or). */
+mn_row_fn MN_KERNEL(row_adder)(int dtype);
+
 /* Every element of dst becomes value (as from a float64). */
 void MN_KERNEL(fill_array)(const mn_array *dst, double value);
 
