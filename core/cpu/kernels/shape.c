@@ -1,6 +1,6 @@
 /* shape.c: kernels of the rows that move elements: cat, pad, flip and their like. Each of them is a few
  * strided copies (copy.c) between parts of arrays. */
-#include "copy.h"
+#include "index.h"
 #include <string.h>
 
 #define copy MN_KERNEL(copy_array)
@@ -190,22 +190,9 @@ int MN_KERNEL(triu)(mn_call *call) {
   return keep_triangle(call, ((const mn_triu_attrs *)call->attrs)->diagonal, 0);
 }
 
-/* source as it is, or a copy of it in scratch memory if it shares memory with what is to be written. */
-static const mn_array *apart(mn_call *call, const mn_array *to, const mn_array *source, mn_array *room) {
-  if (!MN_KERNEL(may_overlap)(to, source)) return source;
-  *room = *source;
-  room->data = mn_scratch(call, (size_t)source->numel * mn_dtype_size(source->dtype));
-  if (!room->data) return NULL;
-  int64_t step = 1;
-  for (int d = source->ndim - 1; d >= 0; d--) room->stride[d] = step, step *= source->size[d];
-  room->contiguous = 1;
-  copy(room, source);
-  return room;
-}
-
 int MN_KERNEL(assign)(mn_call *call) {
   mn_array room;
-  const mn_array *source = apart(call, call->out[0], call->in[1], &room);
+  const mn_array *source = MN_KERNEL(apart)(call, call->out[0], call->in[1], &room);
   if (!source) return -1;
   copy(call->out[0], source);
   return 0;
@@ -216,7 +203,7 @@ int MN_KERNEL(region_put)(mn_call *call) {
   const mn_array *in = call->in[0], *out = call->out[0];
   mn_array box = *out, room;
   for (int d = 0; d < out->ndim; d++) box = mn_part(&box, d, a->start.v[d], a->size.v[d], a->step.v[d]);
-  const mn_array *source = apart(call, &box, call->in[1], &room);
+  const mn_array *source = MN_KERNEL(apart)(call, &box, call->in[1], &room);
   if (!source) return -1;
   if (out->data != in->data) copy(out, in);
   copy(&box, source);

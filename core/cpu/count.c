@@ -1,0 +1,47 @@
+/* count.c: what shape rules of rows with a data-dependent shape must know of their input before it is
+ * allocated. */
+#include "kernel.h"
+#include <math.h>
+
+/* The element at an address as a double; float16 and bfloat16 only tell zero from the rest. */
+static double element(const char *p, int dtype) {
+  switch (dtype) {
+  case MN_FLOAT32:
+    return *(const float *)p;
+  case MN_FLOAT64:
+    return *(const double *)p;
+  case MN_INT64:
+    return (double)*(const int64_t *)p;
+  case MN_INT32:
+    return *(const int32_t *)p;
+  case MN_FLOAT16:
+  case MN_BFLOAT16:
+    return (*(const uint16_t *)p & 0x7fff) != 0;
+  default:
+    return *(const uint8_t *)p;
+  }
+}
+
+/* The address of element i in row-major order. */
+static const char *place(const mn_array *a, int64_t i) {
+  int64_t offset = 0;
+  if (a->contiguous) offset = i;
+  else
+    for (int d = a->ndim - 1; d >= 0; d--) offset += i % a->size[d] * a->stride[d], i /= a->size[d];
+  return (const char *)a->data + offset * (int64_t)mn_dtype_size(a->dtype);
+}
+
+int64_t mn_count_nonzero(const mn_array *a) {
+  int64_t count = 0;
+  for (int64_t i = 0; i < a->numel; i++) count += element(place(a, i), a->dtype) != 0;
+  return count;
+}
+
+int64_t mn_largest_index(const mn_array *a) {
+  double largest = -1;
+  for (int64_t i = 0; i < a->numel; i++) {
+    double v = element(place(a, i), a->dtype);
+    if (v > largest) largest = v;
+  }
+  return largest < 0x1p47 ? (int64_t)floor(largest) : INT64_C(1) << 47;
+}

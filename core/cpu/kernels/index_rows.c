@@ -1,0 +1,136 @@
+/* index_rows.c: reading and checking index tensors, and moving one row by an index. Knows nothing of shapes.
+ */
+#include "index.h"
+#include "half.h"
+#include <string.h>
+#include <stdio.h>
+
+/* ---- reading ---- */
+
+static int fail_range(mn_call *call, int64_t v, int64_t base, int64_t size, int64_t dim) {
+  const char *hint = v == 0 && base == 1 ? "; indices count from 1" : "";
+  snprintf(call->error, sizeof call->error,
+           "index %lld is out of range %lld..%lld (dim %lld has size %lld)%s", (long long)v, (long long)base,
+           (long long)(size - 1 + base), (long long)(dim + base), (long long)size, hint);
+  return -1;
+}
+
+/* Shifts by base; one test for all, since a bad one is rare. */
+static int shift_and_check(mn_call *call, int64_t *index, int64_t n, int64_t base, int64_t size,
+                           int64_t dim) {
+  uint64_t bad = 0;
+  for (int64_t i = 0; i < n; i++) {
+    uint64_t v = (uint64_t)index[i] - (uint64_t)base;
+    index[i] = (int64_t)v;
+    bad |= v >= (uint64_t)size;
+  }
+  if (!bad) return 0;
+  for (int64_t i = 0; i < n; i++)
+    if ((uint64_t)index[i] >= (uint64_t)size)
+      return fail_range(call, (int64_t)((uint64_t)index[i] + (uint64_t)base), base, size, dim);
+  return 0;
+}
+
+/* index holds the bits of doubles, which become integers in place. */
+static int from_doubles(mn_call *call, int64_t *index, int64_t n) {
+  for (int64_t i = 0; i < n; i++) {
+    double v;
+    memcpy(&v, &index[i], sizeof v);
+    int64_t whole = v >= -0x1p53 && v <= 0x1p53 ? (int64_t)v : INT64_MIN;
+    if ((double)whole != v) {
+      snprintf(call->error, sizeof call->error, "index %g is not an integer", v);
+      return -1;
+    }
+    index[i] = whole;
+  }
+  return 0;
+}
+
+int64_t *MN_KERNEL(read_index)(mn_call *call, const mn_array *index, int64_t base, int64_t size,
+                               int64_t dim) {
+  int64_t *to = mn_scratch(call, (size_t)(index->numel ? index->numel : 1) * sizeof *to);
+  if (!to) return NULL;
+  mn_array room = *index;
+  int64_t step = 1;
+  for (int d = index->ndim - 1; d >= 0; d--) room.stride[d] = step, step *= index->size[d];
+  room.contiguous = 1;
+  room.data = to;
+  room.dtype = mn_dtype_is_float(index->dtype) ? MN_FLOAT64 : MN_INT64;
+  MN_KERNEL(copy_array)(&room, index);
+  if (room.dtype == MN_FLOAT64 && from_doubles(call, to, index->numel)) return NULL;
+  return shift_and_check(call, to, index->numel, base, size, dim) ? NULL : to;
+}
+
+/* ---- scratch copies ---- */
+
+static const mn_array *scratch_copy(mn_call *call, const mn_array *a, mn_array *room) {
+  *room = *a;
+  room->data = mn_scratch(call, (size_t)(a->numel ? a->numel : 1) * mn_dtype_size(a->dtype));
+  if (!room->data) return NULL;
+  int64_t step = 1;
+  for (int d = a->ndim - 1; d >= 0; d--) room->stride[d] = step, step *= a->size[d];
+  room->contiguous = 1;
+  MN_KERNEL(copy_array)(room, a);
+  return room;
+}
+
+const mn_array *MN_KERNEL(dense)(mn_call *call, const mn_array *a, mn_array *room) {
+  return a->contiguous ? a : scratch_copy(call, a, room);
+}
+
+const mn_array *MN_KERNEL(apart)(mn_call *call, const mn_array *to, const mn_array *a, mn_array *room) {
+  return MN_KERNEL(may_overlap)(to, a) ? scratch_copy(call, a, room) : a;
+}
+
+/* ---- rows ---- */
+
+#define MOVE(T)                                                                                              \
+  static void take_##T(char *dst, const char *src, const int64_t *index, int64_t scale, int64_t step,        \
+                       int64_t other, int64_t n) {                                                           \
+    for (int64_t c = 0; c < n; c++)                                                                          \
+      *(T *)(dst + c * other) = *(const T *)(src + index[c] * scale + c * step);                             \
+  }                                                                                                          \
+  static void put_##T(char *dst, const char *src, const int64_t *index, int64_t scale, int64_t step,         \
+                      int64_t other, int64_t n) {                                                            \
+    for (int64_t c = 0; c < n; c++)                                                                          \
+      *(T *)(dst + index[c] * scale + c * step) = *(const T *)(src + c * other);                             \
+  }
+MOVE(uint8_t)
+MOVE(uint16_t)
+MOVE(uint32_t)
+MOVE(uint64_t)
+
+#define PLUS(x, y) ((x) + (y))
+#define EITHER(x, y) ((x) | (y))
+#define PLUS_F16(x, y) mn_float_to_float16(mn_float16_to_float(x) + mn_float16_to_float(y))
+#define PLUS_BF16(x, y) mn_float_to_bfloat16(mn_bfloat16_to_float(x) + mn_bfloat16_to_float(y))
+#define ADD(name, T, EXPR)                                                                                   \
+  static void name(char *dst, const char *src, const int64_t *index, int64_t scale, int64_t step,            \
+                   int64_t other, int64_t n) {                                                               \
+    for (int64_t c = 0; c < n; c++) {                                                                        \
+      T *to = (T *)(dst + index[c] * scale + c * step);                                                      \
+      *to = (T)EXPR(*to, *(const T *)(src + c * other));                                                     \
+    }                                                                                                        \
+  }
+ADD(add_float, float, PLUS)
+ADD(add_double, double, PLUS)
+ADD(add_int64, uint64_t, PLUS)
+ADD(add_int32, uint32_t, PLUS)
+ADD(add_uint8, uint8_t, PLUS)
+ADD(add_bool, uint8_t, EITHER)
+ADD(add_float16, uint16_t, PLUS_F16)
+ADD(add_bfloat16, uint16_t, PLUS_BF16)
+
+mn_indexed_fn MN_KERNEL(take_row)(int dtype) {
+  size_t size = mn_dtype_size(dtype);
+  return size == 1 ? take_uint8_t : size == 2 ? take_uint16_t : size == 4 ? take_uint32_t : take_uint64_t;
+}
+mn_indexed_fn MN_KERNEL(put_row)(int dtype) {
+  size_t size = mn_dtype_size(dtype);
+  return size == 1 ? put_uint8_t : size == 2 ? put_uint16_t : size == 4 ? put_uint32_t : put_uint64_t;
+}
+mn_indexed_fn MN_KERNEL(add_row)(int dtype) {
+  static const mn_indexed_fn table[MN_DTYPE_COUNT] = {add_float, add_double, add_int64,   add_int32,
+                                                      add_uint8, add_bool,   add_float16, add_bfloat16};
+  return table[dtype];
+}
