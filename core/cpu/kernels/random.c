@@ -1,0 +1,224 @@
+/* random.c: kernels of the rows that draw random numbers. How words and numbers come about is philox.inc's;
+ * element i draws word counter + i, so that threads, chunks and devices don't matter. */
+#include "create.h"
+#include "index.h"
+#include <math.h>
+#include <stdio.h>
+
+#define MN_PHILOX_FN static inline
+#include "philox.inc"
+
+typedef struct stream {
+  uint64_t seed, counter;
+} stream;
+
+/* Words first .. first+n-1 of a stream for n <= MN_CHUNK. The counter and the chunks begin at multiples of 4.
+ */
+static void draw(const stream *s, uint32_t nr, int64_t first, int64_t n, uint32_t *words) {
+  uint64_t block = (s->counter + (uint64_t)first) / 4;
+  for (int64_t b = 0; b < (n + 3) / 4; b++) mn_philox(block + (uint64_t)b, nr, s->seed, words + 4 * b);
+}
+
+/* How many random digits a uniform number of that dtype has: all that it can hold below 1. */
+static int digits(int dtype) {
+  return dtype == MN_FLOAT64 ? 53 : dtype == MN_FLOAT16 ? 11 : dtype == MN_BFLOAT16 ? 8 : 24;
+}
+
+static void draw_uniform(const stream *s, int bits, int64_t first, int64_t n, double *to) {
+  uint32_t high[MN_CHUNK], low[MN_CHUNK];
+  draw(s, 0, first, n, high);
+  if (bits > 32) {
+    draw(s, 1, first, n, low);
+    for (int64_t i = 0; i < n; i++) to[i] = mn_uniform(high[i], low[i], 53);
+  } else {
+    double unit = 1.0 / (double)((int64_t)1 << bits);
+    for (int64_t i = 0; i < n; i++) to[i] = (double)(int32_t)(high[i] >> (32 - bits)) * unit;
+  }
+}
+
+/* ---- rand ---- */
+
+typedef struct uniform {
+  stream s;
+  int bits;
+  double low, width, last;
+} uniform;
+
+static void make_uniform(const void *arg, int64_t first, int64_t n, void *buffer) {
+  const uniform *u = arg;
+  double *to = buffer;
+  draw_uniform(&u->s, u->bits, first, n, to);
+  for (int64_t i = 0; i < n; i++) {
+    double v = u->low + u->width * to[i];
+    to[i] = v < u->last ? v : u->last; /* rounding must not reach `high` */
+  }
+}
+
+int MN_KERNEL(rand)(mn_call *call) {
+  const mn_rand_attrs *a = (const mn_rand_attrs *)call->attrs;
+  int dtype = call->out[0]->dtype;
+  uniform u = {{call->seed, call->counter}, digits(dtype), a->low, a->high - a->low, a->high};
+  if (a->low < a->high) {
+    u.last = nextafter(a->high, a->low);
+    float single = (float)a->high;
+    if (dtype != MN_FLOAT64) u.last = single < a->high ? single : nextafterf(single, (float)a->low);
+  }
+  MN_KERNEL(generate)(call->out[0], make_uniform, &u, MN_FLOAT64);
+  return 0;
+}
+
+/* ---- randn ---- */
+
+typedef struct normal {
+  stream s;
+  int wide;
+  double mean, std;
+} normal;
+
+static void make_normal(const void *arg, int64_t first, int64_t n, void *buffer) {
+  const normal *g = arg;
+  double *to = buffer;
+  uint32_t high[MN_CHUNK], low[MN_CHUNK];
+  draw(&g->s, 0, first, n, high);
+  if (g->wide) draw(&g->s, 1, first, n, low);
+  for (int64_t i = 0; i < n; i += 2) {
+    double pair[2];
+    mn_normal_pair(high[i], g->wide ? low[i] : 0, high[i + 1], g->wide ? low[i + 1] : 0, g->wide, pair);
+    to[i] = g->mean + g->std * pair[0];
+    to[i + 1] = g->mean + g->std * pair[1];
+  }
+}
+
+int MN_KERNEL(randn)(mn_call *call) {
+  const mn_randn_attrs *a = (const mn_randn_attrs *)call->attrs;
+  normal g = {{call->seed, call->counter}, call->out[0]->dtype == MN_FLOAT64, a->mean, a->std};
+  MN_KERNEL(generate)(call->out[0], make_normal, &g, MN_FLOAT64);
+  return 0;
+}
+
+/* ---- integers ---- */
+
+typedef struct integers {
+  stream s;
+  int64_t low;
+  uint64_t range;
+} integers;
+
+static void make_integers(const void *arg, int64_t first, int64_t n, void *buffer) {
+  const integers *r = arg;
+  int64_t *to = buffer;
+  uint32_t high[MN_CHUNK], low[MN_CHUNK];
+  draw(&r->s, 0, first, n, high);
+  draw(&r->s, 1, first, n, low);
+  for (int64_t i = 0; i < n; i++) to[i] = (int64_t)((uint64_t)r->low + mn_below(high[i], low[i], r->range));
+}
+
+int MN_KERNEL(randint)(mn_call *call) {
+  const mn_randint_attrs *a = (const mn_randint_attrs *)call->attrs;
+  integers r = {{call->seed, call->counter}, a->low, (uint64_t)a->high - (uint64_t)a->low};
+  MN_KERNEL(generate)(call->out[0], make_integers, &r, MN_INT64);
+  return 0;
+}
+
+/* R. A. Fisher and F. Yates' shuffle: element i changes places with one of i .. n-1. */
+int MN_KERNEL(randperm)(mn_call *call) {
+  const mn_randperm_attrs *a = (const mn_randperm_attrs *)call->attrs;
+  int64_t n = a->n, *order = mn_scratch(call, (size_t)(n + 1) * sizeof *order);
+  if (!order) return -1;
+  stream s = {call->seed, call->counter};
+  uint32_t high[MN_CHUNK], low[MN_CHUNK];
+  for (int64_t i = 0; i < n; i++) order[i] = i + a->index_base;
+  for (int64_t i = 0; i < n; i++) {
+    int64_t k = i % MN_CHUNK;
+    if (k == 0) {
+      int64_t m = n - i < MN_CHUNK ? n - i : MN_CHUNK;
+      draw(&s, 0, i, m, high);
+      draw(&s, 1, i, m, low);
+    }
+    int64_t j = i + (int64_t)mn_below(high[k], low[k], (uint64_t)(n - i)), moved = order[j];
+    order[j] = order[i], order[i] = moved;
+  }
+  mn_array from = *call->out[0];
+  from.data = order, from.dtype = MN_INT64;
+  MN_KERNEL(copy_array)(call->out[0], &from);
+  return 0;
+}
+
+/* ---- bernoulli and dropout ---- */
+
+typedef struct trial {
+  stream s;
+  int bits;
+  double p, scale;
+  const mn_array *chances;
+} trial;
+
+/* Elements first .. first+n-1 of a dense array of floats, as doubles. */
+static void load(const mn_array *a, int64_t first, int64_t n, double *to) {
+  int64_t item = (int64_t)mn_dtype_size(a->dtype);
+  MN_KERNEL(row_copier)(MN_FLOAT64, a->dtype)((char *)to, 8, (const char *)a->data + first * item, item, n);
+}
+
+static void make_trials(const void *arg, int64_t first, int64_t n, void *buffer) {
+  const trial *t = arg;
+  double chances[MN_CHUNK], *to = buffer;
+  load(t->chances, first, n, chances);
+  draw_uniform(&t->s, t->bits, first, n, to);
+  for (int64_t i = 0; i < n; i++) to[i] = to[i] < chances[i];
+}
+
+static int check_chances(mn_call *call, const mn_array *p) {
+  double chances[MN_CHUNK];
+  for (int64_t i = 0; i < p->numel; i += MN_CHUNK) {
+    int64_t n = p->numel - i < MN_CHUNK ? p->numel - i : MN_CHUNK;
+    load(p, i, n, chances);
+    for (int64_t k = 0; k < n; k++) {
+      if (chances[k] >= 0 && chances[k] <= 1) continue;
+      snprintf(call->error, sizeof call->error, "expected probabilities between 0 and 1, got %g", chances[k]);
+      return -1;
+    }
+  }
+  return 0;
+}
+
+int MN_KERNEL(bernoulli)(mn_call *call) {
+  mn_array room;
+  const mn_array *p = MN_KERNEL(dense)(call, call->in[0], &room);
+  if (!p || check_chances(call, p)) return -1;
+  trial t = {.s = {call->seed, call->counter}, .bits = digits(p->dtype), .chances = p};
+  MN_KERNEL(generate)(call->out[0], make_trials, &t, MN_FLOAT64);
+  return 0;
+}
+
+static void make_mask(const void *arg, int64_t first, int64_t n, void *buffer) {
+  const trial *t = arg;
+  double *to = buffer;
+  draw_uniform(&t->s, t->bits, first, n, to);
+  for (int64_t i = 0; i < n; i++) to[i] = to[i] < t->p ? 0 : t->scale;
+}
+
+/* The mask is read back as it was stored, so that the result is the product that the derivative takes. */
+typedef struct product {
+  const mn_array *in, *mask;
+} product;
+
+static void make_product(const void *arg, int64_t first, int64_t n, void *buffer) {
+  const product *p = arg;
+  double mask[MN_CHUNK], *to = buffer;
+  load(p->in, first, n, to);
+  load(p->mask, first, n, mask);
+  for (int64_t i = 0; i < n; i++) to[i] *= mask[i];
+}
+
+int MN_KERNEL(dropout)(mn_call *call) {
+  double p = ((const mn_dropout_attrs *)call->attrs)->p;
+  mn_array room;
+  const mn_array *in = MN_KERNEL(dense)(call, call->in[0], &room);
+  if (!in) return -1;
+  trial t = {
+      .s = {call->seed, call->counter}, .bits = digits(in->dtype), .p = p, .scale = p < 1 ? 1 / (1 - p) : 0};
+  product with = {in, call->out[1]};
+  MN_KERNEL(generate)(call->out[1], make_mask, &t, MN_FLOAT64);
+  MN_KERNEL(generate)(call->out[0], make_product, &with, MN_FLOAT64);
+  return 0;
+}
