@@ -1,0 +1,225 @@
+/* matmul.c: matmul and linear. Products of up to medium size run here, on register tiles; large ones go to
+ * BLAS, cut into parts by shape alone. It must not know of derivatives. */
+#include "variant.h"
+#include "dense.h"
+#include "cpu/blas.h"
+#include <string.h>
+
+enum {
+  BLOCK_WORK = 300000, /* multiply-adds that are worth another thread's waking up */
+  BLAS_PART = 1 << 24, /* multiply-adds of a part handed to BLAS */
+  MIN_BLAS_WORK = 1 << 24
+};
+
+/* c = a b (+ c), for each of a batch of matrices. Steps are in elements; *_at are where each batch's matrix
+ * begins. */
+typedef struct gemm {
+  int64_t m, n, k, batches;
+  const void *a, *b;
+  const int64_t *a_at, *b_at;
+  void *c;
+  int64_t a_row, a_col, b_row, b_col, c_row, c_col;
+  int accumulate, dtype;
+  int64_t tiles_per_block, parts;
+  const mn_blas *blas;
+} gemm;
+
+#define MN_T float
+#define MN_TN(name) name##_f32
+#include "matmul_impl.h"
+#undef MN_T
+#undef MN_TN
+#define MN_T double
+#define MN_TN(name) name##_f64
+#include "matmul_impl.h"
+#undef MN_T
+#undef MN_TN
+
+/* Integers: rows of b, scaled and added; the loop over columns is the vectorised one. They wrap around. */
+#define INTEGER_ROWS(type, wide)                                                                             \
+  static void rows_##type(void *arg, int64_t row) {                                                          \
+    const gemm *g = arg;                                                                                     \
+    int64_t batch = row / g->m, m = row % g->m;                                                              \
+    const type *a = (const type *)g->a + g->a_at[batch] + m * g->a_row;                                      \
+    const type *b = (const type *)g->b + g->b_at[batch];                                                     \
+    type *c = (type *)g->c + row * g->n;                                                                     \
+    memset(c, 0, (size_t)g->n * sizeof(type));                                                               \
+    for (int64_t k = 0; k < g->k; k++, b += g->b_row)                                                        \
+      for (int64_t n = 0; n < g->n; n++)                                                                     \
+        c[n] = (type)((wide)c[n] + (wide)a[k * g->a_col] * (wide)b[n * g->b_col]);                           \
+  }
+INTEGER_ROWS(int64_t, uint64_t)
+INTEGER_ROWS(int32_t, uint32_t)
+INTEGER_ROWS(uint8_t, uint32_t)
+
+/* BLAS knows matrices whose rows or whose columns are adjacent. */
+static int leading(int64_t rows, int64_t cols, int64_t row, int64_t col, int64_t *ld) {
+  if (col == 1 && row >= cols) return *ld = row, MN_BLAS_PLAIN;
+  if (row == 1 && col >= rows) return *ld = col, MN_BLAS_TRANSPOSED;
+  return 0;
+}
+
+static void blas_part(void *arg, int64_t i) {
+  const gemm *g = arg;
+  int64_t batch = i / g->parts, part = i % g->parts, lda = 0, ldb = 0;
+  int by_rows = g->m >= g->n;
+  int64_t whole = by_rows ? g->m : g->n, from = whole * part / g->parts,
+          count = whole * (part + 1) / g->parts - from;
+  int m = (int)(by_rows ? count : g->m), n = (int)(by_rows ? g->n : count), k = (int)g->k;
+  int64_t a = g->a_at[batch] + (by_rows ? from * g->a_row : 0);
+  int64_t b = g->b_at[batch] + (by_rows ? 0 : from * g->b_col);
+  int64_t c = batch * g->m * g->n + from * (by_rows ? g->n : 1);
+  int ta = leading(g->m, g->k, g->a_row, g->a_col, &lda), tb = leading(g->k, g->n, g->b_row, g->b_col, &ldb);
+  if (g->dtype == MN_FLOAT32)
+    g->blas->sgemm(MN_BLAS_ROW_MAJOR, ta, tb, m, n, k, 1, (const float *)g->a + a, (int)lda,
+                   (const float *)g->b + b, (int)ldb, (float)g->accumulate, (float *)g->c + c, (int)g->n);
+  else
+    g->blas->dgemm(MN_BLAS_ROW_MAJOR, ta, tb, m, n, k, 1, (const double *)g->a + a, (int)lda,
+                   (const double *)g->b + b, (int)ldb, g->accumulate, (double *)g->c + c, (int)g->n);
+}
+
+static int with_blas(mn_call *call, gemm *g) {
+  g->blas = mn_blas_open(call->error, sizeof call->error);
+  if (!g->blas) return 1;
+  int64_t whole = g->m >= g->n ? g->m : g->n;
+  g->parts = g->m * g->n * g->k / BLAS_PART + 1;
+  if (g->parts > whole / 64 + 1) g->parts = whole / 64 + 1;
+  mn_parallel(g->batches * g->parts, blas_part, g);
+  return 0;
+}
+
+static int for_blas(const gemm *g) {
+  int64_t ld, limit = INT32_MAX;
+  return g->m * g->n * g->k > MIN_BLAS_WORK && g->m > 16 && g->n > 16 && g->m < limit && g->n < limit &&
+         g->k < limit && leading(g->m, g->k, g->a_row, g->a_col, &ld) && ld < limit &&
+         leading(g->k, g->n, g->b_row, g->b_col, &ld) && ld < limit;
+}
+
+/* With few columns the transposed product fills the vectors better. */
+static void turn(gemm *g) {
+  gemm t = *g;
+  g->m = t.n, g->n = t.m;
+  g->a = t.b, g->a_at = t.b_at, g->a_row = t.b_col, g->a_col = t.b_row;
+  g->b = t.a, g->b_at = t.a_at, g->b_row = t.a_col, g->b_col = t.a_row;
+  g->c_row = t.c_col, g->c_col = t.c_row;
+}
+
+static int run(mn_call *call, gemm *g) {
+  if (g->m == 0 || g->n == 0 || g->batches == 0) return 0;
+  if (g->dtype == MN_INT64) return mn_parallel(g->batches * g->m, rows_int64_t, g), 0;
+  if (g->dtype == MN_INT32) return mn_parallel(g->batches * g->m, rows_int32_t, g), 0;
+  if (g->dtype == MN_UINT8) return mn_parallel(g->batches * g->m, rows_uint8_t, g), 0;
+  if (g->k == 0) {
+    if (!g->accumulate) memset(g->c, 0, (size_t)(g->batches * g->m * g->n) * mn_dtype_size(g->dtype));
+    return 0;
+  }
+  if (for_blas(g)) return with_blas(call, g);
+  if (g->n < 8 && g->m > g->n) turn(g);
+  if (g->dtype == MN_FLOAT32) tiled_f32(g);
+  else tiled_f64(g);
+  return 0;
+}
+
+/* Where the matrices of each batch begin in an array that is broadcast over the batch dims of out. */
+static void batch_starts(const mn_array *a, const mn_array *out, int64_t *at) {
+  int dims = out->ndim - 2, shift = out->ndim - a->ndim;
+  int64_t index[8] = {0}, count = 1, from = 0;
+  for (int d = 0; d < dims; d++) count *= out->size[d];
+  for (int64_t i = 0; i < count; i++) {
+    at[i] = from;
+    for (int d = dims - 1; d >= 0; d--) {
+      int64_t step = d >= shift && a->size[d - shift] != 1 ? a->stride[d - shift] : 0;
+      from += step;
+      if (++index[d] < out->size[d]) break;
+      from -= step * index[d];
+      index[d] = 0;
+    }
+  }
+}
+
+/* Whether the batch dims and the rows of a can be walked as one long column of rows. */
+static int rows_fold(const mn_array *a, int64_t *rows, int64_t *step) {
+  *rows = 1, *step = 0;
+  for (int d = a->ndim - 2; d >= 0; d--) {
+    if (a->size[d] == 1) continue;
+    if (*rows == 1) *step = a->stride[d];
+    else if (a->stride[d] != *step * *rows) return 0;
+    *rows *= a->size[d];
+  }
+  return 1;
+}
+
+int MN_KERNEL(matmul)(mn_call *call) {
+  const mn_matmul_attrs *t = (const mn_matmul_attrs *)call->attrs;
+  const mn_array *a = call->in[0], *b = call->in[1], *c = call->out[0];
+  int ar = a->ndim - 2 + (t->transpose_input != 0), ac = 2 * a->ndim - 3 - ar;
+  int br = b->ndim - 2 + (t->transpose_other != 0), bc = 2 * b->ndim - 3 - br;
+  int64_t zero = 0, rows, step, batches = 1;
+  gemm g = {.m = a->size[ar],
+            .n = b->size[bc],
+            .k = a->size[ac],
+            .batches = 1,
+            .a = a->data,
+            .b = b->data,
+            .a_at = &zero,
+            .b_at = &zero,
+            .c = c->data,
+            .a_row = a->stride[ar],
+            .a_col = a->stride[ac],
+            .b_row = b->stride[br],
+            .b_col = b->stride[bc],
+            .dtype = c->dtype,
+            .c_row = b->size[bc],
+            .c_col = 1};
+  for (int d = 0; d < c->ndim - 2; d++) batches *= c->size[d];
+  if (batches != 1 && b->ndim == 2 && !t->transpose_input && c->numel && rows_fold(a, &rows, &step)) {
+    g.m = rows, g.a_row = step;
+  } else if (batches != 1) {
+    int64_t *at = mn_scratch(call, (size_t)(2 * batches + 1) * sizeof *at);
+    if (!at) return 1;
+    batch_starts(a, c, at);
+    batch_starts(b, c, at + batches);
+    g.batches = batches, g.a_at = at, g.b_at = at + batches;
+  }
+  return run(call, &g);
+}
+
+/* Puts the bias into every row of the result, for the product to be added to. */
+static void fill_rows(const mn_array *bias, const gemm *g) {
+  size_t size = mn_dtype_size(g->dtype);
+  char *to = g->c;
+  const char *from = bias->data;
+  for (int64_t n = 0; n < g->n; n++)
+    memcpy(to + (size_t)n * size, from + n * bias->stride[0] * (int64_t)size, size);
+  for (int64_t m = 1; m < g->m; m++) memcpy(to + (size_t)(m * g->n) * size, to, (size_t)g->n * size);
+}
+
+int MN_KERNEL(linear)(mn_call *call) {
+  const mn_array *x = call->in[0], *w = call->in[1], *bias = call->in[2];
+  int64_t zero = 0, rows, step, in = w->size[1];
+  gemm g = {.n = w->size[0],
+            .k = in,
+            .batches = 1,
+            .a = x->data,
+            .b = w->data,
+            .a_at = &zero,
+            .b_at = &zero,
+            .c = call->out[0]->data,
+            .a_col = x->stride[x->ndim - 1],
+            .b_row = w->stride[1],
+            .b_col = w->stride[0],
+            .accumulate = bias != NULL,
+            .dtype = w->dtype,
+            .c_row = w->size[0],
+            .c_col = 1};
+  if (call->out[0]->numel == 0) return 0;
+  if (!rows_fold(x, &rows, &step)) {
+    g.a = mn_dense(call, x);
+    if (!g.a) return 1;
+    g.a_col = 1, step = in;
+  }
+  g.m = rows = call->out[0]->numel / g.n;
+  g.a_row = step;
+  if (bias) fill_rows(bias, &g);
+  return run(call, &g);
+}

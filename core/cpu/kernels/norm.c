@@ -1,0 +1,111 @@
+/* norm.c: batch norm over all dims but dim 1, its gradients, and their gradients. Channels are independent.
+ * It must not know of derivatives beyond these formulas. */
+#include "variant.h"
+#include "dense.h"
+#include <math.h>
+
+/* What is added up over a channel; the arrays of a call. */
+enum { MOMENTS, PRODUCTS, TRIPLES };
+enum { X, G, V, OUT, OUT2, ARRAYS };
+
+typedef struct norm norm;
+struct norm {
+  int64_t images, channels, length, image_step, channel_step, per_block;
+  void *array[ARRAYS], *small[2]; /* small: results of one number a channel */
+  const mn_array *weight, *bias, *mean, *var, *a, *b;
+  double eps;
+  void (*channel)(const norm *p, int64_t c);
+};
+
+#define MN_T float
+#define MN_TN(name) name##_f32
+#include "norm_impl.h"
+#undef MN_T
+#undef MN_TN
+#define MN_T double
+#define MN_TN(name) name##_f64
+#include "norm_impl.h"
+#undef MN_T
+#undef MN_TN
+
+static void turn(const norm *p, int dtype, const void *from, void *to, int back) {
+  if (dtype == MN_FLOAT32) turn_f32(p, from, to, back);
+  else turn_f64(p, from, to, back);
+}
+
+/* Without elements there is nothing to run for, and all sums and means are 0. */
+static int take_shape(mn_call *call, norm *p, int in, int n_out) {
+  const mn_array *x = call->in[in];
+  p->images = x->size[0], p->channels = x->size[1], p->length = 1;
+  for (int d = 2; d < x->ndim; d++) p->length *= x->size[d];
+  p->image_step = p->channels * p->length, p->channel_step = p->length;
+  for (int k = 0; k < n_out; k++) p->array[OUT + k] = call->out[k]->data;
+  for (int k = 0; k < 3 && x->numel == 0; k++)
+    memset(call->out[k]->data, 0, (size_t)call->out[k]->numel * mn_dtype_size(x->dtype));
+  return x->numel > 0;
+}
+
+static int take_input(mn_call *call, norm *p, int slot, int in) {
+  if (call->in[in]) p->array[slot] = (void *)mn_dense(call, call->in[in]);
+  return call->in[in] && !p->array[slot];
+}
+
+/* Runs p->channel for every channel. Short rows are brought together by channel first: the loops along them
+ * would have nothing to vectorise. */
+static int run(mn_call *call, norm *p, int n_out) {
+  enum { SHORT = 16, BLOCK = 16384 };
+  int dtype = call->out[0]->dtype, turned = p->images > 1 && p->length < SHORT;
+  int64_t each = p->images * p->length;
+  void *results[2] = {p->array[OUT], p->array[OUT2]};
+  if (turned) {
+    for (int i = 0; i < ARRAYS; i++) {
+      if (!p->array[i]) continue;
+      void *copy = mn_scratch(call, (size_t)(each * p->channels) * mn_dtype_size(dtype));
+      if (!copy) return 1;
+      if (i < OUT) turn(p, dtype, p->array[i], copy, 0);
+      p->array[i] = copy;
+    }
+  }
+  norm q = *p;
+  if (turned) q.images = 1, q.length = q.channel_step = each;
+  q.per_block = BLOCK / each + 1;
+  mn_parallel((q.channels + q.per_block - 1) / q.per_block, dtype == MN_FLOAT32 ? channels_f32 : channels_f64,
+              &q);
+  for (int k = 0; turned && k < n_out; k++) turn(p, dtype, p->array[OUT + k], results[k], 1);
+  return 0;
+}
+
+int MN_KERNEL(batch_norm)(mn_call *call) {
+  norm p = {.weight = call->in[1],
+            .bias = call->in[2],
+            .small = {call->out[1]->data, call->out[2]->data},
+            .eps = ((const mn_batch_norm_attrs *)call->attrs)->eps};
+  p.channel = call->out[0]->dtype == MN_FLOAT32 ? forward_f32 : forward_f64;
+  if (!take_shape(call, &p, 0, 1)) return 0;
+  return take_input(call, &p, X, 0) || run(call, &p, 1);
+}
+
+int MN_KERNEL(batch_norm_grad)(mn_call *call) {
+  norm p = {.weight = call->in[2],
+            .mean = call->in[3],
+            .var = call->in[4],
+            .small = {call->out[1]->data, call->out[2]->data},
+            .eps = ((const mn_batch_norm_grad_attrs *)call->attrs)->eps};
+  p.channel = call->out[0]->dtype == MN_FLOAT32 ? backward_f32 : backward_f64;
+  if (!take_shape(call, &p, 1, 1)) return 0;
+  return take_input(call, &p, X, 1) || take_input(call, &p, G, 0) || run(call, &p, 1);
+}
+
+int MN_KERNEL(batch_norm_grad_grad)(mn_call *call) {
+  norm p = {.a = call->in[1],
+            .b = call->in[2],
+            .weight = call->in[5],
+            .mean = call->in[6],
+            .var = call->in[7],
+            .small = {call->out[2]->data},
+            .eps = ((const mn_batch_norm_grad_grad_attrs *)call->attrs)->eps};
+  p.channel = call->out[0]->dtype == MN_FLOAT32 ? twice_f32 : twice_f64;
+  if (!take_shape(call, &p, 4, 2)) return 0;
+  return take_input(call, &p, X, 4) || take_input(call, &p, G, 3) || take_input(call, &p, V, 0) ||
+         run(call, &p, 2);
+}
