@@ -1,5 +1,6 @@
 --- N-way K-shot episodes: small classification tasks drawn from many classes.
 -- Source of the protocol: Vinyals and others, "Matching networks for one shot learning", NeurIPS 2016.
+local errors = require 'metann.binding.errors'
 local metann = require 'metann'
 local Random = require 'metann.data.random'
 
@@ -7,31 +8,34 @@ local Episodes = {}
 Episodes.__index = Episodes
 
 local DEFAULTS = {ways = 5, shots = 1, queries = 15, seed = 1}
+local NAMES = {'ways', 'shots', 'queries', 'seed'}
 
 local function checked(options)
+  options = options or {}
+  errors.check_options('Episodes', options, NAMES)
   local result = {}
-  for key in pairs(options or {}) do
-    if not DEFAULTS[key] then error('Episodes: unknown option ' .. tostring(key), 3) end
-  end
-  for key, default in pairs(DEFAULTS) do
-    local value = (options or {})[key] or default
-    if type(value) ~= 'number' or value % 1 ~= 0 or (value < 1 and key ~= 'seed') then
-      error(('Episodes: %s must be a whole number from 1 on, got %s'):format(key, tostring(value)), 3)
+  for _, name in ipairs(NAMES) do
+    local value = options[name] or DEFAULTS[name]
+    if type(value) ~= 'number' or value % 1 ~= 0 or (value < 1 and name ~= 'seed') then
+      errors.raise('Episodes: %s must be a whole number from 1 on, got %s', name, errors.describe(value))
     end
-    result[key] = value
+    result[name] = value
   end
   return result
 end
 
 local function check_classes(classes, o)
+  if type(classes) ~= 'table' then
+    errors.raise('Episodes: a list of classes expected, got %s', errors.describe(classes))
+  end
   if #classes < o.ways then
-    error(('Episodes: %d ways asked for, but there are only %d classes'):format(o.ways, #classes), 3)
+    errors.raise('Episodes: %d ways asked for, but there are only %d classes', o.ways, #classes)
   end
   for i, class in ipairs(classes) do
     local count = class.images:size(1)
     if count < o.shots + o.queries then
-      error(('Episodes: class %s has %d drawings, but %d shots and %d queries need %d'):format(class.name or i, count,
-        o.shots, o.queries, o.shots + o.queries), 3)
+      errors.raise('Episodes: class %s has %d drawings, but %d shots and %d queries need %d', class.name or i, count,
+        o.shots, o.queries, o.shots + o.queries)
     end
   end
 end

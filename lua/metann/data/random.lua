@@ -2,6 +2,7 @@
 -- Counter-based: number i of a stream is a fixed function of seed and i (SplitMix64 of Steele, Lea and Flood, "Fast
 -- splittable pseudorandom number generators", OOPSLA 2014), so a stream is saved and put back as two numbers.
 local bit = require 'bit'
+local errors = require 'metann.binding.errors'
 
 local shift, xor = bit.rshift, bit.bxor
 local GAMMA = 0x9E3779B97F4A7C15ULL
@@ -20,16 +21,15 @@ Random.__index = Random
 -- @param[opt=0] position how many numbers are already drawn
 local function new(seed, position)
   if type(seed) ~= 'number' or seed % 1 ~= 0 or seed < 0 or seed > 2 ^ 53 then
-    error('Random: seed must be a whole number from 0 to 2^53, got ' .. tostring(seed), 2)
+    errors.raise('Random: seed must be a whole number from 0 to 2^53, got %s', errors.describe(seed))
   end
-  -- Neighbouring seeds start far from each other in the sequence.
-  return setmetatable({seed = seed, position = position or 0, base = mix(seed + GAMMA)}, Random)
+  return setmetatable({seed = seed, position = position or 0}, Random)
 end
 
 local function draw(self)
   local i = self.position + 1
   self.position = i
-  return mix(self.base + i * GAMMA)
+  return mix(self.seed + i * GAMMA)
 end
 
 --- A number from lo (0) up to hi (1), hi excluded, of 53 random bits.

@@ -1,6 +1,7 @@
 --- Sine waves as regression tasks: amplitude from [0.1, 5], phase from [0, pi], inputs from [-5, 5], y = amplitude *
 -- sin(x - phase).
 -- Source: Finn, Abbeel and Levine, "Model-agnostic meta-learning", ICML 2017, section 5.1.
+local errors = require 'metann.binding.errors'
 local metann = require 'metann'
 local Random = require 'metann.data.random'
 
@@ -11,9 +12,7 @@ Sinusoid.__index = Sinusoid
 -- @param[opt] options `seed` (default 1) of its own random stream, `dtype` of the tensors
 local function new(options)
   options = options or {}
-  for key in pairs(options) do
-    if key ~= 'seed' and key ~= 'dtype' then error('Sinusoid: unknown option ' .. tostring(key), 2) end
-  end
+  errors.check_options('Sinusoid', options, {'seed', 'dtype'})
   return setmetatable({random = Random(options.seed or 1), dtype = options.dtype}, Sinusoid)
 end
 

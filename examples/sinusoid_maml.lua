@@ -1,0 +1,105 @@
+-- Meta-learning on sine waves: a small network learns to learn a new wave from ten of its points by a few gradient
+-- steps. After Finn, Abbeel and Levine, "Model-agnostic meta-learning", ICML 2017; --iterations 70000 is their run.
+local here = arg[0]:match '^(.*/)' or './'
+package.path = ('%s../lua/?.lua;%s../lua/?/init.lua;%s'):format(here, here, package.path)
+local found, argparse = pcall(require, 'argparse')
+if not found then error('this example needs argparse (on Debian and Ubuntu: apt-get install lua-argparse)', 0) end
+local metann = require 'metann'
+local data, meta, nn, train = metann.data, metann.meta, metann.nn, metann.train
+
+local parser = argparse('sinusoid_maml', 'Meta-learn sine waves by MAML, print errors, draw three unseen waves.')
+parser:option('--iterations', 'meta-steps', 4000, tonumber)
+parser:option('--time-limit', 'seconds of training at most', nil, tonumber)
+parser:option('--k', 'points of a wave to adapt to', 10, tonumber)
+parser:option('--tasks', 'waves in a meta-step', 25, tonumber)
+parser:option('--inner-lr', 'learning rate of the adaptation', 0.01, tonumber)
+parser:option('--lr', 'learning rate of Adam', 0.001, tonumber)
+parser:option('--test-tasks', 'unseen waves to measure the error on', 1000, tonumber)
+parser:option('--seed', 'of weights and waves', 1, tonumber)
+parser:option('--threads', 'threads to compute with', nil, tonumber)
+parser:option('--out', 'the picture', 'sinusoid_maml.png')
+parser:flag('--first-order', 'leave out second derivatives')
+local options = parser:parse()
+
+if options.threads then metann.set_num_threads(options.threads) end
+metann.manual_seed(options.seed)
+local function network()
+  return nn.Sequential(nn.Linear(1, 40), nn.ReLU(), nn.Linear(40, 40), nn.ReLU(), nn.Linear(40, 1))
+end
+local function squared_error(model, points) return nn.functional.mse_loss(model(points[1]), points[2]) end
+
+-- Meta-training: adapt to each wave by one step, then improve the starting weights for how that went.
+local untrained, net = network(), network()
+local maml = meta.MAML(net, {
+  steps_train = 1, steps_eval = 10, lr = options.inner_lr, first_order = options.first_order, evaluator = squared_error,
+})
+local optimizer = metann.optim.Adam(net:parameters(), {lr = options.lr})
+local waves = data.Sinusoid{seed = options.seed}
+local function one_wave()
+  local wave = waves:sample(options.k)
+  local loss = squared_error(maml(wave.support), wave.query) / options.tasks
+  loss:backward()
+  return loss:item()
+end
+local progress = train.Progress{steps = options.iterations, seconds = options.time_limit}
+while progress:more() do
+  local loss = 0
+  optimizer:zero_grad()
+  for _ = 1, options.tasks do loss = loss + metann.scope(one_wave) end
+  optimizer:step()
+  progress:step{loss = loss}
+end
+print(('%d meta-steps in %.1f s'):format(progress:finish()))
+
+-- Testing on waves that nobody has seen: the models after 0 to 10 steps, adapted[1] to adapted[11].
+local learner = meta.GDLearner{steps = 10, lr = options.inner_lr, create_graph = false, evaluator = squared_error}
+local function errors_of(start, wave)
+  local adapted = learner(start, wave.support, {mimo = true})
+  local result = {}
+  for _, steps in ipairs{0, 1, 10} do result[steps] = squared_error(adapted[steps + 1], wave.query):item() end
+  return result, adapted
+end
+local function test(name, start)
+  local unseen = data.Sinusoid{seed = options.seed + 1000000}
+  local means = {[0] = train.Mean(), train.Mean(), [10] = train.Mean()}
+  for _ = 1, options.test_tasks do
+    local result = metann.scope(errors_of, start, unseen:sample(options.k, 100))
+    for steps, mean in pairs(means) do mean:add(result[steps]) end
+  end
+  print(('%-22s %9.3f %9.3f %9.3f'):format(name, means[0]:mean(), means[1]:mean(), means[10]:mean()))
+  return means[10]:mean()
+end
+print(('mean squared error over %d unseen waves, %d points each, after adapting'):format(options.test_tasks, options.k))
+print(('%-22s %9s %9s %9s'):format('', '0 steps', '1 step', '10 steps'))
+local without, with = test('not meta-learned', untrained), test('meta-learned', net)
+print(('meta-learning makes the error after 10 steps %.0f times smaller'):format(without / with))
+
+-- The picture.
+local line = metann.linspace(-5, 5, 201):reshape(201, 1)
+local function list(tensor) return tensor:flatten():to_table() end
+local function curve(model) return {x = list(line), y = list(model(line))} end
+local function with_style(series, style)
+  for key, value in pairs(style) do series[key] = value end
+  return series
+end
+local unseen, panels = data.Sinusoid{seed = options.seed + 2000000}, {}
+for i = 1, 3 do
+  local wave = unseen:sample(options.k, 100)
+  local result, adapted = errors_of(net, wave)
+  panels[i] = {
+    title = ('error %.2f before, %.2f after 1 step, %.2f after 10'):format(result[0], result[1], result[10]),
+    series = {
+      with_style(curve(function(x) return (x - wave.phase):sin() * wave.amplitude end),
+        {label = 'true wave', color = '#b0b0b0', width = 7}),
+      with_style(curve(adapted[1]), {label = 'before adapting', color = '#1f77b4', dashed = true}),
+      with_style(curve(adapted[2]), {label = 'after 1 step', color = '#ff7f0e'}),
+      with_style(curve(adapted[11]), {label = 'after 10 steps', color = '#d62728'}),
+      {x = list(wave.support[1]), y = list(wave.support[2]), label = 'points adapted to', points = true},
+    },
+  }
+end
+train.plot.png(options.out, {
+  title = ('MAML: a network adapts to three unseen waves from %d points each'):format(options.k), panels = panels,
+  x_label = 'x', y_label = 'y',
+})
+print('picture: ' .. options.out)

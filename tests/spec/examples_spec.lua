@@ -1,0 +1,70 @@
+-- Every example runs, on tiny settings.
+local scratch = require 'tests.support.scratch'
+local png = require 'metann.binding.png'
+
+local folder
+before_each(function() folder = scratch.folder() end)
+after_each(function() scratch.remove(folder) end)
+
+--- Standard output and error of an example, from another folder than the repository's.
+local here = assert(scratch.run 'pwd' == 0 and (select(2, scratch.run 'pwd')):gsub('%s+$', ''))
+local function example(name, arguments)
+  local status, said = scratch.run(("cd '%s' && luajit '%s/examples/%s.lua' %s"):format(folder, here, name, arguments))
+  return said, status
+end
+
+describe('sinusoid_maml', function()
+  it('trains, tests and draws', function()
+    local said, status = example('sinusoid_maml', '--iterations 3 --tasks 2 --test-tasks 5 --seed 3')
+    assert.are.equal(0, status, said)
+    assert.truthy(said:find('3 meta-steps in', 1, true), said)
+    assert.truthy(said:find 'meta%-learned +%d+%.%d+ +%d+%.%d+ +%d+%.%d+', said)
+    local pixels, width, height = png.decode_gray(scratch.read(folder .. '/sinusoid_maml.png'))
+    assert.truthy(pixels)
+    assert.are.same({1440, 480}, {width, height})
+  end)
+
+  it('does the same again for the same seed', function()
+    local settings = '--iterations 2 --tasks 2 --k 5 --first-order --test-tasks 3 --out b.png --seed '
+    local function errors_printed(seed) return example('sinusoid_maml', settings .. seed):match 'not meta.-\n.-\n' end
+    assert.are.equal(errors_printed(4), errors_printed(4))
+    assert.are_not.equal(errors_printed(4), errors_printed(5))
+  end)
+
+  it('has a help text and refuses unknown options', function()
+    assert.truthy(example('sinusoid_maml', '--help'):find('--first-order', 1, true))
+    local said, status = example('sinusoid_maml', '--iteration 3')
+    assert.are_not.equal(0, status)
+    assert.truthy(said:find("Did you mean '--iterations'", 1, true), said)
+  end)
+end)
+
+describe('omniglot_maml', function()
+  local tiny = '--ways 3 --queries 2 --steps 1 --meta-batch 2 --iterations 2 --channels 4 --test-episodes 3 '
+
+  it('trains, tests, saves, and tests what was saved', function()
+    scratch.omniglot(folder .. '/set', {Greek = 3, Latin = 3}, 4)
+    local said, status = example('omniglot_maml', tiny .. '--data set --save net.safetensors')
+    assert.are.equal(0, status, said)
+    assert.truthy(said:find('12 characters to train on, 3 to test on', 1, true), said)
+    local accuracy = said:match 'accuracy .*'
+    assert.truthy(accuracy and accuracy:find('over 3 episodes of 3 ways, 1 shots', 1, true), said)
+    said, status = example('omniglot_maml', tiny .. '--data set --eval net.safetensors --seed 1')
+    assert.are.equal(0, status, said)
+    assert.are.equal(accuracy, said:match 'accuracy .*')
+  end)
+
+  it('tests on the alphabets that only the test data has', function()
+    scratch.omniglot(folder .. '/a', {Greek = 3, Latin = 1}, 4)
+    scratch.omniglot(folder .. '/b', {Greek = 3, Tagalog = 4}, 4)
+    local said, status = example('omniglot_maml', tiny .. '--data a --test-data b --first-order')
+    assert.are.equal(0, status, said)
+    assert.truthy(said:find('16 characters to train on, 4 to test on', 1, true), said)
+  end)
+
+  it('says what is missing', function()
+    assert.truthy(example('omniglot_maml', '--data nowhere'):find('nowhere: No such file', 1, true))
+    assert.truthy(example('omniglot_maml', ''):find("'--data'", 1, true))
+    assert.truthy(example('omniglot_maml', '--help'):find('--meta-batch', 1, true))
+  end)
+end)

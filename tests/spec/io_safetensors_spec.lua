@@ -1,0 +1,159 @@
+-- safetensors: against files put together by hand, and byte by byte.
+local scratch = require 'tests.support.scratch'
+local metann = require 'metann'
+local safetensors = metann.io.safetensors
+
+local folder, path
+before_each(function()
+  folder = scratch.folder()
+  path = folder .. '/a.safetensors'
+end)
+after_each(function() scratch.remove(folder) end)
+
+--- A file from a header text and data, as the format's page says.
+local function file_of(header, data) return string.char(#header % 256, math.floor(#header / 256), 0, 0, 0, 0, 0, 0)
+  .. header .. (data or '') end
+
+local function write(header, data) scratch.write(path, file_of(header, data)) end
+
+describe('safetensors.load', function()
+  it('reads a file put together by hand', function()
+    write('{"__metadata__":{"made":"by hand"},'
+      .. '"b":{"dtype":"I64","shape":[2],"data_offsets":[8,24]},'
+      .. '"a":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},'
+      .. '"c":{"dtype":"F64","shape":[],"data_offsets":[24,32]},'
+      .. '"d":{"dtype":"BOOL","shape":[3],"data_offsets":[32,35]},'
+      .. '"none":{"dtype":"U8","shape":[0,4],"data_offsets":[35,35]}}  ',
+      '\0\0\128\63\0\0\0\192' -- 1, -2
+      .. '\3\0\0\0\0\0\0\0\255\255\255\255\255\255\255\255' -- 3, -1
+      .. '\0\0\0\0\0\0\248\63' -- 1.5
+      .. '\1\0\1')
+    local tensors, metadata = safetensors.load(path)
+    assert.are.same({made = 'by hand'}, metadata)
+    assert.are.same({{1, -2}}, tensors.a:to_table())
+    assert.are.same({3, -1}, tensors.b:to_table())
+    assert.are.equal(1.5, tensors.c:item())
+    assert.are.equal(0, tensors.c:dim())
+    assert.are.same({true, false, true}, tensors.d:to_table())
+    assert.are.same({0, 4}, tensors.none.shape)
+    assert.are.same({'float32', 'int64', 'float64', 'bool', 'uint8'},
+      {tensors.a.dtype, tensors.b.dtype, tensors.c.dtype, tensors.d.dtype, tensors.none.dtype})
+  end)
+
+  it('reads a file without tensors', function()
+    write '{}'
+    local tensors, metadata = safetensors.load(path)
+    assert.are.same({{}, {}}, {tensors, metadata})
+  end)
+
+  local a = '"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}'
+  local eight = ('\0'):rep(8)
+  for what, case in pairs{
+    ['a hole between tensors'] = {'{' .. a .. ',"b":{"dtype":"U8","shape":[1],"data_offsets":[9,10]}}', eight .. 'ab',
+      'b: data begins at 9, where 8 was expected'},
+    ['an overlap'] = {'{' .. a .. ',"b":{"dtype":"U8","shape":[1],"data_offsets":[7,8]}}', eight,
+      'b: data begins at 7, where 8 was expected'},
+    ['data left over'] = {'{' .. a .. '}', eight .. 'x', 'need 8 bytes of data, the file has 9'},
+    ['data missing'] = {'{' .. a .. '}', '\0', 'need 8 bytes of data, the file has 1'},
+    ['offsets that do not fit the shape'] = {'{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,7]}}', ('x'):rep(7),
+      'a: 8 bytes needed, data_offsets give 0 to 7'},
+    ['offsets turned round'] = {'{"a":{"dtype":"U8","shape":[0],"data_offsets":[4,0]}}', '', 'a: 0 bytes needed'},
+    ['an unknown dtype'] = {'{"a":{"dtype":"F3","shape":[2],"data_offsets":[0,8]}}', eight, 'dtype F3 is unknown'},
+    ['a negative size'] = {'{"a":{"dtype":"U8","shape":[-1],"data_offsets":[0,8]}}', eight, 'a: shape has -1'},
+    ['a size that is no whole number'] = {'{"a":{"dtype":"U8","shape":[1.5],"data_offsets":[0,8]}}', eight,
+      'a: shape has 1.5'},
+    ['sizes whose product overflows'] = {
+      '{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}}', '', 'bytes needed'},
+    ['nine dims'] = {'{"a":{"dtype":"U8","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[0,1]}}', 'x', '9 dims'},
+    ['no shape'] = {'{"a":{"dtype":"U8","data_offsets":[0,1]}}', 'x', 'a: shape is no array'},
+    ['one offset'] = {'{"a":{"dtype":"U8","shape":[1],"data_offsets":[0]}}', 'x', 'data_offsets must be two'},
+    ['a name twice'] = {'{' .. a .. ',' .. a .. '}', eight, 'duplicate'},
+    ['metadata that is no string'] = {'{"__metadata__":{"x":1}}', '', '__metadata__: x is no string'},
+    ['a header that is a list'] = {'[]', '', 'no JSON object'},
+    ['broken JSON'] = {'{"a":', '', 'JSON, line 1'},
+    ['a bool of 2'] = {'{"a":{"dtype":"BOOL","shape":[1],"data_offsets":[0,1]}}', '\2', 'neither 0 nor 1'},
+  } do
+    it('refuses ' .. what, function()
+      write(case[1], case[2])
+      local ok, message = pcall(safetensors.load, path)
+      assert.is_false(ok)
+      assert.truthy(message:find(case[3], 1, true), message)
+      assert.truthy(message:find(path, 1, true), message)
+    end)
+  end
+
+  it('refuses files cut short, and missing ones', function()
+    for _, text in ipairs{'', '\1\2\3', '\255\0\0\0\0\0\0\0{}', ('\255'):rep(8) .. '{}'} do
+      scratch.write(path, text)
+      local ok, message = pcall(safetensors.load, path)
+      assert.is_false(ok)
+      assert.truthy(message:find 'header', message)
+    end
+    local ok, message = pcall(safetensors.load, folder .. '/none')
+    assert.is_false(ok)
+    assert.truthy(message:find('none: No such file', 1, true), message)
+  end)
+end)
+
+describe('safetensors.save', function()
+  it('writes what the format asks for, byte by byte', function()
+    safetensors.save(path, {
+      w = metann.tensor{{1, -2}}, n = metann.tensor({3}, {dtype = 'int64'}), b = metann.tensor{true, false},
+    }, {made = 'here'})
+    local text = scratch.read(path)
+    local length = text:byte(1) + 256 * text:byte(2)
+    assert.are.equal(0, (8 + length) % 8)
+    assert.are.equal('{"__metadata__":{"made":"here"},'
+      .. '"b":{"data_offsets":[16,18],"dtype":"BOOL","shape":[2]},'
+      .. '"n":{"data_offsets":[0,8],"dtype":"I64","shape":[1]},'
+      .. '"w":{"data_offsets":[8,16],"dtype":"F32","shape":[1,2]}}', (text:sub(9, 8 + length):gsub(' +$', '')))
+    assert.are.equal('\3\0\0\0\0\0\0\0' .. '\0\0\128\63\0\0\0\192' .. '\1\0', text:sub(9 + length))
+  end)
+
+  it('round-trips every dtype, 0-dim, empty and strided tensors', function()
+    local t = {
+      double = metann.tensor({{0.1, -0.2}, {1e300, 5e-324}}, {dtype = 'float64'}), scalar = metann.tensor(2.5),
+      empty = metann.zeros(0, 3), strided = metann.tensor{{1, 2, 3}, {4, 5, 6}}:transpose(1, 2),
+      int32 = metann.tensor({-7, 7}, {dtype = 'int32'}), uint8 = metann.tensor({0, 255}, {dtype = 'uint8'}),
+      half = metann.tensor{1, -0.5}:to 'float16', bfloat = metann.tensor{1, -0.5}:to 'bfloat16',
+    }
+    safetensors.save(path, t)
+    local back = safetensors.load(path)
+    for name, tensor in pairs(t) do
+      assert.are.equal(tensor.dtype, back[name].dtype)
+      assert.are.same(tensor.shape, back[name].shape)
+      assert.are.same(tensor:to('float64'):to_table(), back[name]:to('float64'):to_table())
+    end
+  end)
+
+  it('leaves the old file alone when something goes wrong', function()
+    safetensors.save(path, {a = metann.tensor{1}})
+    local before = scratch.read(path)
+    assert.is_false((pcall(safetensors.save, path, {a = 'text'})))
+    assert.is_false((pcall(safetensors.save, path, {a = metann.tensor{1}}, {x = 1})))
+    local atomic = require 'metann.io.atomic'
+    assert.has_error(function()
+      atomic(path, function(file)
+        file:write 'half'
+        error('stop', 0)
+      end)
+    end, 'stop')
+    assert.are.equal(before, scratch.read(path))
+    assert.are.same({'a.safetensors'}, require('metann.binding.posix').list(folder))
+  end)
+
+  it('names what is wrong', function()
+    for pattern, call in pairs{
+      ['x must be a tensor, got'] = function() safetensors.save(path, {x = 3}) end,
+      ['a name must be a string'] = function() safetensors.save(path, {metann.tensor(1)}) end,
+      ['metadata must have strings'] = function() safetensors.save(path, {}, {a = 1}) end,
+      ['No such file'] = function() safetensors.save(folder .. '/none/a', {}) end,
+      ['a path expected, got nil'] = function() safetensors.save(nil, {}) end,
+    } do
+      local ok, message = pcall(call)
+      assert.is_false(ok)
+      assert.truthy(message:find(pattern, 1, true), message)
+      assert.truthy(message:find 'io_safetensors_spec', message)
+    end
+  end)
+end)

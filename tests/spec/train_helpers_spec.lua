@@ -1,0 +1,132 @@
+-- Progress, means with their intervals, plots.
+local scratch = require 'tests.support.scratch'
+local Mean = require 'metann.train.mean'
+local Progress = require 'metann.train.progress'
+local plot = require 'metann.train.plot'
+local png = require 'metann.binding.png'
+
+describe('Mean', function()
+  it('gives mean, deviation and interval as the formulas do', function()
+    local values, sum = {3, 1, 4, 1, 5, 9, 2, 6}, 0
+    local mean = Mean()
+    for _, v in ipairs(values) do
+      mean:add(v)
+      sum = sum + v
+    end
+    local average, squares = sum / #values, 0
+    for _, v in ipairs(values) do squares = squares + (v - average) ^ 2 end
+    local std = math.sqrt(squares / (#values - 1))
+    assert.is_near(average, mean:mean(), 1e-14)
+    assert.is_near(std, mean:std(), 1e-14)
+    assert.is_near(1.96 * std / math.sqrt(8), mean:interval(), 1e-14)
+  end)
+
+  it('is exact far from zero', function()
+    local mean = Mean()
+    for _, v in ipairs{1e9 + 4, 1e9 + 7, 1e9 + 13, 1e9 + 16} do mean:add(v) end
+    assert.are.equal(1e9 + 10, mean:mean())
+    assert.is_near(math.sqrt(30), mean:std(), 1e-9)
+  end)
+
+  it('is NaN without numbers', function()
+    local mean = Mean():mean()
+    assert.is_true(mean ~= mean)
+  end)
+end)
+
+describe('Progress', function()
+  local time, written, out
+  before_each(function()
+    time, written = 100, {}
+    out = {
+      write = function(self, ...)
+        for _, text in ipairs{...} do written[#written + 1] = text end
+        return self
+      end,
+      flush = function() end,
+    }
+  end)
+  local function clock() return time end
+
+  it('shows rate, time left and values on a terminal', function()
+    local progress = Progress{steps = 200, out = out, terminal = true, clock = clock}
+    while progress.count < 50 do
+      time = time + 0.5
+      progress:step{loss = 0.25}
+    end
+    assert.are.equal('50/200 steps  2.0/s  1:15 left  loss 0.25', progress:line())
+    assert.truthy(table.concat(written):find('\r50/200 steps', 1, true))
+    assert.are.same({50, 25}, {progress:finish()})
+    assert.are.equal('\n', written[#written])
+  end)
+
+  it('writes nothing when it is no terminal', function()
+    local progress = Progress{steps = 3, out = out, terminal = false, clock = clock}
+    while progress:more() do
+      time = time + 1
+      progress:step{loss = 1}
+    end
+    progress:finish()
+    assert.are.same({}, written)
+  end)
+
+  it('asks the system whether its output is a terminal', function()
+    local file = io.tmpfile()
+    local progress = Progress{steps = 1, out = file}
+    progress:step()
+    progress:finish()
+    assert.are.equal(0, file:seek 'end')
+    file:close()
+  end)
+
+  it('ends with the steps or with the time, whichever is first', function()
+    local progress = Progress{steps = 100, seconds = 10, out = out, terminal = false, clock = clock}
+    while progress:more() do
+      time = time + 3
+      progress:step()
+    end
+    assert.are.equal(4, progress.count)
+    assert.are.equal('4/100 steps  3.0 s each  0:00 left', progress:line())
+  end)
+
+  it('names wrong options', function()
+    assert.has_error(function() Progress{} end)
+    local ok, message = pcall(Progress, {stepz = 3})
+    assert.is_false(ok)
+    assert.truthy(message:find "unknown option 'stepz', did you mean 'steps'")
+  end)
+end)
+
+describe('plot.png', function()
+  local folder
+  before_each(function() folder = scratch.folder() end)
+  after_each(function() scratch.remove(folder) end)
+  local line = {x = {0, 1, 2}, y = {0, 5, -3}, label = "it's a line"}
+
+  it('draws a picture of the size asked for', function()
+    local path = folder .. '/a.png'
+    plot.png(path, {panels = {{series = {line}}, {series = {line, {x = {1}, y = {1}, points = true}}}}, width = 600,
+      height = 300, title = 'two panels'})
+    local pixels, width, height = assert(png.decode_gray(scratch.read(path)))
+    assert.are.same({600, 300}, {width, height})
+    local dark = 0
+    for i = 0, width * height - 1 do
+      if pixels[i] < 128 then dark = dark + 1 end
+    end
+    assert.is_true(dark > 500)
+  end)
+
+  it('says what is wrong', function()
+    for pattern, call in pairs{
+      ['panels must be a list'] = function() plot.png('x', {}) end,
+      ['panel 1, series 1: x and y'] = function() plot.png('x', {panels = {{series = {{x = {1}, y = {}}}}}}) end,
+      ["unknown option 'panel'"] = function() plot.png('x', {panel = {}}) end,
+      ['cannot open file'] = function() plot.png(folder .. '/none/a.png', {panels = {{series = {line}}}}) end,
+    } do
+      local ok, message = pcall(call)
+      assert.is_false(ok)
+      assert.truthy(message:find(pattern, 1, true), message)
+      assert.truthy(message:find 'train_helpers_spec', message)
+    end
+  end)
+end)
