@@ -1,0 +1,27 @@
+/* elementwise.h: the one driver that every pointwise row runs through. Kernels give it a loop over one line
+ * of elements; it finds the lines for any layouts and cuts large work in blocks, by shape alone. */
+#ifndef MN_ELEMENTWISE_H
+#define MN_ELEMENTWISE_H
+
+#include "variant.h"
+
+enum { MN_MAX_OPERANDS = 4 };
+
+/* One line: ptr[0] is the output, ptr[1..] the inputs; step in bytes, 0 for a repeated element; number: the
+ * row's number attributes. The output may be the first input. */
+typedef void (*mn_loop)(char *const *ptr, const int64_t *step, int64_t n, const double *number);
+
+/* out = loop over n_in (up to 3) inputs, broadcast to out's shape. Fails, with a message in the call, when
+ * loop is NULL: dtype, which the message names, has none. */
+int MN_KERNEL(elementwise)(mn_call *call, mn_loop loop, int dtype, int n_in, const mn_array *const *in,
+                           const double *number);
+
+/* Let a loop whose output may be its input be vectorised. */
+#if defined(__clang__)
+#pragma clang diagnostic ignored "-Wpass-failed"
+#define MN_EACH_LANE _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define MN_EACH_LANE _Pragma("GCC ivdep")
+#endif
+
+#endif

@@ -1,0 +1,266 @@
+/* pointwise.c: kernels of the pointwise rows, instantiated from scalar.inc for each dtype. Layouts and
+ * threads are pointwise_driver.c's; functions are scalar_math.h's. */
+#include "copy.h"
+#include "elementwise.h"
+#include "scalar_math.h"
+#include <stdio.h>
+
+#define T float
+#define W float
+#define F(f) mn_##f##_f32
+#define KIND 2
+#define LOOP(name) name##_f32
+#include "pointwise_loops.inc"
+
+#define T double
+#define W double
+#define F(f) mn_##f##_f64
+#define KIND 2
+#define LOOP(name) name##_f64
+#include "pointwise_loops.inc"
+
+#define T int64_t
+#define W uint64_t
+#define F(f) mn_##f##_i64
+#define KIND 1
+#define LOOP(name) name##_i64
+#include "pointwise_loops.inc"
+
+#define T int32_t
+#define W uint32_t
+#define F(f) mn_##f##_i32
+#define KIND 1
+#define LOOP(name) name##_i32
+#include "pointwise_loops.inc"
+
+#define T uint8_t
+#define W unsigned
+#define F(f) mn_##f##_u8
+#define KIND 1
+#define LOOP(name) name##_u8
+#include "pointwise_loops.inc"
+
+#define T bool
+#define W unsigned
+#define F(f) mn_##f##_b8
+#define KIND 0
+#define LOOP(name) name##_b8
+#include "pointwise_loops.inc"
+
+/* Loops by dtype. Of a comparison of storage formats there is none either. */
+#define FLOATS(name)                                                                                         \
+  { name##_f32, name##_f64 }
+#define NUMBERS(name)                                                                                        \
+  { name##_f32, name##_f64, name##_i64, name##_i32, name##_u8 }
+#define ANY(name)                                                                                            \
+  { name##_f32, name##_f64, name##_i64, name##_i32, name##_u8, name##_b8 }
+
+static int run1(mn_call *call, const mn_loop *loops, int numbers) {
+  double number[2] = {0};
+  for (int i = 0; i < numbers; i++) number[i] = call->attrs[i].f;
+  int dtype = call->in[0]->dtype;
+  return MN_KERNEL(elementwise)(call, loops[dtype], dtype, 1, call->in, number);
+}
+
+/* The two inputs of a row; a number in the place of one becomes an array of one element. */
+typedef struct operands {
+  const mn_array *in[2];
+  mn_array number;
+  union {
+    float f32;
+    double f64;
+    int64_t i64;
+  } element;
+} operands;
+
+static int take(operands *o, mn_call *call) {
+  o->in[0] = call->in[0], o->in[1] = call->in[1];
+  int absent = !o->in[0] ? 0 : !o->in[1] ? 1 : -1;
+  if (absent < 0) return o->in[0]->dtype;
+  double value = call->attrs[0].f;
+  int dtype = o->in[1 - absent]->dtype;
+  o->number.data = &o->element, o->number.numel = 1, o->number.ndim = 0;
+  o->number.dtype = dtype, o->number.contiguous = 1;
+  if (dtype == MN_FLOAT32) o->element.f32 = (float)value;
+  else if (dtype == MN_FLOAT64) o->element.f64 = value;
+  else MN_KERNEL(fill_array)(&o->number, value);
+  o->in[absent] = &o->number;
+  return dtype;
+}
+
+static int run2(mn_call *call, const mn_loop *loops, int numbers) {
+  double number[2] = {0};
+  operands o;
+  for (int i = 0; i < numbers; i++) number[i] = call->attrs[i].f;
+  int dtype = take(&o, call);
+  return MN_KERNEL(elementwise)(call, loops[dtype], dtype, 2, o.in, number);
+}
+
+#define ROW(name, run, numbers, table)                                                                       \
+  int MN_KERNEL(name)(mn_call * call) {                                                                      \
+    static const mn_loop loops[MN_DTYPE_COUNT] = table;                                                      \
+    return run(call, loops, numbers);                                                                        \
+  }
+#define MN_SCALAR1(name, numbers, formula) ROW(name, run1, numbers, FLOATS(name))
+#define MN_SCALAR1_NUMBER(name, numbers, formula) ROW(name, run1, numbers, NUMBERS(name))
+#define MN_SCALAR1_ANY(name, numbers, formula) ROW(name, run1, numbers, ANY(name))
+#define MN_SCALAR1_TEST(name, numbers, formula) ROW(name, run1, numbers, ANY(name))
+#define MN_SCALAR1_PART(...)
+#define MN_SCALAR2(name, numbers, formula) ROW(name, run2, numbers, FLOATS(name))
+#define MN_SCALAR2_NUMBER(name, numbers, formula) ROW(name, run2, numbers, NUMBERS(name))
+#define MN_SCALAR2_ANY(name, numbers, formula) ROW(name, run2, numbers, ANY(name))
+#define MN_SCALAR2_TEST(name, numbers, formula) ROW(name, run2, numbers, ANY(name))
+#define MN_SCALAR2_PART(...)
+#define MN_SCALAR2_PART_NUMBER(...)
+#define MN_SCALAR2_PART_ANY(...)
+#include "scalar.inc"
+
+/* ---- rows that choose among formulas ---- */
+
+static int any_huge(const char *in, int64_t step, int64_t n) {
+  int huge = 0;
+  if (step == sizeof(float)) {
+    const float *x = (const float *)in;
+    for (int64_t i = 0; i < n; i++) huge |= fabsf(x[i]) > MN_HUGE;
+  } else {
+    for (int64_t i = 0; i < n; i++) huge |= fabsf(*(const float *)(in + i * step)) > MN_HUGE;
+  }
+  return huge;
+}
+
+/* The float32 sine and its like; lines with arguments too large for their reduction take those from libm. */
+#define CIRCULAR(name)                                                                                       \
+  static void name##_guarded(char *const *ptr, const int64_t *step, int64_t n, const double *number) {       \
+    if (!any_huge(ptr[1], step[1], n)) {                                                                     \
+      name##_f32(ptr, step, n, number);                                                                      \
+      return;                                                                                                \
+    }                                                                                                        \
+    for (int64_t i = 0; i < n; i++) {                                                                        \
+      float x = *(const float *)(ptr[1] + i * step[1]);                                                      \
+      *(float *)(ptr[0] + i * step[0]) = fabsf(x) > MN_HUGE ? name##f(x) : mn_##name##_f32(x);               \
+    }                                                                                                        \
+  }                                                                                                          \
+  int MN_KERNEL(name)(mn_call * call) {                                                                      \
+    static const mn_loop loops[MN_DTYPE_COUNT] = {name##_guarded, name##_f64};                               \
+    return run1(call, loops, 0);                                                                             \
+  }
+CIRCULAR(sin)
+CIRCULAR(cos)
+CIRCULAR(tan)
+
+int MN_KERNEL(gelu)(mn_call *call) {
+  static const mn_loop loops[2][MN_DTYPE_COUNT] = {FLOATS(gelu_exact), FLOATS(gelu_tanh)};
+  return run1(call, loops[((const mn_gelu_attrs *)call->attrs)->approximate != 0], 0);
+}
+
+static int add(mn_call *call, const mn_loop *plain, double alpha, int plainly) {
+  static const mn_loop scaled[MN_DTYPE_COUNT] = ANY(add_scaled);
+  double number[2] = {alpha, 0};
+  operands o;
+  int dtype = take(&o, call);
+  mn_loop loop = plainly || !plain[dtype] ? plain[dtype] : scaled[dtype];
+  return MN_KERNEL(elementwise)(call, loop, dtype, 2, o.in, number);
+}
+
+int MN_KERNEL(add)(mn_call *call) {
+  static const mn_loop plain[MN_DTYPE_COUNT] = ANY(add);
+  double alpha = ((const mn_add_attrs *)call->attrs)->alpha;
+  return add(call, plain, alpha, alpha == 1.0);
+}
+
+int MN_KERNEL(sub)(mn_call *call) {
+  static const mn_loop plain[MN_DTYPE_COUNT] = NUMBERS(sub);
+  double alpha = ((const mn_sub_attrs *)call->attrs)->alpha;
+  return add(call, plain, -alpha, alpha == 1.0);
+}
+
+/* a^b for one b that needs no logarithm: NULL if there is no such loop. */
+static mn_loop simple_power(double b, int dtype) {
+  static const mn_loop squares[MN_DTYPE_COUNT] = NUMBERS(square), roots[MN_DTYPE_COUNT] = FLOATS(sqrt),
+                       inverses[MN_DTYPE_COUNT] = FLOATS(reciprocal);
+  return b == 2.0 ? squares[dtype] : b == 0.5 ? roots[dtype] : b == -1.0 ? inverses[dtype] : NULL;
+}
+
+int MN_KERNEL(pow)(mn_call *call) {
+  static const mn_loop loops[MN_DTYPE_COUNT] = NUMBERS(pow);
+  double number[2] = {0};
+  operands o;
+  int dtype = take(&o, call);
+  mn_loop simple = call->in[1] ? NULL : simple_power(call->attrs[0].f, dtype);
+  return MN_KERNEL(elementwise)(call, simple ? simple : loops[dtype], dtype, simple ? 1 : 2, o.in, number);
+}
+
+/* Is any element of an integer array 0? */
+static int has_zero(const mn_array *a) {
+  mn_row_fn row = MN_KERNEL(row_copier)(MN_BOOL, a->dtype);
+  int64_t index[MN_MAX_DIMS] = {0}, item = (int64_t)mn_dtype_size(a->dtype);
+  const char *at = a->data;
+  for (int64_t i = 0; i < a->numel; i++) {
+    char nonzero;
+    row(&nonzero, 1, at, item, 1);
+    if (!nonzero) return 1;
+    for (int d = a->ndim - 1; d >= 0; d--) {
+      at += a->stride[d] * item;
+      if (++index[d] < a->size[d]) break;
+      at -= a->size[d] * a->stride[d] * item;
+      index[d] = 0;
+    }
+  }
+  return 0;
+}
+
+static int modulo(mn_call *call, const mn_loop *loops) {
+  double number[2] = {0};
+  operands o;
+  int dtype = take(&o, call);
+  if (!mn_dtype_is_float(dtype) && loops[dtype] && has_zero(o.in[1])) {
+    snprintf(call->error, sizeof call->error, "division of an integer by zero");
+    return 1;
+  }
+  return MN_KERNEL(elementwise)(call, loops[dtype], dtype, 2, o.in, number);
+}
+
+int MN_KERNEL(fmod)(mn_call *call) {
+  static const mn_loop loops[MN_DTYPE_COUNT] = NUMBERS(fmod);
+  return modulo(call, loops);
+}
+
+int MN_KERNEL(remainder)(mn_call *call) {
+  static const mn_loop loops[MN_DTYPE_COUNT] = NUMBERS(remainder);
+  return modulo(call, loops);
+}
+
+/* ---- rows that move elements ---- */
+
+int MN_KERNEL(cast)(mn_call *call) { return MN_KERNEL(copy_array)(call->out[0], call->in[0]), 0; }
+int MN_KERNEL(clone)(mn_call *call) { return MN_KERNEL(copy_array)(call->out[0], call->in[0]), 0; }
+
+/* Only the width of what is chosen matters. */
+#define WHERE(T)                                                                                             \
+  static void where_##T(char *const *ptr, const int64_t *step, int64_t n, const double *number) {            \
+    (void)number;                                                                                            \
+    if (step[0] == sizeof(T) && step[1] == 1 && step[2] == sizeof(T) && step[3] == sizeof(T)) {              \
+      T *out = (T *)ptr[0];                                                                                  \
+      const uint8_t *by = (const uint8_t *)ptr[1];                                                           \
+      const T *a = (const T *)ptr[2], *b = (const T *)ptr[3];                                                \
+      MN_EACH_LANE for (int64_t i = 0; i < n; i++) {                                                         \
+        T left = a[i], right = b[i];                                                                         \
+        out[i] = by[i] ? left : right;                                                                       \
+      }                                                                                                      \
+      return;                                                                                                \
+    }                                                                                                        \
+    for (int64_t i = 0; i < n; i++)                                                                          \
+      *(T *)(ptr[0] + i * step[0]) =                                                                         \
+          *(const T *)(ptr[1][i * step[1]] ? ptr[2] + i * step[2] : ptr[3] + i * step[3]);                   \
+  }
+WHERE(uint8_t)
+WHERE(uint16_t)
+WHERE(uint32_t)
+WHERE(uint64_t)
+
+int MN_KERNEL(where)(mn_call *call) {
+  static const mn_loop loops[9] = {
+      [1] = where_uint8_t, [2] = where_uint16_t, [4] = where_uint32_t, [8] = where_uint64_t};
+  int dtype = call->in[1]->dtype;
+  return MN_KERNEL(elementwise)(call, loops[mn_dtype_size(dtype)], dtype, 3, call->in, NULL);
+}

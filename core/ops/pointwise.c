@@ -1,0 +1,398 @@
+/* pointwise.c: shape and derivative rules of the pointwise rows. No kernels, no loops over data.
+ * Where a derivative is unbounded at exactly 0 (sqrt, rsqrt, hypot, pow, atan2) the rule gives 0 there, at
+ * every order, because what it divides by goes through reciprocal_no_nan, whose derivatives are 0 at 0 too.
+ */
+#include "ops/prototypes.h"
+
+/* ---- shape rules ---- */
+
+static int same_as(mn_infer *x, int dtype) {
+  const mn_array *in = mn_arr(x->in[0]);
+  mn_same_shape(x->out[0], in);
+  x->out[0]->dtype = dtype;
+  return 0;
+}
+
+int mn_infer_same(mn_infer *x) { return same_as(x, mn_arr(x->in[0])->dtype); }
+int mn_infer_same_bool(mn_infer *x) { return same_as(x, MN_BOOL); }
+
+int mn_infer_cast(mn_infer *x) {
+  int64_t *dtype = &((mn_cast_attrs *)x->attrs)->dtype;
+  if (*dtype == -1) *dtype = mn_default_float(x->ctx);
+  if (*dtype < 0 || *dtype >= MN_DTYPE_COUNT)
+    return mn_fail(x, "expected a dtype, got %lld", (long long)*dtype);
+  return same_as(x, (int)*dtype);
+}
+
+/* Can a number stand beside an integer tensor? */
+static int check_number(mn_infer *x, int dtype, const char *what, double value) {
+  if (mn_dtype_is_float(dtype)) return 0;
+  if (value == floor(value) && fabs(value) < 0x1p63) return 0;
+  return mn_fail(x, "the %s %.14g doesn't fit a %s tensor; make it a float tensor first, with :float()", what,
+                 value, mn_dtype_name(dtype));
+}
+
+static int broadcast(mn_infer *x, const mn_array **given) {
+  const mn_array *arrays[2] = {NULL, NULL};
+  for (int i = 0; i < 2; i++)
+    if (x->in[i] != MN_NONE) *given = arrays[i] = mn_arr(x->in[i]);
+  if ((!arrays[0] || !arrays[1]) && check_number(x, (*given)->dtype, "number", x->attrs[0].f)) return -1;
+  if (!arrays[0] || !arrays[1]) mn_same_shape(x->out[0], *given);
+  else if (mn_broadcast(x, arrays, 2, x->out[0])) return -1;
+  return 0;
+}
+
+int mn_infer_broadcast(mn_infer *x) {
+  const mn_array *given = NULL;
+  if (broadcast(x, &given)) return -1;
+  int dtype = given->dtype, op = x->op->index;
+  if ((op == MN_OP_add || op == MN_OP_sub) &&
+      check_number(x, dtype, "factor alpha", ((mn_add_attrs *)x->attrs)->alpha))
+    return -1;
+  if (op == MN_OP_pow && x->in[1] == MN_NONE && !mn_dtype_is_float(dtype) && x->attrs[0].f < 0)
+    return mn_fail(
+        x,
+        "a %s tensor can't be raised to the negative power %.14g; make it a float tensor first, with "
+        ":float()",
+        mn_dtype_name(dtype), x->attrs[0].f);
+  x->out[0]->dtype = dtype;
+  return 0;
+}
+
+int mn_infer_broadcast_bool(mn_infer *x) {
+  const mn_array *given = NULL;
+  if (broadcast(x, &given)) return -1;
+  x->out[0]->dtype = MN_BOOL;
+  return 0;
+}
+
+int mn_infer_where(mn_infer *x) {
+  const mn_array *arrays[3] = {mn_arr(x->in[0]), mn_arr(x->in[1]), mn_arr(x->in[2])};
+  if (arrays[0]->dtype != MN_BOOL && arrays[0]->dtype != MN_UINT8)
+    return mn_fail(x, "expected a bool or uint8 condition, got %s", mn_dtype_name(arrays[0]->dtype));
+  if (arrays[1]->dtype != arrays[2]->dtype)
+    return mn_fail(x, "expected two tensors of one dtype to choose from, got %s and %s",
+                   mn_dtype_name(arrays[1]->dtype), mn_dtype_name(arrays[2]->dtype));
+  x->out[0]->dtype = arrays[1]->dtype;
+  return mn_broadcast(x, arrays, 3, x->out[0]);
+}
+
+int mn_infer_gate(mn_infer *x) {
+  const mn_array *input = mn_arr(x->in[0]), *by = mn_arr(x->in[1]);
+  bool same = input->ndim == by->ndim && input->dtype == by->dtype;
+  for (int d = 0; same && d < input->ndim; d++) same = input->size[d] == by->size[d];
+  if (same) return mn_infer_same(x);
+  char a[128], b[128];
+  return mn_fail(x, "expected two tensors of one size and dtype, got %s %s and %s %s",
+                 mn_shape_text(input, a), mn_dtype_name(input->dtype), mn_shape_text(by, b),
+                 mn_dtype_name(by->dtype));
+}
+
+/* ---- derivatives of rows with one input ---- */
+
+/* A 0-dim tensor of t's dtype. */
+static mn_tensor *number_like(mn_context *ctx, mn_tensor *t, double value) {
+  if (!t) return NULL;
+  return mn_full(ctx, &(mn_full_attrs){.size = {.n = 0}, .value = value, .dtype = mn_arr(t)->dtype});
+}
+
+/* t where mask, else 0; or the other way round. */
+static mn_tensor *keep_where(mn_context *ctx, mn_tensor *mask, mn_tensor *t) {
+  return mn_where(ctx, mask, t, number_like(ctx, t, 0), NULL);
+}
+static mn_tensor *keep_unless(mn_context *ctx, mn_tensor *mask, mn_tensor *t) {
+  return mn_where(ctx, mask, number_like(ctx, t, 0), t, NULL);
+}
+
+/* A rule of a row with one input: returns its gradient, given the context, the cotangent g and, depending on
+ * what the row saves, the input x or the output y. */
+#define RULE(name, expression)                                                                               \
+  void mn_vjp_##name(mn_rule *r) {                                                                           \
+    mn_context *c = mn_rule_ctx(r);                                                                          \
+    mn_tensor *g = mn_grad(r, 0);                                                                            \
+    mn_give(r, 0, expression);                                                                               \
+  }
+#define X mn_saved_in(r, 0)
+#define Y mn_saved_out(r, 0)
+
+void mn_vjp_identity(mn_rule *r) { mn_give(r, 0, mn_grad(r, 0)); }
+void mn_vjp_cast(mn_rule *r) { mn_give(r, 0, mn_grad(r, 0)); }
+
+static mn_tensor *times(mn_context *c, mn_tensor *a, mn_tensor *b) { return mn_mul(c, a, b, NULL); }
+static mn_tensor *over(mn_context *c, mn_tensor *a, mn_tensor *b) { return mn_div(c, a, b, NULL); }
+static mn_tensor *minus(mn_context *c, mn_tensor *a, mn_tensor *b) { return mn_sub(c, a, b, NULL); }
+static mn_tensor *plus(mn_context *c, mn_tensor *a, mn_tensor *b) { return mn_add(c, a, b, NULL); }
+
+/* 1 - x^2, 1 + x^2 */
+static mn_tensor *one_minus_square(mn_context *c, mn_tensor *x) {
+  return mn_sub(c, MN_NONE, mn_square(c, x, NULL), &(mn_sub_attrs){.value = 1, .alpha = 1});
+}
+static mn_tensor *one_plus_square(mn_context *c, mn_tensor *x) {
+  return mn_add_number(c, mn_square(c, x, NULL), 1);
+}
+
+RULE(abs, times(c, g, mn_sign(c, X, NULL)))
+RULE(neg, mn_neg(c, g, NULL))
+RULE(square, mn_mul_number(c, times(c, g, X), 2))
+RULE(exp, times(c, g, Y))
+RULE(expm1, plus(c, times(c, g, Y), g))
+RULE(log, over(c, g, X))
+RULE(log1p, over(c, g, mn_add_number(c, X, 1)))
+RULE(log2, over(c, g, mn_mul_number(c, X, 0.69314718055994530942)))
+RULE(sqrt, mn_mul_number(c, times(c, g, mn_reciprocal_no_nan(c, Y, NULL)), 0.5))
+RULE(sin, times(c, g, mn_cos(c, X, NULL)))
+RULE(cos, mn_neg(c, times(c, g, mn_sin(c, X, NULL)), NULL))
+RULE(tan, times(c, g, one_plus_square(c, Y)))
+RULE(asin, times(c, g, mn_rsqrt(c, one_minus_square(c, X), NULL)))
+RULE(acos, mn_neg(c, times(c, g, mn_rsqrt(c, one_minus_square(c, X), NULL)), NULL))
+RULE(atan, over(c, g, one_plus_square(c, X)))
+RULE(sinh, times(c, g, mn_cosh(c, X, NULL)))
+RULE(cosh, times(c, g, mn_sinh(c, X, NULL)))
+RULE(tanh, times(c, g, one_minus_square(c, Y)))
+RULE(relu, mn_gate(c, g, Y, NULL))
+RULE(leaky_relu, mn_gate(c, g, X, &(mn_gate_attrs){.slope = mn_rule_attrs(r)[0].f}))
+
+void mn_vjp_clamp(mn_rule *r) {
+  const mn_clamp_attrs *a = (const mn_clamp_attrs *)mn_rule_attrs(r);
+  mn_clamp_gate_attrs within = {.min = a->min, .max = a->max};
+  mn_give(r, 0, mn_clamp_gate(mn_rule_ctx(r), mn_grad(r, 0), X, &within));
+}
+
+/* y = 1/x: -g y^2. That of reciprocal_no_nan too, whose y is 0 at 0. */
+void mn_vjp_reciprocal(mn_rule *r) {
+  mn_context *c = mn_rule_ctx(r);
+  mn_tensor *y = Y;
+  mn_give(r, 0, mn_neg(c, times(c, times(c, mn_grad(r, 0), y), y), NULL));
+}
+
+/* -1/2 x^(-3/2), by way of 1/x, which is 0 at 0. */
+void mn_vjp_rsqrt(mn_rule *r) {
+  mn_context *c = mn_rule_ctx(r);
+  mn_tensor *inverse = mn_reciprocal_no_nan(c, X, NULL);
+  mn_tensor *power = times(c, inverse, mn_sqrt(c, inverse, NULL));
+  mn_give(r, 0, mn_mul_number(c, times(c, mn_grad(r, 0), power), -0.5));
+}
+
+void mn_vjp_sigmoid(mn_rule *r) {
+  mn_context *c = mn_rule_ctx(r);
+  mn_tensor *y = Y, *t = times(c, mn_grad(r, 0), y);
+  mn_give(r, 0, minus(c, t, times(c, t, y)));
+}
+
+void mn_vjp_erf(mn_rule *r) {
+  mn_context *c = mn_rule_ctx(r);
+  mn_tensor *bell = mn_exp(c, mn_neg(c, mn_square(c, X, NULL), NULL), NULL);
+  mn_give(r, 0, mn_mul_number(c, times(c, mn_grad(r, 0), bell), 1.12837916709551257390));
+}
+
+/* The exponential sees no positive x: it could overflow there, and 0 times infinity is NaN in later
+ * derivatives. */
+void mn_vjp_elu(mn_rule *r) {
+  mn_context *c = mn_rule_ctx(r);
+  mn_tensor *x = X, *g = mn_grad(r, 0);
+  mn_tensor *low = mn_exp(c, mn_clamp(c, x, &(mn_clamp_attrs){.min = -INFINITY, .max = 0}), NULL);
+  mn_tensor *slope = mn_mul_number(c, low, mn_rule_attrs(r)[0].f);
+  mn_tensor *positive = mn_gt(c, x, MN_NONE, NULL);
+  mn_give(r, 0, mn_where(c, positive, g, times(c, g, slope), NULL));
+}
+
+/* s (1 + x (1 - s)) = s + x s - x s^2 with s = sigmoid(x) */
+void mn_vjp_silu(mn_rule *r) {
+  mn_context *c = mn_rule_ctx(r);
+  mn_tensor *x = X, *s = mn_sigmoid(c, x, NULL), *xs = times(c, x, s);
+  mn_tensor *slope = minus(c, plus(c, s, xs), times(c, xs, s));
+  mn_give(r, 0, times(c, mn_grad(r, 0), slope));
+}
+
+void mn_vjp_softplus(mn_rule *r) {
+  mn_context *c = mn_rule_ctx(r);
+  const mn_softplus_attrs *a = (const mn_softplus_attrs *)mn_rule_attrs(r);
+  mn_tensor *g = mn_grad(r, 0), *scaled = mn_mul_number(c, X, a->beta);
+  mn_tensor *linear = mn_gt(c, scaled, MN_NONE, &(mn_gt_attrs){.value = a->threshold});
+  mn_give(r, 0, mn_where(c, linear, g, times(c, g, mn_sigmoid(c, scaled, NULL)), NULL));
+}
+
+/* x's normal distribution function plus x times its density */
+static mn_tensor *gelu_slope(mn_context *c, mn_tensor *x) {
+  mn_tensor *e = mn_erf(c, mn_mul_number(c, x, 0.70710678118654752440), NULL);
+  mn_tensor *below = mn_mul_number(c, mn_add_number(c, e, 1), 0.5);
+  mn_tensor *bell = mn_exp(c, mn_mul_number(c, mn_square(c, x, NULL), -0.5), NULL);
+  return plus(c, below, mn_mul_number(c, times(c, x, bell), 0.39894228040143267794));
+}
+
+/* Of x/2 (1 + tanh u), u = k (x + a x^3): (1 + t)/2 + x/2 (1 - t^2) k (1 + 3 a x^2). */
+static mn_tensor *gelu_tanh_slope(mn_context *c, mn_tensor *x) {
+  const double k = 0.79788456080286535588, a = 0.044715;
+  mn_tensor *square = mn_square(c, x, NULL);
+  mn_tensor *u = times(c, mn_mul_number(c, x, k), mn_add_number(c, mn_mul_number(c, square, a), 1));
+  mn_tensor *t = mn_tanh(c, u, NULL);
+  mn_tensor *slope = mn_add_number(c, mn_mul_number(c, square, 3 * a), 1);
+  mn_tensor *right = times(c, times(c, mn_mul_number(c, x, 0.5 * k), one_minus_square(c, t)), slope);
+  return plus(c, mn_mul_number(c, mn_add_number(c, t, 1), 0.5), right);
+}
+
+void mn_vjp_gelu(mn_rule *r) {
+  mn_context *c = mn_rule_ctx(r);
+  bool by_tanh = ((const mn_gelu_attrs *)mn_rule_attrs(r))->approximate != 0;
+  mn_give(r, 0, times(c, mn_grad(r, 0), by_tanh ? gelu_tanh_slope(c, X) : gelu_slope(c, X)));
+}
+
+/* ---- derivatives of rows with more inputs. The walk sums a gradient that was broadcast. ---- */
+
+void mn_vjp_add(mn_rule *r) {
+  double alpha = ((const mn_add_attrs *)mn_rule_attrs(r))->alpha;
+  mn_tensor *g = mn_grad(r, 0);
+  if (mn_need(r, 0)) mn_give(r, 0, g);
+  if (mn_need(r, 1)) mn_give(r, 1, alpha == 1 ? g : mn_mul_number(mn_rule_ctx(r), g, alpha));
+}
+
+void mn_vjp_sub(mn_rule *r) {
+  double alpha = ((const mn_sub_attrs *)mn_rule_attrs(r))->alpha;
+  mn_context *c = mn_rule_ctx(r);
+  mn_tensor *g = mn_grad(r, 0);
+  if (mn_need(r, 0)) mn_give(r, 0, g);
+  if (mn_need(r, 1)) mn_give(r, 1, alpha == 1 ? mn_neg(c, g, NULL) : mn_mul_number(c, g, -alpha));
+}
+
+/* An absent input stays absent in the product, and `value` stands for it there too. */
+void mn_vjp_mul(mn_rule *r) {
+  const mn_mul_attrs *attrs = (const mn_mul_attrs *)mn_rule_attrs(r);
+  mn_context *c = mn_rule_ctx(r);
+  mn_tensor *g = mn_grad(r, 0);
+  if (mn_need(r, 0)) mn_give(r, 0, mn_mul(c, g, mn_saved_in(r, 1), attrs));
+  if (mn_need(r, 1)) mn_give(r, 1, mn_mul(c, g, mn_saved_in(r, 0), attrs));
+}
+
+void mn_vjp_div(mn_rule *r) {
+  const mn_div_attrs *attrs = (const mn_div_attrs *)mn_rule_attrs(r);
+  mn_context *c = mn_rule_ctx(r);
+  mn_tensor *quotient = mn_div(c, mn_grad(r, 0), mn_saved_in(r, 1), attrs);
+  if (mn_need(r, 0)) mn_give(r, 0, quotient);
+  if (mn_need(r, 1)) mn_give(r, 1, mn_neg(c, times(c, quotient, Y), NULL));
+}
+
+/* b a^(b-1) for a number b. Below 1 by way of 1/a, which is 0 at 0. */
+static mn_tensor *power_slope(mn_context *c, mn_tensor *a, double b) {
+  if (b == 2) return mn_mul_number(c, a, 2);
+  mn_tensor *power =
+      b < 1 ? mn_pow_number(c, mn_reciprocal_no_nan(c, a, NULL), 1 - b) : mn_pow_number(c, a, b - 1);
+  return mn_mul_number(c, power, b);
+}
+
+static void give_power_of_number(mn_rule *r, double base) {
+  mn_context *c = mn_rule_ctx(r);
+  if (base == 0 || base == 1) return;
+  mn_tensor *y = mn_pow(c, MN_NONE, mn_saved_in(r, 1), &(mn_pow_attrs){.value = base});
+  mn_give(r, 1, mn_mul_number(c, times(c, mn_grad(r, 0), y), log(base)));
+}
+
+void mn_vjp_pow(mn_rule *r) {
+  mn_context *c = mn_rule_ctx(r);
+  mn_tensor *g = mn_grad(r, 0), *a = mn_saved_in(r, 0), *b = mn_saved_in(r, 1);
+  double value = mn_rule_attrs(r)[0].f;
+  if (b == MN_NONE) {
+    if (value == 1) mn_give(r, 0, g);
+    else if (value != 0) mn_give(r, 0, times(c, g, power_slope(c, a, value)));
+    return;
+  }
+  if (a == MN_NONE) {
+    give_power_of_number(r, value);
+    return;
+  }
+  mn_tensor *zero = mn_eq(c, a, MN_NONE, NULL), *one = number_like(c, a, 1);
+  if (mn_need(r, 0)) {
+    mn_tensor *unbounded = mn_logical_and(c, zero, mn_lt(c, b, MN_NONE, &(mn_lt_attrs){.value = 1}), NULL);
+    mn_tensor *power = mn_pow(c, mn_where(c, unbounded, one, a, NULL), mn_add_number(c, b, -1), NULL);
+    mn_give(r, 0, keep_unless(c, unbounded, times(c, g, times(c, b, power))));
+  }
+  if (mn_need(r, 1)) {
+    mn_tensor *safe = mn_where(c, zero, one, a, NULL);
+    mn_give(r, 1, times(c, g, times(c, mn_pow(c, safe, b, NULL), mn_log(c, safe, NULL))));
+  }
+}
+
+/* Input i, or a 0-dim tensor for the number in its place. */
+static mn_tensor *operand(mn_rule *r, int i) {
+  mn_tensor *t = mn_saved_in(r, i);
+  return t == MN_NONE ? number_like(mn_rule_ctx(r), mn_saved_in(r, 1 - i), mn_rule_attrs(r)[0].f) : t;
+}
+
+/* Both get half where they are equal. `loses` says where the first is not the result. */
+static void give_extreme(mn_rule *r,
+                         mn_tensor *(*loses)(mn_context *, mn_tensor *, mn_tensor *, const mn_lt_attrs *),
+                         mn_tensor *(*wins)(mn_context *, mn_tensor *, mn_tensor *, const mn_gt_attrs *)) {
+  mn_context *c = mn_rule_ctx(r);
+  mn_tensor *g = mn_grad(r, 0), *a = mn_saved_in(r, 0), *b = mn_saved_in(r, 1);
+  double value = mn_rule_attrs(r)[0].f;
+  mn_tensor *equal = mn_eq(c, a, b, &(mn_eq_attrs){.value = value});
+  mn_tensor *share = mn_where(c, equal, mn_mul_number(c, g, 0.5), g, NULL);
+  if (mn_need(r, 0)) mn_give(r, 0, keep_unless(c, loses(c, a, b, &(mn_lt_attrs){.value = value}), share));
+  if (mn_need(r, 1)) mn_give(r, 1, keep_unless(c, wins(c, a, b, &(mn_gt_attrs){.value = value}), share));
+}
+
+static mn_tensor *less(mn_context *c, mn_tensor *a, mn_tensor *b, const mn_gt_attrs *attrs) {
+  return mn_lt(c, a, b, &(mn_lt_attrs){.value = attrs->value});
+}
+static mn_tensor *greater(mn_context *c, mn_tensor *a, mn_tensor *b, const mn_lt_attrs *attrs) {
+  return mn_gt(c, a, b, &(mn_gt_attrs){.value = attrs->value});
+}
+void mn_vjp_maximum(mn_rule *r) { give_extreme(r, mn_lt, mn_gt); }
+void mn_vjp_minimum(mn_rule *r) { give_extreme(r, greater, less); }
+
+/* a - b times the quotient, whole: its derivative counts as 0, as in PyTorch. */
+static void give_modulo(mn_rule *r, mn_tensor *(*whole)(mn_context *, mn_tensor *, const void *)) {
+  mn_context *c = mn_rule_ctx(r);
+  mn_tensor *g = mn_grad(r, 0);
+  if (mn_need(r, 0)) mn_give(r, 0, g);
+  if (mn_need(r, 1)) {
+    mn_tensor *quotient =
+        mn_div(c, mn_saved_in(r, 0), mn_saved_in(r, 1), (const mn_div_attrs *)mn_rule_attrs(r));
+    mn_give(r, 1, mn_neg(c, times(c, g, whole(c, quotient, NULL)), NULL));
+  }
+}
+static mn_tensor *towards_zero(mn_context *c, mn_tensor *t, const void *none) { return mn_trunc(c, t, none); }
+static mn_tensor *downwards(mn_context *c, mn_tensor *t, const void *none) { return mn_floor(c, t, none); }
+void mn_vjp_fmod(mn_rule *r) { give_modulo(r, towards_zero); }
+void mn_vjp_remainder(mn_rule *r) { give_modulo(r, downwards); }
+
+void mn_vjp_atan2(mn_rule *r) {
+  mn_context *c = mn_rule_ctx(r);
+  mn_tensor *a = operand(r, 0), *b = operand(r, 1);
+  mn_tensor *square = plus(c, mn_square(c, a, NULL), mn_square(c, b, NULL));
+  mn_tensor *scaled = times(c, mn_grad(r, 0), mn_reciprocal_no_nan(c, square, NULL));
+  if (mn_need(r, 0)) mn_give(r, 0, times(c, scaled, b));
+  if (mn_need(r, 1)) mn_give(r, 1, mn_neg(c, times(c, scaled, a), NULL));
+}
+
+void mn_vjp_hypot(mn_rule *r) {
+  mn_context *c = mn_rule_ctx(r);
+  mn_tensor *scaled = times(c, mn_grad(r, 0), mn_reciprocal_no_nan(c, Y, NULL));
+  if (mn_need(r, 0)) mn_give(r, 0, times(c, scaled, operand(r, 0)));
+  if (mn_need(r, 1)) mn_give(r, 1, times(c, scaled, operand(r, 1)));
+}
+
+void mn_vjp_logaddexp(mn_rule *r) {
+  mn_context *c = mn_rule_ctx(r);
+  mn_tensor *g = mn_grad(r, 0), *difference = minus(c, operand(r, 0), operand(r, 1));
+  if (mn_need(r, 0)) mn_give(r, 0, times(c, g, mn_sigmoid(c, difference, NULL)));
+  if (mn_need(r, 1)) mn_give(r, 1, times(c, g, mn_sigmoid(c, mn_neg(c, difference, NULL), NULL)));
+}
+
+void mn_vjp_where(mn_rule *r) {
+  mn_context *c = mn_rule_ctx(r);
+  mn_tensor *g = mn_grad(r, 0), *condition = mn_saved_in(r, 0);
+  if (mn_need(r, 1)) mn_give(r, 1, keep_where(c, condition, g));
+  if (mn_need(r, 2)) mn_give(r, 2, keep_unless(c, condition, g));
+}
+
+void mn_vjp_gate(mn_rule *r) {
+  if (mn_need(r, 0))
+    mn_give(
+        r, 0,
+        mn_gate(mn_rule_ctx(r), mn_grad(r, 0), mn_saved_in(r, 1), (const mn_gate_attrs *)mn_rule_attrs(r)));
+}
+
+void mn_vjp_clamp_gate(mn_rule *r) {
+  const mn_clamp_gate_attrs *attrs = (const mn_clamp_gate_attrs *)mn_rule_attrs(r);
+  if (mn_need(r, 0)) mn_give(r, 0, mn_clamp_gate(mn_rule_ctx(r), mn_grad(r, 0), mn_saved_in(r, 1), attrs));
+}
