@@ -1,8 +1,8 @@
 -- What samples are written with: descriptions of inputs, and naive arrays for the references in plain Lua.
 --
--- A description and a naive array are the same thing: {size = {2, 3}, data = {row-major Lua numbers}, dtype = 'float64'}.
--- A description may have grad = false. The numbers are drawn from one seed, METANN_TEST_SEED or the one below, which the
--- op spec prints with a failure.
+-- A description and a naive array are the same thing: {size = {2, 3}, data = {row-major numbers}, dtype = 'float64'}.
+-- A description may have grad = false, to stay out of gradient checks. The numbers are drawn from one seed,
+-- METANN_TEST_SEED or the one below, which the op spec prints with a failure.
 local S = {}
 
 S.seed = tonumber(os.getenv 'METANN_TEST_SEED') or 20260101
