@@ -1,8 +1,12 @@
-/* dispatch.c: chooses, once, the kernel table that this processor can run. METANN_CPU=c|avx2|avx512 lowers the choice. */
+/* dispatch.c: chooses, once, the kernel table that this processor can run. METANN_CPU=c|avx2|avx512 lowers
+ * the choice. */
 #include "kernel.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef MN_HAVE_AVX2
+#include <cpuid.h>
+#endif
 
 extern const mn_backend mn_cpu_backend_c;
 #ifdef MN_HAVE_AVX2
@@ -24,14 +28,23 @@ static int allowed(const char *name) {
   return have <= want;
 }
 
+#ifdef MN_HAVE_AVX2
+/* Asked by cpuid: not every compiler's __builtin_cpu_supports knows f16c. */
+static int has_f16c(void) {
+  unsigned a, b, c = 0, d;
+  return __get_cpuid(1, &a, &b, &c, &d) && c & bit_F16C;
+}
+#endif
+
 static void choose(void) {
   chosen = &mn_cpu_backend_c, path = "c";
 #ifdef MN_HAVE_AVX2
   __builtin_cpu_init();
-  if (allowed("avx2") && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+  if (allowed("avx2") && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c())
     chosen = &mn_cpu_backend_avx2, path = "avx2";
-  if (allowed("avx512") && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+  if (allowed("avx512") && chosen == &mn_cpu_backend_avx2 && __builtin_cpu_supports("avx512f") &&
+      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512vl"))
     chosen = &mn_cpu_backend_avx512, path = "avx512";
 #else
   (void)allowed;
