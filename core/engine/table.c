@@ -7,7 +7,6 @@
 #define S2 4u
 #define S3 8u
 #define S4 16u
-#define SALL 0xffffu /* the first 16 inputs */
 #define S5 32u
 #define S6 64u
 #define S7 128u
