@@ -1,0 +1,405 @@
+/* reduce.c: shape and derivative rules of reductions, scans, sorting, softmax and negative log-likelihood. */
+#include "ops/prototypes.h"
+
+/* ---- shapes ---- */
+
+static const mn_array *input(const mn_infer *x) { return mn_arr(x->in[0]); }
+
+/* out: the input without dims, or with 1 in their place. */
+static int reduced(mn_infer *x, mn_array *out, mn_list *dims, bool keepdim) {
+  const mn_array *in = input(x);
+  if (mn_check_dims(x, dims, in->ndim)) return -1;
+  unsigned mask = 0;
+  for (int i = 0; i < dims->n; i++) mask |= 1u << dims->v[i];
+  for (int d = 0; d < in->ndim; d++) {
+    if (!(mask >> d & 1)) out->size[out->ndim++] = in->size[d];
+    else if (keepdim) out->size[out->ndim++] = 1;
+  }
+  return 0;
+}
+
+static int integer_widened(int dtype) { return mn_dtype_is_float(dtype) ? dtype : MN_INT64; }
+
+/* The attributes of all these rows begin alike: dim, keepdim. */
+int mn_infer_reduce(mn_infer *x) {
+  mn_mean_attrs *a = (mn_mean_attrs *)x->attrs;
+  x->out[0]->dtype = input(x)->dtype;
+  if (reduced(x, x->out[0], &a->dim, a->keepdim)) return -1;
+  if (x->op->index != MN_OP_amax && x->op->index != MN_OP_amin) return 0;
+  for (int i = 0; i < a->dim.n; i++)
+    if (input(x)->size[a->dim.v[i]] == 0)
+      return mn_fail(x, "an empty dim has no largest or smallest element");
+  return 0;
+}
+
+int mn_infer_sum(mn_infer *x) {
+  mn_sum_attrs *a = (mn_sum_attrs *)x->attrs;
+  x->out[0]->dtype = integer_widened(input(x)->dtype);
+  return reduced(x, x->out[0], &a->dim, a->keepdim);
+}
+
+int mn_infer_reduce_bool(mn_infer *x) {
+  mn_any_attrs *a = (mn_any_attrs *)x->attrs;
+  x->out[0]->dtype = MN_BOOL;
+  return reduced(x, x->out[0], &a->dim, a->keepdim);
+}
+
+int mn_infer_var(mn_infer *x) {
+  mn_var_attrs *a = (mn_var_attrs *)x->attrs;
+  x->out[0]->dtype = input(x)->dtype;
+  return reduced(x, x->out[0], &a->dim, a->keepdim);
+}
+
+int mn_infer_sum_to(mn_infer *x) {
+  const mn_list *size = &((const mn_sum_to_attrs *)x->attrs)->size;
+  const mn_array *in = input(x);
+  int lead = in->ndim - (int)size->n;
+  bool fits = lead >= 0 && size->n >= 0;
+  for (int d = 0; fits && d < size->n; d++) fits = size->v[d] == 1 || size->v[d] == in->size[d + lead];
+  char have[128], want[128];
+  if (!fits)
+    return mn_fail(x, "size %s doesn't broadcast to %s", mn_list_text(size, want), mn_shape_text(in, have));
+  x->out[0]->dtype = integer_widened(in->dtype);
+  x->out[0]->ndim = (int)size->n;
+  for (int d = 0; d < size->n; d++) x->out[0]->size[d] = size->v[d];
+  return 0;
+}
+
+/* One dim, or all of them where *dim is left out. */
+static int one_or_all(mn_infer *x, mn_array *out, int64_t *dim, bool keepdim) {
+  mn_list dims = {-1, {0}};
+  if (*dim != MN_UNSET) {
+    if (mn_check_dim(x, dim, input(x)->ndim)) return -1;
+    dims.n = 1, dims.v[0] = *dim;
+  }
+  return reduced(x, out, &dims, keepdim);
+}
+
+int mn_infer_prod(mn_infer *x) {
+  mn_prod_attrs *a = (mn_prod_attrs *)x->attrs;
+  x->out[0]->dtype = integer_widened(input(x)->dtype);
+  return one_or_all(x, x->out[0], &a->dim, a->keepdim);
+}
+
+static int refuse_empty(mn_infer *x, int64_t dim) {
+  const mn_array *in = input(x);
+  bool empty = dim == MN_UNSET ? in->numel == 0 : in->ndim > 0 && in->size[dim] == 0;
+  return empty ? mn_fail(x, "an empty dim has no largest or smallest element") : 0;
+}
+
+int mn_infer_max(mn_infer *x) {
+  mn_max_attrs *a = (mn_max_attrs *)x->attrs;
+  x->out[0]->dtype = input(x)->dtype, x->out[1]->dtype = MN_INT64;
+  if (one_or_all(x, x->out[0], &a->dim, a->keepdim) || refuse_empty(x, a->dim)) return -1;
+  mn_same_shape(x->out[1], x->out[0]);
+  return 0;
+}
+
+int mn_infer_argmax(mn_infer *x) {
+  mn_argmax_attrs *a = (mn_argmax_attrs *)x->attrs;
+  x->out[0]->dtype = MN_INT64;
+  return one_or_all(x, x->out[0], &a->dim, a->keepdim) || refuse_empty(x, a->dim) ? -1 : 0;
+}
+
+static int along(mn_infer *x, int64_t *dim, int dtype) {
+  x->out[0]->dtype = dtype;
+  mn_same_shape(x->out[0], input(x));
+  return mn_check_dim(x, dim, input(x)->ndim);
+}
+
+int mn_infer_cumsum(mn_infer *x) {
+  return along(x, &((mn_cumsum_attrs *)x->attrs)->dim, integer_widened(input(x)->dtype));
+}
+
+int mn_infer_softmax(mn_infer *x) { return along(x, &((mn_softmax_attrs *)x->attrs)->dim, input(x)->dtype); }
+
+int mn_infer_sort(mn_infer *x) {
+  x->out[1]->dtype = MN_INT64;
+  mn_same_shape(x->out[1], input(x));
+  return along(x, &((mn_sort_attrs *)x->attrs)->dim, input(x)->dtype);
+}
+
+int mn_infer_topk(mn_infer *x) {
+  mn_topk_attrs *a = (mn_topk_attrs *)x->attrs;
+  if (along(x, &a->dim, input(x)->dtype)) return -1;
+  int64_t size = input(x)->ndim ? input(x)->size[a->dim] : 1;
+  if (a->k < 0 || a->k > size)
+    return mn_fail(x, "k must be 0 to %lld, the size of the dim; got %lld", (long long)size, (long long)a->k);
+  if (x->out[0]->ndim) x->out[0]->size[a->dim] = a->k;
+  x->out[1]->dtype = MN_INT64;
+  mn_same_shape(x->out[1], x->out[0]);
+  return 0;
+}
+
+/* Is target (N, ...) for an input of (N, classes, ...)? */
+static bool is_target(const mn_array *in, const mn_array *target) {
+  if (in->ndim == 1) return target->ndim == 0;
+  if (in->ndim < 2 || target->ndim != in->ndim - 1 || target->size[0] != in->size[0]) return false;
+  for (int d = 1; d < target->ndim; d++)
+    if (target->size[d] != in->size[d + 1]) return false;
+  return true;
+}
+
+static int check_weight(mn_infer *x, const mn_tensor *weight, int64_t classes, int dtype) {
+  if (weight == MN_NONE) return 0;
+  const mn_array *w = mn_arr(weight);
+  char text[128];
+  if (w->ndim != 1 || w->size[0] != classes)
+    return mn_fail(x, "weight must have size (%lld), got %s", (long long)classes, mn_shape_text(w, text));
+  if (w->dtype != dtype)
+    return mn_fail(x, "weight must be %s, got %s", mn_dtype_name(dtype), mn_dtype_name(w->dtype));
+  return 0;
+}
+
+int mn_infer_nll_loss(mn_infer *x) {
+  const mn_nll_loss_attrs *a = (const mn_nll_loss_attrs *)x->attrs;
+  const mn_array *in = input(x), *target = mn_arr(x->in[1]);
+  char text[128], other[128];
+  if (!mn_dtype_is_float(in->dtype))
+    return mn_fail(x, "input must be of a float dtype, got %s", mn_dtype_name(in->dtype));
+  if (!is_target(in, target))
+    return mn_fail(x, "input (N, classes, ...) and target (N, ...) don't fit, %s and %s",
+                   mn_shape_text(in, text), mn_shape_text(target, other));
+  if (check_weight(x, x->in[2], in->size[in->ndim > 1], in->dtype)) return -1;
+  x->out[0]->dtype = x->out[1]->dtype = in->dtype;
+  if (a->reduction == 0) mn_same_shape(x->out[0], target);
+  return 0;
+}
+
+int mn_infer_nll_loss_grad(mn_infer *x) {
+  const mn_nll_loss_grad_attrs *a = (const mn_nll_loss_grad_attrs *)x->attrs;
+  const mn_array *grad = input(x), *target = mn_arr(x->in[1]), *total = mn_arr(x->in[3]);
+  mn_array *out = x->out[0];
+  if (grad->numel != (a->reduction == 0 ? target->numel : 1))
+    return mn_fail(x, "grad doesn't fit the target");
+  if (total->numel != 1 || total->dtype != grad->dtype)
+    return mn_fail(x, "total_weight must have one element");
+  if (check_weight(x, x->in[2], a->classes, grad->dtype)) return -1;
+  if (target->ndim + 1 > MN_MAX_DIMS) return mn_fail(x, "expected at most %d dims", MN_MAX_DIMS);
+  out->dtype = grad->dtype;
+  if (target->ndim > 0) out->size[out->ndim++] = target->size[0];
+  out->size[out->ndim++] = a->classes;
+  for (int d = 1; d < target->ndim; d++) out->size[out->ndim++] = target->size[d];
+  return 0;
+}
+
+/* ---- derivatives ---- */
+
+/* g, of a reduction over dims, with 1 where they were. */
+static mn_tensor *with_dims(mn_rule *r, mn_tensor *g, const mn_list *dims, bool keepdim) {
+  if (!g || keepdim || dims->n == 0 || mn_arr(g)->ndim == 0) return g;
+  mn_list size = mn_in_shape(r, 0);
+  for (int i = 0; i < dims->n; i++) size.v[dims->v[i]] = 1;
+  return mn_reshape(mn_rule_ctx(r), g, size);
+}
+
+/* The same, broadcast to the input's size. */
+static mn_tensor *spread(mn_rule *r, mn_tensor *g, const mn_list *dims, bool keepdim) {
+  mn_expand_attrs a = {.size = mn_in_shape(r, 0)};
+  g = with_dims(r, g, dims, keepdim);
+  return g ? mn_expand(mn_rule_ctx(r), g, &a) : NULL;
+}
+
+static double count(mn_rule *r, const mn_list *dims) {
+  mn_list size = mn_in_shape(r, 0);
+  double n = 1;
+  for (int i = 0; i < dims->n; i++) n *= (double)size.v[dims->v[i]];
+  return n;
+}
+
+void mn_vjp_sum(mn_rule *r) {
+  const mn_sum_attrs *a = (const mn_sum_attrs *)mn_rule_attrs(r);
+  mn_give(r, 0, spread(r, mn_grad(r, 0), &a->dim, a->keepdim));
+}
+
+void mn_vjp_sum_to(mn_rule *r) {
+  mn_expand_attrs a = {.size = mn_in_shape(r, 0)};
+  mn_give(r, 0, mn_expand(mn_rule_ctx(r), mn_grad(r, 0), &a));
+}
+
+void mn_vjp_mean(mn_rule *r) {
+  const mn_mean_attrs *a = (const mn_mean_attrs *)mn_rule_attrs(r);
+  mn_tensor *g = mn_mul_number(mn_rule_ctx(r), mn_grad(r, 0), 1 / count(r, &a->dim));
+  mn_give(r, 0, spread(r, g, &a->dim, a->keepdim));
+}
+
+void mn_vjp_var(mn_rule *r) {
+  mn_context *ctx = mn_rule_ctx(r);
+  const mn_var_attrs *a = (const mn_var_attrs *)mn_rule_attrs(r);
+  mn_mean_attrs keep = {.dim = a->dim, .keepdim = 1};
+  mn_tensor *x = mn_saved_in(r, 0), *centered = mn_sub(ctx, x, mn_mean(ctx, x, &keep), NULL);
+  mn_tensor *g = mn_mul_number(ctx, mn_grad(r, 0), 2 / (count(r, &a->dim) - a->correction));
+  mn_give(r, 0, mn_mul(ctx, centered, with_dims(r, g, &a->dim, a->keepdim), NULL));
+}
+
+void mn_vjp_logsumexp(mn_rule *r) {
+  mn_context *ctx = mn_rule_ctx(r);
+  const mn_logsumexp_attrs *a = (const mn_logsumexp_attrs *)mn_rule_attrs(r);
+  mn_tensor *y = with_dims(r, mn_saved_out(r, 0), &a->dim, a->keepdim);
+  mn_tensor *p = mn_exp(ctx, mn_sub(ctx, mn_saved_in(r, 0), y, NULL), NULL);
+  mn_give(r, 0, mn_mul(ctx, p, with_dims(r, mn_grad(r, 0), &a->dim, a->keepdim), NULL));
+}
+
+/* Ties share the gradient evenly. The choice itself has no derivative. */
+void mn_vjp_amax(mn_rule *r) {
+  mn_context *ctx = mn_rule_ctx(r);
+  const mn_amax_attrs *a = (const mn_amax_attrs *)mn_rule_attrs(r);
+  mn_tensor *y = with_dims(r, mn_saved_out(r, 0), &a->dim, a->keepdim);
+  mn_tensor *g = with_dims(r, mn_grad(r, 0), &a->dim, a->keepdim);
+  mn_cast_attrs to = {.dtype = mn_in_dtype(r, 0)};
+  mn_sum_attrs keep = {.dim = a->dim, .keepdim = 1};
+  mn_tensor *mask = mn_cast(ctx, mn_eq(ctx, mn_saved_in(r, 0), y, NULL), &to);
+  mn_tensor *share = mn_div(ctx, mask, mn_sum(ctx, mask, &keep), NULL);
+  mn_give(r, 0, mn_mul(ctx, share, g, NULL));
+}
+
+/* Puts g where the elements came from. */
+static void scatter_back(mn_rule *r, int64_t dim, int64_t base, bool keepdim) {
+  mn_context *ctx = mn_rule_ctx(r);
+  mn_list size = mn_in_shape(r, 0);
+  mn_tensor *g = mn_grad(r, 0), *index = mn_saved_out(r, 1);
+  if (size.n == 0) {
+    mn_give(r, 0, g);
+    return;
+  }
+  if (!keepdim) {
+    mn_unsqueeze_attrs at = {.dim = dim};
+    g = mn_unsqueeze(ctx, g, &at), index = mn_unsqueeze(ctx, index, &at);
+  }
+  mn_scatter_add_attrs a = {.dim = dim, .index_base = base};
+  mn_give(r, 0, mn_scatter_add(ctx, mn_zeros(ctx, size, mn_in_dtype(r, 0)), index, g, &a));
+}
+
+void mn_vjp_max(mn_rule *r) {
+  const mn_max_attrs *a = (const mn_max_attrs *)mn_rule_attrs(r);
+  scatter_back(r, a->dim, a->index_base, a->keepdim);
+}
+
+void mn_vjp_sort(mn_rule *r) {
+  if (mn_rule_op(r) == MN_OP_topk) {
+    const mn_topk_attrs *a = (const mn_topk_attrs *)mn_rule_attrs(r);
+    scatter_back(r, a->dim, a->index_base, true);
+  } else {
+    const mn_sort_attrs *a = (const mn_sort_attrs *)mn_rule_attrs(r);
+    scatter_back(r, a->dim, a->index_base, true);
+  }
+}
+
+static mn_tensor *flip(mn_context *ctx, mn_tensor *t, int64_t dim) {
+  mn_flip_attrs a = {.dims = {1, {dim}}};
+  return mn_flip(ctx, t, &a);
+}
+
+void mn_vjp_cumsum(mn_rule *r) {
+  mn_context *ctx = mn_rule_ctx(r);
+  const mn_cumsum_attrs *a = (const mn_cumsum_attrs *)mn_rule_attrs(r);
+  if (mn_in_shape(r, 0).n == 0) {
+    mn_give(r, 0, mn_grad(r, 0));
+    return;
+  }
+  mn_give(r, 0, flip(ctx, mn_cumsum(ctx, flip(ctx, mn_grad(r, 0), a->dim), a), a->dim));
+}
+
+/* Products of all elements before each one along dim, exact where elements are 0. */
+static mn_tensor *products_before(mn_context *ctx, mn_tensor *x, int64_t dim) {
+  mn_cumprod_attrs a = {.dim = dim};
+  mn_list shape = mn_shape_list(x);
+  mn_pad_attrs shift = {.before = {shape.n, {0}}, .after = {shape.n, {0}}, .value = 1};
+  shift.before.v[dim] = 1, shift.after.v[dim] = -1;
+  return mn_pad(ctx, mn_cumprod(ctx, x, &a), &shift);
+}
+
+void mn_vjp_prod(mn_rule *r) {
+  mn_context *ctx = mn_rule_ctx(r);
+  const mn_prod_attrs *a = (const mn_prod_attrs *)mn_rule_attrs(r);
+  mn_list shape = mn_in_shape(r, 0);
+  mn_tensor *x = mn_saved_in(r, 0), *g = mn_grad(r, 0);
+  if (shape.n == 0) {
+    mn_give(r, 0, g);
+    return;
+  }
+  int64_t dim = a->dim;
+  if (dim == MN_UNSET) {
+    mn_list flat = {1, {-1}};
+    if (!x || mn_arr(x)->numel == 0) return;
+    x = mn_reshape(ctx, x, flat), dim = 0;
+    mn_list none = {0, {0}};
+    g = mn_reshape(ctx, g, none);
+  } else {
+    mn_list dims = {1, {dim}};
+    if (shape.v[dim] == 0) return;
+    g = with_dims(r, g, &dims, a->keepdim);
+  }
+  mn_tensor *before = products_before(ctx, x, dim);
+  mn_tensor *after = flip(ctx, products_before(ctx, flip(ctx, x, dim), dim), dim);
+  mn_tensor *others = mn_mul(ctx, mn_mul(ctx, before, after, NULL), g, NULL);
+  mn_give(r, 0, mn_reshape(ctx, others, shape));
+}
+
+/* d/dx_i of the products p_k = x_1 ... x_k is the product with x_i replaced by 1, for k >= i: exact where
+ * elements are 0, at the price of n^2 memory. The dim is brought last. */
+void mn_vjp_cumprod(mn_rule *r) {
+  mn_context *ctx = mn_rule_ctx(r);
+  const mn_cumprod_attrs *a = (const mn_cumprod_attrs *)mn_rule_attrs(r);
+  mn_list shape = mn_in_shape(r, 0);
+  int n = (int)shape.n;
+  if (n == 0) {
+    mn_give(r, 0, mn_grad(r, 0));
+    return;
+  }
+  if (mn_arr(mn_grad(r, 0)) && mn_arr(mn_grad(r, 0))->numel == 0) return;
+  mn_transpose_attrs last = {.dim0 = a->dim, .dim1 = n - 1};
+  mn_tensor *x = mn_transpose(ctx, mn_saved_in(r, 0), &last), *g = mn_transpose(ctx, mn_grad(r, 0), &last);
+  int64_t length = shape.v[a->dim];
+  mn_list rows = {2, {-1, length}}, square = {3, {-1, 1, length}}, column = {3, {-1, length, 1}};
+  mn_eye_attrs unit = {.n = length, .m = length, .dtype = MN_BOOL};
+  mn_full_attrs one = {.size = {0, {0}}, .value = 1, .dtype = mn_in_dtype(r, 0)};
+  mn_tensor *replaced =
+      mn_where(ctx, mn_eye(ctx, &unit), mn_full(ctx, &one), mn_reshape(ctx, x, square), NULL);
+  mn_cumprod_attrs over = {.dim = 2};
+  mn_tensor *products = mn_triu(ctx, mn_cumprod(ctx, replaced, &over), NULL);
+  mn_tensor *result = mn_matmul(ctx, products, mn_reshape(ctx, g, column), NULL);
+  mn_list swapped = shape;
+  swapped.v[a->dim] = shape.v[n - 1], swapped.v[n - 1] = length;
+  result = mn_reshape(ctx, mn_reshape(ctx, result, rows), swapped);
+  mn_give(r, 0, mn_transpose(ctx, result, &last));
+}
+
+void mn_vjp_softmax(mn_rule *r) {
+  mn_context *ctx = mn_rule_ctx(r);
+  int64_t dim = ((const mn_softmax_attrs *)mn_rule_attrs(r))->dim;
+  mn_sum_attrs over = {.dim = {mn_in_shape(r, 0).n ? 1 : 0, {dim}}, .keepdim = 1};
+  mn_tensor *y = mn_saved_out(r, 0), *gy = mn_mul(ctx, mn_grad(r, 0), y, NULL);
+  mn_give(r, 0, mn_sub(ctx, gy, mn_mul(ctx, y, mn_sum(ctx, gy, &over), NULL), NULL));
+}
+
+void mn_vjp_log_softmax(mn_rule *r) {
+  mn_context *ctx = mn_rule_ctx(r);
+  int64_t dim = ((const mn_log_softmax_attrs *)mn_rule_attrs(r))->dim;
+  mn_sum_attrs over = {.dim = {mn_in_shape(r, 0).n ? 1 : 0, {dim}}, .keepdim = 1};
+  mn_tensor *g = mn_grad(r, 0), *p = mn_exp(ctx, mn_saved_out(r, 0), NULL);
+  mn_give(r, 0, mn_sub(ctx, g, mn_mul(ctx, p, mn_sum(ctx, g, &over), NULL), NULL));
+}
+
+void mn_vjp_nll_loss(mn_rule *r) {
+  const mn_nll_loss_attrs *a = (const mn_nll_loss_attrs *)mn_rule_attrs(r);
+  mn_list shape = mn_in_shape(r, 0);
+  mn_nll_loss_grad_attrs b = {.classes = shape.v[shape.n > 1],
+                              .reduction = a->reduction,
+                              .ignore_index = a->ignore_index,
+                              .index_base = a->index_base};
+  if (mn_need(r, 0))
+    mn_give(r, 0,
+            mn_nll_loss_grad(mn_rule_ctx(r), mn_grad(r, 0), mn_saved_in(r, 1), mn_saved_in(r, 2),
+                             mn_saved_out(r, 1), &b));
+}
+
+void mn_vjp_nll_loss_grad(mn_rule *r) {
+  const mn_nll_loss_grad_attrs *a = (const mn_nll_loss_grad_attrs *)mn_rule_attrs(r);
+  mn_nll_loss_attrs b = {
+      .reduction = a->reduction, .ignore_index = a->ignore_index, .index_base = a->index_base};
+  mn_tensor *out[2];
+  if (!mn_need(r, 0)) return;
+  if (mn_nll_loss(mn_rule_ctx(r), mn_grad(r, 0), mn_saved_in(r, 1), mn_saved_in(r, 2), &b, out) == 0)
+    mn_give(r, 0, out[0]);
+}
