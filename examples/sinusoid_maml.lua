@@ -17,7 +17,7 @@ parser:option('--lr', 'learning rate of Adam', 0.001, tonumber)
 parser:option('--test-tasks', 'unseen waves to measure the error on', 1000, tonumber)
 parser:option('--seed', 'of weights and waves', 1, tonumber)
 parser:option('--threads', 'threads to compute with', nil, tonumber)
-parser:option('--out', 'the picture', 'sinusoid_maml.png')
+parser:option('--out', 'the picture', 'sinusoid.png')
 parser:flag('--first-order', 'leave out second derivatives')
 local options = parser:parse()
 

@@ -62,7 +62,7 @@ for _, job in ipairs{'sinusoid', 'omniglot'} do
   for _, threads in ipairs(THREADS) do
     local ours, theirs, path = {}, {}, os.tmpname()
     for _ = 1, rounds do
-      kernels[1] = run(('luajit tests/bench/meta_steps.lua %s %d %d %s'):format(job, threads, STEPS[job], path), ours)
+      kernels[1] = run(('luajit tests/bench/workers/meta_steps.lua %s %d %d %s'):format(job, threads, STEPS[job], path), ours)
       if python then
         kernels[2] = run(('%s tests/bench/peers/original.py %s %d %d'):format(python, job, threads, STEPS[job]), theirs)
       end

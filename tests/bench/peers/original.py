@@ -1,4 +1,4 @@
-"""The jobs of ../meta_steps.lua by the original MetaNN on PyTorch. usage: original.py JOB THREADS STEPS
+"""The jobs of ../workers/meta_steps.lua by the original MetaNN on PyTorch. usage: original.py JOB THREADS STEPS
 Prints 'kernel NAME', then 'ms NUMBER' for each meta-step. The original imports on PyTorch 1.x only."""
 import ctypes
 import math
