@@ -1,0 +1,95 @@
+--- Errors that point at the caller's line, and the wording that arguments' errors share.
+-- Usable without the library. A level is found by walking out of metann's own files, so that a message names the line
+-- of the user's script however many of our functions lie between.
+local errors = {}
+
+local source = debug.getinfo(1, 'S').source
+--- The folder of the module `metann`, with a slash at its end.
+errors.root = source:gsub('^@', ''):match('^(.-)binding/[^/]*$') or 'metann/'
+local prefix = '@' .. errors.root
+local getinfo = debug.getinfo
+
+--- Level (as `error` counts, from the caller's point of view) of the nearest function that is not metann's.
+-- 0 where there is none, for example at the bottom of a coroutine.
+local function user_level()
+  local level = 3
+  while true do
+    local info = getinfo(level, 'S')
+    if not info then return 0 end
+    if info.what ~= 'C' and info.source:sub(1, #prefix) ~= prefix then return level - 1 end
+    level = level + 1
+  end
+end
+
+--- Raises `message` at the line of the user's code that led here.
+-- Only the first `%`-format arguments are used when more than one argument is given.
+function errors.raise(message, ...)
+  if select('#', ...) > 0 then message = message:format(...) end
+  error(message, user_level())
+end
+local raise = errors.raise
+
+--- "file:line" of the nearest function that is not metann's, or "?".
+function errors.where()
+  local level = user_level()
+  local info = level > 0 and getinfo(level, 'Sl')
+  if not info or info.currentline < 0 then return '?' end
+  return info.short_src .. ':' .. info.currentline
+end
+
+local function distance(a, b)
+  local row = {}
+  for j = 0, #b do row[j] = j end
+  for i = 1, #a do
+    local diagonal = row[0]
+    row[0] = i
+    for j = 1, #b do
+      local cost = a:byte(i) == b:byte(j) and 0 or 1
+      local best = math.min(row[j] + 1, row[j - 1] + 1, diagonal + cost)
+      diagonal, row[j] = row[j], best
+    end
+  end
+  return row[#b]
+end
+
+--- The name in `names` (a list) nearest to `name`, or nil when none is near.
+function errors.nearest(name, names)
+  local best, least
+  name = tostring(name)
+  for _, candidate in ipairs(names) do
+    local d = distance(name:lower(), candidate:lower())
+    if not least or d < least then best, least = candidate, d end
+  end
+  if best and (least <= math.max(1, math.floor(math.max(#name, #best) * 0.4))) then return best end
+  return nil
+end
+
+--- ", did you mean 'x'?" or, when nothing is near, "; known are a, b, c".
+function errors.suggestion(name, names)
+  local near = errors.nearest(name, names)
+  if near then return (", did you mean '%s'?"):format(near) end
+  if #names == 0 then return '; it takes no options' end
+  return '; known are ' .. table.concat(names, ', ')
+end
+
+--- Raises unless every key of `options` is in `known`, a list of names that may also be a set.
+function errors.check_options(what, options, names)
+  for key in pairs(options) do
+    local ok = false
+    for i = 1, #names do
+      if names[i] == key then ok = true end
+    end
+    if not ok then raise("%s: unknown option '%s'%s", what, tostring(key), errors.suggestion(key, names)) end
+  end
+end
+
+--- What a value is, for a message: 'number 3', "string 'x'", 'nil', 'table', 'tensor'.
+function errors.describe(value)
+  local kind = type(value)
+  if kind == 'number' then return 'number ' .. tostring(value) end
+  if kind == 'string' then return ("string '%s'"):format(#value > 40 and value:sub(1, 40) .. '...' or value) end
+  if kind == 'boolean' then return tostring(value) end
+  return kind
+end
+
+return errors

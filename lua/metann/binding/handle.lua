@@ -1,0 +1,241 @@
+--- Handles: how Lua holds tensors, and what keeps their memory in check.
+-- Owns the ctype, the context of this Lua state, the soft limit that drives the collector, and how a failed call becomes
+-- a Lua error. Knows no op; methods and operators hang themselves into `methods`, `getters`, `setters` and `meta`.
+local ffi = require 'ffi'
+local errors = require 'metann.binding.errors'
+local library = require 'metann.binding.library'
+local raise = errors.raise
+local istype, gc = ffi.istype, ffi.gc
+
+local C, path = library.open(ffi)
+local ctx = C.mn_context_new()
+if ctx == nil then error('metann: no memory for a context', 0) end
+ctx = ffi.gc(ctx, C.mn_context_release)
+C.mn_set_message_base(ctx, 1)
+
+local handle = { ffi = ffi, C = C, ctx = ctx, library_path = path }
+
+local Handle = ffi.typeof('mn_handle')
+local stats = C.mn_context_stats(ctx)
+local free = C.mn_handle_free
+local array_pointer = ffi.typeof('const mn_array *')
+local NONE = C.mn_none()
+handle.NONE, handle.stats = NONE, stats
+
+-- ---- garbage ----
+-- LuaJIT sees a handle of a few bytes where the core holds megabytes, so the core's count decides when to collect.
+local SMALLEST_LIMIT = 64 * 2 ^ 20
+local soft_limit = SMALLEST_LIMIT
+
+--- Collects, and sets the next soft limit: twice what is live now, but no nearer to the memory limit than half of it.
+local function collect()
+  collectgarbage()
+  local live = stats.live_bytes
+  local limit = math.max(SMALLEST_LIMIT, 2 * live)
+  if limit > stats.limit_bytes / 2 then limit = math.max(stats.limit_bytes / 2, 1.25 * live) end
+  soft_limit = limit
+end
+
+-- Inside a scope, handles need no finalizer: the scope's list holds them and frees them all.
+local scope_list, scope_count = nil, 0
+
+--- Makes a handle of a raw pointer that holds one reference. On every hot path.
+local function wrap(raw)
+  if stats.live_bytes > soft_limit then collect() end
+  local list = scope_list
+  if list then
+    local h = Handle(raw)
+    local n = scope_count + 1
+    scope_count = n
+    list[n] = h
+    return h
+  end
+  return gc(Handle(raw), free)
+end
+handle.wrap = wrap
+
+--- For scope.lua: puts another list in place; returns the one before and its count.
+function handle.set_scope(list, count)
+  local old_list, old_count = scope_list, scope_count
+  scope_list, scope_count = list, count
+  return old_list, old_count
+end
+
+function handle.in_scope() return scope_list ~= nil end
+
+--- For scope.lua: h is the collector's from now on.
+function handle.own(h) return gc(h, free) end
+
+--- Gives a handle's tensor back at once; using it afterwards is an error.
+function handle.free(h) free(h) end
+
+-- ---- what a handle is ----
+
+--- True for a metann tensor, whatever else x may be.
+local function is_tensor(x) return istype(Handle, x) end
+handle.is_tensor = is_tensor
+handle.Handle = Handle
+
+-- Places where scopes ended; a released handle's mark is a position in it.
+local places, place_marks = {}, {}
+
+--- The mark that stands for a place, a string.
+function handle.mark_of(place)
+  local mark = place_marks[place]
+  if not mark then
+    mark = #places + 1
+    places[mark], place_marks[place] = place, mark
+  end
+  return mark
+end
+
+local function released(h)
+  local place = places[h.mark]
+  raise(place and 'this tensor was released at the end of metann.scope at ' .. place
+    .. ' (return it, or metann.keep it, to use it outside)' or 'this tensor was released')
+end
+handle.released = released
+
+--- Raises the core's message at the user's line. The arguments of the failed call follow: a released one is the cause.
+local function fail(...)
+  for i = 1, select('#', ...) do
+    local h = select(i, ...)
+    if istype(Handle, h) and h.p == nil then
+      C.mn_error_clear(ctx)
+      released(h)
+    end
+  end
+  local message = ffi.string(C.mn_error_message(ctx))
+  C.mn_error_clear(ctx)
+  raise(message ~= '' and message or 'metann: a call failed without a message')
+end
+handle.fail = fail
+
+--- After a failed call: true when garbage was in the way, has been collected, and the call should be made once more.
+local function again()
+  local code = C.mn_error_code(ctx)
+  if code ~= C.MN_ERR_MEMORY and code ~= C.MN_ERR_LIVE_VIEWS then return false end
+  C.mn_error_clear(ctx)
+  collectgarbage()
+  if code == C.MN_ERR_MEMORY then C.mn_empty_cache(ctx) end
+  return true
+end
+handle.again = again
+
+--- Calls fn(...), which returns a raw pointer or NULL, with a second try after a collection; returns a handle.
+function handle.call(fn, ...)
+  local raw = fn(...)
+  if raw == nil then
+    if again() then raw = fn(...) end
+    if raw == nil then fail() end
+  end
+  return wrap(raw)
+end
+
+--- The core's view of a tensor: dtype, ndim, size[], stride[]. Valid while the handle lives.
+local function array(h)
+  local p = h.p
+  if p == nil then released(h) end
+  return ffi.cast(array_pointer, p)
+end
+handle.array = array
+
+-- ---- dtypes ----
+handle.dtype_names = {
+  [0] = 'float32', 'float64', 'int64', 'int32', 'uint8', 'bool', 'float16', 'bfloat16',
+}
+handle.dtypes = {}
+for code = 0, 7 do handle.dtypes[handle.dtype_names[code]] = code end
+handle.dtypes.float, handle.dtypes.double, handle.dtypes.long, handle.dtypes.int = 0, 1, 2, 3
+handle.dtypes.half, handle.dtypes.byte = 6, 4
+local ctypes = {
+  [0] = ffi.typeof('float[?]'), ffi.typeof('double[?]'), ffi.typeof('int64_t[?]'), ffi.typeof('int32_t[?]'),
+  ffi.typeof('uint8_t[?]'), ffi.typeof('uint8_t[?]'),
+}
+
+--- A buffer of n elements of a dtype; nil for float16 and bfloat16, which C has no type for.
+function handle.buffer(dtype, n)
+  local ctype = ctypes[dtype]
+  return ctype and ctype(n)
+end
+
+local sizes_buffer = ffi.new('int64_t[8]')
+
+--- A tensor from row-major elements of its dtype (a cdata array or pointer), which are copied.
+function handle.from_data(dtype, sizes, data)
+  if #sizes > 8 then raise('tensor: at most 8 dims, got %d', #sizes) end
+  for i = 1, #sizes do sizes_buffer[i - 1] = sizes[i] end
+  return handle.call(C.mn_tensor_from_data, ctx, dtype, #sizes, sizes_buffer, data)
+end
+
+function handle.empty(dtype, sizes)
+  if #sizes > 8 then raise('empty: at most 8 dims, got %d', #sizes) end
+  for i = 1, #sizes do sizes_buffer[i - 1] = sizes[i] end
+  return handle.call(C.mn_tensor_empty, ctx, dtype, #sizes, sizes_buffer)
+end
+
+--- The elements, row-major, as a cdata array of the tensor's dtype (not float16, bfloat16), and how many.
+function handle.read(h)
+  local a = array(h)
+  local n = tonumber(a.numel)
+  local data = ctypes[a.dtype](math.max(n, 1))
+  if C.mn_tensor_read(ctx, h.p, data) ~= 0 then fail(h) end
+  return data, n
+end
+
+--- Overwrites the elements from a cdata array of the tensor's dtype.
+function handle.write(h, data)
+  if C.mn_tensor_write(ctx, h.p, data) ~= 0 then fail(h) end
+end
+
+--- A copy of n elements behind a pointer of the caller's, as handle.from_data wants it.
+function handle.is_pointer(x) return type(x) == 'cdata' and not istype(Handle, x) and not tonumber(x) end
+function handle.is_int64(x) return istype('int64_t', x) or istype('uint64_t', x) end
+
+-- ---- fields and metamethods ----
+-- These tables are filled by tensor.lua; the functions below are fixed, as ffi.metatype wants.
+local methods, getters, setters, meta = {}, {}, {}, {}
+handle.methods, handle.getters, handle.setters, handle.meta = methods, getters, setters, meta
+
+local metatable = {}
+function metatable.__index(t, k)
+  if type(k) == 'string' then
+    local method = methods[k]
+    if method then return method end
+    local getter = getters[k]
+    if getter then return getter(t) end
+    return meta.missing(t, k)
+  end
+  return meta.index(t, k)
+end
+function metatable.__newindex(t, k, v)
+  if type(k) == 'string' then
+    local setter = setters[k]
+    if setter then return setter(t, v) end
+    raise("a tensor has no field '%s' to assign", k)
+  end
+  return meta.newindex(t, k, v)
+end
+function metatable.__add(a, b) return meta.add(a, b) end
+function metatable.__sub(a, b) return meta.sub(a, b) end
+function metatable.__mul(a, b) return meta.mul(a, b) end
+function metatable.__div(a, b) return meta.div(a, b) end
+function metatable.__pow(a, b) return meta.pow(a, b) end
+function metatable.__mod(a, b) return meta.remainder(a, b) end
+function metatable.__unm(a) return meta.neg(a) end
+function metatable.__len(a) return meta.len(a) end
+function metatable.__tostring(a) return meta.tostring(a) end
+function metatable.__eq(a, b)
+  if istype(Handle, a) and istype(Handle, b) then
+    local p, q = a.p, b.p
+    if p == nil or q == nil then return rawequal(a, b) end
+    return p == q or C.mn_tensor_id(p) == C.mn_tensor_id(q)
+  end
+  return false
+end
+function metatable.__lt() raise("tensors don't compare by < and >: use a:lt(b), a:gt(b)") end
+function metatable.__le() raise("tensors don't compare by <= and >=: use a:le(b), a:ge(b)") end
+function metatable.__concat(a, b) return tostring(a) .. tostring(b) end
+ffi.metatype(Handle, metatable)
+
+return handle
