@@ -1,7 +1,17 @@
 --- Handles: how Lua holds tensors, and what keeps their memory in check.
 -- Owns the ctype, the context of this Lua state, the soft limit that drives the collector, and how a failed call becomes
 -- a Lua error. Knows no op; methods and operators hang themselves into `methods`, `getters`, `setters` and `meta`.
-local ffi = require 'ffi'
+--
+-- A Lua state loads the core once: types can be declared once, and the library must stay open until the very end (its
+-- threads outlive lua_close). So this module is anchored in the registry; loading it again, after package.loaded was
+-- cleared, gives the same object.
+local has_ffi, ffi = pcall(require, 'ffi')
+if not has_ffi then error('metann needs LuaJIT 2.1: this is ' .. _VERSION .. ', which has no ffi library', 0) end
+
+local anchor = debug and debug.getregistry and debug.getregistry() or package.loaded
+local KEY = 'metann.binding.handle: loaded once in a state'
+if anchor[KEY] then return anchor[KEY] end
+
 local errors = require 'metann.binding.errors'
 local library = require 'metann.binding.library'
 local raise = errors.raise
@@ -237,5 +247,6 @@ function metatable.__lt() raise("tensors don't compare by < and >: use a:lt(b), 
 function metatable.__le() raise("tensors don't compare by <= and >=: use a:le(b), a:ge(b)") end
 function metatable.__concat(a, b) return tostring(a) .. tostring(b) end
 ffi.metatype(Handle, metatable)
+anchor[KEY] = handle
 
 return handle

@@ -1,0 +1,171 @@
+--- Differentiation: grad and backward over the core's walk, and the modes.
+local binding = require 'metann.binding'
+local handle, errors, scope = binding.handle, binding.errors, binding.scope
+local ffi, C, ctx, NONE = handle.ffi, handle.C, handle.ctx, handle.NONE
+local is_tensor, fail, wrap, array = handle.is_tensor, handle.fail, handle.wrap, handle.array
+local raise, describe = errors.raise, errors.describe
+
+local autograd = {}
+
+local DONE, NEED_MEMORY = tonumber(C.MN_WALK_DONE), tonumber(C.MN_WALK_NEED_MEMORY)
+local CREATE_GRAPH, RETAIN_GRAPH, ACCUMULATE =
+  tonumber(C.MN_WALK_CREATE_GRAPH), tonumber(C.MN_WALK_RETAIN_GRAPH), tonumber(C.MN_WALK_ACCUMULATE)
+
+local pointers = ffi.typeof('mn_tensor *[?]')
+
+--- Runs a walk to its end; frees it and raises on failure. hold keeps handles alive meanwhile.
+local function run(walk, hold)
+  local state = C.mn_walk_run(walk)
+  local last
+  while state == NEED_MEMORY do
+    -- a node that asks twice without anything having been freed will not get it
+    local live = handle.stats.live_bytes
+    if last and live >= last then break end
+    last = live
+    collectgarbage()
+    C.mn_empty_cache(ctx)
+    C.mn_error_clear(ctx)
+    state = C.mn_walk_run(walk)
+  end
+  if state ~= DONE then
+    C.mn_walk_free(walk)
+    fail(unpack(hold))
+  end
+end
+
+--- A list of tensors out of a tensor, a list, or an iterator that gives tensors or names and tensors.
+local function list_of(x, what)
+  if is_tensor(x) then return { x }, true end
+  local list = {}
+  if type(x) == 'function' then
+    for a, b in x do list[#list + 1] = is_tensor(a) and a or b end
+  elseif type(x) == 'table' then
+    for i = 1, #x do list[i] = x[i] end
+  else
+    raise('%s must be a tensor or a list of tensors, got %s', what, describe(x))
+  end
+  for i = 1, #list do
+    if not is_tensor(list[i]) then raise('%s: entry %d must be a tensor, got %s', what, i, describe(list[i])) end
+  end
+  return list, false
+end
+
+local function start(op, outputs, cotangents, inputs, flags)
+  local n, m = #outputs, #inputs
+  local out, cot, into = pointers(n + 1), pointers(n + 1), pointers(m + 1)
+  for i = 1, n do
+    local t, g = outputs[i], cotangents[i]
+    array(t)
+    out[i - 1] = t.p
+    if is_tensor(g) then
+      array(g)
+      cot[i - 1] = g.p
+    elseif g == nil or g == false then
+      cot[i - 1] = NONE
+      if array(t).ndim > 0 and array(t).numel ~= 1 then
+        raise('%s: output %d is not a scalar (size %s): give its gradient', op, i, table.concat(t.shape, 'x'))
+      end
+    else
+      raise('%s: the gradient of output %d must be a tensor, got %s', op, i, describe(g))
+    end
+  end
+  for i = 1, m do
+    array(inputs[i])
+    into[i - 1] = inputs[i].p
+  end
+  local walk = C.mn_walk_new(ctx, n, out, cot, m, into, flags)
+  if walk == nil then
+    if handle.again() then walk = C.mn_walk_new(ctx, n, out, cot, m, into, flags) end
+    if walk == nil then fail(unpack(outputs)) end
+  end
+  return walk
+end
+
+local GRAD_OPTIONS = { 'grad_outputs', 'create_graph', 'retain_graph', 'allow_unused' }
+
+local function results(walk, inputs, allow_unused)
+  local grads = {}
+  for i = 1, #inputs do
+    local g = C.mn_walk_result(walk, i - 1)
+    if g == nil then
+      C.mn_walk_free(walk)
+      fail(inputs[i])
+    end
+    if g == NONE then
+      if not allow_unused then
+        C.mn_walk_free(walk)
+        raise('grad: input %d was not used to compute the outputs (with {allow_unused=true} its gradient is false)', i)
+      end
+      grads[i] = false
+    else
+      grads[i] = wrap(g)
+    end
+  end
+  C.mn_walk_free(walk)
+  return grads
+end
+
+--- Gradients of outputs with respect to inputs.
+-- @param outputs a tensor or a list; each a scalar unless grad_outputs gives its cotangent
+-- @param inputs a tensor, a list, or an iterator such as net:parameters()
+-- @param options grad_outputs (a tensor or list), create_graph=false (the gradients can be differentiated again),
+--   retain_graph=create_graph (the graph can be walked again), allow_unused=false (an input that the outputs don't
+--   depend on gets false instead of being an error)
+-- @return one tensor for one input, a list for a list
+function autograd.grad(outputs, inputs, options)
+  options = options or {}
+  if type(options) ~= 'table' then raise('grad: options must be a table, got %s', describe(options)) end
+  errors.check_options('grad', options, GRAD_OPTIONS)
+  local outs = list_of(outputs, 'grad: outputs')
+  local ins, single = list_of(inputs, 'grad: inputs')
+  local cotangents = options.grad_outputs or {}
+  if is_tensor(cotangents) then cotangents = { cotangents } end
+  local flags = 0
+  if options.create_graph then flags = flags + CREATE_GRAPH end
+  local retain = options.retain_graph
+  if retain == nil then retain = options.create_graph end
+  if retain then flags = flags + RETAIN_GRAPH end
+  if #ins == 0 then return {} end
+  local walk = start('grad', outs, cotangents, ins, flags)
+  run(walk, outs)
+  local grads = results(walk, ins, options.allow_unused)
+  if single then return grads[1] end
+  return grads
+end
+
+local BACKWARD_OPTIONS = { 'gradient', 'retain_graph' }
+
+--- Adds the gradients of t with respect to all leaves to their .grad. Never records a graph.
+-- @param t what is differentiated
+-- @param gradient its cotangent, needed unless t is a scalar
+-- @param options retain_graph=false: true keeps the graph for another walk
+function autograd.backward(t, gradient, options)
+  if not is_tensor(t) then raise('backward: expected a tensor, got %s', describe(t)) end
+  if type(gradient) == 'table' then gradient, options = nil, gradient end
+  local flags = ACCUMULATE
+  if options then
+    errors.check_options('backward', options, BACKWARD_OPTIONS)
+    gradient = options.gradient or gradient
+    if options.retain_graph then flags = flags + RETAIN_GRAPH end
+  end
+  local outputs = { t }
+  local walk = start('backward', outputs, { gradient }, {}, flags)
+  run(walk, outputs)
+  C.mn_walk_free(walk)
+end
+handle.methods.backward = autograd.backward
+
+--- Calls fn(...) without recording and returns its results. The mode is put back on return, error and yield.
+function autograd.no_grad(fn, ...) return scope.with_grad(false, 'no_grad', fn, ...) end
+
+--- Calls fn(...) with recording, also inside no_grad.
+function autograd.enable_grad(fn, ...) return scope.with_grad(true, 'enable_grad', fn, ...) end
+
+function autograd.is_grad_enabled() return C.mn_grad_enabled(ctx) ~= 0 end
+
+autograd.scope = scope.run
+autograd.keep = scope.move
+
+function autograd.gradcheck(...) return require('metann.gradcheck')(...) end
+
+return autograd

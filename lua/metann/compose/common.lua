@@ -1,0 +1,103 @@
+--- What the compositions share: reading sizes and arguments. Internal.
+local binding = require 'metann.binding'
+local handle, errors = binding.handle, binding.errors
+local array, is_tensor = handle.array, handle.is_tensor
+local raise, describe = errors.raise, errors.describe
+
+local common = {
+  raw = binding.stub.ops, handle = handle, is_tensor = is_tensor, array = array, raise = raise, describe = describe,
+  check_options = errors.check_options, is_int64 = handle.is_int64,
+}
+
+--- Raises unless t is a tensor.
+function common.tensor(t, op, name)
+  if not is_tensor(t) then raise("%s: '%s' must be a tensor, got %s", op, name, describe(t)) end
+  return t
+end
+
+function common.ndim(t) return array(t).ndim end
+function common.numel(t) return tonumber(array(t).numel) end
+
+--- The sizes, as a fresh table.
+function common.shape(t)
+  local a = array(t)
+  local n, shape = a.ndim, {}
+  for d = 1, n do shape[d] = tonumber(a.size[d - 1]) end
+  return shape
+end
+
+--- Makes a dim positive (from 1), or raises. Of a 0-dim tensor, 1 and -1 are allowed.
+function common.dim(d, ndim, op, name)
+  name = name or 'dim'
+  if type(d) ~= 'number' or d % 1 ~= 0 then raise("%s: '%s' must be an integer, got %s", op, name, describe(d)) end
+  if d == 0 then raise("%s: '%s' is 0, but dims count from 1 (-1 is the last)", op, name) end
+  local n = ndim == 0 and 1 or ndim
+  if d > n or d < -n then raise("%s: '%s' is %d, but there are %d dims", op, name, d, ndim) end
+  return d < 0 and d + n + 1 or d
+end
+
+--- Size of dim d.
+function common.size(t, d, op)
+  local a = array(t)
+  d = common.dim(d, a.ndim, op or 'size')
+  if a.ndim == 0 then return 1 end
+  return tonumber(a.size[d - 1])
+end
+
+function common.integer(x, op, name, least)
+  if handle.is_int64(x) then x = tonumber(x) end
+  if type(x) ~= 'number' or x % 1 ~= 0 then raise("%s: '%s' must be an integer, got %s", op, name, describe(x)) end
+  if least and x < least then raise("%s: '%s' must be at least %d, got %d", op, name, least, x) end
+  return x
+end
+
+--- True for a table with names, an options table, as opposed to a list.
+function common.is_options(x) return type(x) == 'table' and x[1] == nil and next(x) ~= nil end
+
+function common.dtype(t) return handle.dtype_names[array(t).dtype] end
+
+--- A 0-dim tensor of a number, of the dtype of `like` (a tensor) or the default one. A tensor passes.
+function common.scalar(x, like, op, name)
+  if is_tensor(x) then return x end
+  if type(x) == 'boolean' then x = x and 1 or 0 end
+  if handle.is_int64(x) then x = tonumber(x) end
+  if type(x) ~= 'number' then raise("%s: '%s' must be a tensor or a number, got %s", op, name, describe(x)) end
+  local dtype = like and common.dtype(like) or nil
+  if dtype and x % 1 ~= 0 and dtype:find('int') then
+    raise('%s: %s does not fit a tensor of %s, use :float() first', op, tostring(x), dtype)
+  end
+  return common.raw.full({}, x, dtype)
+end
+
+--- Sizes and options out of (2, 3, {options}), ({2, 3}, {options}) or ({options}).
+function common.sizes(op, a, ...)
+  if type(a) == 'table' then
+    if common.is_options(a) then return {}, a end
+    return a, (...)
+  end
+  local sizes = {}
+  if a == nil then return sizes, (...) end
+  sizes[1] = a
+  for i = 1, select('#', ...) do
+    local x = select(i, ...)
+    if type(x) == 'table' then return sizes, x end
+    sizes[i + 1] = x
+  end
+  for i = 1, #sizes do common.integer(sizes[i], op, 'size') end
+  return sizes, nil
+end
+
+--- An int64 tensor of a list of Lua integers.
+function common.indices(list)
+  local data = handle.buffer(handle.dtypes.int64, math.max(#list, 1))
+  for i = 1, #list do data[i - 1] = list[i] end
+  return handle.from_data(handle.dtypes.int64, { #list }, data)
+end
+
+--- List of integers given as a table or one by one.
+function common.list(a, ...)
+  if type(a) == 'table' then return a end
+  return { a, ... }
+end
+
+return common

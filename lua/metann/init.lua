@@ -1,0 +1,127 @@
+--- metann: tensors, differentiation of any order, networks and meta-learning for LuaJIT.
+-- The names below are loaded at their first use.
+local version = require 'metann.version'
+local binding = require 'metann.binding'
+local handle, errors = binding.handle, binding.errors
+local C, ctx = handle.C, handle.ctx
+
+local metann = { _VERSION = version }
+
+-- ---- the core's settings ----
+
+--- Starts the random numbers anew from a seed, a nonnegative integer.
+function metann.manual_seed(seed)
+  if type(seed) ~= 'number' or seed % 1 ~= 0 or seed < 0 then
+    errors.raise('manual_seed: expected a nonnegative integer, got %s', errors.describe(seed))
+  end
+  C.mn_manual_seed(ctx, seed)
+end
+
+local state = handle.ffi.new('double[2]')
+
+--- The state of the random numbers, a table {seed, offset} for set_rng_state.
+function metann.get_rng_state()
+  C.mn_rng_get(ctx, state, state + 1)
+  return { state[0], state[1] }
+end
+
+function metann.set_rng_state(s)
+  if type(s) ~= 'table' or type(s[1]) ~= 'number' or type(s[2]) ~= 'number' then
+    errors.raise('set_rng_state: expected what get_rng_state returned')
+  end
+  C.mn_rng_set(ctx, s[1], s[2])
+end
+
+--- The dtype of tensors made from Lua numbers: 'float32' (at the start) or 'float64'.
+function metann.set_default_dtype(dtype)
+  local code = handle.dtypes[dtype]
+  if not code then errors.raise("set_default_dtype: expected 'float32' or 'float64', got %s", errors.describe(dtype)) end
+  if C.mn_set_default_dtype(ctx, code) ~= 0 then handle.fail() end
+end
+function metann.get_default_dtype() return handle.dtype_names[C.mn_default_dtype(ctx)] end
+
+--- How many threads kernels use. Results don't depend on it.
+function metann.set_num_threads(n)
+  if type(n) ~= 'number' or n % 1 ~= 0 or n < 1 then
+    errors.raise('set_num_threads: expected a positive integer, got %s', errors.describe(n))
+  end
+  if C.mn_set_num_threads(ctx, n) ~= 0 then handle.fail() end
+end
+function metann.get_num_threads() return C.mn_num_threads(ctx) end
+
+--- What the core holds: live_bytes, peak_bytes, cached_bytes, limit_bytes, live_tensors, live_storages, live_nodes.
+function metann.memory()
+  local s = handle.stats
+  return {
+    live_bytes = s.live_bytes, peak_bytes = s.peak_bytes, cached_bytes = s.cached_bytes, limit_bytes = s.limit_bytes,
+    live_tensors = s.live_tensors, live_storages = s.live_storages, live_nodes = s.live_nodes,
+  }
+end
+
+--- Past this many bytes an operation is an error instead of a killed process; 90 % of the machine's memory at first.
+function metann.set_memory_limit(bytes)
+  if type(bytes) ~= 'number' or not (bytes > 0) then
+    errors.raise('set_memory_limit: expected a number of bytes, got %s', errors.describe(bytes))
+  end
+  if C.mn_set_memory_limit(ctx, bytes) ~= 0 then handle.fail() end
+end
+
+--- Gives memory that is cached for reuse back to the system.
+function metann.empty_cache() C.mn_empty_cache(ctx) end
+
+--- From now on the signal (SIGINT, 2, unless given; 0 for none any more) makes the running operation, or the next one,
+-- fail with the error 'interrupted' instead of ending the process.
+function metann.interrupt_on_signal(signum)
+  if C.mn_interrupt_on_signal(ctx, signum or 2) ~= 0 then handle.fail() end
+end
+
+--- Makes the next operation fail with the error 'interrupted'.
+function metann.interrupt() C.mn_interrupt(ctx) end
+
+local function uncaught(ok, ...)
+  C.mn_interrupt_on_signal(ctx, 0)
+  if not ok then error((...), 0) end
+  return ...
+end
+
+--- Calls fn(...) so that Ctrl-C stops it with the error 'interrupted'.
+function metann.catch_interrupt(fn, ...)
+  metann.interrupt_on_signal(2)
+  return uncaught(pcall(fn, ...))
+end
+
+--- True for a tensor.
+metann.is_tensor = handle.is_tensor
+
+-- ---- names loaded at first use ----
+
+local MODULES = {
+  nn = 'metann.nn', optim = 'metann.optim', meta = 'metann.meta', utils = 'metann.utils', data = 'metann.data',
+  io = 'metann.io', train = 'metann.train', autograd = 'metann.autograd', ops = 'metann.ops',
+}
+local MEMBERS = {
+  DependentModule = 'metann.dependent', ProtoModule = 'metann.proto', tensor_copy = 'metann.proto',
+  grad = 'metann.autograd', backward = 'metann.autograd', no_grad = 'metann.autograd', enable_grad = 'metann.autograd',
+  is_grad_enabled = 'metann.autograd', scope = 'metann.autograd', keep = 'metann.autograd',
+  gradcheck = 'metann.autograd',
+}
+
+require 'metann.tensor'
+require 'metann.autograd'
+local ops = require 'metann.ops'
+
+return setmetatable(metann, {
+  __index = function(self, name)
+    local value
+    if MODULES[name] then
+      value = require(MODULES[name])
+    elseif MEMBERS[name] then
+      local module = require(MEMBERS[name])
+      value = type(module) == 'table' and rawget(module, name) or module
+    else
+      value = ops[name]
+    end
+    if value ~= nil then rawset(self, name, value) end
+    return value
+  end,
+})

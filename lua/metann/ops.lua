@@ -1,0 +1,19 @@
+--- All functions on tensors by name: the rows of the op table, made as they are asked for, and what is composed of rows.
+-- A composition that has a row's name replaces it here; the row itself stays in binding.stub.ops.
+local binding = require 'metann.binding'
+local raw = binding.stub.ops
+
+local ops = {}
+
+for _, part in ipairs{ 'create', 'pointwise', 'reduce', 'linalg', 'shape', 'index', 'conv', 'random' } do
+  local functions = require('metann.compose.' .. part)
+  for name, fn in pairs(functions) do ops[name] = fn end
+end
+
+return setmetatable(ops, {
+  __index = function(self, name)
+    local fn = raw[name]
+    if fn then rawset(self, name, fn) end
+    return fn
+  end,
+})

@@ -1,0 +1,290 @@
+--- Methods, fields and operators of tensors.
+-- Every row and composition whose first argument is a tensor is a method too, looked up at its first use. Indexing is in
+-- indexing.lua, text in printing.lua, backward in autograd.lua.
+local binding = require 'metann.binding'
+local handle, errors, scope = binding.handle, binding.errors, binding.scope
+local common = require 'metann.compose.common'
+local ops = require 'metann.ops'
+local raw = binding.stub.ops
+local ffi, C, ctx, NONE = handle.ffi, handle.C, handle.ctx, handle.NONE
+local array, is_tensor, fail, wrap = handle.array, handle.is_tensor, handle.fail, handle.wrap
+local raise, describe = errors.raise, errors.describe
+local methods, getters, setters, meta = handle.methods, handle.getters, handle.setters, handle.meta
+
+-- ---- operators ----
+meta.add, meta.sub, meta.mul, meta.div = raw.add, raw.sub, raw.mul, raw.div
+meta.pow, meta.remainder, meta.neg = raw.pow, raw.remainder, raw.neg
+
+function meta.len(t)
+  local a = array(t)
+  if a.ndim == 0 then raise('a 0-dim tensor has no length') end
+  return tonumber(a.size[0])
+end
+
+-- ---- methods by name ----
+
+-- Functions of metann that make tensors or take lists: not methods.
+local NOT_METHODS = {
+  tensor = true, from_buffer = true, zeros = true, ones = true, full = true, empty = true, arange = true,
+  linspace = true, eye = true, rand = true, randn = true, randint = true, randperm = true, cat = true, stack = true,
+  meshgrid = true, where = true, normal = true, index = true, where_true = true,
+}
+
+--- A key that no table holds: an op used for the first time, or a mistake.
+function meta.missing(_, name)
+  local fn = not NOT_METHODS[name] and ops[name]
+  if fn then
+    methods[name] = fn
+    return fn
+  end
+  local names = { 'shape', 'dtype', 'device', 'requires_grad', 'grad', 'is_leaf', 'grad_fn', 'ndim' }
+  for key in pairs(methods) do names[#names + 1] = key end
+  for key in pairs(binding.stub.rows) do names[#names + 1] = key end
+  table.sort(names)
+  local near = errors.nearest(name, names)
+  return raise("a tensor has no field or method '%s'%s", name, near and (", did you mean '%s'?"):format(near) or '')
+end
+
+-- Compositions of this run replace those of an earlier load.
+for name in pairs(methods) do methods[name] = nil end
+
+-- ---- fields ----
+getters.shape = common.shape
+function getters.dtype(t) return handle.dtype_names[array(t).dtype] end
+function getters.device(t)
+  array(t)
+  return 'cpu'
+end
+function getters.ndim(t) return array(t).ndim end
+function getters.requires_grad(t)
+  array(t)
+  return C.mn_tensor_requires_grad(t.p) ~= 0
+end
+function getters.is_leaf(t)
+  array(t)
+  return C.mn_tensor_is_leaf(t.p) ~= 0
+end
+function getters.is_parameter(t)
+  array(t)
+  return C.mn_tensor_is_parameter(t.p) ~= 0
+end
+function getters.grad_fn(t)
+  array(t)
+  local name = C.mn_tensor_grad_fn(t.p)
+  if name == nil then return nil end
+  return ffi.string(name)
+end
+function getters.grad(t)
+  array(t)
+  local g = C.mn_tensor_grad(t.p)
+  if g == nil then fail(t) end
+  if g == NONE then return nil end
+  return wrap(g)
+end
+function getters.data(t) return raw.detach(t) end
+function getters.T(t)
+  local n = array(t).ndim
+  if n == 2 then return raw.transpose(t, 1, 2) end
+  local order = {}
+  for d = 1, n do order[d] = n + 1 - d end
+  return raw.permute(t, order)
+end
+function getters.mT(t) return raw.transpose(t, -2, -1) end
+
+function setters.grad(t, g)
+  array(t)
+  if g ~= nil and g ~= false and not is_tensor(g) then raise('grad: expected a tensor or nil, got %s', describe(g)) end
+  local p = NONE
+  if is_tensor(g) then
+    p = g.p
+    scope.keep(g)
+  end
+  if C.mn_tensor_set_grad(ctx, t.p, p) ~= 0 then fail(t, g) end
+end
+function setters.requires_grad(t, b)
+  array(t)
+  if type(b) ~= 'boolean' then raise('requires_grad: expected true or false, got %s', describe(b)) end
+  if C.mn_tensor_set_requires_grad(ctx, t.p, b and 1 or 0) ~= 0 then fail(t) end
+end
+
+-- ---- what a tensor is ----
+
+--- The sizes as a fresh table, or the size of one dim.
+function methods.size(t, d)
+  if d == nil then return common.shape(t) end
+  return common.size(t, d)
+end
+function methods.dim(t) return array(t).ndim end
+function methods.numel(t) return tonumber(array(t).numel) end
+methods.nelement = methods.numel
+
+--- Strides in elements, as a fresh table, or of one dim.
+function methods.stride(t, d)
+  local a = array(t)
+  if d ~= nil then return tonumber(a.stride[common.dim(d, a.ndim, 'stride') - 1]) end
+  local strides = {}
+  for i = 1, a.ndim do strides[i] = tonumber(a.stride[i - 1]) end
+  return strides
+end
+function methods.is_contiguous(t) return array(t).contiguous == 1 end
+
+--- A number that stands for this tensor over all its handles: use it as a table key.
+function methods.id(t)
+  array(t)
+  return C.mn_tensor_id(t.p)
+end
+
+--- A number that counts the writes to t's memory; its views share it.
+function methods.version(t)
+  array(t)
+  return C.mn_tensor_version(t.p)
+end
+
+--- True when both share memory.
+function methods.shares_storage(t, other)
+  array(t)
+  array(other)
+  return C.mn_storage_id(t.p) == C.mn_storage_id(other.p)
+end
+
+local POINTERS = {
+  float32 = 'float *', float64 = 'double *', int64 = 'int64_t *', int32 = 'int32_t *', uint8 = 'uint8_t *',
+  bool = 'uint8_t *', float16 = 'uint16_t *', bfloat16 = 'uint16_t *',
+}
+--- The memory, as a cdata pointer to elements; valid while the tensor lives.
+function methods.data_ptr(t)
+  local a = array(t)
+  return ffi.cast(POINTERS[handle.dtype_names[a.dtype]], a.data)
+end
+
+function methods.is_floating_point(t)
+  local dtype = array(t).dtype
+  return dtype == 0 or dtype == 1 or dtype > 5
+end
+
+-- ---- numbers out ----
+local EXACT = 2 ^ 53
+local number = ffi.new('double[1]')
+
+local function exact(x)
+  if x > EXACT or x < -EXACT then raise('an int64 beyond 2^53 does not fit a Lua number: %s', tostring(x)) end
+  return tonumber(x)
+end
+
+--- The number in a tensor of one element (of bool: 1 or 0).
+function methods.item(t)
+  local a = array(t)
+  if a.dtype == 2 and a.numel == 1 then return exact(handle.read(t)[0]) end
+  if C.mn_tensor_item(ctx, t.p, number) ~= 0 then fail(t) end
+  return number[0]
+end
+
+local function readable(t)
+  local dtype = array(t).dtype
+  if dtype > 5 then return raw.cast(raw.detach(t), 'float32') end
+  return t
+end
+
+local function nest(data, sizes, depth, at, convert)
+  local out, n = {}, sizes[depth]
+  if depth == #sizes then
+    for i = 1, n do out[i] = convert(data[at + i - 1]) end
+    return out, at + n
+  end
+  for i = 1, n do out[i], at = nest(data, sizes, depth + 1, at, convert) end
+  return out, at
+end
+
+--- The elements as numbers in nested tables (of a 0-dim tensor: its number; of bool: 1 or 0).
+function methods.to_table(t)
+  local source = readable(t)
+  local data = handle.read(source)
+  local convert = array(t).dtype == 2 and exact or tonumber
+  local sizes = common.shape(t)
+  if #sizes == 0 then return convert(data[0]) end
+  return (nest(data, sizes, 1, 0, convert))
+end
+
+--- The elements as numbers in one flat table, row-major.
+function methods.to_flat_table(t)
+  local data, n = handle.read(readable(t))
+  local convert, out = array(t).dtype == 2 and exact or tonumber, {}
+  for i = 1, n do out[i] = convert(data[i - 1]) end
+  return out
+end
+
+-- ---- dtypes and devices ----
+local function cast(t, dtype)
+  if array(t).dtype == handle.dtypes[dtype] then return t end
+  return raw.cast(t, dtype)
+end
+
+local function check_device(device)
+  if device ~= 'cpu' then raise("to: there is no device '%s' here, only 'cpu'", device) end
+end
+
+--- t in another dtype, or on another device: to('float64'), to('cpu'), to{dtype=, device=}, to(other tensor).
+-- t itself where nothing changes.
+function methods.to(t, target, second)
+  if is_tensor(target) then return cast(t, getters.dtype(target)) end
+  if type(target) == 'table' then
+    common.check_options('to', target, { 'dtype', 'device' })
+    if target.device then check_device(target.device) end
+    if not target.dtype then return t end
+    target = target.dtype
+  end
+  if type(target) ~= 'string' then raise('to: expected a dtype, a device or a tensor, got %s', describe(target)) end
+  if not handle.dtypes[target] then
+    check_device(target)
+    if second == nil then return t end
+    target = second
+  end
+  if not handle.dtypes[target] then raise("to: unknown dtype '%s'", tostring(target)) end
+  return cast(t, target)
+end
+for name, dtype in pairs{
+  float = 'float32', double = 'float64', long = 'int64', int = 'int32', byte = 'uint8', bool = 'bool', half = 'float16',
+  bfloat16 = 'bfloat16',
+} do
+  methods[name] = function(t) return cast(t, dtype) end
+end
+function methods.type_as(t, other) return cast(t, getters.dtype(other)) end
+function methods.cpu(t)
+  array(t)
+  return t
+end
+function methods.cuda() raise("cuda: there is no device 'cuda' here, only 'cpu'") end
+
+-- ---- autograd flags ----
+
+--- Sets whether t, a leaf, requires gradients; returns t.
+function methods.requires_grad_(t, b)
+  setters.requires_grad(t, b == nil or b)
+  return t
+end
+
+--- Keeps the gradient of a tensor that is no leaf in its .grad.
+function methods.retain_grad(t)
+  array(t)
+  if C.mn_tensor_set_retain_grad(ctx, t.p) ~= 0 then fail(t) end
+end
+
+function methods.clone(t) return raw.clone(t) end
+
+--- A tensor of this dtype from Lua data; see metann.tensor.
+function methods.new_tensor(t, x, options)
+  return ops.tensor(x, { dtype = options and options.dtype or getters.dtype(t),
+    requires_grad = options and options.requires_grad })
+end
+for _, name in ipairs{ 'zeros', 'ones', 'empty' } do
+  methods['new_' .. name] = function(t, ...)
+    local sizes = common.sizes('new_' .. name, ...)
+    return ops[name](sizes, { dtype = getters.dtype(t) })
+  end
+end
+function methods.new_full(t, sizes, value) return ops.full(sizes, value, { dtype = getters.dtype(t) }) end
+
+require 'metann.indexing'
+require 'metann.printing'
+
+return { is_tensor = is_tensor, methods = methods }
