@@ -1,0 +1,212 @@
+--- Classes of modules: how they are made, and what reading, writing, calling and printing an instance does.
+-- An instance is a table with the raw fields `_parameters`, `_buffers`, `_modules` (slots), `_tensors` (plain tensor
+-- fields by name), `training`, `_forward_hooks` and `_forward_pre_hooks` (lists, once there are any), and the user's
+-- plain fields. Tensors and modules never stand raw in it: `__newindex` files them and `__index` finds them.
+--
+-- The metatable of an instance is `class._meta`; its field `class` is the class. A class may give its subclasses
+-- another one by defining `_make_meta(class)`, and may define `_construct(class, ...)`, what calling the class does.
+local slots = require 'metann.nn.slots'
+local support = require 'metann.nn.support'
+local raise, describe, keep = support.raise, support.describe, support.keep
+local is_tensor, is_parameter = support.is_tensor, support.is_parameter
+
+local class = {}
+
+--- The class of an instance, or nil for what is no module.
+local function class_of(value)
+  if type(value) ~= 'table' then return nil end
+  local mt = getmetatable(value)
+  return type(mt) == 'table' and rawget(mt, 'class') or nil
+end
+class.class_of = class_of
+
+--- True for a class made by class.new.
+local function is_class(value)
+  if type(value) ~= 'table' then return false end
+  local mt = getmetatable(value)
+  return type(mt) == 'table' and rawget(mt, 'is_class') == true
+end
+class.is_class = is_class
+
+--- True when `value` is an instance of `of` or of a class below it. A class's `_mixins` (a list) count as parents.
+function class.is(value, of)
+  local pending, n = { class_of(value) }, 1
+  while n > 0 do
+    local c = pending[n]
+    pending[n] = nil
+    n = n - 1
+    if c == of then return c ~= nil end
+    local parent, mixins = rawget(c, '_parent'), rawget(c, '_mixins')
+    if parent then
+      n = n + 1
+      pending[n] = parent
+    end
+    for _, mixin in ipairs(mixins or {}) do
+      n = n + 1
+      pending[n] = mixin
+    end
+  end
+  return false
+end
+
+-- ---- filing ----
+
+--- Raises unless `name` can name a slot of `self`.
+function class.check_name(self, what, name)
+  local label = class_of(self)._name
+  if type(name) ~= 'string' then raise('%s: %s name must be a string, got %s', label, what, describe(name)) end
+  if name == '' then raise('%s: %s name is empty', label, what) end
+  if name:find('.', 1, true) then raise("%s: %s name '%s' must not contain a dot", label, what, name) end
+  if type(class_of(self)[name]) == 'function' then
+    raise("%s: '%s' can't name a %s, it is a method", label, name, what)
+  end
+end
+
+--- Puts a value into one of the kinds of slots and takes the name out of the others.
+function class.file(self, kind, name, value)
+  for _, other in ipairs{ '_parameters', '_buffers', '_modules' } do
+    local dict = rawget(self, other)
+    if other ~= kind and dict.values[name] ~= nil then slots.remove(dict, name) end
+  end
+  self._tensors[name] = nil
+  if rawget(self, name) ~= nil then rawset(self, name, nil) end
+  if is_tensor(value) then keep(value) end
+  slots.set(rawget(self, kind), name, value)
+end
+
+local function holds_modules(value, seen)
+  if is_tensor(value) then return is_parameter(value) and 'parameters' end
+  if type(value) ~= 'table' then return false end
+  if class_of(value) then return 'modules' end
+  if getmetatable(value) ~= nil or seen[value] then return false end
+  seen[value] = true
+  for _, entry in next, value do
+    local found = holds_modules(entry, seen)
+    if found then return found end
+  end
+  return false
+end
+
+local LISTS = { modules = 'nn.ModuleList (or nn.ModuleDict)', parameters = 'nn.ParameterList' }
+
+local function refuse(self, kind, name, value)
+  raise("%s: can't assign %s to %s '%s' (expected %s or nil)", class_of(self)._name, describe(value), kind, name,
+    kind == 'parameter' and 'an nn.Parameter' or kind == 'buffer' and 'a tensor' or 'a module')
+end
+
+local function assign_tensor(self, name, value)
+  if is_parameter(value) then
+    class.check_name(self, 'parameter', name)
+    return class.file(self, '_parameters', name, value)
+  end
+  if self._parameters.values[name] ~= nil then
+    if not support.is_leaf(value) then
+      raise("%s: parameter '%s' can't take a tensor with a history: call the module through a view "
+        .. '(ProtoModule:functional) or make it a DependentModule', class_of(self)._name, name)
+    end
+    refuse(self, 'parameter', name, value)
+  end
+  if self._modules.values[name] then refuse(self, 'submodule', name, value) end
+  if self._buffers.values[name] ~= nil then return slots.set(self._buffers, name, keep(value)) end
+  self._tensors[name] = keep(value)
+end
+
+local function assign_nil(self, name)
+  for _, kind in ipairs{ '_parameters', '_buffers', '_modules' } do
+    local dict = rawget(self, kind)
+    if dict.values[name] ~= nil then slots.set(dict, name, nil) end
+  end
+  self._tensors[name] = nil
+end
+
+local function assign_plain(self, name, value)
+  if self._parameters.values[name] then refuse(self, 'parameter', name, value) end
+  if self._buffers.values[name] then refuse(self, 'buffer', name, value) end
+  if self._modules.values[name] then refuse(self, 'submodule', name, value) end
+  if type(value) == 'table' then
+    local found = holds_modules(value, {})
+    if found then
+      raise("%s: field '%s' is a plain table that holds %s, which would not be registered: use %s",
+        class_of(self)._name, tostring(name), found, LISTS[found])
+    end
+  end
+  self._tensors[name] = nil
+  rawset(self, name, value)
+end
+
+--- What `self[name] = value` does for a name that is no raw field.
+function class.assign(self, name, value)
+  if type(name) == 'number' then name = tostring(name) end
+  if value == nil then return assign_nil(self, name) end
+  if is_tensor(value) then return assign_tensor(self, name, value) end
+  if class_of(value) then
+    class.check_name(self, 'submodule', name)
+    return class.file(self, '_modules', name, value)
+  end
+  return assign_plain(self, name, value)
+end
+
+--- Files what was written over a raw plain field, which __newindex never saw. Every walk begins with it.
+function class.adopt(self)
+  for name, value in next, self do
+    if class_of(value) or (is_tensor(value) and is_parameter(value)) then
+      rawset(self, name, nil)
+      class.assign(self, name, value)
+    end
+  end
+end
+
+-- ---- instances ----
+
+--- The metatable of a class's instances.
+local function make_meta(of)
+  local meta = { class = of }
+
+  function meta.__index(self, name)
+    local value = self._parameters.values[name]
+    if value == nil then value = self._modules.values[name] end
+    if value == nil then value = self._buffers.values[name] end
+    if value ~= nil then return value or nil end
+    value = self._tensors[name]
+    if value ~= nil then return value end
+    return of[name]
+  end
+
+  meta.__newindex = class.assign
+
+  function meta.__call(self, ...)
+    if self._hooked then return self:_call_with_hooks(...) end
+    return self:forward(...)
+  end
+
+  function meta.__tostring(self) return self:_print() end
+
+  return meta
+end
+
+local function construct(of, ...)
+  local self = setmetatable({
+    _parameters = slots.new(), _buffers = slots.new(), _modules = slots.new(), _tensors = {}, _hooked = false,
+    training = true,
+  }, of._meta)
+  of.init(self, ...)
+  return self
+end
+
+local function call_class(of, ...) return of._construct(of, ...) end
+
+--- Makes a class.
+-- @param name of the class, as it prints
+-- @param parent a class; nil only for Module itself
+-- @return the class: a table for methods; calling it makes an instance and runs its method `init`
+function class.new(name, parent)
+  local of = setmetatable({ _name = name, _parent = parent }, {
+    __index = parent, __call = call_class, is_class = true,
+    __tostring = function() return 'class ' .. name end,
+  })
+  if not parent then of._make_meta, of._construct = make_meta, construct end
+  of._meta = of._make_meta(of)
+  return of
+end
+
+return class

@@ -1,0 +1,43 @@
+--- Deep copies of modules: ties, hooks and sharing between plain fields are kept.
+local class = require 'metann.nn.class'
+local support = require 'metann.nn.support'
+local ops, raise, is_tensor = support.ops, support.raise, support.is_tensor
+
+local copy = {}
+
+--- A leaf with the same values, flags and no history.
+local function copy_tensor(t, memo, path)
+  local id = support.id(t)
+  local made = memo[id]
+  if made then return made end
+  if not support.is_leaf(t) then
+    raise('deepcopy: %s has a history; only leaves can be copied (detach it first, or copy before it is computed)', path)
+  end
+  made = ops.clone(ops.detach(t))
+  if support.is_parameter(t) then support.mark_parameter(made) end
+  if support.requires_grad(t) then support.set_requires_grad(made, true) end
+  memo[id] = support.keep(made)
+  return made
+end
+
+--- Copies a value: tensors, tables and modules deeply, each once; anything else, and classes, stand for themselves.
+-- @param value anything
+-- @param memo table of what has been copied so far
+-- @param path where the value stands, for messages
+function copy.value(value, memo, path)
+  if is_tensor(value) then return copy_tensor(value, memo, path) end
+  if type(value) ~= 'table' or class.is_class(value) then return value end
+  local made = memo[value]
+  if made then return made end
+  made = {}
+  memo[value] = made
+  for k, v in next, value do
+    rawset(made, copy.value(k, memo, path), copy.value(v, memo, path .. '.' .. tostring(k)))
+  end
+  return setmetatable(made, getmetatable(value))
+end
+
+--- A copy of a module.
+function copy.module(module) return copy.value(module, {}, class.class_of(module)._name) end
+
+return copy

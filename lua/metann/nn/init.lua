@@ -1,0 +1,68 @@
+--- metann.nn: modules, layers, losses. Classes are loaded on first use, each from the file of its name.
+local class = require 'metann.nn.class'
+local Module = require 'metann.nn.module'
+local support = require 'metann.nn.support'
+local errors = support.errors
+local raise, describe = support.raise, support.describe
+
+local nn = { Module = Module }
+
+local CLASSES = {
+  'Linear', 'Bilinear', 'Identity', 'Flatten', 'Unflatten', 'Sequential', 'ModuleList', 'ModuleDict', 'ParameterList',
+  'Conv1d', 'Conv2d', 'ConvTranspose2d', 'BatchNorm1d', 'BatchNorm2d', 'LayerNorm', 'GroupNorm', 'InstanceNorm2d',
+  'Dropout', 'Dropout2d', 'Embedding', 'RNN', 'LSTM', 'GRU', 'RNNCell', 'LSTMCell', 'GRUCell', 'MultiheadAttention',
+  'TransformerEncoderLayer', 'MaxPool1d', 'MaxPool2d', 'AvgPool2d', 'AdaptiveAvgPool2d', 'Upsample', 'ReLU',
+  'LeakyReLU', 'PReLU', 'ELU', 'GELU', 'SiLU', 'Sigmoid', 'Tanh', 'Softplus', 'Softmax', 'LogSoftmax', 'Hardtanh',
+  'CrossEntropyLoss', 'NLLLoss', 'MSELoss', 'L1Loss', 'SmoothL1Loss', 'HuberLoss', 'BCELoss', 'BCEWithLogitsLoss',
+  'KLDivLoss', 'CosineEmbeddingLoss', 'MarginRankingLoss', 'TripletMarginLoss',
+}
+local files = { init = 'initializers', functional = 'functional', utils = 'utils' }
+for _, name in ipairs(CLASSES) do files[name] = name:lower() end
+
+--- Makes a class of modules: define `init(self, ...)` and `forward(self, ...)` on what it returns, and call it to make
+-- instances. There is no parent constructor that must run first; a subclass may call `Parent.init(self, ...)`.
+-- @param name of the class, as it prints
+-- @param parent a class, nn.Module when left out
+function nn.class(name, parent)
+  if type(name) ~= 'string' or name == '' then raise('nn.class: expected a name, got %s', describe(name)) end
+  if parent ~= nil and not class.is_class(parent) then
+    raise("nn.class('%s'): the parent must be a class of modules, got %s", name, describe(parent))
+  end
+  return class.new(name, parent or Module)
+end
+
+--- True when m is an instance of `of`, or of a class below it.
+function nn.is(m, of)
+  if not class.is_class(of) then raise('nn.is: expected a class of modules, got %s', describe(of)) end
+  return class.is(m, of)
+end
+
+--- True for any module.
+function nn.is_module(value) return class.class_of(value) ~= nil end
+
+--- A parameter: a new leaf that shares t's storage, and that modules register when it is assigned to a field.
+-- @param t a tensor
+-- @param requires_grad true when left out; as position or {requires_grad=}
+function nn.Parameter(t, requires_grad)
+  if not support.is_tensor(t) then raise('nn.Parameter: expected a tensor, got %s', describe(t)) end
+  if type(requires_grad) == 'table' then
+    errors.check_options('nn.Parameter', requires_grad, { 'requires_grad' })
+    requires_grad = requires_grad.requires_grad
+  end
+  return support.parameter(t, requires_grad ~= false)
+end
+
+local names = { 'class', 'is', 'is_module', 'Module', 'Parameter' }
+for name in pairs(files) do names[#names + 1] = name end
+
+return setmetatable(nn, {
+  __index = function(self, name)
+    local file = files[name]
+    if not file then
+      raise("metann.nn has no '%s'%s", tostring(name), errors.suggestion(name, names):gsub('; known are.*', ''))
+    end
+    local loaded = require('metann.nn.' .. file)
+    rawset(self, name, loaded)
+    return loaded
+  end,
+})

@@ -1,0 +1,484 @@
+--- Module: the base of all layers and networks. What stands where in an instance is told in class.lua.
+local class = require 'metann.nn.class'
+local slots = require 'metann.nn.slots'
+local StateDict = require 'metann.nn.statedict'
+local copy = require 'metann.nn.copy'
+local support = require 'metann.nn.support'
+local errors = support.errors
+local ops, raise, describe = support.ops, support.raise, support.describe
+local is_tensor, is_parameter, id = support.is_tensor, support.is_parameter, support.id
+local class_of = class.class_of
+
+local Module = class.new('Module')
+
+local function label(self) return class_of(self)._name end
+
+--- Sets an instance up; subclasses define their own.
+function Module.init() end
+
+--- What calling the module computes; subclasses must define it.
+function Module:forward() raise("%s: 'forward' is not defined", label(self)) end
+
+-- ---- registration ----
+
+local function check_new(self, what, name)
+  class.check_name(self, what, name)
+  for _, kind in ipairs{ '_parameters', '_buffers', '_modules' } do
+    local own = (kind == '_parameters' and what == 'parameter') or (kind == '_buffers' and what == 'buffer')
+      or (kind == '_modules' and what == 'submodule')
+    if not own and rawget(self, kind).values[name] ~= nil then
+      raise("%s: can't register %s '%s', the name is a %s's", label(self), what, name,
+        kind == '_parameters' and 'parameter' or kind == '_buffers' and 'buffer' or 'submodule')
+    end
+  end
+  if rawget(self, name) ~= nil or self._tensors[name] ~= nil then
+    raise("%s: can't register %s '%s', there is a field of that name", label(self), what, name)
+  end
+end
+
+--- Registers a parameter, as assigning it to a field does; nil makes the name known without one.
+-- @param name string without dots
+-- @param parameter an nn.Parameter or nil
+function Module:register_parameter(name, parameter)
+  check_new(self, 'parameter', name)
+  if parameter ~= nil and not (is_tensor(parameter) and is_parameter(parameter)) then
+    raise("%s: register_parameter('%s') takes an nn.Parameter or nil, got %s", label(self), name, describe(parameter))
+  end
+  class.file(self, '_parameters', name, parameter)
+end
+
+--- Registers a tensor that belongs to the module's state without being trained.
+-- @param name string without dots
+-- @param tensor a tensor or nil
+-- @param persistent false (or {persistent=false}): state_dict leaves it out
+function Module:register_buffer(name, tensor, persistent)
+  check_new(self, 'buffer', name)
+  if tensor ~= nil and not is_tensor(tensor) then
+    raise("%s: register_buffer('%s') takes a tensor or nil, got %s", label(self), name, describe(tensor))
+  end
+  if type(persistent) == 'table' then
+    errors.check_options(label(self) .. ':register_buffer', persistent, { 'persistent' })
+    persistent = persistent.persistent
+  end
+  class.file(self, '_buffers', name, tensor)
+  if persistent == false then
+    local transient = rawget(self, '_transient') or {}
+    transient[name] = true
+    rawset(self, '_transient', transient)
+  end
+end
+
+--- Registers a submodule, as assigning it to a field does.
+-- @param name string without dots
+-- @param module a module or nil
+function Module:add_module(name, module)
+  if type(name) == 'number' then name = tostring(name) end
+  check_new(self, 'submodule', name)
+  if module ~= nil and not class_of(module) then
+    raise("%s: add_module('%s') takes a module or nil, got %s", label(self), name, describe(module))
+  end
+  if module == nil then return class.file(self, '_modules', name, nil) end
+  self[name] = module
+end
+Module.register_module = Module.add_module
+
+-- ---- walks ----
+
+local function join(prefix, name) return prefix == '' and name or prefix .. '.' .. name end
+
+--- The modules below and with `self`, each once, in order; and their paths.
+local function collect_modules(self, prefix, modules, names, seen)
+  if seen[self] then return end
+  seen[self] = true
+  modules[#modules + 1], names[#names + 1] = self, prefix
+  class.adopt(self)
+  local dict = rawget(self, '_modules')
+  for _, name in ipairs(dict.names) do
+    local child = dict.values[name]
+    if child then collect_modules(child, join(prefix, name), modules, names, seen) end
+  end
+end
+
+local function modules_of(self, prefix, recurse)
+  local modules, names = {}, {}
+  if recurse == false then
+    class.adopt(self)
+    return { self }, { prefix or '' }
+  end
+  collect_modules(self, prefix or '', modules, names, {})
+  return modules, names
+end
+
+--- The tensors in some kinds of slots, each once (ties by id), with their names by path.
+local function collect_tensors(self, kinds, prefix, recurse, skip)
+  local modules, paths = modules_of(self, prefix, recurse)
+  local names, values, seen = {}, {}, {}
+  for i, module in ipairs(modules) do
+    for _, kind in ipairs(kinds) do
+      local dict = rawget(module, kind)
+      for _, name in ipairs(dict and dict.names or {}) do
+        local value = dict.values[name]
+        if value and not (skip and skip(module, name)) and not seen[id(value)] then
+          seen[id(value)] = true
+          names[#names + 1], values[#values + 1] = join(paths[i], name), value
+        end
+      end
+    end
+  end
+  return names, values
+end
+
+local PARAMETERS, BUFFERS = { '_parameters' }, { '_buffers', '_dependents' }
+local function check_walk(self, what, prefix, recurse)
+  if prefix ~= nil and type(prefix) ~= 'string' then
+    raise("%s:%s: 'prefix' must be a string, got %s", label(self), what, describe(prefix))
+  end
+  if recurse ~= nil and type(recurse) ~= 'boolean' then
+    raise("%s:%s: 'recurse' must be true or false, got %s", label(self), what, describe(recurse))
+  end
+end
+
+--- Iterates over the parameters with their names: `for name, p in net:named_parameters() do`. Ties are listed once.
+-- @param prefix of the names, ''
+-- @param recurse false for this module's own only
+function Module:named_parameters(prefix, recurse)
+  check_walk(self, 'named_parameters', prefix, recurse)
+  return support.pairs_of(collect_tensors(self, PARAMETERS, prefix, recurse))
+end
+
+--- Iterates over the parameters.
+-- @param recurse false for this module's own only
+function Module:parameters(recurse)
+  check_walk(self, 'parameters', nil, recurse)
+  local _, values = collect_tensors(self, PARAMETERS, '', recurse)
+  return support.values_of(values)
+end
+
+--- Iterates over the buffers with their names.
+-- @param prefix of the names, ''
+-- @param recurse false for this module's own only
+function Module:named_buffers(prefix, recurse)
+  check_walk(self, 'named_buffers', prefix, recurse)
+  return support.pairs_of(collect_tensors(self, BUFFERS, prefix, recurse))
+end
+
+--- Iterates over the buffers.
+-- @param recurse false for this module's own only
+function Module:buffers(recurse)
+  check_walk(self, 'buffers', nil, recurse)
+  local _, values = collect_tensors(self, BUFFERS, '', recurse)
+  return support.values_of(values)
+end
+
+local function children_of(self)
+  class.adopt(self)
+  local names, values, seen, dict = {}, {}, {}, rawget(self, '_modules')
+  for _, name in ipairs(dict.names) do
+    local child = dict.values[name]
+    if child and not seen[child] then
+      seen[child] = true
+      names[#names + 1], values[#values + 1] = name, child
+    end
+  end
+  return names, values
+end
+
+--- Iterates over the direct submodules with their names.
+function Module:named_children() return support.pairs_of(children_of(self)) end
+
+--- Iterates over the direct submodules.
+function Module:children()
+  local _, values = children_of(self)
+  return support.values_of(values)
+end
+
+--- Iterates over this module and all below, each once, with their paths ('' for this one).
+-- @param prefix of the names, ''
+function Module:named_modules(prefix)
+  check_walk(self, 'named_modules', prefix)
+  local modules, names = modules_of(self, prefix)
+  return support.pairs_of(names, modules)
+end
+
+--- Iterates over this module and all below, each once.
+function Module:modules() return support.values_of((modules_of(self))) end
+
+--- The module at a path such as 'features.1'; '' is this one.
+function Module:get_submodule(path)
+  if type(path) ~= 'string' then
+    raise("%s:get_submodule: 'path' must be a string, got %s", label(self), describe(path))
+  end
+  local module = self
+  for name in path:gmatch('[^.]+') do
+    local child = rawget(module, '_modules').values[name]
+    if not child then
+      raise("%s:get_submodule: %s has no submodule '%s' (path '%s')", label(self), label(module), name, path)
+    end
+    module = child
+  end
+  return module
+end
+
+-- ---- modes and changes to all ----
+
+--- Calls fn(module) for every module, children first; returns this one.
+function Module:apply(fn)
+  for child in self:children() do child:apply(fn) end
+  fn(self)
+  return self
+end
+
+--- Puts this module and all below in training mode (or, with false, in evaluation mode); returns this one.
+function Module:train(mode)
+  if mode == nil then mode = true end
+  if type(mode) ~= 'boolean' then raise("%s:train: 'mode' must be true or false, got %s", label(self), describe(mode)) end
+  for module in self:modules() do module.training = mode end
+  return self
+end
+
+--- Puts this module and all below in evaluation mode; returns this one.
+function Module:eval() return self:train(false) end
+
+--- Forgets the gradients of all parameters; with set_to_none false they become zeros. Returns this module.
+function Module:zero_grad(set_to_none)
+  for p in self:parameters() do support.zero_grad(p, set_to_none) end
+  return self
+end
+
+--- Says whether the parameters shall require gradients (default true); returns this module.
+function Module:requires_grad_(requires)
+  for p in self:parameters() do support.set_requires_grad(p, requires ~= false) end
+  return self
+end
+
+--- Moves or converts one tensor; keeps what kind of tensor it is.
+local function converted(t, target, memo)
+  local key = id(t)
+  if memo[key] then return memo[key] end
+  local made = t:to(target)
+  if id(made) ~= key and is_parameter(t) then
+    made = ops.detach(made)
+    support.mark_parameter(made)
+    support.set_requires_grad(made, support.requires_grad(t))
+  end
+  memo[key] = made
+  return made
+end
+
+local FLOATS = { float32 = true, float64 = true, float16 = true, bfloat16 = true }
+
+--- Converts the floating-point parameters and buffers to a dtype, or moves all to a device; returns this module.
+-- The parameters are new tensors then (ties are kept): make the optimizer afterwards.
+-- @param target a float dtype's name or a device's, such as 'float64' or 'cpu'
+function Module:to(target)
+  if type(target) ~= 'string' then
+    raise("%s:to: expected a dtype or a device, such as 'float64' or 'cpu', got %s", label(self), describe(target))
+  end
+  local is_dtype = support.dtypes[target] ~= nil
+  if is_dtype and not FLOATS[support.dtype_names[support.dtypes[target]]] then
+    raise("%s:to: a module takes a floating-point dtype, got '%s'", label(self), target)
+  end
+  local memo = {}
+  for module in self:modules() do
+    for _, kind in ipairs{ '_parameters', '_buffers', '_dependents' } do
+      local dict = rawget(module, kind)
+      for _, name in ipairs(dict and dict.names or {}) do
+        local value = dict.values[name]
+        if value and (not is_dtype or FLOATS[support.dtype(value)]) then
+          slots.set(dict, name, support.keep(converted(value, target, memo)))
+        end
+      end
+    end
+  end
+  return self
+end
+
+--- Converts floating-point parameters and buffers to float32; returns this module.
+function Module:float() return self:to('float32') end
+
+--- Converts floating-point parameters and buffers to float64; returns this module.
+function Module:double() return self:to('float64') end
+
+--- A copy that shares nothing with this one; ties, hooks and the sharing among plain fields are kept.
+-- A tensor with a history anywhere in it is an error.
+function Module:deepcopy() return copy.module(self) end
+
+-- ---- state ----
+
+local function is_transient(module, name)
+  local transient = rawget(module, '_transient')
+  return transient and transient[name]
+end
+
+--- Every slot of the state, in order: lists of paths and tensors, ties included.
+local function state_slots(self)
+  local modules, paths = modules_of(self)
+  local names, values = {}, {}
+  for i, module in ipairs(modules) do
+    for _, kind in ipairs{ '_parameters', '_buffers', '_dependents' } do
+      local dict = rawget(module, kind)
+      for _, name in ipairs(dict and dict.names or {}) do
+        local value = dict.values[name]
+        if value and not (kind ~= '_parameters' and is_transient(module, name)) then
+          names[#names + 1], values[#values + 1] = join(paths[i], name), value
+        end
+      end
+    end
+  end
+  return names, values
+end
+
+--- The parameters and persistent buffers by name, in order, detached but sharing their storage; ties once.
+-- @return an ordered table: `sd[name]`, `sd:pairs()`, `sd:keys()`
+function Module:state_dict()
+  local names, values = state_slots(self)
+  local state, seen = StateDict.new(), {}
+  for i, name in ipairs(names) do
+    local key = id(values[i])
+    if not seen[key] then
+      seen[key] = true
+      state[name] = ops.detach(values[i])
+    end
+  end
+  return state
+end
+
+local function read_state(self, state)
+  if type(state) ~= 'table' then
+    raise('%s:load_state_dict: expected a table of tensors by name, got %s', label(self), describe(state))
+  end
+  local list, names = support.to_list(state, label(self) .. ':load_state_dict')
+  local given = {}
+  for i, name in ipairs(names or {}) do
+    if not is_tensor(list[i]) then
+      raise("%s:load_state_dict: '%s' must be a tensor, got %s", label(self), tostring(name), describe(list[i]))
+    end
+    given[name] = list[i]
+  end
+  if not names and #list > 0 then
+    raise('%s:load_state_dict: expected a table of tensors by name, got a list', label(self))
+  end
+  return given, names or {}
+end
+
+--- Compares a state with the slots: what to copy where, and what does not fit.
+local function match_state(self, given, order)
+  local names, values = state_slots(self)
+  local known, loaded, first = {}, {}, {}
+  local plan, missing, unexpected, wrong = {}, {}, {}, {}
+  for i, name in ipairs(names) do
+    known[name] = true
+    local source, key = given[name], id(values[i])
+    first[key] = first[key] or name
+    if source then
+      loaded[key] = true
+      if support.same_shape(source, values[i]) then
+        plan[#plan + 1] = { values[i], source }
+      else
+        wrong[#wrong + 1] = ('size mismatch for %s, expect %s, got %s'):format(name, support.shape_text(values[i]),
+          support.shape_text(source))
+      end
+    end
+  end
+  for i, name in ipairs(names) do
+    local key = id(values[i])
+    if not loaded[key] and first[key] == name then missing[#missing + 1] = name end
+  end
+  for _, name in ipairs(order) do
+    if not known[name] then unexpected[#unexpected + 1] = tostring(name) end
+  end
+  return plan, missing, unexpected, wrong
+end
+
+local function load(plan)
+  for _, entry in ipairs(plan) do ops.assign_(entry[1], entry[2]) end
+end
+
+--- Copies a state into the parameters and buffers, casting to their dtypes. All is checked before anything is written.
+-- @param state a table of tensors by name, such as state_dict gives
+-- @param options {strict=true}: missing and unexpected names are errors; sizes must fit in any case
+-- @return {missing_keys = {...}, unexpected_keys = {...}}
+function Module:load_state_dict(state, options)
+  local strict = true
+  if type(options) == 'table' then
+    errors.check_options(label(self) .. ':load_state_dict', options, { 'strict' })
+    if options.strict ~= nil then strict = options.strict end
+  elseif options ~= nil then
+    strict = options
+  end
+  local plan, missing, unexpected, wrong = match_state(self, read_state(self, state))
+  local faults = {}
+  if strict and #missing > 0 then faults[1] = 'missing ' .. table.concat(missing, ', ') end
+  if strict and #unexpected > 0 then faults[#faults + 1] = 'unexpected ' .. table.concat(unexpected, ', ') end
+  for _, text in ipairs(wrong) do faults[#faults + 1] = text end
+  if #faults > 0 then raise('%s:load_state_dict: %s', label(self), table.concat(faults, '; ')) end
+  support.no_grad(load, plan)
+  return { missing_keys = missing, unexpected_keys = unexpected }
+end
+
+-- ---- hooks ----
+
+local function add_hook(self, field, hook)
+  if type(hook) ~= 'function' then raise('%s: a hook must be a function, got %s', label(self), describe(hook)) end
+  local hooks = rawget(self, field) or {}
+  rawset(self, field, hooks)
+  local entry = { hook }
+  hooks[#hooks + 1] = entry
+  self._hooked = true
+  return {
+    remove = function()
+      for i, other in ipairs(hooks) do
+        if other == entry then table.remove(hooks, i) end
+      end
+    end,
+  }
+end
+
+--- Has hook(module, inputs) called before forward; `inputs` is a list. A value that it returns replaces the inputs: a
+-- list, or one value alone. Returns a handle with `remove()`.
+function Module:register_forward_pre_hook(hook) return add_hook(self, '_forward_pre_hooks', hook) end
+
+--- Has hook(module, inputs, outputs...) called after forward; what it returns, unless nil, replaces the outputs.
+-- Returns a handle with `remove()`.
+function Module:register_forward_hook(hook) return add_hook(self, '_forward_hooks', hook) end
+
+local function pack(...) return { n = select('#', ...), ... } end
+
+--- What calling a module with hooks does.
+function Module:_call_with_hooks(...)
+  local inputs = pack(...)
+  for _, entry in ipairs(self._forward_pre_hooks or {}) do
+    local changed = entry[1](self, inputs)
+    if changed ~= nil then
+      if type(changed) ~= 'table' or getmetatable(changed) ~= nil then changed = { changed } end
+      inputs = changed
+      inputs.n = inputs.n or #inputs
+    end
+  end
+  local outputs = pack(self:forward(unpack(inputs, 1, inputs.n)))
+  for _, entry in ipairs(self._forward_hooks or {}) do
+    local changed = pack(entry[1](self, inputs, unpack(outputs, 1, outputs.n)))
+    if changed[1] ~= nil then outputs = changed end
+  end
+  return unpack(outputs, 1, outputs.n)
+end
+
+-- ---- printing ----
+
+--- What stands between the parentheses when the module is printed; subclasses define their own.
+function Module.extra_repr() return '' end
+
+local function indented(text) return (text:gsub('\n', '\n  ')) end
+
+--- The tree of modules, as tostring gives it.
+function Module:_print()
+  local extra, lines = self:extra_repr(), {}
+  for name, child in self:named_children() do
+    lines[#lines + 1] = ('  (%s): %s'):format(name, indented(tostring(child)))
+  end
+  if #lines == 0 then return ('%s(%s)'):format(label(self), extra) end
+  if extra ~= '' then table.insert(lines, 1, '  ' .. indented(extra)) end
+  return ('%s(\n%s\n)'):format(label(self), table.concat(lines, '\n'))
+end
+
+return Module

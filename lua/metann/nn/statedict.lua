@@ -1,0 +1,53 @@
+--- Ordered tables of tensors by name: what `state_dict` returns.
+-- The tensors stand in the table under their names, so `sd.weight`, `sd['1.weight'] = t` and `pairs(sd)` work as with
+-- any table; `sd:pairs()` and `sd:keys()` keep the order in which names were set.
+local StateDict = { is_dictionary = true }
+local methods = {}
+-- Where the order is kept, per dictionary; the dictionaries themselves hold nothing but tensors.
+local orders = setmetatable({}, { __mode = 'k' })
+
+function StateDict.__index(_, name) return methods[name] end
+
+function StateDict.__newindex(self, name, value)
+  local order = orders[self]
+  order[#order + 1] = name
+  rawset(self, name, value)
+end
+
+--- The names, a fresh list in order.
+function methods:keys()
+  local names, seen = {}, {}
+  for _, name in ipairs(orders[self]) do
+    if rawget(self, name) ~= nil and not seen[name] then
+      names[#names + 1], seen[name] = name, true
+    end
+  end
+  return names
+end
+
+--- How many names there are.
+function methods:len() return #methods.keys(self) end
+
+--- The tensor of a name, or nil.
+function methods:get(name) return rawget(self, name) end
+
+--- Iterates over name, tensor in order: `for name, t in sd:pairs() do`.
+function methods:pairs()
+  local names, i = methods.keys(self), 0
+  return function()
+    i = i + 1
+    local name = names[i]
+    if name ~= nil then return name, rawget(self, name) end
+  end
+end
+
+function StateDict.__tostring(self) return ('state dict of %d tensors'):format(#methods.keys(self)) end
+
+--- An empty state dict.
+function StateDict.new()
+  local self = {}
+  orders[self] = {}
+  return setmetatable(self, StateDict)
+end
+
+return StateDict

@@ -1,0 +1,209 @@
+--- What the modules and optimizers share: sizes, flags and lists of tensors.
+-- The only file of nn/ and optim/ that looks into handles; layers call the rows of the op table through `support.ops`.
+local binding = require 'metann.binding'
+local handle, errors, scope = binding.handle, binding.errors, binding.scope
+local C, ctx, array = handle.C, handle.ctx, handle.array
+local raise, describe = errors.raise, errors.describe
+local is_tensor = handle.is_tensor
+
+local support = {
+  ops = binding.stub.ops,
+  is_tensor = is_tensor,
+  keep = scope.keep,
+  raise = raise,
+  errors = errors,
+}
+
+--- What a value is, for a message; tensors with their dtype and size.
+function support.describe(value)
+  if not is_tensor(value) then return describe(value) end
+  return ('%s tensor of size %s'):format(support.dtype(value), support.shape_text(value))
+end
+
+--- Number of dims.
+function support.ndim(t) return array(t).ndim end
+
+--- Size of dim d, counted from 1; negative: from the end. The dim must exist.
+function support.size(t, d)
+  local a = array(t)
+  if d < 0 then d = a.ndim + 1 + d end
+  return tonumber(a.size[d - 1])
+end
+
+--- The sizes, a fresh list.
+function support.shape(t)
+  local a, shape = array(t), {}
+  for d = 1, a.ndim do shape[d] = tonumber(a.size[d - 1]) end
+  return shape
+end
+
+--- A list as modules print it: (5, 100), and (5,) for one entry.
+function support.tuple(list)
+  if #list == 1 then return ('(%s,)'):format(tostring(list[1])) end
+  local parts = {}
+  for i = 1, #list do parts[i] = tostring(list[i]) end
+  return '(' .. table.concat(parts, ', ') .. ')'
+end
+
+--- The sizes as text, (5, 100).
+function support.shape_text(t) return support.tuple(support.shape(t)) end
+
+--- Number of elements.
+function support.numel(t) return tonumber(array(t).numel) end
+
+--- A new leaf with t's storage that is marked as a parameter.
+function support.parameter(t, requires_grad)
+  local p = support.ops.detach(t)
+  support.mark_parameter(p)
+  if requires_grad ~= false then support.set_requires_grad(p, true) end
+  return p
+end
+
+--- Forgets a tensor's gradient, or, with set_to_none false, makes it zeros.
+function support.zero_grad(t, set_to_none)
+  if set_to_none ~= false then
+    C.mn_tensor_set_grad(ctx, t.p, handle.NONE)
+    return
+  end
+  local grad = support.grad(t)
+  if grad then support.no_grad(support.ops.fill_, support.ops.detach(grad), 0) end
+end
+
+--- A tensor's gradient, or nil.
+function support.grad(t)
+  array(t)
+  local raw = C.mn_tensor_grad(t.p)
+  if raw == handle.NONE then return nil end
+  if raw == nil then handle.fail(t) end
+  return handle.wrap(raw)
+end
+
+support.dtypes, support.dtype_names = handle.dtypes, handle.dtype_names
+
+--- The dtype's name.
+function support.dtype(t) return handle.dtype_names[array(t).dtype] end
+
+--- True when both have the same sizes.
+function support.same_shape(t, u)
+  local a, b = array(t), array(u)
+  if a.ndim ~= b.ndim then return false end
+  for d = 0, a.ndim - 1 do
+    if a.size[d] ~= b.size[d] then return false end
+  end
+  return true
+end
+
+--- The number that stands for a tensor over all its handles.
+function support.id(t)
+  array(t)
+  return C.mn_tensor_id(t.p)
+end
+
+function support.is_leaf(t)
+  array(t)
+  return C.mn_tensor_is_leaf(t.p) ~= 0
+end
+
+function support.is_parameter(t)
+  array(t)
+  return C.mn_tensor_is_parameter(t.p) ~= 0
+end
+
+function support.requires_grad(t)
+  array(t)
+  return C.mn_tensor_requires_grad(t.p) ~= 0
+end
+
+--- Sets whether a leaf requires gradients.
+function support.set_requires_grad(t, b)
+  array(t)
+  if C.mn_tensor_set_requires_grad(ctx, t.p, b and 1 or 0) ~= 0 then handle.fail(t) end
+end
+
+--- Marks t as a parameter: modules that it is assigned to list it.
+function support.mark_parameter(t) C.mn_tensor_set_parameter(t.p, 1) end
+
+--- Calls fn(...) without recording.
+function support.no_grad(fn, ...) return scope.with_grad(false, 'no_grad', fn, ...) end
+
+--- Calls fn(...) with recording.
+function support.enable_grad(fn, ...) return scope.with_grad(true, 'enable_grad', fn, ...) end
+
+local function by_name(source)
+  local mt = getmetatable(source)
+  local names
+  if type(mt) == 'table' and mt.is_dictionary then
+    names = source:keys()
+  else
+    names = {}
+    for name in pairs(source) do names[#names + 1] = name end
+    table.sort(names, function(a, b) return tostring(a) < tostring(b) end)
+  end
+  local list = {}
+  for i, name in ipairs(names) do
+    if type(mt) == 'table' and mt.is_dictionary then list[i] = source:get(name) else list[i] = source[name] end
+  end
+  return list, names
+end
+
+--- The tensors of a list, a table by name (in its own order, or by name) or an iterator (such as `net:parameters()` or
+-- `net:named_parameters()`), as a fresh list; `false` stands for none and stays.
+-- @param source list, table or iterator
+-- @param what the function's name, for messages
+-- @return the list; the names, where the source has names
+function support.to_list(source, what)
+  if type(source) == 'function' then
+    local list, names = {}, nil
+    for a, b in source do
+      if type(a) == 'string' then
+        names = names or {}
+        names[#names + 1] = a
+        list[#list + 1] = b
+      else
+        list[#list + 1] = a
+      end
+    end
+    return list, names
+  end
+  if is_tensor(source) then return { source } end
+  if type(source) ~= 'table' then
+    raise('%s: expected a list of tensors, a table by name or an iterator, got %s', what, describe(source))
+  end
+  local n = #source
+  if n == 0 and next(source) ~= nil then return by_name(source) end
+  local list = {}
+  for i = 1, n do list[i] = source[i] end
+  return list
+end
+
+--- As to_list, but every entry must be a tensor.
+function support.tensors(source, what)
+  local list, names = support.to_list(source, what)
+  for i = 1, #list do
+    if not is_tensor(list[i]) then
+      raise('%s: entry %s must be a tensor, got %s', what, names and names[i] or tostring(i), describe(list[i]))
+    end
+  end
+  return list, names
+end
+
+--- Iterates over names and values (lists): one closure, so that it may stand before further arguments.
+function support.pairs_of(names, values)
+  local i = 0
+  return function()
+    i = i + 1
+    if values[i] == nil then return nil end
+    return names[i], values[i]
+  end
+end
+
+--- Iterates over a list's values.
+function support.values_of(values)
+  local i = 0
+  return function()
+    i = i + 1
+    return values[i]
+  end
+end
+
+return support
