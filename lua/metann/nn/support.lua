@@ -48,6 +48,12 @@ end
 --- The sizes as text, (5, 100).
 function support.shape_text(t) return support.tuple(support.shape(t)) end
 
+--- t with other sizes (a list; -1 for what is left): a view where possible, else a copy.
+function support.reshape(t, shape)
+  if array(t).contiguous ~= 0 then return support.ops.view(t, shape) end
+  return support.ops.view(support.ops.clone(t), shape)
+end
+
 --- Number of elements.
 function support.numel(t) return tonumber(array(t).numel) end
 

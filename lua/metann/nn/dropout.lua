@@ -1,0 +1,27 @@
+--- Dropout: in training mode each element is 0 with probability p, else divided by 1 - p (Srivastava et al. 2014).
+local class = require 'metann.nn.class'
+local Module = require 'metann.nn.module'
+local options = require 'metann.nn.options'
+local support = require 'metann.nn.support'
+local kinds = options.kinds
+local dropout = support.ops.dropout
+
+local Dropout = class.new('Dropout', Module)
+
+local read = options.reader('Dropout', { { 'p', kinds.probability, 0.5 } })
+
+--- @param p probability of a zero, 0.5
+function Dropout:init(...) self.p = read(...).p end
+
+--- @param x a tensor of any size
+function Dropout:forward(x)
+  if not support.is_tensor(x) then
+    support.raise("Dropout: 'input' must be a tensor, got %s", support.describe(x))
+  end
+  if not self.training or self.p == 0 then return x end
+  return (dropout(x, self.p))
+end
+
+function Dropout:extra_repr() return 'p=' .. self.p end
+
+return Dropout

@@ -1,0 +1,13 @@
+--- HuberLoss: half the squared difference up to delta, then delta times (difference - delta / 2) (Huber 1964).
+local pure = require 'metann.nn.pure'
+local losses = require 'metann.nn.losses'
+local kinds = require('metann.nn.options').kinds
+local ops = require('metann.nn.support').ops
+
+return pure.class('HuberLoss', { 'input', 'target' }, {
+  { 'delta', kinds.positive, 1.0 },
+  losses.REDUCTION,
+}, function(o, x, target)
+  losses.check_same('HuberLoss', x, target)
+  return losses.reduce(losses.huber(ops.sub(x, target), o.delta), o.reduction)
+end)

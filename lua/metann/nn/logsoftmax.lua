@@ -1,0 +1,9 @@
+--- LogSoftmax: log of softmax along a dim, in the stable form. dim counts from 1, -1 is the last, and must be given.
+local pure = require 'metann.nn.pure'
+local kinds = require('metann.nn.options').kinds
+local ops = require('metann.nn.support').ops
+local log_softmax = ops.log_softmax
+
+return pure.class('LogSoftmax', { 'input' }, {
+  { 'dim', kinds.dim, show = true },
+}, function(o, x) return log_softmax(x, o.dim) end)

@@ -1,0 +1,19 @@
+--- ModuleList: a list of modules, registered under their numbers from 1. It computes nothing itself.
+local class = require 'metann.nn.class'
+local Container = require 'metann.nn.container'
+local support = require 'metann.nn.support'
+
+local ModuleList = class.new('ModuleList', Container)
+
+--- @param modules a list or iterator of modules; none for an empty list
+function ModuleList:init(modules)
+  if modules == nil then return end
+  if type(modules) ~= 'function' and (type(modules) ~= 'table' or (class.class_of(modules)
+      and not class.is(modules, Container))) then
+    support.raise('ModuleList: expected a list of modules, got %s', support.describe(modules))
+  end
+  if class.class_of(modules) then modules = modules:children() end
+  self:extend(modules)
+end
+
+return ModuleList

@@ -1,0 +1,117 @@
+--- Layers and losses that are functions of their inputs and some options: activations, pooling, losses.
+-- Each is written once, as compute(options, inputs..., tensors...), and gives both the class and the function in
+-- nn.functional. Tensors among the options (class weights) are buffers of the class.
+local class = require 'metann.nn.class'
+local Module = require 'metann.nn.module'
+local options = require 'metann.nn.options'
+local support = require 'metann.nn.support'
+local raise, is_tensor, describe = support.raise, support.is_tensor, support.describe
+
+local pure = {}
+
+local function not_tensor(name, input, value) raise("%s: '%s' must be a tensor, got %s", name, input, describe(value)) end
+
+-- One function per number of inputs: these are on the hot path.
+local checked = {
+  function(name, inputs, compute)
+    local first = inputs[1]
+    return function(o, x, ...)
+      if not is_tensor(x) then not_tensor(name, first, x) end
+      return compute(o, x, ...)
+    end
+  end,
+  function(name, inputs, compute)
+    local first, second = inputs[1], inputs[2]
+    return function(o, x, y, ...)
+      if not is_tensor(x) then not_tensor(name, first, x) end
+      if not is_tensor(y) then not_tensor(name, second, y) end
+      return compute(o, x, y, ...)
+    end
+  end,
+  function(name, inputs, compute)
+    local first, second, third = inputs[1], inputs[2], inputs[3]
+    return function(o, x, y, z, ...)
+      if not is_tensor(x) then not_tensor(name, first, x) end
+      if not is_tensor(y) then not_tensor(name, second, y) end
+      if not is_tensor(z) then not_tensor(name, third, z) end
+      return compute(o, x, y, z, ...)
+    end
+  end,
+}
+
+local function define_forward(of, compute, n, tensors)
+  local first, second = tensors[1], tensors[2]
+  if second then
+    function of:forward(x, y) return compute(self.options, x, y, self[first], self[second]) end
+  elseif first then
+    function of:forward(x, y) return compute(self.options, x, y, self[first]) end
+  elseif n == 1 then
+    function of:forward(x) return compute(self.options, x) end
+  elseif n == 2 then
+    function of:forward(x, y) return compute(self.options, x, y) end
+  else
+    function of:forward(x, y, z) return compute(self.options, x, y, z) end
+  end
+end
+
+local function text(value) return type(value) == 'table' and support.tuple(value) or tostring(value) end
+
+--- Text of the options that are worth printing: those with show=true, and those with show='changed' when changed.
+local function describe_options(parameters, o)
+  local parts = {}
+  for _, p in ipairs(parameters) do
+    local value = o[p[1]]
+    local changed = value ~= p[3]
+    if value ~= nil and (p.show == true or (p.show == 'changed' and changed)) then
+      parts[#parts + 1] = p[1] .. '=' .. text(value)
+    end
+  end
+  return table.concat(parts, ', ')
+end
+
+--- Makes a class.
+-- @param name the class's name
+-- @param inputs names of the inputs (1 to 3)
+-- @param parameters as for options.reader; `tensor=true` makes one a buffer, `show` has it printed
+-- @param compute function(options, inputs..., tensors...)
+-- @param prepare function(options), run once on checked options: derives what compute needs from them
+function pure.class(name, inputs, parameters, compute, prepare)
+  local of = class.new(name, Module)
+  local read = options.reader(name, parameters)
+  local tensors = {}
+  for _, p in ipairs(parameters) do
+    if p.tensor then tensors[#tensors + 1] = p[1] end
+  end
+  compute = checked[#inputs](name, inputs, compute)
+
+  function of:init(...)
+    local o = read(...)
+    for _, tensor in ipairs(tensors) do
+      self:register_buffer(tensor, o[tensor])
+      o[tensor] = nil
+    end
+    if prepare then prepare(o) end
+    self.options = o
+  end
+
+  define_forward(of, compute, #inputs, tensors)
+  function of:extra_repr() return describe_options(parameters, self.options) end
+
+  --- The same as a function: the inputs, then the options by position or name.
+  local function call(count)
+    if count == 1 then return function(o, t1, t2, x) return compute(o, x, t1, t2) end end
+    if count == 2 then return function(o, t1, t2, x, y) return compute(o, x, y, t1, t2) end end
+    return function(o, t1, t2, x, y, z) return compute(o, x, y, z, t1, t2) end
+  end
+  local run, n = call(#inputs), #inputs
+  local defaults = #parameters == 0 and {} or nil
+  of._function = function(...)
+    if defaults and select('#', ...) <= n then return run(defaults, nil, nil, ...) end
+    local o = read(select(n + 1, ...))
+    if prepare then prepare(o) end
+    return run(o, tensors[1] and o[tensors[1]], tensors[2] and o[tensors[2]], ...)
+  end
+  return of
+end
+
+return pure

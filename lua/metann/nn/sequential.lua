@@ -1,0 +1,35 @@
+--- Sequential: modules that are called one after another. `seq[1]` is the first.
+local class = require 'metann.nn.class'
+local Container = require 'metann.nn.container'
+local support = require 'metann.nn.support'
+
+local Sequential = class.new('Sequential', Container)
+
+--- @param ... modules, or one list of modules or of {name, module} pairs
+function Sequential:init(...)
+  local list = { ... }
+  local only = list[1]
+  if select('#', ...) == 1 and type(only) == 'table' and not class.class_of(only) then list = only end
+  for i = 1, select('#', ...) > #list and select('#', ...) or #list do
+    local entry = list[i]
+    if type(entry) == 'table' and not class.class_of(entry) and type(entry[1]) == 'string' then
+      self:add_module(entry[1], entry[2])
+    elseif class.class_of(entry) then
+      self:append(entry)
+    else
+      support.raise('Sequential: argument %d must be a module, got %s', i, support.describe(entry))
+    end
+  end
+end
+
+--- Passes x through all modules. What is given besides goes to the first module.
+function Sequential:forward(x, ...)
+  local n = self:len()
+  if n == 0 then return x end
+  if n == 1 then return self:_at(1)(x, ...) end
+  x = self:_at(1)(x, ...)
+  for i = 2, n - 1 do x = self:_at(i)(x) end
+  return self:_at(n)(x)
+end
+
+return Sequential

@@ -1,0 +1,15 @@
+--- SmoothL1Loss: Huber's loss over beta: the absolute difference, squared near 0 (Girshick 2015).
+local pure = require 'metann.nn.pure'
+local losses = require 'metann.nn.losses'
+local kinds = require('metann.nn.options').kinds
+local ops = require('metann.nn.support').ops
+
+return pure.class('SmoothL1Loss', { 'input', 'target' }, {
+  { 'beta', kinds.nonnegative, 1.0 },
+  losses.REDUCTION,
+}, function(o, x, target)
+  losses.check_same('SmoothL1Loss', x, target)
+  local difference = ops.sub(x, target)
+  if o.beta == 0 then return losses.reduce(ops.abs(difference), o.reduction) end
+  return losses.reduce(ops.div(losses.huber(difference, o.beta), o.beta), o.reduction)
+end)
