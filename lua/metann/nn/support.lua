@@ -1,6 +1,7 @@
 --- What the modules and optimizers share: sizes, flags and lists of tensors.
 -- The only file of nn/ and optim/ that looks into handles; layers call the rows of the op table through `support.ops`.
 local binding = require 'metann.binding'
+require 'metann.tensor'
 local handle, errors, scope = binding.handle, binding.errors, binding.scope
 local C, ctx, array = handle.C, handle.ctx, handle.array
 local raise, describe = errors.raise, errors.describe
