@@ -1,0 +1,137 @@
+--- Checking derivatives against central differences.
+-- Higher orders as in autograd's test_util (Maclaurin, Duvenaud, Adams, 2015): the gradient along a random direction is
+-- a function whose gradient is checked in turn.
+local autograd = require 'metann.autograd'
+local binding = require 'metann.binding'
+local ops = require 'metann.ops'
+local errors, handle = binding.errors, binding.handle
+local raise, describe, is_tensor = errors.raise, errors.describe, handle.is_tensor
+
+local OPTIONS = { 'order', 'eps', 'atol', 'rtol' }
+
+--- A direction that depends on the position alone, away from 0.
+local function direction(like, salt)
+  local n, values = like:numel(), {}
+  for i = 1, n do
+    local v = math.sin(12.9898 * i + 78.233 * salt) * 43758.5453
+    v = v - math.floor(v)
+    values[i] = (v < 0.5 and -1 or 1) * (0.5 + v)
+  end
+  if n == 0 then return ops.zeros_like(like) end
+  return ops.tensor(values, { dtype = 'float64' }):reshape(like.shape)
+end
+
+local function outputs_of(fn, inputs)
+  local results = { fn(unpack(inputs)) }
+  local list = {}
+  for i = 1, #results do
+    if is_tensor(results[i]) and results[i].requires_grad then list[#list + 1] = results[i] end
+  end
+  return list
+end
+
+--- The sum of the outputs' products with fixed directions: a 0-dim function of the inputs, or nil.
+local function project(fn, inputs)
+  local outputs = outputs_of(fn, inputs)
+  local total
+  for i, y in ipairs(outputs) do
+    local part = (y * direction(y, i)):sum()
+    total = total and total + part or part
+  end
+  return total
+end
+
+local function leaves(inputs)
+  local list = {}
+  for i, x in ipairs(inputs) do
+    list[i] = x
+    if is_tensor(x) and x.requires_grad then list[i] = x:detach():clone():requires_grad_(true) end
+  end
+  return list
+end
+
+local function differentiable(inputs)
+  local list, positions = {}, {}
+  for i, x in ipairs(inputs) do
+    if is_tensor(x) and x.requires_grad then list[#list + 1], positions[#positions + 1] = x, i end
+  end
+  return list, positions
+end
+
+--- Values of the projection with element k of input x moved by delta.
+local function value_at(fn, inputs, x, values, k, delta)
+  local kept = values[k]
+  values[k] = kept + delta
+  autograd.no_grad(function() x:copy_(ops.tensor(values, { dtype = 'float64' }):reshape(x.shape)) end)
+  values[k] = kept
+  local v = project(fn, inputs)
+  return v and v:item() or 0
+end
+
+local function check_input(fn, inputs, x, position, g, o)
+  local flat = x:detach():reshape(-1):to_table()
+  local got = g and g:detach():reshape(-1):to_table() or {}
+  for k = 1, #flat do
+    local eps = o.eps * math.max(1, math.abs(flat[k]))
+    local want = (value_at(fn, inputs, x, flat, k, eps) - value_at(fn, inputs, x, flat, k, -eps)) / (2 * eps)
+    local have = got[k] or 0
+    if not (math.abs(have - want) <= o.atol + o.rtol * math.abs(want)) then
+      value_at(fn, inputs, x, flat, k, 0)
+      raise('gradcheck: derivative of order %d, input %d, element %d: autograd gives %.12g, differences give %.12g',
+        o.current, position, k, have, want)
+    end
+  end
+  value_at(fn, inputs, x, flat, 1, 0)
+end
+
+local function check(fn, inputs, o)
+  inputs = leaves(inputs)
+  local xs, positions = differentiable(inputs)
+  local total = project(fn, inputs)
+  if not total then return end -- nothing depends on the inputs: the differences of higher orders are 0
+  local grads = autograd.grad(total, xs, { allow_unused = true })
+  for i, x in ipairs(xs) do
+    if x:numel() > 0 then check_input(fn, inputs, x, positions[i], grads[i], o) end
+  end
+end
+
+--- The gradients of fn's projection, as a function of the same inputs.
+local function gradient_of(fn)
+  return function(...)
+    local inputs = { ... }
+    local total = project(fn, inputs)
+    if not total then return end
+    local grads, list = autograd.grad(total, differentiable(inputs), { create_graph = true, allow_unused = true }), {}
+    for _, g in ipairs(grads) do
+      if g then list[#list + 1] = g end
+    end
+    return unpack(list)
+  end
+end
+
+--- Compares fn's derivatives with central differences.
+-- @param fn a function of tensors that returns tensors
+-- @param inputs a list of its arguments; those that require grad are checked, and must be float64
+-- @param options order=1 (also checks the orders below), eps=1e-5 (relative step), atol=1e-6, rtol=1e-5
+-- @return true; an error says which order, input and element disagrees, and both numbers
+return function(fn, inputs, options)
+  options = options or {}
+  if is_tensor(inputs) then inputs = { inputs } end
+  if type(inputs) ~= 'table' then raise('gradcheck: inputs must be a list of tensors, got %s', describe(inputs)) end
+  if type(options) ~= 'table' then raise('gradcheck: options must be a table, got %s', describe(options)) end
+  errors.check_options('gradcheck', options, OPTIONS)
+  local xs, positions = differentiable(inputs)
+  if #xs == 0 then raise('gradcheck: no input requires grad') end
+  for i, x in ipairs(xs) do
+    if x.dtype ~= 'float64' then
+      raise('gradcheck: input %d is %s, but differences need float64', positions[i], x.dtype)
+    end
+  end
+  local o = { eps = options.eps or 1e-5, atol = options.atol or 1e-6, rtol = options.rtol or 1e-5 }
+  for order = 1, options.order or 1 do
+    o.current = order
+    check(fn, inputs, o)
+    fn = gradient_of(fn)
+  end
+  return true
+end
