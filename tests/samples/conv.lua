@@ -94,10 +94,12 @@ return function(S)
   add({ 0, 2, 4, 4 }, { 3, 2, 3, 3 }, {})
 
   table.insert(rows.conv2d, { inputs = { S.randn { 1, 1, 3, 3 }, S.randn { 1, 1, 2, 2 }, false }, reference = conv2d })
-  table.insert(rows.conv2d, { inputs = { S.randn { 2, 4, 4 }, S.randn { 3, 2, 3, 3 }, S.randn { 3 } }, reference = conv2d })
+  table.insert(rows.conv2d, { inputs = { S.randn { 2, 4, 4 }, S.randn { 3, 2, 3, 3 }, S.randn { 3 } },
+    reference = conv2d })
   table.insert(rows.conv2d, { inputs = { S.randn { 1, 3, 4, 4 }, S.randn { 2, 2, 3, 3 }, false },
                               error = 'input %(1, 3, 4, 4%) has 3 channels' })
-  table.insert(rows.conv2d, { inputs = { S.randn { 1, 1, 2, 2 }, S.randn { 1, 1, 3, 3 }, false }, error = 'larger than' })
+  table.insert(rows.conv2d, { inputs = { S.randn { 1, 1, 2, 2 }, S.randn { 1, 1, 3, 3 }, false },
+    error = 'larger than' })
   table.insert(rows.conv2d_input_grad, { inputs = { S.randn { 1, 2, 3, 3 }, S.randn { 2, 1, 3, 3 } },
                                          attrs = { size = { 7, 7 } }, error = 'does not have the result' })
   table.insert(rows.conv2d_weight_grad, { inputs = { S.randn { 1, 2, 3, 3 }, S.randn { 2, 1, 5, 5 } },
@@ -190,7 +192,8 @@ return function(S)
     return x
   end
 
-  local function adaptive_bounds(i, size, count) return math.floor((i - 1) * size / count) + 1, math.ceil(i * size / count) end
+  local function adaptive_bounds(i, size, count) return math.floor((i - 1) * size / count) + 1,
+    math.ceil(i * size / count) end
 
   local function adaptive(inputs, attrs)
     local x = inputs[1]
@@ -237,12 +240,14 @@ return function(S)
       reference = max_pool },
     { inputs = { S.distinct { 1, 1, 7, 7 } }, attrs = { kernel_size = { 2, 3 }, stride = { 2, 2 }, dilation = { 2, 1 },
       ceil_mode = true }, reference = max_pool },
-    { inputs = { S.values({ 1, 2, 2 }, { 1, 0 / 0, 3, 2 }) }, attrs = { kernel_size = { 2, 2 } }, random = true, order = 0,
+    { inputs = { S.values({ 1, 2, 2 }, { 1, 0 / 0, 3, 2 }) },
+      attrs = { kernel_size = { 2, 2 } }, random = true, order = 0,
       check = function(outputs) assert(outputs[1].data[1] ~= outputs[1].data[1], 'a NaN is the maximum') end },
     { inputs = { S.randn { 0, 2, 4, 4 } }, attrs = { kernel_size = { 2, 2 } }, reference = max_pool },
     { inputs = { S.randn { 4, 4 } }, attrs = { kernel_size = { 2, 2 } }, error = 'input must be %(N, C, H, W%)' },
     { inputs = { S.randn { 1, 4, 4 } }, attrs = { kernel_size = { 5, 5 } }, error = 'kernel_size %(5, 5%) is larger' },
-    { inputs = { S.randn { 1, 4, 4 } }, attrs = { kernel_size = { 2, 2 }, padding = { 2, 2 } }, error = 'more than half' },
+    { inputs = { S.randn { 1, 4, 4 } }, attrs = { kernel_size = { 2, 2 }, padding = { 2, 2 } },
+      error = 'more than half' },
   }
 
   local function scatter(inputs, attrs)
@@ -271,7 +276,8 @@ return function(S)
 
   local outside = S.values({ 1, 2 }, { 1, 7 }, 'int64')
   rows.plane_scatter = {
-    { inputs = { S.randn { 2, 2, 2, 3 }, S.index({ 2, 2, 2, 3 }, 12) }, attrs = { size = { 3, 4 } }, reference = scatter },
+    { inputs = { S.randn { 2, 2, 2, 3 }, S.index({ 2, 2, 2, 3 }, 12) }, attrs = { size = { 3, 4 } },
+      reference = scatter },
     { inputs = { S.randn { 3, 4 }, S.index({ 3, 4 }, 4) }, attrs = { size = { 2, 2 } }, reference = scatter },
     { inputs = { S.randn { 0, 2, 2 }, S.index({ 0, 2, 2 }, 4) }, attrs = { size = { 2, 2 } }, reference = scatter },
     { inputs = { S.randn { 1, 2 }, outside }, attrs = { size = { 2, 3 } }, error = 'index 7 is out of range' },
@@ -297,10 +303,13 @@ return function(S)
     table.insert(rows.avg_pool2d, { inputs = { S.randn(wide) }, attrs = attrs, reference = avg_pool })
     local its = { size = { wide[#wide - 1], wide[#wide] } }
     for k, v in pairs(attrs) do its[k] = v end
-    table.insert(rows.avg_pool2d_grad, { inputs = { S.randn((windows(wide, attrs))) }, attrs = its, reference = avg_pool_grad })
+    table.insert(rows.avg_pool2d_grad, { inputs = { S.randn((windows(wide, attrs))) }, attrs = its,
+      reference = avg_pool_grad })
   end
-  table.insert(rows.avg_pool2d, { inputs = { S.randn { 4 } }, attrs = { kernel_size = { 2, 2 } }, error = 'input must be' })
-  table.insert(rows.avg_pool2d_grad, { inputs = { S.randn { 1, 3, 3 } }, attrs = { size = { 4, 4 }, kernel_size = { 2, 2 } },
+  table.insert(rows.avg_pool2d, { inputs = { S.randn { 4 } }, attrs = { kernel_size = { 2, 2 } },
+    error = 'input must be' })
+  table.insert(rows.avg_pool2d_grad, { inputs = { S.randn { 1, 3, 3 } },
+    attrs = { size = { 4, 4 }, kernel_size = { 2, 2 } },
                                        error = 'is not that of a picture' })
 
   rows.adaptive_avg_pool2d = {

@@ -1,4 +1,5 @@
--- Samples of batch norm: against its definition. The gradients' references are the formulas of Ioffe and Szegedy ("Batch
+-- Samples of batch norm: against its definition. The gradients' references are the formulas of Ioffe and Szegedy
+-- ("Batch
 -- normalization", 2015) and, for the gradient's gradients, central differences of that formula.
 return function(S)
   local eps = 1e-5
@@ -89,7 +90,8 @@ return function(S)
   end
 
   -- Samples whose last inputs are the statistics of x. The rules put their derivative into that of x, which differences
-  -- in x alone don't see: x stays out of these rows' own gradient checks, and those of batch_norm, of order 3, go through
+  -- in x alone don't see: x stays out of these rows' own gradient checks, and those of batch_norm, of order 3, go
+  -- through
   -- all of them. A mean and a variance at fixed statistics have no derivative.
   local function given(before, x, after, attrs, reference)
     local inputs = {}
@@ -120,7 +122,8 @@ return function(S)
       { inputs = { S.randn { 2, 3, 4 }, false, S.randn { 3 } }, reference = forward },
       { inputs = { S.randn { 2, 2, 3, 2 }, S.randn { 2 }, false }, attrs = { eps = 0.1 }, reference = forward },
       { inputs = { S.randn { 2, 2, 5, 4 }, false, false }, reference = forward },
-      { inputs = { S.values({ 2, 1, 2 }, { 3, 3, 3, 3 }), S.randn { 1 }, S.randn { 1 } }, reference = forward, order = 1 },
+      { inputs = { S.values({ 2, 1, 2 }, { 3, 3, 3, 3 }), S.randn { 1 }, S.randn { 1 } }, reference = forward,
+        order = 1 },
       { inputs = { S.randn { 0, 2, 3 }, S.randn { 2 }, S.randn { 2 } }, reference = forward },
       { inputs = { S.randn { 3 }, false, false }, error = 'input must be %(N, C, ...%)' },
       { inputs = { S.randn { 2, 3 }, S.randn { 2 }, false }, error = 'weight %(2%) does not fit the 3 channels' },
@@ -137,7 +140,8 @@ return function(S)
       twice({ 2, 2, 5, 4 }, { true, false, false }, false),
       twice({ 3, 2, 2 }, { false, true, true }, S.randn { 2 }, { eps = 0.1 }),
       twice({ 3, 2, 2 }, { false, false, true }, S.randn { 2 }),
-      { inputs = { false, S.randn { 3 }, false, S.randn { 2, 4 }, S.randn { 2, 4 }, false, S.randn { 4 }, S.randn { 4 } },
+      { inputs = { false, S.randn { 3 }, false, S.randn { 2, 4 }, S.randn { 2, 4 }, false, S.randn { 4 },
+        S.randn { 4 } },
         error = 'grad_weight %(3%) does not fit the 4 channels' },
     },
   }
