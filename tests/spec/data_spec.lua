@@ -102,8 +102,9 @@ local function naive_average(rows, height, width)
     for j = 1, width do
       local sum, area = 0, 0
       for k = 1, #rows do
-        for l = 1, #rows[1] do
-          local share = covered(#rows, height, i, k) * covered(#rows[1], width, j, l)
+        local high = covered(#rows, height, i, k)
+        for l = 1, high > 0 and #rows[1] or 0 do
+          local share = high * covered(#rows[1], width, j, l)
           sum, area = sum + share * rows[k][l], area + share
         end
       end
