@@ -155,8 +155,8 @@ int mn_infer_nll_loss(mn_infer *x) {
   const mn_nll_loss_attrs *a = (const mn_nll_loss_attrs *)x->attrs;
   const mn_array *in = input(x), *target = mn_arr(x->in[1]);
   char text[128], other[128];
-  if (!mn_dtype_is_float(in->dtype))
-    return mn_fail(x, "input must be of a float dtype, got %s", mn_dtype_name(in->dtype));
+  if (in->dtype != MN_FLOAT32 && in->dtype != MN_FLOAT64)
+    return mn_fail(x, "input must be float32 or float64, got %s", mn_dtype_name(in->dtype));
   if (!is_target(in, target))
     return mn_fail(x, "input (N, classes, ...) and target (N, ...) don't fit, %s and %s",
                    mn_shape_text(in, text), mn_shape_text(target, other));
@@ -170,6 +170,8 @@ int mn_infer_nll_loss_grad(mn_infer *x) {
   const mn_nll_loss_grad_attrs *a = (const mn_nll_loss_grad_attrs *)x->attrs;
   const mn_array *grad = input(x), *target = mn_arr(x->in[1]), *total = mn_arr(x->in[3]);
   mn_array *out = x->out[0];
+  if (grad->dtype != MN_FLOAT32 && grad->dtype != MN_FLOAT64)
+    return mn_fail(x, "grad must be float32 or float64, got %s", mn_dtype_name(grad->dtype));
   if (grad->numel != (a->reduction == 0 ? target->numel : 1))
     return mn_fail(x, "grad doesn't fit the target");
   if (total->numel != 1 || total->dtype != grad->dtype)
