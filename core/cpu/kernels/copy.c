@@ -3,8 +3,11 @@
  * whose blocks are cut by shape alone. Knows nothing of conversions (copy_convert.c) nor of ops. */
 #include "copy.h"
 #include <string.h>
+#ifdef __SSE2__
+#include <immintrin.h>
+#endif
 
-enum { BLOCK = 32768, PARALLEL = 65536, TILE = 32 };
+enum { BLOCK = 32768, PARALLEL = 65536, TILE = 32, SMALL = 2048 };
 
 typedef struct dim {
   int64_t size, dst, src;
@@ -74,31 +77,58 @@ static void cut(plan *p, int tiled) {
   if (p->units_per_block < 1) p->units_per_block = 1;
 }
 
-static void make_plan(plan *p, const mn_array *dst, const mn_array *src, mn_row_fn row) {
-  dim dims[MN_MAX_DIMS];
-  int tiled = 0, n = merge_dims(dims, list_dims(dst, src, dims));
-  p->dst = dst->data, p->src = src->data;
-  p->row = row;
-  p->n_outer = 0;
-  p->rows = p->cols = (dim){1, 0, 0};
+/* Which dims are rows, columns and outer ones. Are rows and columns to be tiled? */
+static int split_dims(plan *p, const dim *dims, int n) {
+  int tiled = 0;
   if (n > 0) p->cols = dims[n - 1];
-  if (n > 1) {
-    int rows = choose_rows(dims, n, &tiled);
-    p->rows = dims[rows];
-    for (int d = 0; d < n - 1; d++)
-      if (d != rows) p->outer[p->n_outer++] = dims[d];
+  if (n < 2) return 0;
+  int rows = choose_rows(dims, n, &tiled);
+  p->rows = dims[rows];
+  for (int d = 0; d < n - 1; d++)
+    if (d != rows) p->outer[p->n_outer++] = dims[d];
+  return tiled;
+}
+
+/* Rows and columns of 4-byte elements, dense along the columns in dst and along the rows in src, in blocks of
+ * 4 x 4. Returns how many rows it has done. */
+static int64_t transpose_plane(char *dst, const char *src, dim rows, dim cols, mn_row_fn row) {
+  int64_t r = 0;
+#ifdef __SSE2__
+  for (; r + 4 <= rows.size; r += 4) {
+    for (int64_t c = 0; c + 4 <= cols.size; c += 4) {
+      const char *from = src + r * rows.src + c * cols.src;
+      char *to = dst + r * rows.dst + c * cols.dst;
+      __m128 a0 = _mm_loadu_ps((const float *)from), a1 = _mm_loadu_ps((const float *)(from + cols.src));
+      __m128 a2 = _mm_loadu_ps((const float *)(from + 2 * cols.src));
+      __m128 a3 = _mm_loadu_ps((const float *)(from + 3 * cols.src));
+      _MM_TRANSPOSE4_PS(a0, a1, a2, a3);
+      _mm_storeu_ps((float *)to, a0), _mm_storeu_ps((float *)(to + rows.dst), a1);
+      _mm_storeu_ps((float *)(to + 2 * rows.dst), a2), _mm_storeu_ps((float *)(to + 3 * rows.dst), a3);
+    }
   }
-  cut(p, tiled);
+  for (int64_t c = cols.size / 4 * 4; c < cols.size; c++)
+    row(dst + c * cols.dst, rows.dst, src + c * cols.src, rows.src, r);
+#else
+  (void)dst, (void)src, (void)rows, (void)cols, (void)row;
+#endif
+  return r;
+}
+
+static void copy_plane(char *dst, const char *src, dim rows, dim cols, mn_row_fn row) {
+  int64_t r = 0;
+  if (rows.src == 4 && cols.dst == 4 && cols.size >= 4 &&
+      row == MN_KERNEL(row_copier)(MN_FLOAT32, MN_FLOAT32))
+    r = transpose_plane(dst, src, rows, cols, row);
+  for (; r < rows.size; r++) row(dst + r * rows.dst, cols.dst, src + r * rows.src, cols.src, cols.size);
 }
 
 static void copy_unit(const plan *p, char *dst, const char *src, int64_t row_cut, int64_t col_cut) {
   int64_t row = row_cut * p->rows_per, col = col_cut * p->cols_per;
-  int64_t rows = p->rows.size - row < p->rows_per ? p->rows.size - row : p->rows_per;
-  int64_t cols = p->cols.size - col < p->cols_per ? p->cols.size - col : p->cols_per;
-  dst += row * p->rows.dst + col * p->cols.dst;
-  src += row * p->rows.src + col * p->cols.src;
-  for (int64_t r = 0; r < rows; r++, dst += p->rows.dst, src += p->rows.src)
-    p->row(dst, p->cols.dst, src, p->cols.src, cols);
+  dim rows = p->rows, cols = p->cols;
+  rows.size = rows.size - row < p->rows_per ? rows.size - row : p->rows_per;
+  cols.size = cols.size - col < p->cols_per ? cols.size - col : p->cols_per;
+  copy_plane(dst + row * rows.dst + col * cols.dst, src + row * rows.src + col * cols.src, rows, cols,
+             p->row);
 }
 
 static void copy_units(const plan *p, int64_t from, int64_t to) {
@@ -131,10 +161,36 @@ static int same_shape(const mn_array *a, const mn_array *b) {
   return 1;
 }
 
+/* What fits the first cache needs no units: the outer dims are counted through. */
+static void copy_small(const plan *p) {
+  int64_t at[MN_MAX_DIMS] = {0};
+  char *dst = p->dst;
+  const char *src = p->src;
+  for (;;) {
+    copy_plane(dst, src, p->rows, p->cols, p->row);
+    int d = p->n_outer - 1;
+    for (; d >= 0; d--) {
+      const dim *outer = &p->outer[d];
+      dst += outer->dst, src += outer->src;
+      if (++at[d] < outer->size) break;
+      dst -= outer->dst * outer->size, src -= outer->src * outer->size;
+      at[d] = 0;
+    }
+    if (d < 0) return;
+  }
+}
+
 void MN_KERNEL(apply_rows)(const mn_array *dst, const mn_array *src, mn_row_fn row) {
   if (dst->numel == 0) return;
-  plan p;
-  make_plan(&p, dst, src, row);
+  dim dims[MN_MAX_DIMS];
+  int n = merge_dims(dims, list_dims(dst, src, dims));
+  plan p = {.dst = dst->data, .src = src->data, .row = row, .rows = {1, 0, 0}, .cols = {1, 0, 0}};
+  int tiled = split_dims(&p, dims, n);
+  if (dst->numel <= SMALL) {
+    copy_small(&p);
+    return;
+  }
+  cut(&p, tiled);
   if (dst->numel < PARALLEL) copy_units(&p, 0, p.units);
   else mn_parallel((p.units + p.units_per_block - 1) / p.units_per_block, copy_block, &p);
 }
