@@ -140,7 +140,7 @@ static int64_t tap_at(const axis *a, int64_t start, int64_t k) {
 
 /* Pixels h0, h0 + stride, ... by w0, w0 + stride, ... of the input gradient: they share their taps. */
 static void input_grad_phase(correlation *g, const mn_array *w, const axis *h, const axis *v, int64_t h0,
-                             int64_t w0, int64_t *offset, int *taps) {
+                             int64_t w0, int64_t *offset, int64_t *taps) {
   int count = 0;
   int64_t outs = w->size[0] / g->groups, plane = h->length * v->length;
   g->offset = offset;
@@ -148,7 +148,7 @@ static void input_grad_phase(correlation *g, const mn_array *w, const axis *h, c
     int64_t y = tap_at(h, h0, k / v->kernel), x = tap_at(v, w0, k % v->kernel);
     if (y < 0 || x < 0) continue;
     offset[count] = y * v->length + x;
-    taps[count++] = (int)k;
+    taps[count++] = k / v->kernel * w->stride[2] + k % v->kernel * w->stride[3];
   }
   for (int64_t o = outs - 1; o >= 0; o--)
     for (int t = 0; t < count; t++) offset[o * count + t] = offset[t] + o * plane;
@@ -184,7 +184,7 @@ int MN_KERNEL(conv2d_input_grad)(mn_call *call) {
   size_t size = mn_dtype_size(x.dtype), kernel = (size_t)(h.kernel * v.kernel);
   int64_t *offset =
       mn_scratch(call, ((size_t)(y.size[1] / t->groups) * kernel + kernel + 1) * sizeof *offset);
-  int *taps = mn_scratch(call, (kernel + 1) * sizeof *taps);
+  int64_t *taps = mn_scratch(call, (kernel + 1) * sizeof *taps);
   g.weight = mn_scratch(call, (size_t)w->numel * size + 1);
   g.source = pad(call, &y, &p);
   if (!offset || !taps || !g.weight || !g.source) return 1;

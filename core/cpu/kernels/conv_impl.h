@@ -127,15 +127,15 @@ static void MN_TN(correlate)(correlation *g) {
 }
 
 /* Weight (out, in / groups, taps) as the matrix of the input gradient: per group a row for each input
- * channel, holding the chosen taps of each output channel. */
-static void MN_TN(turn_weight)(const mn_array *w, int64_t groups, const int *taps, int count, MN_T *to) {
+ * channel, holding the chosen taps (their places in a kernel's memory) of each output channel. */
+static void MN_TN(turn_weight)(const mn_array *w, int64_t groups, const int64_t *taps, int count, MN_T *to) {
   int64_t outs = w->size[0] / groups, ins = w->size[1];
   for (int64_t g = 0; g < groups; g++)
     for (int64_t c = 0; c < ins; c++)
       for (int64_t o = 0; o < outs; o++) {
         const MN_T *from = (const MN_T *)w->data + (g * outs + o) * w->stride[0] + c * w->stride[1];
-        for (int t = 0; t < count; t++)
-          *to++ = from[taps[t] / w->size[3] * w->stride[2] + taps[t] % w->size[3] * w->stride[3]];
+        for (int t = 0; t < count; t++) to[t] = from[taps[t]];
+        to += count;
       }
 }
 
@@ -155,6 +155,12 @@ static void MN_TN(gather_grad)(void *arg, int64_t c) {
     }
 }
 
+/* SQUARE columns of a panel, taps of adjacent pixels. Pixels past the run are written too: the next run
+ * overwrites them, or they lie in the panel's slack. */
+VECTOR_INLINE void MN_TN(pack_squares)(const MN_T *from, const int64_t *offset, int64_t run, MN_T *panel) {
+  for (int64_t x = 0; x < run; x += SQUARE) SQUARE_TURN(from + x, offset, panel + x * WIDTH, WIDTH);
+}
+
 /* A panel of the weight gradient: pixels j0 .. j0 + depth - 1 by WIDTH taps from `first` on. */
 static void MN_TN(pack_taps)(const correlation *g, const MN_T *source, int64_t first, int width, int64_t j0,
                              int64_t depth, MN_T *panel) {
@@ -164,7 +170,10 @@ static void MN_TN(pack_taps)(const correlation *g, const MN_T *source, int64_t f
     int64_t n = (j0 + j) / plane, h = (j0 + j) % plane / g->grid_w, w = (j0 + j) % g->grid_w;
     int64_t run = g->grid_w - w < depth - j ? g->grid_w - w : depth - j;
     const MN_T *from = source + n * g->from_image + h * g->from_h + w * g->from_w;
-    for (int i = 0; i < width; i++) {
+    int i = 0;
+    for (; g->from_w == 1 && i + SQUARE <= width; i += SQUARE)
+      MN_TN(pack_squares)(from, g->offset + first + i, run, panel + j * WIDTH + i);
+    for (; i < width; i++) {
       const MN_T *tap = from + g->offset[first + i];
       MN_T *to = panel + j * WIDTH + i;
       for (int64_t x = 0; x < run; x++) to[x * WIDTH] = tap[x * g->from_w];
@@ -176,7 +185,7 @@ static void MN_TN(pack_taps)(const correlation *g, const MN_T *source, int64_t f
 /* One unit of the weight gradient: WIDTH taps of one group, over one part of the pixels. */
 static void MN_TN(weight_unit)(void *arg, int64_t unit) {
   const correlation *g = arg;
-  MN_T panel[TILE_DEPTH * WIDTH] __attribute__((aligned(64)));
+  MN_T panel[(TILE_DEPTH + SQUARE) * WIDTH] __attribute__((aligned(64)));
   MN_T edge[TILE_ROWS * WIDTH] __attribute__((aligned(64)));
   int64_t tiles = (g->depth + WIDTH - 1) / WIDTH, pixels = g->images * g->grid_h * g->grid_w;
   int64_t first = unit % tiles * WIDTH, group = unit / tiles % g->groups, part = unit / tiles / g->groups;

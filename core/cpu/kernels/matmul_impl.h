@@ -12,7 +12,16 @@ static void MN_TN(pack)(const gemm *g, const MN_T *b, int64_t n0, int width, int
       for (int c = 0; c < width; c++) panel[k * WIDTH + c] = b[k * g->b_row + c];
     return;
   }
-  for (int c = 0; c < width; c++) {
+  int c = 0;
+  const int64_t at[4] = {0, g->b_col, 2 * g->b_col, 3 * g->b_col};
+  for (; g->b_row == 1 && c + SQUARE <= width; c += SQUARE) {
+    int64_t k = 0;
+    for (; k + SQUARE <= depth; k += SQUARE)
+      SQUARE_TURN(b + c * g->b_col + k, at, panel + k * WIDTH + c, WIDTH);
+    for (; k < depth; k++)
+      for (int i = c; i < c + SQUARE; i++) panel[k * WIDTH + i] = b[i * g->b_col + k];
+  }
+  for (; c < width; c++) {
     const MN_T *from = b + c * g->b_col;
     for (int64_t k = 0; k < depth; k++) panel[k * WIDTH + c] = from[k * g->b_row];
   }

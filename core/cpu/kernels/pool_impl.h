@@ -18,25 +18,35 @@ static void MN_TN(max_window)(const pooling *p, const MN_T *x, int64_t h, int64_
   *value = best, *index = at + p->base;
 }
 
-/* A row of 2 x 2 windows side by side: no branches, so that it becomes vector code. */
-static void MN_TN(max_row_2x2)(const MN_T *restrict x, int64_t w, int64_t first, int64_t count,
-                               MN_T *restrict value, int64_t *restrict index) {
+/* The most common case, 2 x 2 windows side by side. The corners of CHUNK windows, of several rows where these
+ * are short, are laid side by side first, so that the rest is vector code without branches. */
+static void MN_TN(max_plane_2x2)(const pooling *p, const MN_T *x, MN_T *value, int64_t *index) {
   enum { CHUNK = 64 };
-  int32_t which[CHUNK];
-  for (int64_t from = 0; from < count; from += CHUNK) {
-    int n = count - from < CHUNK ? (int)(count - from) : CHUNK;
-    const MN_T *a = x + 2 * from, *b = a + w;
-    for (int i = 0; i < n; i++) {
-      MN_T best = a[2 * i], y = a[2 * i + 1];
-      int32_t at = 0, take = (y > best) | (y != y);
-      best = take ? y : best, at = take ? 1 : at;
-      y = b[2 * i], take = (y > best) | (y != y);
-      best = take ? y : best, at = take ? 2 : at;
-      y = b[2 * i + 1], take = (y > best) | (y != y);
-      value[from + i] = take ? y : best, which[i] = take ? 3 : at;
+  MN_T a[CHUNK], b[CHUNK], c[CHUNK], d[CHUNK];
+  MN_INT which[CHUNK];
+  int64_t first[CHUNK], total = p->out_h * p->out_w, h = 0, w = 0;
+  for (int64_t done = 0; done < total; done += CHUNK) {
+    int count = total - done < CHUNK ? (int)(total - done) : CHUNK;
+    for (int n = 0; n < count;) {
+      int run = (int)least(p->out_w - w, count - n);
+      int64_t at = 2 * h * p->w + 2 * w;
+      for (int i = 0; i < run; i++) {
+        a[n + i] = x[at + 2 * i], b[n + i] = x[at + 2 * i + 1];
+        c[n + i] = x[at + p->w + 2 * i], d[n + i] = x[at + p->w + 2 * i + 1];
+        first[n + i] = at + 2 * i;
+      }
+      n += run, w += run;
+      if (w == p->out_w) w = 0, h++;
     }
-    for (int i = 0; i < n; i++)
-      index[from + i] = first + 2 * (from + i) + (which[i] & 1) + (which[i] >> 1) * w;
+    for (int i = 0; i < count; i++) {
+      MN_INT take = (b[i] > a[i]) | (b[i] != b[i]), at = take;
+      MN_T best = take ? b[i] : a[i];
+      take = (c[i] > best) | (c[i] != c[i]), best = take ? c[i] : best, at = take ? 2 : at;
+      take = (d[i] > best) | (d[i] != d[i]), a[i] = take ? d[i] : best, which[i] = take ? 3 : at;
+    }
+    memcpy(value + done, a, (size_t)count * sizeof(MN_T));
+    for (int i = 0; i < count; i++)
+      index[done + i] = p->base + first[i] + (which[i] & 1) + (which[i] >> 1) * p->w;
   }
 }
 
@@ -50,11 +60,10 @@ static void MN_TN(max_planes)(void *arg, int64_t block) {
     const MN_T *x = (const MN_T *)p->in + i * p->h * p->w;
     MN_T *value = (MN_T *)p->out + i * p->out_h * p->out_w;
     int64_t *index = (int64_t *)p->index + i * p->out_h * p->out_w;
-    for (int64_t h = 0; h < p->out_h; h++, value += p->out_w, index += p->out_w) {
-      if (even) MN_TN(max_row_2x2)(x + 2 * h * p->w, p->w, 2 * h * p->w + p->base, p->out_w, value, index);
-      else
-        for (int64_t w = 0; w < p->out_w; w++) MN_TN(max_window)(p, x, h, w, value + w, index + w);
-    }
+    if (even) MN_TN(max_plane_2x2)(p, x, value, index);
+    else
+      for (int64_t h = 0; h < p->out_h; h++)
+        for (int64_t w = 0; w < p->out_w; w++) MN_TN(max_window)(p, x, h, w, value++, index++);
   }
 }
 
