@@ -54,17 +54,19 @@ local function define_forward(of, compute, n, tensors)
   end
 end
 
-local function text(value) return type(value) == 'table' and support.tuple(value) or tostring(value) end
+local function text(value, show)
+  if type(value) ~= 'table' then return tostring(value) end
+  local equal = show == 'sides'
+  for i = 2, #value do equal = equal and value[i] == value[1] end
+  return equal and tostring(value[1]) or support.tuple(value)
+end
 
---- Text of the options that are worth printing: those with show=true, and those with show='changed' when changed.
+--- Text of the options to print: those with `show`; 'sides' prints equal sides as one number.
 local function describe_options(parameters, o)
   local parts = {}
   for _, p in ipairs(parameters) do
     local value = o[p[1]]
-    local changed = value ~= p[3]
-    if value ~= nil and (p.show == true or (p.show == 'changed' and changed)) then
-      parts[#parts + 1] = p[1] .. '=' .. text(value)
-    end
+    if value ~= nil and p.show then parts[#parts + 1] = p[1] .. '=' .. text(value, p.show) end
   end
   return table.concat(parts, ', ')
 end

@@ -9,6 +9,7 @@ local is_tensor = handle.is_tensor
 
 local support = {
   ops = binding.stub.ops,
+  functions = require 'metann.ops', -- the rows and what is composed of them
   is_tensor = is_tensor,
   keep = scope.keep,
   raise = raise,
@@ -52,7 +53,7 @@ function support.shape_text(t) return support.tuple(support.shape(t)) end
 --- t with other sizes (a list; -1 for what is left): a view where possible, else a copy.
 function support.reshape(t, shape)
   if array(t).contiguous ~= 0 then return support.ops.view(t, shape) end
-  return support.ops.view(support.ops.clone(t), shape)
+  return support.functions.reshape(t, shape)
 end
 
 --- Number of elements.
@@ -135,6 +136,9 @@ function support.no_grad(fn, ...) return scope.with_grad(false, 'no_grad', fn, .
 
 --- Calls fn(...) with recording.
 function support.enable_grad(fn, ...) return scope.with_grad(true, 'enable_grad', fn, ...) end
+
+--- Calls fn(...) and releases the handles that it made but doesn't return or file.
+function support.scope(fn, ...) return scope.run(fn, ...) end
 
 local function by_name(source)
   local mt = getmetatable(source)

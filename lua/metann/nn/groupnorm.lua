@@ -1,0 +1,50 @@
+--- GroupNorm: the channels of each sample, in groups, to mean 0 and variance 1 (Wu and He 2018).
+-- GroupNorm(num_groups, num_channels, {eps=1e-5, affine=true}). Input (N, C, ...).
+local class = require 'metann.nn.class'
+local Module = require 'metann.nn.module'
+local options = require 'metann.nn.options'
+local fresh = require 'metann.nn.fresh'
+local normalization = require 'metann.nn.normalization'
+local support = require 'metann.nn.support'
+local kinds, ops = options.kinds, support.ops
+
+local GroupNorm = class.new('GroupNorm', Module)
+
+local read = options.reader('GroupNorm', {
+  { 'num_groups', kinds.count },
+  { 'num_channels', kinds.count },
+  { 'eps', kinds.nonnegative, 1e-5 },
+  { 'affine', kinds.boolean, true },
+})
+
+function GroupNorm:init(...)
+  local o = read(...)
+  if o.num_channels % o.num_groups ~= 0 then
+    support.raise("GroupNorm: 'num_channels' (%d) must be divisible by 'num_groups' (%d)", o.num_channels,
+      o.num_groups)
+  end
+  self.num_groups, self.num_channels, self.eps, self.affine = o.num_groups, o.num_channels, o.eps, o.affine
+  self:register_parameter('weight', o.affine and fresh.constant({ o.num_channels }, 1) or nil)
+  self:register_parameter('bias', o.affine and fresh.constant({ o.num_channels }, 0) or nil)
+end
+
+function GroupNorm:forward(x)
+  local n = support.is_tensor(x) and support.ndim(x) or 0
+  if n < 2 or support.size(x, 2) ~= self.num_channels then
+    support.raise("GroupNorm: 'input' must be a tensor of size (N, %d, ...), got %s", self.num_channels,
+      support.describe(x))
+  end
+  local samples, total = support.size(x, 1), support.numel(x)
+  if total == 0 then return normalization.affine(x, self.weight, self.bias) end
+  local groups = samples * self.num_groups
+  local flat = support.reshape(x, { 1, groups, total / groups })
+  local y = ops.batch_norm(flat, nil, nil, self.eps)
+  return normalization.affine(ops.view(y, support.shape(x)), self.weight, self.bias)
+end
+
+function GroupNorm:extra_repr()
+  return ('%d, %d, eps=%s, affine=%s'):format(self.num_groups, self.num_channels, tostring(self.eps),
+    tostring(self.affine))
+end
+
+return GroupNorm

@@ -1,0 +1,40 @@
+--- InstanceNorm2d: each channel of each sample to mean 0 and variance 1 (Ulyanov et al. 2016).
+-- InstanceNorm2d(num_features, {eps=1e-5, momentum=0.1, affine=false, track_running_stats=false}). Input (N, C, H, W)
+-- or (C, H, W). Running statistics, where tracked, are the samples' mean, and used in evaluation mode.
+local normalization = require 'metann.nn.normalization'
+local support = require 'metann.nn.support'
+local ops, size, ndim = support.ops, support.size, support.ndim
+
+local InstanceNorm2d = normalization.class('InstanceNorm2d', false, false)
+
+local function normalized(self, x)
+  local n, c, h, w = size(x, 1), size(x, 2), size(x, 3), size(x, 4)
+  if h * w <= 1 then
+    support.raise("InstanceNorm2d: needs more than 1 value for each channel, got 'input' of size %s",
+      support.shape_text(x))
+  end
+  local y, mean, var = ops.batch_norm(support.reshape(x, { 1, n * c, h, w }), nil, nil, self.eps)
+  if self.training and self.track_running_stats then
+    normalization.track(self, ops.mean(ops.view(mean, n, c), 1), ops.mean(ops.view(var, n, c), 1), h * w)
+  end
+  return normalization.affine(ops.view(y, n, c, h, w), self.weight, self.bias)
+end
+
+function InstanceNorm2d:forward(x)
+  local n = support.is_tensor(x) and ndim(x) or 0
+  if (n ~= 3 and n ~= 4) or size(x, -3) ~= self.num_features then
+    support.raise("InstanceNorm2d: 'input' must be a tensor of size (N, %d, H, W) or (%d, H, W), got %s",
+      self.num_features, self.num_features, support.describe(x))
+  end
+  if n == 3 then x = ops.unsqueeze(x, 1) end
+  local y
+  if not self.training and self.track_running_stats then
+    y = normalization.with_statistics(x, self.running_mean, self.running_var, self.weight, self.bias, self.eps)
+  else
+    y = normalized(self, x)
+  end
+  if n == 3 then return ops.squeeze(y, 1) end
+  return y
+end
+
+return InstanceNorm2d

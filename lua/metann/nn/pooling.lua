@@ -1,0 +1,32 @@
+--- What the pooling layers share: checking and batching of inputs.
+local support = require 'metann.nn.support'
+local ops = support.ops
+
+local pooling = {}
+
+local LAYOUT = { '(N, C, L) or (C, L)', '(N, C, H, W) or (C, H, W)' }
+
+--- x with a batch dim, and whether it had none.
+function pooling.batched(name, x, sides)
+  local n = support.ndim(x)
+  if n == sides + 2 then return x, false end
+  if n ~= sides + 1 then
+    support.raise("%s: 'input' must be a tensor of size %s, got %s", name, LAYOUT[sides], support.describe(x))
+  end
+  return ops.unsqueeze(x, 1), true
+end
+
+--- Fills in what follows from other options: a window moves by its own size unless told otherwise.
+function pooling.prepare(name)
+  return function(o)
+    o.stride = o.stride or o.kernel_size
+    for i = 1, #o.kernel_size do
+      if o.padding[i] > o.kernel_size[i] / 2 then
+        support.raise("%s: 'padding' must be at most half of 'kernel_size', got %d and %d", name, o.padding[i],
+          o.kernel_size[i])
+      end
+    end
+  end
+end
+
+return pooling

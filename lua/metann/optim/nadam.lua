@@ -1,0 +1,30 @@
+--- NAdam: Adam with Nesterov's momentum (Dozat 2016), with the schedule mu_t = beta1 (1 - 0.96^(t decay) / 2).
+local common = require 'metann.optim.common'
+local support = require 'metann.nn.support'
+local ops = support.ops
+local add, mul, div, sub, sqrt = ops.add, ops.mul, ops.div, ops.sub, ops.sqrt
+
+local function momentum_at(step, o)
+  return mul(sub(1, mul(ops.pow(0.96, mul(step, o.momentum_decay)), 0.5)), o.betas[1])
+end
+
+local function update(p, g, state, o)
+  g = common.gradient(p, g, o)
+  local beta2 = o.betas[2]
+  local step = common.next_step(state)
+  local mu, mu_next = momentum_at(step, o), momentum_at(add(step, 1), o)
+  local product = state.mu_product and mul(state.mu_product, mu) or mu
+  local m = common.average(state.exp_avg, g, o.betas[1])
+  local v = common.average(state.exp_avg_sq, ops.square(g), beta2)
+  local denominator = add(sqrt(div(v, common.correction(beta2, step))), o.eps)
+  local from_g = div(sub(1, mu), sub(1, product))
+  local from_m = div(mu_next, sub(1, mul(product, mu_next)))
+  local direction = div(add(mul(g, from_g), mul(m, from_m)), denominator)
+  return common.descend(p, direction, o.lr), { step = step, exp_avg = m, exp_avg_sq = v, mu_product = product }
+end
+
+return {
+  name = 'NAdam',
+  defaults = { lr = 2e-3, betas = { 0.9, 0.999 }, eps = 1e-8, weight_decay = 0, momentum_decay = 4e-3, maximize = false },
+  update = update,
+}

@@ -1,0 +1,256 @@
+--- Optimizers: what runs a rule over parameters in place, by groups.
+-- A rule is a table {name, defaults, update, check}: `update(p, g, state, o)` returns the new parameter and the new state
+-- (a table of tensors by name; `state` is an empty table at first) and changes nothing; `o` are the options of a group.
+-- It is made of ordinary ops, so it can be differentiated. Whatever changes from step to step is a tensor in the state.
+-- `defaults` holds an option's default, or rule.REQUIRED; `check(o)` raises on bad options.
+local support = require 'metann.nn.support'
+local errors = support.errors
+local raise, describe, is_tensor, id = support.raise, support.describe, support.is_tensor, support.id
+local ops, keep = support.ops, support.keep
+local assign_ = ops.assign_
+
+local Optimizer = {}
+Optimizer.__index = Optimizer
+
+local common = require 'metann.optim.common'
+
+-- ---- construction ----
+
+local function option_names(rule)
+  local names = {}
+  for name in pairs(rule.defaults) do names[#names + 1] = name end
+  table.sort(names)
+  return names
+end
+
+--- The options of a group: what is given, over the optimizer's own, over the rule's; checked.
+local function complete(rule, given, base)
+  local o = {}
+  for name, default in pairs(rule.defaults) do
+    local value = given[name]
+    if value == nil and base then value = base[name] end
+    if value == nil then value = default end
+    if value == common.REQUIRED then raise("%s: option '%s' must be given", rule.name, name) end
+    o[name] = value
+  end
+  common.check(rule, o)
+  return o
+end
+
+local function is_group(value) return type(value) == 'table' and getmetatable(value) == nil and value.params ~= nil end
+
+local function check_parameters(rule, group, list, names, seen)
+  if #list == 0 then raise('%s: there are no parameters to optimize', rule.name) end
+  for i, p in ipairs(list) do
+    local label = names and names[i] or tostring(i)
+    if not support.is_leaf(p) then
+      raise('%s: parameter %s has a history; an optimizer works on leaves', rule.name, label)
+    end
+    local key = id(p)
+    if seen[key] then raise('%s: parameter %s is listed twice', rule.name, label) end
+    seen[key] = true
+    group.params[i] = keep(p)
+  end
+end
+
+local function add_group(self, given, names)
+  local options = {}
+  for name, value in pairs(given) do
+    if name ~= 'params' then options[name] = value end
+  end
+  errors.check_options(self.rule.name, options, names)
+  local group = complete(self.rule, options, self.defaults)
+  group.params = {}
+  local list, labels = support.tensors(given.params, self.rule.name)
+  check_parameters(self.rule, group, list, labels, self._seen)
+  self.param_groups[#self.param_groups + 1] = group
+end
+
+local function construct(class, params, options)
+  local rule = class.rule
+  if options == nil then options = {} end
+  if type(options) == 'number' or is_tensor(options) then options = { lr = options } end
+  if type(options) ~= 'table' then
+    raise('%s: options must be a table, such as {lr = 0.1}, got %s', rule.name, describe(options))
+  end
+  local names = option_names(rule)
+  errors.check_options(rule.name, options, names)
+  local self = setmetatable({ rule = rule, defaults = options, param_groups = {}, state = {}, _seen = {} }, class)
+  if type(params) == 'table' and is_group(params[1]) then
+    for _, group in ipairs(params) do
+      if not is_group(group) then raise('%s: expected a group {params = ...}, got %s', rule.name, describe(group)) end
+      add_group(self, group, names)
+    end
+  else
+    add_group(self, { params = params }, names)
+  end
+  return self
+end
+
+--- The class of optimizers for a rule. Called as Class(params, options): params is a list, a table by name or an
+-- iterator of leaves, or a list of groups {params = ..., option = ...}; options a table by name (lr may also stand there
+-- alone, as a number or a 0-dim tensor).
+function Optimizer.class(rule)
+  local class = setmetatable({ rule = rule, name = rule.name, __tostring = Optimizer.__tostring }, {
+    __index = Optimizer, __call = construct, is_optimizer_class = true,
+  })
+  class.__index = class
+  return class
+end
+
+--- Adds a group of parameters: {params = ..., option = ...}.
+function Optimizer:add_param_group(group)
+  if not is_group(group) then raise('%s: expected a group {params = ...}, got %s', self.rule.name, describe(group)) end
+  add_group(self, group, option_names(self.rule))
+end
+
+-- ---- steps ----
+
+--- Writes what a rule returned over the parameter and its state.
+local function write(self, key, p, state, new_p, new_state)
+  for name, value in next, new_state do
+    local old = state[name]
+    if old == nil then
+      -- a rule may hand back the gradient itself as state; the state needs storage of its own
+      state[name] = keep(ops.clone(value))
+    elseif value ~= old then
+      assign_(old, value)
+    end
+  end
+  self.state[key] = state
+  assign_(p, new_p)
+end
+
+local function update_all(self)
+  local update = self.rule.update
+  for _, group in ipairs(self.param_groups) do
+    for _, p in ipairs(group.params) do
+      local g = support.grad(p)
+      if g then
+        local key = id(p)
+        local state = self.state[key] or {}
+        write(self, key, p, state, update(p, g, state, group))
+      end
+    end
+  end
+end
+
+local function run_step(self) return support.scope(update_all, self) end
+
+--- Makes one step with the gradients in `.grad`; parameters without one stay.
+-- @param closure optional function that computes the gradients anew and returns the loss
+-- @return what the closure returned
+function Optimizer:step(closure)
+  local loss
+  if closure ~= nil then loss = support.enable_grad(closure) end
+  support.no_grad(run_step, self)
+  return loss
+end
+
+--- Forgets the gradients of all parameters; with set_to_none false they become zeros.
+function Optimizer:zero_grad(set_to_none)
+  for _, group in ipairs(self.param_groups) do
+    for _, p in ipairs(group.params) do support.zero_grad(p, set_to_none) end
+  end
+end
+
+-- ---- state ----
+
+local function copied(value)
+  if is_tensor(value) then return ops.clone(ops.detach(value)) end
+  if type(value) == 'table' then
+    local list = {}
+    for k, v in pairs(value) do list[k] = copied(v) end
+    return list
+  end
+  return value
+end
+
+--- The optimizer's state, by numbers instead of parameters: {state = {[i] = tensors by name}, param_groups = list of
+-- options with params = list of numbers}. Copies.
+function Optimizer:state_dict()
+  local result, number = { state = {}, param_groups = {} }, 0
+  for k, group in ipairs(self.param_groups) do
+    local options = { params = {} }
+    for name, value in pairs(group) do
+      if name ~= 'params' then options[name] = copied(value) end
+    end
+    for i, p in ipairs(group.params) do
+      number = number + 1
+      options.params[i] = number
+      local state = self.state[id(p)]
+      if state then result.state[number] = copied(state) end
+    end
+    result.param_groups[k] = options
+  end
+  return result
+end
+
+local function check_state(self, dict)
+  local name = self.rule.name
+  if type(dict) ~= 'table' or type(dict.state) ~= 'table' or type(dict.param_groups) ~= 'table' then
+    raise('%s:load_state_dict: expected what state_dict returns, got %s', name, describe(dict))
+  end
+  if #dict.param_groups ~= #self.param_groups then
+    raise('%s:load_state_dict: expected %d groups, got %d', name, #self.param_groups, #dict.param_groups)
+  end
+  for k, group in ipairs(self.param_groups) do
+    local n = #(dict.param_groups[k].params or {})
+    if n ~= #group.params then
+      raise('%s:load_state_dict: group %d has %d parameters, got %d', name, k, #group.params, n)
+    end
+  end
+  for k, group in ipairs(self.param_groups) do
+    for i, p in ipairs(group.params) do
+      for field, value in pairs(dict.state[dict.param_groups[k].params[i]] or {}) do
+        if not is_tensor(value) then
+          raise("%s:load_state_dict: '%s' of parameter %d must be a tensor, got %s", name, field, i, describe(value))
+        end
+        if support.ndim(value) > 0 and not support.same_shape(value, p) then
+          raise("%s:load_state_dict: size mismatch for '%s' of parameter %d, expect %s, got %s", name, field, i,
+            support.shape_text(p), support.shape_text(value))
+        end
+      end
+    end
+  end
+end
+
+--- Takes over a state that state_dict gave; everything is checked first.
+function Optimizer:load_state_dict(dict)
+  check_state(self, dict)
+  local groups = {}
+  for k, group in ipairs(self.param_groups) do
+    local options = {}
+    for name in pairs(self.rule.defaults) do options[name] = copied(dict.param_groups[k][name]) end
+    groups[k] = complete(self.rule, options, group)
+  end
+  self.state = {}
+  for k, group in ipairs(self.param_groups) do
+    for i, p in ipairs(group.params) do
+      local state = dict.state[dict.param_groups[k].params[i]]
+      if state then
+        state = copied(state)
+        for _, t in pairs(state) do keep(t) end
+        self.state[id(p)] = state
+      end
+    end
+    for name, value in pairs(groups[k]) do group[name] = is_tensor(value) and keep(value) or value end
+  end
+end
+
+--- As PyTorch prints it: the options of each group.
+function Optimizer:__tostring()
+  local lines = { self.rule.name .. ' (' }
+  for k, group in ipairs(self.param_groups) do
+    lines[#lines + 1] = 'Parameter Group ' .. k
+    for _, name in ipairs(option_names(self.rule)) do
+      local value = group[name]
+      if type(value) == 'table' then value = support.tuple(value) end
+      lines[#lines + 1] = ('    %s: %s'):format(name, tostring(value))
+    end
+  end
+  lines[#lines + 1] = ')'
+  return table.concat(lines, '\n')
+end
+
+return Optimizer

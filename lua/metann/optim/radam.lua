@@ -1,0 +1,37 @@
+--- RAdam: Adam whose step is rectified for the variance of its early estimates (Liu et al. 2020).
+-- Which formula holds depends on the step, a tensor, so both are computed and one is chosen.
+local common = require 'metann.optim.common'
+local support = require 'metann.nn.support'
+local ops = support.ops
+local add, mul, div, sub, sqrt = ops.add, ops.mul, ops.div, ops.sub, ops.sqrt
+
+--- The rectification r_t, and whether it applies (rho_t > 5), both 0-dim.
+local function rectification(step, beta2)
+  local limit = 2 / (1 - beta2) - 1
+  local power = ops.pow(beta2, step)
+  local rho = sub(limit, div(mul(mul(step, power), 2), sub(1, power)))
+  local numerator = mul(mul(sub(rho, 4), sub(rho, 2)), limit)
+  local square = div(numerator, mul(rho, (limit - 4) * (limit - 2)))
+  local applies = ops.gt(rho, 5)
+  -- where it doesn't apply the root may not exist; 1 stands in for it
+  return sqrt(ops.where(applies, square, ops.full({}, 1, 'float64'))), applies
+end
+
+local function update(p, g, state, o)
+  g = common.gradient(p, g, o)
+  local beta1, beta2 = o.betas[1], o.betas[2]
+  local step = common.next_step(state)
+  local m = common.average(state.exp_avg, g, beta1)
+  local v = common.average(state.exp_avg_sq, ops.square(g), beta2)
+  local m_hat = div(m, common.correction(beta1, step))
+  local r, applies = rectification(step, beta2)
+  local adaptive = mul(div(sqrt(common.correction(beta2, step)), add(sqrt(v), o.eps)), r)
+  local scale = ops.where(applies, adaptive, ops.full({}, 1, support.dtype(adaptive)))
+  return common.descend(p, mul(m_hat, scale), o.lr), { step = step, exp_avg = m, exp_avg_sq = v }
+end
+
+return {
+  name = 'RAdam',
+  defaults = { lr = 1e-3, betas = { 0.9, 0.999 }, eps = 1e-8, weight_decay = 0, maximize = false },
+  update = update,
+}

@@ -1,0 +1,31 @@
+--- RMSprop (Hinton's lecture 6e; centered: Graves 2013): g over the root of its running mean square, eps outside the
+-- root. sqrt's derivative at 0 is 0 here, so a zero gradient has a finite derivative too.
+local common = require 'metann.optim.common'
+local support = require 'metann.nn.support'
+local ops = support.ops
+local add, mul, div, sub, square = ops.add, ops.mul, ops.div, ops.sub, ops.square
+
+local function update(p, g, state, o)
+  g = common.gradient(p, g, o)
+  local v = common.average(state.square_avg, square(g), o.alpha)
+  local new, spread = { square_avg = v }, v
+  if o.centered then
+    local mean = common.average(state.grad_avg, g, o.alpha)
+    new.grad_avg, spread = mean, sub(v, square(mean))
+  end
+  local direction = div(g, common.root(spread, o.eps))
+  if o.momentum > 0 then
+    local velocity = state.momentum_buffer
+    direction = velocity and add(mul(velocity, o.momentum), direction) or direction
+    new.momentum_buffer = direction
+  end
+  return common.descend(p, direction, o.lr), new
+end
+
+return {
+  name = 'RMSprop',
+  defaults = {
+    lr = 1e-2, alpha = 0.99, eps = 1e-8, weight_decay = 0, momentum = 0, centered = false, maximize = false,
+  },
+  update = update,
+}

@@ -1,0 +1,29 @@
+--- SGD, with momentum, dampening and Nesterov's variant, as PyTorch has them: v <- momentum v + (1 - dampening) g,
+-- p <- p - lr v (Sutskever et al. 2013).
+local common = require 'metann.optim.common'
+local support = require 'metann.nn.support'
+local add, mul = support.ops.add, support.ops.mul
+
+local function update(p, g, state, o)
+  g = common.gradient(p, g, o)
+  local momentum = o.momentum
+  if momentum == 0 then return common.descend(p, g, o.lr), state end
+  local velocity = state.momentum_buffer
+  -- the first gradient is taken whole, whatever the dampening
+  velocity = velocity and add(mul(velocity, momentum), g, 1 - o.dampening) or g
+  local direction = o.nesterov and add(g, velocity, momentum) or velocity
+  return common.descend(p, direction, o.lr), { momentum_buffer = velocity }
+end
+
+return {
+  name = 'SGD',
+  defaults = {
+    lr = common.REQUIRED, momentum = 0, dampening = 0, weight_decay = 0, nesterov = false, maximize = false,
+  },
+  update = update,
+  check = function(o)
+    if o.nesterov and (o.momentum == 0 or o.dampening ~= 0) then
+      support.raise("SGD: 'nesterov' needs a momentum and no dampening")
+    end
+  end,
+}
