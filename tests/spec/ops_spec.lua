@@ -1,0 +1,423 @@
+-- Every row of the op table, by its samples (tests/samples): values against plain Lua in float64 and float32, other
+-- layouts, wide inputs, derivatives of orders 1 to 3 against central differences, in place, errors, threads, leaks.
+-- A row without samples fails. METANN_COVERAGE_TABLE=1 prints what each row was tested with.
+local metann = require 'metann'
+local binding = require 'metann.binding'
+local rows = require 'tests.support.rows'
+local S = require 'tests.samples.support'
+local scratch = require 'tests.support.scratch'
+local table_rows, order = binding.stub.rows, binding.stub.order
+
+local function load_samples()
+  local samples = {}
+  local _, listing = scratch.run 'ls tests/samples'
+  for file in listing:gmatch '[%w_]+%.lua' do
+    if file ~= 'support.lua' then
+      for op, list in pairs(dofile('tests/samples/' .. file)(S)) do
+        assert(not samples[op], op .. ' has samples in two files')
+        assert(table_rows[op], file .. ' has samples of ' .. op .. ', which is no row of the table')
+        samples[op] = list
+      end
+    end
+  end
+  return samples
+end
+local samples = load_samples()
+
+-- What was done, by op, for the coverage table.
+local columns = { 'samples', 'float64', 'float32', 'layouts', 'wide', 'order 1', 'order 2', 'order 3', 'in place',
+  'errors', 'threads' }
+local coverage = {}
+local function note(op, column, n)
+  coverage[op] = coverage[op] or {}
+  coverage[op][column] = (coverage[op][column] or 0) + (n or 1)
+end
+
+-- ---- helpers on samples ----
+
+local function is_float(d) return d and d.dtype == 'float64' end
+
+local function each_input(sample, fn)
+  local inputs = {}
+  for i = 1, #sample.inputs do inputs[i] = sample.inputs[i] and fn(sample.inputs[i], i) end
+  return inputs
+end
+
+local function tensors(descriptions, layout)
+  local list, got_any = {}, false
+  for i = 1, #descriptions do
+    local got = false
+    if descriptions[i] then list[i], got = rows.tensor(descriptions[i], layout) else list[i] = false end
+    got_any = got_any or got
+  end
+  return list, got_any
+end
+
+-- Random rows draw the same numbers in every call of one sample.
+local function call(op, inputs, attrs)
+  metann.manual_seed(17)
+  return rows.call(op, inputs, attrs)
+end
+
+local function compute(op, descriptions, attrs, layout)
+  local outputs = call(op, tensors(descriptions, layout), attrs)
+  local arrays = {}
+  for k, t in ipairs(outputs) do arrays[k] = rows.read(t) end
+  return arrays
+end
+
+local float_buffer = require('ffi').new 'float[1]'
+local function to_float32(d)
+  if not is_float(d) then return d end
+  local data = {}
+  for i, v in ipairs(d.data) do
+    float_buffer[0] = v
+    data[i] = tonumber(float_buffer[0])
+  end
+  return rows.with(d, { data = data, dtype = 'float32' })
+end
+
+local function has_float(sample)
+  for i = 1, #sample.inputs do
+    if is_float(sample.inputs[i]) then return true end
+  end
+  return false
+end
+
+local function largest(array)
+  local m = 1
+  for _, v in ipairs(array.data) do
+    if math.abs(v) > m and math.abs(v) < math.huge then m = math.abs(v) end
+  end
+  return m
+end
+
+-- ---- values ----
+
+local function check_values(op, sample, descriptions, rtol, scale_atol)
+  local got = compute(op, descriptions, sample.attrs)
+  if sample.check then return sample.check(got, descriptions, sample.attrs or {}) end
+  local want = { sample.reference(descriptions, sample.attrs or {}) }
+  assert(#want == #got, ('%d outputs, but the reference gives %d'):format(#got, #want))
+  for k = 1, #want do
+    rows.compare(got[k], want[k], rtol, scale_atol(want[k]), 'output ' .. k)
+  end
+end
+
+-- Plain Lua computes in float64, in another order: what is left is rounding.
+local function check_float64(op, sample)
+  check_values(op, sample, sample.inputs, sample.rtol or 1e-9, function() return sample.atol or 1e-10 end)
+  note(op, 'float64')
+end
+
+-- The reference gets the rounded inputs; 2e-5 is some 170 roundings of float32, of the largest element where sums
+-- cancel.
+local function check_float32(op, sample)
+  if not has_float(sample) then return end
+  check_values(op, sample, each_input(sample, to_float32), math.max(sample.rtol or 0, 2e-5), function(want)
+    return math.max(sample.atol or 0, 2e-5 * largest(want))
+  end)
+  note(op, 'float32')
+end
+
+-- ---- layouts ----
+
+local function check_layout(op, sample, layout)
+  local descriptions = sample.inputs
+  if layout == 'expanded' then descriptions = each_input(sample, rows.constant_along) end
+  local _, possible = tensors(descriptions, layout)
+  if not possible then return end
+  local ok, want = pcall(compute, op, descriptions, sample.attrs)
+  if not ok then return end -- constant values may be refused by the row (a permutation, say)
+  local got = compute(op, descriptions, sample.attrs, layout)
+  for k = 1, #want do
+    rows.compare(got[k], want[k], 1e-12, 1e-13 * largest(want[k]), layout .. ' inputs, output ' .. k)
+  end
+  note(op, 'layouts')
+end
+
+local function check_layouts(op, sample)
+  -- a view of an odd layout may be impossible without a copy, and random rows draw by position
+  if sample.dense_only then return end
+  for _, layout in ipairs { 'transposed', 'stepped', 'expanded' } do check_layout(op, sample, layout) end
+end
+
+-- ---- wide inputs and threads ----
+
+local WIDE = 70001 -- enough for several threads, and not a multiple of a vector
+
+--- The description repeated along a new length of its first dim.
+local function widened(d, times)
+  local data, n = {}, #d.data
+  for i = 0, n * times - 1 do data[i + 1] = d.data[i % n + 1] end
+  local size = {}
+  for k, s in ipairs(d.size) do size[k] = s end
+  size[1] = size[1] * times
+  return rows.with(d, { size = size, data = data })
+end
+
+--- Inputs repeated along the first dim where it is as long as the first input's; nil where that makes no sense.
+-- @return descriptions, how many times, whether all inputs were the same size
+local function wide_inputs(sample)
+  local first = sample.inputs[1]
+  if not first or #first.size == 0 or #first.data == 0 then return nil end
+  local times, alike = math.ceil(WIDE / #first.data), true
+  local wide = each_input(sample, function(d)
+    if #d.size == 0 then return d end
+    if table.concat(d.size, 'x') ~= table.concat(first.size, 'x') then alike = false end
+    if d.size[1] ~= first.size[1] or #d.data == 0 then return d end
+    return widened(d, times)
+  end)
+  return wide, times, alike
+end
+
+-- Rows that treat each element by itself: the wide result repeats the small one, by the vector path this time.
+local function is_elementwise(row)
+  if not (row.has 'INPLACE' or row.value_slot) or #row.bases > 0 then return false end
+  for _, a in ipairs(row.attrs) do
+    if a.kind == 'DIM' or a.kind == 'DIMS' or a.kind == 'LIST' or a.kind == 'INDEX' then return false end
+  end
+  return not row.inputs[1].variadic
+end
+
+local function check_wide(op, sample, convert, tolerance)
+  local wide, times, alike = wide_inputs(sample)
+  if not wide or not alike or not is_elementwise(table_rows[op]) or sample.check then return end
+  local small = compute(op, each_input(sample, convert), sample.attrs)[1]
+  local got = compute(op, each_input({ inputs = wide }, convert), sample.attrs)[1]
+  local want = widened(small, times)
+  rows.compare(got, want, tolerance, tolerance * largest(small), 'wide inputs')
+  note(op, 'wide')
+end
+
+local function check_threads(op, sample)
+  local wide = wide_inputs(sample)
+  local function run(n, descriptions)
+    metann.set_num_threads(n)
+    local ok, outputs = pcall(call, op, tensors(descriptions), sample.attrs)
+    if not ok then return nil end
+    local bytes = {}
+    for k, t in ipairs(outputs) do bytes[k] = rows.bytes(t) end
+    return table.concat(bytes, '|')
+  end
+  local before = metann.get_num_threads()
+  local descriptions = wide or sample.inputs
+  local one = run(1, descriptions)
+  if not one then -- this row's shapes can't be repeated so
+    descriptions = sample.inputs
+    one = run(1, descriptions)
+  end
+  local two, three = run(2, descriptions), run(3, descriptions)
+  metann.set_num_threads(before)
+  assert(one and one == two and one == three, 'the results of 1, 2 and 3 threads differ')
+  note(op, 'threads')
+end
+
+-- ---- derivatives ----
+
+-- Numbers of the harness's own, so that adding samples doesn't change them.
+local function directions(seed)
+  local state = S.seed + seed
+  return function()
+    state = (state % 2147483646 + 1) * 48271 % 2147483647
+    return 2 * state / 2147483647 - 1
+  end
+end
+
+local function filled(size, draw)
+  local data = {}
+  for i = 1, rows.count(size) do data[i] = draw() end
+  return rows.tensor { size = size, data = data, dtype = 'float64' }
+end
+
+local function inner(a, b) return metann.sum(metann.mul(a, b)) end
+
+--- sum of c y + d y^2 / 2 over the differentiable outputs: its derivative by y depends on y, so that derivatives by
+-- what comes from above are tested too.
+local function scalar_of(row, outputs)
+  local draw, total = directions(1), nil
+  for k = 1, row.has 'FIRST' and 1 or #outputs do
+    local y = outputs[k]
+    local size = rows.read(y).size
+    local c, d = filled(size, draw), filled(size, draw)
+    local term = metann.add(inner(c, y), inner(metann.mul(d, y), metann.mul(y, 0.5)))
+    total = total and metann.add(total, term) or term
+  end
+  return total
+end
+
+local function is_checked(d) return is_float(d) and d.grad ~= false end
+
+--- The n-th derivative of the sample's scalar along the first n directions, with the inputs moved by shift * the next
+-- direction. A number.
+local function derivative(op, sample, n, shift)
+  local row = table_rows[op]
+  local moved = directions(100 + n + 1)
+  local descriptions = each_input(sample, function(d)
+    if not is_checked(d) then return d end
+    local data = {}
+    for i, v in ipairs(d.data) do data[i] = v + shift * moved() end
+    return rows.with(d, { data = data })
+  end)
+  local inputs, leaves = tensors(descriptions), {}
+  for i, t in ipairs(inputs) do
+    if is_checked(descriptions[i]) then leaves[#leaves + 1] = rows.requires_grad(t) end
+  end
+  local value = scalar_of(row, call(op, inputs, sample.attrs))
+  for k = 1, n do
+    if not value.requires_grad then return 0 end
+    local draw, sum = directions(100 + k), nil
+    local grads = metann.grad(value, leaves, { create_graph = true, allow_unused = true })
+    for i, leaf in ipairs(leaves) do
+      local v = filled(rows.read(leaf).size, draw)
+      if grads[i] then
+        local term = inner(grads[i], v)
+        sum = sum and metann.add(sum, term) or term
+      end
+    end
+    if not sum then return 0 end
+    value = sum
+  end
+  return rows.read(value).data[1]
+end
+
+-- A fourth-order difference with this step errs by about 1e-12 of the function's size, and truncates by h^4 times its
+-- fifth derivative; 1e-6 leaves room for functions that bend strongly.
+local STEP = 1e-3
+
+local function check_order(op, sample, n)
+  local function f(shift) return derivative(op, sample, n - 1, shift) end
+  local near, far = f(STEP) - f(-STEP), f(2 * STEP) - f(-2 * STEP)
+  local want = (8 * near - far) / (12 * STEP)
+  local got = derivative(op, sample, n, 0)
+  local scale = math.max(1, math.abs(want), math.abs(f(0)))
+  local close = math.abs(got - want) <= (sample.grad_tolerance or 1e-6) * scale -- false for a NaN
+  if not close then
+    error(('order %d: the derivative along a random direction is %.12g, central differences give %.12g'):format(n, got,
+      want), 0)
+  end
+  note(op, 'order ' .. n)
+end
+
+local function check_gradients(op, sample)
+  local row = table_rows[op]
+  if row.has 'NODIFF' then return end
+  local any = false
+  for i = 1, #sample.inputs do any = any or is_checked(sample.inputs[i]) end
+  if not any then return end
+  for n = 1, sample.order or 3 do check_order(op, sample, n) end
+end
+
+-- ---- in place ----
+
+local function first_gradient(op, sample, inplace)
+  local inputs, leaves, used = tensors(sample.inputs), {}, {}
+  for i, t in ipairs(inputs) do
+    used[i] = t
+    if is_checked(sample.inputs[i]) then leaves[#leaves + 1] = rows.requires_grad(t) end
+  end
+  if inplace then
+    used[1] = metann.clone(used[1])
+    call(op .. '_', used, sample.attrs)
+  end
+  local outputs = inplace and { used[1] } or call(op, used, sample.attrs)
+  local arrays = {}
+  for i, g in ipairs(metann.grad(scalar_of(table_rows[op], outputs), leaves, { allow_unused = true })) do
+    arrays[i] = g and rows.read(g) or { size = {}, data = {} }
+  end
+  return arrays
+end
+
+local function check_inplace(op, sample)
+  local row, first = table_rows[op], sample.inputs[1]
+  if not row.has 'INPLACE' or not first or sample.check then return end
+  local want = compute(op, sample.inputs, sample.attrs)[1]
+  local fits = want.dtype == first.dtype and table.concat(want.size, ' ') == table.concat(first.size, ' ')
+  if not fits then return end -- the result is another shape or dtype than what would be overwritten
+  for _, layout in ipairs { 'dense', 'transposed', 'stepped' } do
+    local inputs = tensors(sample.inputs, layout ~= 'dense' and layout)
+    local result = call(op .. '_', inputs, sample.attrs)[1]
+    assert(rawequal(result, inputs[1]), 'in place must return its first argument')
+    rows.compare(rows.read(inputs[1]), want, 1e-12, 1e-13 * largest(want), 'in place, ' .. layout)
+  end
+  if is_checked(first) and not row.has 'NODIFF' then
+    local a, b = first_gradient(op, sample, false), first_gradient(op, sample, true)
+    for i = 1, #a do rows.compare(b[i], a[i], 1e-12, 1e-13 * largest(a[i]), 'gradient in place, input ' .. i) end
+  end
+  note(op, 'in place')
+end
+
+-- ---- errors ----
+
+local function check_error(op, sample)
+  local inputs = tensors(sample.inputs)
+  local ok, message = pcall(call, op, inputs, sample.attrs)
+  assert(not ok, 'no error, expected one that matches: ' .. sample.error)
+  message = tostring(message)
+  assert(message:find(sample.error), ('the error is "%s", expected one that matches: %s'):format(message, sample.error))
+  note(op, 'errors')
+end
+
+-- ---- the spec ----
+
+local function identity(d) return d end
+
+local checks = {
+  { 'values', function(op, sample)
+    note(op, 'samples')
+    check_float64(op, sample)
+    check_float32(op, sample)
+  end },
+  { 'layouts', check_layouts },
+  { 'wide inputs', function(op, sample)
+    check_wide(op, sample, identity, 1e-12)
+    check_wide(op, sample, to_float32, 1e-5)
+  end },
+  { 'threads', check_threads },
+  { 'derivatives', check_gradients },
+  { 'in place', check_inplace },
+}
+
+--- Runs fn on samples; an error names the sample, and whatever was made must be gone afterwards.
+local function over(op, wanted, fn)
+  local before = rows.live()
+  for i, sample in ipairs(samples[op]) do
+    if (sample.error ~= nil) == wanted then
+      local ok, message = pcall(fn, op, sample)
+      if not ok then
+        error(('sample %d of %s: %s (METANN_TEST_SEED=%d)'):format(i, op, tostring(message), S.seed), 0)
+      end
+    end
+  end
+  assert.equal(before, rows.live())
+end
+
+describe('op', function()
+  for _, op in ipairs(order) do
+    describe(op, function()
+      if not samples[op] then
+        it('has samples', function() error('no samples for ' .. op .. ' in tests/samples', 0) end)
+        return
+      end
+      for _, check in ipairs(checks) do
+        it(check[1], function() over(op, false, check[2]) end)
+      end
+      it('errors', function() over(op, true, check_error) end)
+    end)
+  end
+end)
+
+describe('the coverage table', function()
+  it('has every row', function()
+    local lines = { ('%-24s'):format 'row' .. '  ' .. table.concat(columns, '  ') }
+    for _, op in ipairs(order) do
+      local cells = {}
+      for i, column in ipairs(columns) do
+        cells[i] = ('%' .. #column .. 's'):format((coverage[op] or {})[column] or '-')
+      end
+      lines[#lines + 1] = ('%-24s'):format(op) .. '  ' .. table.concat(cells, '  ')
+    end
+    if os.getenv 'METANN_COVERAGE_TABLE' then print(table.concat(lines, '\n')) end
+    assert.equal(#order + 1, #lines)
+  end)
+end)
