@@ -354,7 +354,7 @@ static int check_result(call_state *s) {
   if (!mn_can_hold(a->dtype, r->dtype))
     return mn_error_set(s->ctx, MN_ERR_ARGUMENT, "%s_: a %s result doesn't fit a %s tensor", s->op->name,
                         mn_dtype_name(r->dtype), mn_dtype_name(a->dtype));
-  if (has_zero_stride(a))
+  if (a->numel > 0 && has_zero_stride(a))
     return mn_error_set(
         s->ctx, MN_ERR_ARGUMENT,
         "%s_: an expanded tensor can't be changed in place (several elements share memory); clone() it",
