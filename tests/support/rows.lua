@@ -2,7 +2,7 @@
 -- A description is one of tests/samples/support.lua's.
 local binding = require 'metann.binding'
 local handle, ops = binding.handle, binding.stub.ops
-local ffi, C, ctx = handle.ffi, handle.C, handle.ctx
+local C, ctx = handle.C, handle.ctx
 
 local rows = {}
 
@@ -140,6 +140,11 @@ end
 
 -- ---- calls ----
 
+--- Whether a row of binding.stub.rows has a flag, named as in metann.h without MN_F_.
+function rows.has(row, flag) return bit.band(row.flags, tonumber(C['MN_F_' .. flag])) ~= 0 end
+
+function rows.limit_memory(bytes) C.mn_set_memory_limit(ctx, bytes) end
+
 --- Calls a row's function.
 -- @param name the row's, with '_' at its end for the in-place function
 -- @param inputs tensors, numbers or false
@@ -191,10 +196,7 @@ function rows.compare(got, want, rtol, atol, what)
 end
 
 --- The bytes of a tensor's elements: for comparisons bit for bit.
-function rows.bytes(t)
-  local buffer, n = handle.read(t)
-  return ffi.string(buffer, n * ffi.sizeof(buffer) / math.max(n, 1))
-end
+rows.bytes = require('metann.binding.bytes').of_tensor
 
 -- ---- leaks ----
 
