@@ -8,7 +8,7 @@ local metann = require 'metann'
 local data, meta, nn, train = metann.data, metann.meta, metann.nn, metann.train
 
 local parser = argparse('sinusoid_maml', 'Meta-learn sine waves by MAML, print errors, draw three unseen waves.')
-parser:option('--iterations', 'meta-steps', 4000, tonumber)
+parser:option('--iterations', 'meta-steps (default: 4000, or as many as 45 seconds allow)', nil, tonumber)
 parser:option('--time-limit', 'seconds of training at most', nil, tonumber)
 parser:option('--k', 'points of a wave to adapt to', 10, tonumber)
 parser:option('--tasks', 'waves in a meta-step', 25, tonumber)
@@ -20,6 +20,7 @@ parser:option('--threads', 'threads to compute with', nil, tonumber)
 parser:option('--out', 'the picture', 'sinusoid.png')
 parser:flag('--first-order', 'leave out second derivatives')
 local options = parser:parse()
+if not options.iterations then options.iterations, options.time_limit = 4000, options.time_limit or 45 end
 
 if options.threads then metann.set_num_threads(options.threads) end
 metann.manual_seed(options.seed)
