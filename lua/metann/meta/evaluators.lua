@@ -1,0 +1,30 @@
+--- Evaluators: functions of a model and data that give a 0-dim loss.
+local nn = require 'metann.nn'
+local errors = require 'metann.binding.errors'
+local arguments = require 'metann.utils.arguments'
+local raise, describe = errors.raise, errors.describe
+
+local evaluators = {}
+
+--- The default criterion, nn.CrossEntropyLoss(), made when it is first needed.
+local cross_entropy
+
+--- The loss of a classifier: `criterion(model(x), y)`.
+-- @param model callable: x of size (n, ...) to scores of size (n, classes)
+-- @param data `{x, y}`; y holds n labels from 1
+-- @param[opt] criterion function or module of scores and labels; nn.CrossEntropyLoss() when nil
+-- @return a 0-dim tensor
+function evaluators.default_evaluator_classification(model, data, criterion)
+  if type(data) ~= 'table' or data[1] == nil or data[2] == nil then
+    raise('default_evaluator_classification: data must be a table {x, y}, got %s', describe(data))
+  end
+  if criterion == nil then
+    cross_entropy = cross_entropy or nn.CrossEntropyLoss()
+    criterion = cross_entropy
+  elseif not arguments.is_callable(criterion) then
+    raise('default_evaluator_classification: criterion must be a function or a module, got %s', describe(criterion))
+  end
+  return criterion(model(data[1]), data[2])
+end
+
+return evaluators

@@ -1,0 +1,180 @@
+--- The inner loop: a model's weights go through update steps, in a view of the model.
+-- Owns which weights are adapted, what is recorded, and the loop itself; learners and meta-learners only say which
+-- rule, how many steps and on what data. The hot path makes per step one call of the evaluator, one of metann.grad and
+-- one of the rule per parameter.
+local metann = require 'metann'
+local binding = require 'metann.binding'
+local errors = require 'metann.binding.errors'
+local rates = require 'metann.meta.rates'
+local view = require 'metann.view'
+local raise, describe = errors.raise, errors.describe
+local is_tensor = binding.handle.is_tensor
+
+local inner = {}
+
+local GRAPH = { create_graph = true, allow_unused = true }
+local NO_GRAPH = { create_graph = false, allow_unused = true }
+
+--- A leaf with a weight's values, from which a graph starts.
+local function leaf_of(weight) return weight:detach():requires_grad_(true) end
+
+--- Fills run.inputs with the weights that are adapted, run.active with their places and run.names with their names.
+local function collect(run)
+  local state, weights = run.state, run.weights
+  local active, inputs, names = {}, {}, {}
+  for i = 1, #weights do
+    local weight = weights[i]
+    if view.adaptable(state, i) then
+      if not run.recording or not weight.requires_grad then
+        weight = leaf_of(weight)
+        weights[i] = weight
+      end
+      local k = #active + 1
+      active[k], inputs[k], names[k] = i, weight, state.plan.names[i]
+    elseif not run.recording and weight and not weight.is_leaf then
+      weights[i] = weight:detach()
+    end
+  end
+  run.active, run.inputs, run.names = active, inputs, names
+end
+
+--- The rule's options at a step: one table for all parameters, or nil and one for each.
+local function options_at(run, step)
+  local base = run.options
+  local lr, list = rates.at(run.lr, step, run.names)
+  if not list then
+    if base.lr == lr then return base end
+    local options = {}
+    for key, value in pairs(base) do options[key] = value end
+    options.lr = lr
+    run.options = options
+    return options
+  end
+  local each = {}
+  for k = 1, #list do
+    local options = {}
+    for key, value in pairs(base) do options[key] = value end
+    options.lr = list[k]
+    each[k] = options
+  end
+  return nil, each
+end
+
+--- Runs the rule on every parameter that has a gradient.
+local function update(run, grads, options, each)
+  local inputs, states, active, weights, rule = run.inputs, run.states, run.active, run.weights, run.rule
+  local recording = run.recording
+  for k = 1, #inputs do
+    local g = grads[k]
+    if g then
+      local weight
+      weight, states[k] = rule(inputs[k], g, states[k], options or each[k])
+      if not recording then weight:requires_grad_(true) end
+      inputs[k] = weight
+      weights[active[k]] = weight
+    end
+  end
+end
+
+local function check_loss(what, loss)
+  if not is_tensor(loss) then raise('%s: the evaluator must return a 0-dim loss, got %s', what, describe(loss)) end
+  if loss:dim() ~= 0 then
+    raise('%s: the evaluator must return a 0-dim loss, got a tensor with %d dims', what, loss:dim())
+  end
+end
+
+--- One inner step on `data`.
+local function step(run, index, data)
+  local loss
+  if run.recording then
+    loss = run.evaluator(run.root, data)
+  else
+    loss = metann.enable_grad(run.evaluator, run.root, data)
+  end
+  check_loss(run.what, loss)
+  if #run.inputs == 0 or not loss.requires_grad then return end
+  local grads = metann.grad(loss, run.inputs, run.graph and GRAPH or NO_GRAPH)
+  local options, each = options_at(run, index)
+  if run.recording then
+    update(run, grads, options, each)
+  else
+    metann.no_grad(update, run, grads, options, each)
+  end
+  view.assign(run.state, run.weights)
+end
+
+local function copy(list)
+  local result = {}
+  for i = 1, #list do result[i] = list[i] end
+  return result
+end
+
+--- An iterator over what a learner that takes one batch a step was given: a list, or something to iterate with.
+local function batches(what, data)
+  if type(data) == 'function' then
+    return function()
+      local a, b = data()
+      if type(a) == 'number' and b ~= nil then return b end
+      return a
+    end
+  end
+  if type(data) ~= 'table' then
+    raise('%s: data must be a list or an iterator of batches, one a step, got %s', what, describe(data))
+  end
+  local i = 0
+  return function()
+    i = i + 1
+    return data[i]
+  end
+end
+inner.batches = batches
+
+--- The leaves that a detached model gets for weights that no step has changed: not the base's own storage.
+local function separate(run)
+  local weights = run.weights
+  for k = 1, #run.active do
+    if run.states[k] == nil and run.initial[k] == run.inputs[k] then
+      local weight = run.inputs[k]:detach():clone():requires_grad_(true)
+      weights[run.active[k]] = weight
+    end
+  end
+  view.assign(run.state, weights)
+end
+
+--- Adapts a view of `model` and returns it, or with `mimo` the plan's state and the weights after each step.
+-- @param spec `what` (for messages), `rule` (pure: parameter, gradient, state, options -> parameter, state), `options`
+-- of the rule, `lr` (from rates.new), `steps` (nil: one batch of data a step), `create_graph`, `evaluator`
+-- @param model module, ProtoModule, DependentModule or view
+-- @param data for the evaluator; a list or iterator of such without `steps`
+-- @param call options of the call: `evaluator`, `mimo`, `buffers`, `training`; `detach` gives detached leaves
+-- @return view's state (its `root` is the model), and with `call.mimo` the list of lists of weights
+function inner.adapt(spec, model, data, call)
+  local state = view.open(spec.what, model, call.buffers, call.training)
+  local recording = metann.is_grad_enabled() and not call.detach
+  local run = {
+    what = spec.what, state = state, root = state.root, weights = view.weights(state), recording = recording,
+    graph = recording and spec.create_graph, evaluator = call.evaluator or spec.evaluator, rule = spec.rule,
+    options = spec.options, lr = spec.lr, states = {},
+  }
+  collect(run)
+  if not recording then run.initial = copy(run.inputs) end
+  view.assign(state, run.weights)
+  local history = call.mimo and { copy(run.weights) }
+  if spec.steps then
+    for i = 1, spec.steps do
+      step(run, i, data)
+      if history then history[i + 1] = copy(run.weights) end
+    end
+  else
+    local i = 0
+    for batch in batches(spec.what, data) do
+      i = i + 1
+      step(run, i, batch)
+      if history then history[i + 1] = copy(run.weights) end
+    end
+  end
+  if not recording then separate(run) end
+  return state, history
+end
+
+return inner

@@ -1,0 +1,57 @@
+--- Learner: the base class of what adapts a model to data.
+local nn = require 'metann.nn'
+local errors = require 'metann.binding.errors'
+local arguments = require 'metann.utils.arguments'
+local raise, describe = errors.raise, errors.describe
+
+--- A learner is called as `learner(model, data, {inplace=false, evaluator=nil, mimo=false, buffers='view',
+-- training=true})`, the options also by position in the order `inplace, evaluator`.
+--
+-- Subclass it with `nn.class('Mine', meta.Learner)` and define `forward_pure(model, data, options)`, which leaves the
+-- model as it is and returns an adapted one, or `forward_inplace(model, data, options)`, which trains and returns it.
+-- `options` are those of the call, defaults filled in. The one that isn't defined raises 'not implemented'.
+local Learner = nn.class('Learner')
+
+local signature = arguments.signature('Learner', {
+  { 'model', required = true, opaque = true }, { 'data', opaque = true }, { 'inplace', default = false }, { 'evaluator' },
+  { 'mimo', default = false }, { 'buffers', default = 'view' }, { 'training', default = true },
+})
+
+local BUFFERS = { view = true, shared = true, frozen = true }
+
+local function check(what, o)
+  arguments.boolean(what, 'inplace', o.inplace)
+  arguments.boolean(what, 'mimo', o.mimo)
+  if o.evaluator ~= nil then arguments.callable(what, 'evaluator', o.evaluator) end
+  if not BUFFERS[o.buffers] then
+    raise("%s: 'buffers' must be 'view', 'shared' or 'frozen', got %s", what, describe(o.buffers))
+  end
+  if type(o.training) ~= 'boolean' and o.training ~= 'model' then
+    raise("%s: 'training' must be true, false or 'model', got %s", what, describe(o.training))
+  end
+end
+
+function Learner:forward(...)
+  local o = arguments.read(signature, ...)
+  check('Learner', o)
+  local model, data = o.model, o.data
+  o.model, o.data = nil, nil
+  if not nn.is(model, nn.Module) then
+    raise('Learner: model must be a module, got %s', describe(model))
+  end
+  if not o.inplace then return self:forward_pure(model, data, o) end
+  if o.mimo then raise("Learner: 'mimo' needs the models after each step, which 'inplace' overwrites") end
+  return self:forward_inplace(model, data, o)
+end
+
+--- Adapts without touching the model; a subclass defines it.
+function Learner:forward_pure()
+  raise('%s: forward_pure is not implemented: define it, or call with inplace=true', nn.type(self))
+end
+
+--- Adapts the model itself; a subclass defines it.
+function Learner:forward_inplace()
+  raise('%s: forward_inplace is not implemented: define it, or call without inplace', nn.type(self))
+end
+
+return Learner

@@ -1,0 +1,50 @@
+--- RuleLearner: what the learners have in common that run an update rule of metann.optim. Not a public name.
+local nn = require 'metann.nn'
+local optim = require 'metann.optim'
+local Learner = require 'metann.meta.learner'
+local MultiModel = require 'metann.meta.multimodel'
+local inner = require 'metann.meta.inner'
+local inplace = require 'metann.meta.inplace'
+local rates = require 'metann.meta.rates'
+local arguments = require 'metann.utils.arguments'
+
+local RuleLearner = nn.class('RuleLearner', Learner)
+
+--- Sets a learner up; called by the constructors.
+-- @param what the constructor's name
+-- @param o `class` (of metann.optim), `options` of its rule without lr, `steps` or nil, `lr`, `create_graph`, `evaluator`
+function RuleLearner:set_up(what, o)
+  if o.steps ~= nil then arguments.count(what, 'steps', o.steps, 0) end
+  arguments.boolean(what, 'create_graph', o.create_graph)
+  arguments.callable(what, 'evaluator', o.evaluator)
+  self.lr = rates.new(what, o.lr)
+  if o.steps then rates.check_steps(what, self.lr, o.steps) end
+  self.what, self.steps, self.create_graph, self.evaluator = what, o.steps, o.create_graph, o.evaluator
+  self.optimizer, self.options = o.class, optim.options(o.class, o.options)
+end
+
+--- What inner.adapt wants to know.
+function RuleLearner:spec()
+  return {
+    what = self.what, rule = self.optimizer.update, options = self.options, lr = self.lr, steps = self.steps,
+    create_graph = self.create_graph, evaluator = self.evaluator,
+  }
+end
+
+function RuleLearner:forward_pure(model, data, call)
+  local state, history = inner.adapt(self:spec(), model, data, call)
+  if history then return MultiModel.of(state, history) end
+  return state.root
+end
+
+function RuleLearner:forward_inplace(model, data, call) return inplace.train(self:spec(), self.optimizer, model, data, call) end
+
+function RuleLearner:extra_repr()
+  local parts = {}
+  if self.steps then parts[1] = 'steps=' .. self.steps end
+  if type(self.lr) == 'number' then parts[#parts + 1] = 'lr=' .. self.lr end
+  parts[#parts + 1] = 'create_graph=' .. tostring(self.create_graph)
+  return table.concat(parts, ', ')
+end
+
+return RuleLearner

@@ -1,0 +1,117 @@
+--- Arguments by position, or a table by name in place of the rest.
+-- Owns the one way in which learners and their like read their arguments. A signature is a list of parameters
+-- `{name, default=, required=, opaque=, table=}`: `opaque` means that any value, a table too, stands for itself (data);
+-- `table` that a table which names no parameter stands for itself (a learning rate by parameter name).
+local errors = require 'metann.binding.errors'
+local raise = errors.raise
+
+local arguments = {}
+
+--- Prepares a signature, so that reading arguments against it is cheap.
+-- @param what the function's name, for messages
+-- @param parameters list of parameters, in order
+function arguments.signature(what, parameters)
+  local signature = { what = what, names = {}, index = {} }
+  for i, p in ipairs(parameters) do
+    signature[i] = p
+    signature.names[i], signature.index[p[1]] = p[1], i
+  end
+  return signature
+end
+
+local function is_plain(value) return type(value) == 'table' and getmetatable(value) == nil end
+
+--- True when `value`, given in place of parameter number `position`, is the table by name.
+local function is_options(signature, position, value)
+  if not is_plain(value) then return false end
+  local p = signature[position]
+  if not p then return true end
+  if not (p.opaque or p.table) then return true end
+  local misspelt = false
+  for key in pairs(value) do
+    if signature.index[key] then return true end
+    if type(key) == 'string' and not key:find('.', 1, true) and errors.nearest(key, signature.names) then
+      misspelt = true
+    end
+  end
+  -- a table that may stand for itself is taken for options when its keys look like them
+  return misspelt and not p.opaque
+end
+
+local function read_options(signature, values, options)
+  for key, value in pairs(options) do
+    local i = signature.index[key]
+    if not i then
+      raise("%s: unknown argument '%s'%s", signature.what, tostring(key), errors.suggestion(key, signature.names))
+    end
+    if values[i] ~= nil then
+      raise("%s: argument '%s' is given twice, by position and by name", signature.what, key)
+    end
+    values[i] = value
+  end
+end
+
+--- Reads arguments: returns a table by name, defaults filled in.
+-- Errors: unknown, missing and doubled names, more arguments than there are parameters.
+-- @param signature as arguments.signature made it
+function arguments.read(signature, ...)
+  local n, given = select('#', ...), { ... }
+  while n > 0 and given[n] == nil do n = n - 1 end
+  local values, options = {}, nil
+  if n > 0 and is_options(signature, n, given[n]) then
+    options = given[n]
+    n = n - 1
+  end
+  if n > #signature then
+    raise('%s: takes %d arguments, got %d', signature.what, #signature, n)
+  end
+  for i = 1, n do values[i] = given[i] end
+  if options then read_options(signature, values, options) end
+  local result = {}
+  for i = 1, #signature do
+    local p, value = signature[i], values[i]
+    if value == nil then
+      if p.required then
+        raise("%s: argument '%s' is missing (%s(%s))", signature.what, p[1], signature.what:match('[%w_]+$'),
+          table.concat(signature.names, ', '))
+      end
+      value = p.default
+    end
+    result[p[1]] = value
+  end
+  return result
+end
+
+--- Raises unless `value` is a whole number of at least `least`.
+function arguments.count(what, name, value, least)
+  if type(value) ~= 'number' or value % 1 ~= 0 or value < least or value == math.huge then
+    raise("%s: '%s' must be a whole number of at least %d, got %s", what, name, least, errors.describe(value))
+  end
+  return value
+end
+
+--- Raises unless `value` is a boolean; nil gives `default`.
+function arguments.boolean(what, name, value, default)
+  if value == nil then return default end
+  if type(value) ~= 'boolean' then
+    raise("%s: '%s' must be true or false, got %s", what, name, errors.describe(value))
+  end
+  return value
+end
+
+--- True for what can be called.
+function arguments.is_callable(value)
+  if type(value) == 'function' then return true end
+  local mt = type(value) == 'table' and getmetatable(value)
+  return type(mt) == 'table' and mt.__call ~= nil
+end
+
+--- Raises unless `value` can be called.
+function arguments.callable(what, name, value)
+  if not arguments.is_callable(value) then
+    raise("%s: '%s' must be a function, got %s", what, name, errors.describe(value))
+  end
+  return value
+end
+
+return arguments

@@ -1,0 +1,573 @@
+--- Functional views: a module seen with other parameters, without a copy of it and without touching it.
+-- A view stands for one module of the base; it has the class's methods, and what it doesn't override it reads from the
+-- base. Views of submodules are made when they are first read, once. Owns what a view reads and writes, and the plan
+-- that says which weight fills which slots. Knows nothing of learners.
+--
+-- A view's only raw field of its own is `_view`, a record {base, state, weights, children, tensors}:
+--   base      the module of the base that it stands for
+--   state     what all views of one root share: plan, weights (a list), buffers, views by module
+--   weights   tensors by slot name, in place of the base's parameters and dependents; false for none
+--   tensors   plain tensor fields written in the view
+-- Plain fields written in a view stand raw in it, as in any module.
+local class = require 'metann.nn.class'
+local Module = require 'metann.nn.module'
+local StateDict = require 'metann.nn.statedict'
+local support = require 'metann.nn.support'
+local plans = require 'metann.plan'
+local ops, raise, describe, keep = support.ops, support.raise, support.describe, support.keep
+local is_tensor, is_parameter, id = support.is_tensor, support.is_parameter, support.id
+local class_of = class.class_of
+
+local view = {}
+
+local FLOATS = { float32 = true, float64 = true, float16 = true, bfloat16 = true }
+local NO_WEIGHTS = {}
+local meta_of
+
+--- The record of a view, or nil for what is none.
+local function record_of(value) return type(value) == 'table' and rawget(value, '_view') or nil end
+view.record_of = record_of
+
+-- ---- making ----
+
+local function fill(record, binding, weights)
+  local own = record.weights
+  for k = 1, binding.n do
+    local weight = weights[binding.index[k]]
+    if weight then
+      own[binding.names[k]] = weight
+      local number = binding.numbers[k]
+      if number then own[number] = weight end
+    end
+  end
+end
+
+--- The view of one module of the base.
+local function view_of(state, base)
+  local made = state.views[base]
+  if made then return made end
+  local record = { base = base, state = state, weights = NO_WEIGHTS }
+  local self = setmetatable({ _view = record }, meta_of(class_of(base)))
+  state.views[base] = self
+  local binding = state.plan.bindings[base]
+  if binding then
+    record.weights = {}
+    fill(record, binding, state.weights)
+    local filled = state.filled
+    filled[#filled + 1] = record
+  end
+  if state.training ~= nil then rawset(self, 'training', state.training) end
+  local fields = state.fields and state.fields[base]
+  if fields then
+    for key, value in pairs(fields.raw) do rawset(self, key, value) end
+    record.tensors = fields.tensors
+  end
+  return self
+end
+
+--- Makes a root view.
+-- @param base the module
+-- @param plan of the base, from plans.of
+-- @param weights list in the plan's order; false where the base's own is used. The view takes it over.
+-- @param options `training` (nil: as in the base), `buffers` ('view', 'shared', 'frozen'), `from` (the record of a view
+-- that this one continues)
+function view.new(base, plan, weights, options)
+  local state = {
+    plan = plan, weights = weights, training = options.training, mode = options.buffers, buffers = {}, views = {},
+    filled = {},
+  }
+  if options.from then view.continue(state, options.from.state) end
+  state.root = view_of(state, base)
+  return state
+end
+
+local function copy_table(source)
+  local copy = {}
+  for key, value in pairs(source) do copy[key] = value end
+  return copy
+end
+
+--- Has a new state start from what an older view's has: its buffers and the plain fields written in it.
+-- References are copied, not the state itself, so that a model adapted again and again keeps no chain of the past.
+function view.continue(state, from)
+  local shared = state.mode == 'shared'
+  if shared then
+    state.buffers, state.mode = from.buffers, from.mode
+  else
+    state.origin = {}
+    for base, store in pairs(from.buffers) do state.origin[base] = copy_table(store) end
+  end
+  for base, old in pairs(from.views) do
+    local raw, any = {}, rawget(old, '_view').tensors ~= nil
+    for key, value in next, old do
+      if key ~= '_view' and not (key == 'training' and state.training ~= nil) then
+        raw[key], any = value, true
+      end
+    end
+    if any then
+      state.fields = state.fields or {}
+      local tensors = rawget(old, '_view').tensors
+      state.fields[base] = { raw = raw, tensors = tensors and copy_table(tensors) }
+    end
+  end
+  if state.training == nil and from.training ~= nil then state.training = from.training end
+end
+
+--- Puts other weights (a list in the plan's order, which the view takes over) into a view that is in use.
+function view.assign(state, weights)
+  state.weights = weights
+  local filled, bindings = state.filled, state.plan.bindings
+  for i = 1, #filled do
+    local record = filled[i]
+    fill(record, bindings[record.base], weights)
+  end
+end
+
+-- ---- reading ----
+
+--- A buffer as the view's mode has it.
+local function buffer(record, name, value)
+  local state, base = record.state, record.base
+  if state.mode == 'shared' then return value end
+  local store = state.buffers[base]
+  local own = store and store[name]
+  if own then return own end
+  local origin = state.origin and state.origin[base]
+  value = origin and origin[name] or value
+  if state.mode == 'frozen' then return ops.clone(ops.detach(value)) end
+  own = keep(support.no_grad(ops.clone, ops.detach(value)))
+  if not store then
+    store = {}
+    state.buffers[base] = store
+  end
+  store[name] = own
+  return own
+end
+
+--- Dictionaries of slots as nn's walks read them, made when asked for.
+local special = {}
+
+function special._parameters(record)
+  local dict, values = record.base._parameters, {}
+  for name, value in pairs(dict.values) do
+    local weight = record.weights[name]
+    if weight == nil then weight = value end
+    values[name] = weight
+  end
+  return { names = dict.names, values = values }
+end
+
+function special._dependents(record)
+  local dict, values = record.base._dependents, {}
+  for name, value in pairs(dict.values) do
+    local weight = record.weights[name]
+    if weight == nil then weight = value end
+    values[name] = weight
+  end
+  return { names = dict.names, values = values, info = dict.info }
+end
+
+function special._buffers(record)
+  local dict, values = record.base._buffers, {}
+  for name, value in pairs(dict.values) do values[name] = value and buffer(record, name, value) end
+  return { names = dict.names, values = values }
+end
+
+function special._modules(record)
+  local dict, values = record.base._modules, {}
+  for name, value in pairs(dict.values) do values[name] = value and view_of(record.state, value) end
+  return { names = dict.names, values = values }
+end
+
+function special._tensors(record)
+  local tensors = copy_table(record.base._tensors)
+  for name, value in pairs(record.tensors or {}) do tensors[name] = value or nil end
+  return tensors
+end
+
+--- A raw field of the base that is a table: slots, a module that was written over a raw field, or a plain table.
+local function table_field(record, name, value)
+  local make = special[name]
+  if make then return make(record) end
+  if class_of(value) then
+    class.adopt(record.base)
+    return view_of(record.state, value)
+  end
+  return value
+end
+
+local methods = {}
+
+local function index(self, name)
+  local record = rawget(self, '_view')
+  local value = record.weights[name]
+  if value ~= nil then return value or nil end
+  local base = record.base
+  value = rawget(base, name)
+  if value ~= nil then
+    if type(value) == 'table' then return table_field(record, name, value) end
+    return value
+  end
+  value = base._modules.values[name]
+  if value then return view_of(record.state, value) end
+  value = methods[name]
+  if value ~= nil then return value end
+  value = base._buffers.values[name]
+  if value then return buffer(record, tostring(name), value) end
+  local tensors = record.tensors
+  value = tensors and tensors[name]
+  if value ~= nil then return value or nil end
+  return base[name]
+end
+
+-- ---- writing ----
+
+local function newindex(self, name, value)
+  local record = rawget(self, '_view')
+  local base, label = record.base, class_of(self)._name
+  if type(name) == 'number' then name = tostring(name) end
+  local dependents = rawget(base, '_dependents')
+  if base._parameters.values[name] ~= nil or dependents and dependents.values[name] ~= nil then
+    if value ~= nil and not is_tensor(value) then
+      raise("%s: slot '%s' of a view takes a tensor or nil, got %s", label, name, describe(value))
+    end
+    if record.weights == NO_WEIGHTS then record.weights = {} end
+    record.weights[name] = value == nil and false or keep(value)
+    if tonumber(name) then record.weights[tonumber(name)] = record.weights[name] end
+    return
+  end
+  if base._modules.values[name] ~= nil or class_of(value) or (is_tensor(value) and is_parameter(value)) then
+    raise("%s: can't assign '%s' in a view, whose parameters and submodules are those of its base: use deepcopy()", label,
+      name)
+  end
+  if base._buffers.values[name] ~= nil then return view.set_buffer(record, name, value) end
+  if is_tensor(value) or value == nil or base._tensors[name] ~= nil then
+    record.tensors = record.tensors or {}
+    record.tensors[name] = is_tensor(value) and keep(value) or nil
+    if is_tensor(value) then return end
+    if base._tensors[name] ~= nil then record.tensors[name] = false end
+  end
+  rawset(self, name, value)
+end
+
+--- Gives a buffer of a view another tensor, as the view's mode has it.
+function view.set_buffer(record, name, value)
+  if value ~= nil and not is_tensor(value) then
+    raise("%s: buffer '%s' takes a tensor or nil, got %s", class_of(record.base)._name, name, describe(value))
+  end
+  local state = record.state
+  if state.mode == 'frozen' then return end
+  if state.mode == 'shared' then
+    record.base[name] = value
+    return
+  end
+  local store = state.buffers[record.base] or {}
+  state.buffers[record.base] = store
+  store[name] = value and keep(value)
+end
+
+-- ---- calling ----
+
+--- The metatable of the views of a class's instances.
+local metas = setmetatable({}, { __mode = 'k' })
+function meta_of(of)
+  local meta = metas[of]
+  if meta then return meta end
+  local check = of._check_call
+  meta = { class = of, __index = index, __newindex = newindex, __tostring = of._meta.__tostring }
+  function meta.__call(self, ...)
+    local base = rawget(self, '_view').base
+    if check then check(self) end
+    if base._hooked or rawget(self, '_hooked') then return self:_call_with_hooks(...) end
+    local forward = rawget(self, 'forward') or rawget(base, 'forward') or of.forward
+    return forward(self, ...)
+  end
+  metas[of] = meta
+  return meta
+end
+
+-- ---- walking ----
+
+--- The tensor in use in a slot of the plan.
+local function current(state, i)
+  local slot = state.plan.slots[i]
+  local made = state.views[slot.module]
+  local weight
+  if made then weight = rawget(made, '_view').weights[slot.name] else weight = state.weights[i] or nil end
+  if weight == nil then weight = slot.dict(slot.module).values[slot.name] end
+  return weight or false
+end
+
+--- The weights in use, a fresh list in the plan's order; false for none.
+function view.weights(state)
+  local weights = {}
+  for i = 1, state.plan.n do weights[i] = current(state, i) end
+  return weights
+end
+
+--- True when learners change weight i of a view: a floating-point tensor whose slot isn't frozen.
+function view.adaptable(state, i, weight)
+  if not weight then return false end
+  local slot = state.plan.slots[i]
+  if slot.info then return not slot.info.frozen and FLOATS[support.dtype(weight)] == true end
+  if support.requires_grad(weight) then return true end
+  local own = slot.dict(slot.module).values[slot.name]
+  return own and support.requires_grad(own) and FLOATS[support.dtype(weight)] == true
+end
+
+--- Names and places of the weights below one view, as the plan of its base lists them.
+local function own_slots(self, prefix, recurse)
+  local record = rawget(self, '_view')
+  local plan, root = record.state.plan, record.base
+  if recurse == false then
+    local names, places, binding = {}, {}, plan.bindings[root]
+    local seen = {}
+    for k = 1, binding and binding.n or 0 do
+      local i = binding.index[k]
+      if not seen[i] then
+        seen[i] = true
+        names[#names + 1], places[#places + 1] = plans.join(prefix, binding.names[k]), i
+      end
+    end
+    return names, places
+  end
+  local names, places = {}, {}
+  local sub = plan.base == root and plan or plans.of(root)
+  for i = 1, sub.n do
+    local slot = sub.slots[i]
+    names[i] = plans.join(prefix, sub.names[i])
+    places[i] = sub == plan and i or plans.find(plan, slot)
+  end
+  return names, places
+end
+
+local function check_walk(self, what, prefix, recurse)
+  if prefix ~= nil and type(prefix) ~= 'string' then
+    raise("%s:%s: 'prefix' must be a string, got %s", class_of(self)._name, what, describe(prefix))
+  end
+  if recurse ~= nil and type(recurse) ~= 'boolean' then
+    raise("%s:%s: 'recurse' must be true or false, got %s", class_of(self)._name, what, describe(recurse))
+  end
+end
+
+--- Lists of names and tensors in use; `gaps` keeps false for emptied ones.
+local function in_use(self, what, prefix, recurse, gaps)
+  check_walk(self, what, prefix, recurse)
+  local names, places = own_slots(self, prefix or '', recurse)
+  local state = rawget(self, '_view').state
+  local out_names, values = {}, {}
+  for k = 1, #names do
+    local weight = current(state, places[k])
+    local info = state.plan.slots[places[k]].info
+    if weight or (gaps and (not info or info.shape)) then
+      out_names[#out_names + 1], values[#values + 1] = names[k], weight
+    end
+  end
+  return out_names, values
+end
+
+--- The weights in use, with the base's names: parameters and dependents, perhaps with a history.
+function methods:named_parameters(prefix, recurse)
+  return support.pairs_of(in_use(self, 'named_parameters', prefix, recurse))
+end
+
+--- The weights in use.
+function methods:parameters(recurse)
+  local _, values = in_use(self, 'parameters', '', recurse)
+  return support.values_of(values)
+end
+
+--- All slots that the view can fill, by name; false for an emptied one.
+function methods:named_dependents(prefix, recurse)
+  return support.pairs_of(in_use(self, 'named_dependents', prefix, recurse, true))
+end
+
+--- The tensors of named_dependents.
+function methods:dependents(recurse)
+  local _, values = in_use(self, 'dependents', '', recurse, true)
+  return support.values_of(values)
+end
+
+--- What `substitute` fills, as plan.substitute wants it.
+local function targets(self)
+  local record = rawget(self, '_view')
+  local names, places = own_slots(self, '')
+  local list = {}
+  for k = 1, #names do
+    local weight = current(record.state, places[k])
+    local slot = record.state.plan.slots[places[k]]
+    list[k] = { name = names[k], place = places[k], model = weight or slot.info, listed = weight or not slot.info
+      or slot.info.shape ~= nil }
+  end
+  return list
+end
+
+local function put(self, changes)
+  local state = rawget(self, '_view').state
+  local weights = view.weights(state)
+  for _, change in ipairs(changes) do weights[change.target.place] = change.tensor end
+  for _, record in ipairs(state.filled) do
+    for name in pairs(record.weights) do record.weights[name] = nil end
+  end
+  view.assign(state, weights)
+end
+
+--- Puts other weights into this view, by name; as DependentModule's substitute.
+function methods:substitute(named_params, strict)
+  put(self, plans.match('substitute', targets(self), named_params, strict))
+end
+
+--- Puts other weights into this view, in the order of named_dependents.
+function methods:substitute_from_list(params)
+  put(self, plans.match_list('substitute_from_list', targets(self), params))
+end
+
+--- Lists of the buffers' names, records and own names below a view, each base buffer once.
+local function buffers_below(self)
+  local names, places, seen = {}, {}, {}
+  for path, module in Module.named_modules(self) do
+    local record = rawget(module, '_view')
+    local dict = record.base._buffers
+    for _, name in ipairs(dict.names) do
+      local value = dict.values[name]
+      local transient = rawget(record.base, '_transient')
+      if value and not seen[id(value)] and not (transient and transient[name]) then
+        seen[id(value)] = true
+        names[#names + 1], places[#places + 1] = plans.join(path, name), { record, name, value }
+      end
+    end
+  end
+  return names, places
+end
+
+--- Weights and buffers by the base's names, detached; in the base's order, ties once.
+function methods:state_dict()
+  local weights, buffers = {}, {}
+  local names, values = in_use(self, 'state_dict', '')
+  for k = 1, #names do weights[names[k]] = values[k] end
+  local buffer_names, places = buffers_below(self)
+  for k, name in ipairs(buffer_names) do buffers[name] = places[k] end
+  local state = StateDict.new()
+  for path, module in Module.named_modules(self) do
+    local base = rawget(module, '_view').base
+    for _, kind in ipairs{ '_parameters', '_buffers', '_dependents' } do
+      local dict = rawget(base, kind)
+      for _, slot in ipairs(dict and dict.names or {}) do
+        local name = plans.join(path, slot)
+        local place = buffers[name]
+        if weights[name] then
+          state[name] = ops.detach(weights[name])
+        elseif place and kind == '_buffers' then
+          state[name] = ops.detach(buffer(place[1], place[2], place[3]))
+        end
+      end
+    end
+  end
+  return state
+end
+
+--- Loads weights and buffers into this view only, as detached leaves; all is checked first.
+function methods:load_state_dict(state, options)
+  local strict = true
+  if type(options) == 'table' then strict = options.strict ~= false elseif options ~= nil then strict = options end
+  local list = targets(self)
+  local names, places = buffers_below(self)
+  for k, name in ipairs(names) do
+    list[#list + 1] = { name = name, buffer = places[k], model = places[k][3], listed = true }
+  end
+  local changes = plans.match('load_state_dict', list, state, strict and true or 'one way')
+  local weights = {}
+  for _, change in ipairs(changes) do
+    local target = change.target
+    local tensor = support.no_grad(ops.clone, ops.detach(change.tensor))
+    if target.buffer then
+      view.set_buffer(target.buffer[1], target.buffer[2], tensor)
+    else
+      local slot = rawget(self, '_view').state.plan.slots[target.place]
+      local frozen = slot.info and slot.info.frozen
+      if FLOATS[support.dtype(tensor)] and not frozen then support.set_requires_grad(tensor, true) end
+      weights[#weights + 1] = { target = target, tensor = keep(tensor) }
+    end
+  end
+  put(self, weights)
+end
+
+--- Converts the weights in use and the view's buffers; the base stays as it is. Histories are kept.
+function methods:to(target)
+  local state = rawget(self, '_view').state
+  local is_dtype = support.dtypes[target] ~= nil
+  local changes = {}
+  for _, entry in ipairs(targets(self)) do
+    local weight = current(state, entry.place)
+    if weight and (not is_dtype or FLOATS[support.dtype(weight)]) then
+      changes[#changes + 1] = { target = entry, tensor = keep(weight:to(target)) }
+    end
+  end
+  local _, places = buffers_below(self)
+  for _, place in ipairs(places) do
+    local own = buffer(place[1], place[2], place[3])
+    if not is_dtype or FLOATS[support.dtype(own)] then view.set_buffer(place[1], place[2], own:to(target)) end
+  end
+  put(self, changes)
+  return self
+end
+
+for _, name in ipairs{ 'register_forward_hook', 'register_forward_pre_hook' } do
+  local field = name == 'register_forward_hook' and '_forward_hooks' or '_forward_pre_hooks'
+  --- As a module's; the hook is the view's own, after those of the base.
+  methods[name] = function(self, hook)
+    if not rawget(self, field) then
+      local hooks = {}
+      for i, entry in ipairs(rawget(rawget(self, '_view').base, field) or {}) do hooks[i] = entry end
+      rawset(self, field, hooks)
+    end
+    return Module[name](self, hook)
+  end
+end
+
+local function refuse(name)
+  return function(self)
+    raise("%s: %s can't be called on a view, whose slots are those of its base: use deepcopy()", class_of(self)._name,
+      name)
+  end
+end
+for _, name in ipairs{ 'register_parameter', 'register_buffer', 'register_dependent', 'add_module', 'register_module',
+  'clear_params', 'append' } do
+  methods[name] = refuse(name)
+end
+
+--- A module of its own with this view's weights and buffers as detached leaves.
+function methods:deepcopy() return require('metann.viewcopy').module(self) end
+
+-- ---- for learners ----
+
+--- Opens a view of whatever can be adapted: a module, a ProtoModule, a DependentModule or a view.
+-- @param what the caller's name, for messages
+-- @param model the model
+-- @param buffers 'view', 'shared' or 'frozen'
+-- @param training true, false, or 'model' for each submodule's own
+function view.open(what, model, buffers, training)
+  if not class_of(model) then raise('%s: model must be a module, got %s', what, describe(model)) end
+  local base = model
+  local held = class_of(model)._held
+  if held then base = held(model) end
+  local options = { buffers = buffers or 'view', training = training }
+  if training == 'model' then options.training = nil end
+  local record = record_of(base)
+  if not record then
+    local plan = plans.of(base)
+    local weights = {}
+    for i = 1, plan.n do
+      local slot = plan.slots[i]
+      weights[i] = slot.dict(slot.module).values[slot.name] or false
+    end
+    return view.new(base, plan, weights, options)
+  end
+  local plan, weights = plans.of(record.base), {}
+  local _, places = own_slots(base, '')
+  for i = 1, plan.n do weights[i] = current(record.state, places[i]) end
+  options.from = record
+  return view.new(record.base, plan, weights, options)
+end
+
+return view
