@@ -107,6 +107,18 @@ end
 
 local function device_of(t) return t.device end
 
+local array = require('metann.binding').handle.array
+
+--- True when two tensors agree in size, dtype and device.
+function plans.same_form(t, u)
+  local a, b = array(t), array(u)
+  if a.ndim ~= b.ndim or a.dtype ~= b.dtype or a.device ~= b.device then return false end
+  for d = 0, a.ndim - 1 do
+    if a.size[d] ~= b.size[d] then return false end
+  end
+  return true
+end
+
 --- Why a tensor doesn't fit where `model` (a tensor, or info with shape, dtype and device) stands; nil when it does.
 function plans.misfit(name, model, tensor)
   if not model then return nil end

@@ -123,6 +123,16 @@ function view.assign(state, weights)
   end
 end
 
+--- Another root view of the same base, with its own weights and the same buffers and modes.
+function view.sibling(state, weights)
+  local other = {
+    plan = state.plan, weights = weights, training = state.training, mode = state.mode, buffers = state.buffers,
+    origin = state.origin, fields = state.fields, views = {}, filled = {},
+  }
+  other.root = view_of(other, state.plan.base)
+  return other.root
+end
+
 -- ---- reading ----
 
 --- A buffer as the view's mode has it.
@@ -541,6 +551,14 @@ function methods:deepcopy() return require('metann.viewcopy').module(self) end
 
 -- ---- for learners ----
 
+--- The weights in use below a view, in the order of the plan of its own base.
+function view.weights_below(self, plan)
+  local weights, state = {}, rawget(self, '_view').state
+  local _, places = own_slots(self, '')
+  for i = 1, plan.n do weights[i] = current(state, places[i]) end
+  return weights
+end
+
 --- Opens a view of whatever can be adapted: a module, a ProtoModule, a DependentModule or a view.
 -- @param what the caller's name, for messages
 -- @param model the model
@@ -549,8 +567,7 @@ function methods:deepcopy() return require('metann.viewcopy').module(self) end
 function view.open(what, model, buffers, training)
   if not class_of(model) then raise('%s: model must be a module, got %s', what, describe(model)) end
   local base = model
-  local held = class_of(model)._held
-  if held then base = held(model) end
+  if class_of(model)._held then base = model:_held() end
   local options = { buffers = buffers or 'view', training = training }
   if training == 'model' then options.training = nil end
   local record = record_of(base)
@@ -563,11 +580,9 @@ function view.open(what, model, buffers, training)
     end
     return view.new(base, plan, weights, options)
   end
-  local plan, weights = plans.of(record.base), {}
-  local _, places = own_slots(base, '')
-  for i = 1, plan.n do weights[i] = current(record.state, places[i]) end
+  local plan = plans.of(record.base)
   options.from = record
-  return view.new(record.base, plan, weights, options)
+  return view.new(record.base, plan, view.weights_below(base, plan), options)
 end
 
 return view

@@ -24,7 +24,7 @@ local function collect(run)
   local active, inputs, names = {}, {}, {}
   for i = 1, #weights do
     local weight = weights[i]
-    if view.adaptable(state, i) then
+    if view.adaptable(state, i, weight) then
       if not run.recording or not weight.requires_grad then
         weight = leaf_of(weight)
         weights[i] = weight
@@ -76,7 +76,7 @@ local function update(run, grads, options, each)
   end
 end
 
-local function check_loss(what, loss)
+function inner.check_loss(what, loss)
   if not is_tensor(loss) then raise('%s: the evaluator must return a 0-dim loss, got %s', what, describe(loss)) end
   if loss:dim() ~= 0 then
     raise('%s: the evaluator must return a 0-dim loss, got a tensor with %d dims', what, loss:dim())
@@ -91,7 +91,7 @@ local function step(run, index, data)
   else
     loss = metann.enable_grad(run.evaluator, run.root, data)
   end
-  check_loss(run.what, loss)
+  inner.check_loss(run.what, loss)
   if #run.inputs == 0 or not loss.requires_grad then return end
   local grads = metann.grad(loss, run.inputs, run.graph and GRAPH or NO_GRAPH)
   local options, each = options_at(run, index)

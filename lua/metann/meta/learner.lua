@@ -1,5 +1,6 @@
 --- Learner: the base class of what adapts a model to data.
 local nn = require 'metann.nn'
+local class_of = require('metann.nn.class').class_of
 local errors = require 'metann.binding.errors'
 local arguments = require 'metann.utils.arguments'
 local raise, describe = errors.raise, errors.describe
@@ -36,7 +37,7 @@ function Learner:forward(...)
   check('Learner', o)
   local model, data = o.model, o.data
   o.model, o.data = nil, nil
-  if not nn.is(model, nn.Module) then
+  if not class_of(model) then
     raise('Learner: model must be a module, got %s', describe(model))
   end
   if not o.inplace then return self:forward_pure(model, data, o) end
@@ -46,12 +47,12 @@ end
 
 --- Adapts without touching the model; a subclass defines it.
 function Learner:forward_pure()
-  raise('%s: forward_pure is not implemented: define it, or call with inplace=true', nn.type(self))
+  raise('%s: forward_pure is not implemented: define it, or call with inplace=true', class_of(self)._name)
 end
 
 --- Adapts the model itself; a subclass defines it.
 function Learner:forward_inplace()
-  raise('%s: forward_inplace is not implemented: define it, or call without inplace', nn.type(self))
+  raise('%s: forward_inplace is not implemented: define it, or call without inplace', class_of(self)._name)
 end
 
 return Learner

@@ -1,10 +1,10 @@
 --- Learning rates of the inner loop: one number or tensor, one per parameter name, one per step, or one per both.
 -- Owns checking them when a learner is made, registering those that are parameters, and finding the one that holds.
 local errors = require 'metann.binding.errors'
-local binding = require 'metann.binding'
+local support = require 'metann.nn.support'
 local nn = require 'metann.nn'
 local raise, describe = errors.raise, errors.describe
-local is_tensor = binding.handle.is_tensor
+local is_tensor, is_parameter = support.is_tensor, support.is_parameter
 
 --- A module that holds the rates given as a table, so that those which are parameters are found and moved.
 -- `tree` has the table's shape; a leaf is a number, a tensor, or `{slot = name}` for a registered parameter.
@@ -19,13 +19,15 @@ local function check_leaf(what, where, value)
     raise('%s: %s must be a number, a 0-dim tensor or parameter, or a table of these, got %s', what, where,
       describe(value))
   end
-  if value:dim() ~= 0 then raise('%s: %s must be 0-dim, got a tensor of size %s', what, where, nn.shape_string(value)) end
+  if support.ndim(value) ~= 0 then
+    raise('%s: %s must be 0-dim, got a tensor of size %s', what, where, support.shape_text(value))
+  end
 end
 
 local function plant(self, what, where, slot, value, depth)
   if type(value) ~= 'table' then
     check_leaf(what, where, value)
-    if is_tensor(value) and nn.is_parameter(value) then
+    if is_tensor(value) and is_parameter(value) then
       slot = slot:gsub('%.', '_')
       self:register_parameter(slot, value)
       return { slot = slot }

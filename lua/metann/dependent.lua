@@ -1,0 +1,430 @@
+--- DependentModule: modules whose parameters may depend on something, with a history that gradients flow into.
+-- A dependent is a slot in `_dependents`, as nn's slots are, with `info` beside the values: what is remembered of a slot
+-- (shape, dtype, device, frozen). Tied slots share one info. Owns conversion, those slots, and what fills them.
+local nn = require 'metann.nn'
+local class = require 'metann.nn.class'
+local copy = require 'metann.nn.copy'
+local slots = require 'metann.nn.slots'
+local support = require 'metann.nn.support'
+local plans = require 'metann.plan'
+local ops, raise, describe, keep = support.ops, support.raise, support.describe, support.keep
+local is_tensor, id = support.is_tensor, support.id
+local class_of = class.class_of
+local Module = nn.Module
+
+--- Turns modules into ones whose parameters may be dependents.
+-- `DependentModule(module)` converts a module and all below in place and returns it; a subclass made by
+-- `nn.class('Net', metann.DependentModule)` with an `init` of its own is built as any class.
+local DependentModule
+
+local function label(self) return class_of(self)._name end
+
+-- ---- slots ----
+
+local function new_slots()
+  local dict = slots.new()
+  dict.info = {}
+  return dict
+end
+
+local function remember(info, tensor)
+  info.shape, info.dtype, info.device = support.shape(tensor), support.dtype(tensor), tensor.device
+end
+
+--- Fills a slot (nil or false: empties it), without a check.
+local function fill(self, name, tensor)
+  local dict = rawget(self, '_dependents')
+  dict.values[name] = tensor and keep(tensor) or false
+  local number = tonumber(name)
+  if number then dict.values[number] = dict.values[name] end
+  local info = dict.info[name]
+  if tensor and not info.shape then remember(info, tensor) end
+end
+
+local function add(self, name, tensor, info)
+  local dict = rawget(self, '_dependents')
+  slots.set(dict, name, tensor or nil)
+  dict.info[name] = info
+  if tensor then keep(tensor) end
+end
+
+-- ---- reading, writing, calling ----
+
+--- Raises when a dependent of the module is emptied: what a call does first.
+local function check_call(self)
+  local dict = self._dependents
+  local names, values, info = dict.names, dict.values, dict.info
+  for i = 1, #names do
+    local name = names[i]
+    if not values[name] and info[name].shape then
+      raise("%s: dependent '%s' is empty: substitute a tensor before running the module", label(self), name)
+    end
+  end
+end
+
+local convert
+
+local function make_meta(of, parent_meta)
+  local meta = parent_meta or Module._make_meta(of)
+  local index, call = meta.__index, meta.__call
+  function meta.__index(self, name)
+    local value = rawget(self, '_dependents').values[name]
+    if value then return value end
+    return index(self, name)
+  end
+  function meta.__newindex(self, name, value)
+    local dict = rawget(self, '_dependents')
+    if type(name) == 'number' then name = tostring(name) end
+    if dict.values[name] ~= nil then
+      if value ~= nil and not is_tensor(value) then
+        raise("%s: dependent '%s' takes a tensor or nil, got %s", label(self), name, describe(value))
+      end
+      return fill(self, name, value)
+    end
+    if class_of(value) then convert(DependentModule, value, true) end
+    return class.assign(self, name, value)
+  end
+  function meta.__call(self, ...)
+    if #rawget(self, '_dependents').names > 0 then check_call(self) end
+    return call(self, ...)
+  end
+  return meta
+end
+
+DependentModule = class.new('DependentModule', Module)
+DependentModule._check_call = check_call
+
+--- The class of converted instances of `old`, a class, that are `target`s (DependentModule or a class below it) too.
+local made = setmetatable({}, { __mode = 'k' })
+local KEPT = { init = true, _name = true, _parent = true, _meta = true, _construct = true, _make_meta = true,
+  to_dependentmodule = true, stateless = true }
+
+--- The methods that a class has from DependentModule downwards, copied into `of`, where they come before the old class's.
+local function copy_methods(of, target)
+  if target ~= DependentModule then copy_methods(of, rawget(target, '_parent')) end
+  for name, method in next, target do
+    if not KEPT[name] and name ~= '_mixins' then rawset(of, name, method) end
+  end
+end
+
+local function dependent_class(target, old)
+  local by_old = made[target] or setmetatable({}, { __mode = 'k' })
+  made[target] = by_old
+  local of = by_old[old]
+  if not of then
+    of = class.new('Dependent' .. old._name, old)
+    rawset(of, '_mixins', { target })
+    rawset(of, '_source', old)
+    -- class.new has made the metatable as the old class wants it
+    local meta = rawget(of, '_meta')
+    if not old._check_call then meta = make_meta(of, meta) end
+    rawset(of, '_meta', meta)
+    rawset(of, '_construct', function(_, ...) return convert(target, old(...), true) end)
+    by_old[old] = of
+  end
+  copy_methods(of, target)
+  return of
+end
+
+local function convert_one(target, module)
+  class.adopt(module)
+  if class.is(module, target) then return end
+  if not rawget(module, '_dependents') then rawset(module, '_dependents', new_slots()) end
+  local old = class_of(module)
+  setmetatable(module, dependent_class(target, rawget(old, '_source') or old)._meta)
+end
+
+function convert(target, module, recurse)
+  if not class_of(module) then raise('%s: expected a module, got %s', target._name, describe(module)) end
+  if rawget(module, '_view') then
+    raise("%s: a view can't be converted, its slots are those of its base: use deepcopy()", target._name)
+  end
+  local list = { module }
+  if recurse then
+    list = {}
+    for m in module:modules() do list[#list + 1] = m end
+  end
+  for _, m in ipairs(list) do
+    if not rawget(m, '_view') then convert_one(target, m) end
+  end
+  return module
+end
+
+local ALL = function() return true end
+
+local function check_filter(what, filter)
+  if filter ~= nil and type(filter) ~= 'function' then
+    raise("%s: 'clear_filter' must be a function, got %s", what, describe(filter))
+  end
+  return filter or ALL
+end
+
+local function class_methods(of)
+  --- Converts a module in place and returns it; with `recurse` false the module alone.
+  rawset(of, 'to_dependentmodule', function(module, recurse)
+    if recurse ~= nil and type(recurse) ~= 'boolean' then
+      raise("to_dependentmodule: 'recurse' must be true or false, got %s", describe(recurse))
+    end
+    return convert(of, module, recurse ~= false)
+  end)
+  --- A converted deep copy whose parameters are cleared, but for modules that `clear_filter` returns false for.
+  rawset(of, 'stateless', function(module, clear_filter)
+    check_filter('stateless', clear_filter)
+    if not class_of(module) then raise('stateless: expected a module, got %s', describe(module)) end
+    return convert(of, module:deepcopy(), true):clear_params(false, clear_filter)
+  end)
+end
+
+function DependentModule._make_meta(of)
+  class_methods(of)
+  return make_meta(of)
+end
+
+function DependentModule.init() end
+
+function DependentModule._construct(of, ...)
+  if of.init == DependentModule.init then
+    local n = select('#', ...)
+    if n ~= 1 then raise('%s: takes one module, got %d arguments', of._name, n) end
+    return convert(of, (...), true)
+  end
+  local self = setmetatable({
+    _parameters = slots.new(), _buffers = slots.new(), _modules = slots.new(), _dependents = new_slots(), _tensors = {},
+    _hooked = false, training = true,
+  }, of._meta)
+  of.init(self, ...)
+  return self
+end
+rawset(DependentModule, '_meta', DependentModule._make_meta(DependentModule))
+
+-- ---- registering ----
+
+--- Registers a tensor as a dependent: `m.name` reads it, buffers and state_dict list it, `substitute` replaces it.
+-- A dependent that is there may be registered again, with another shape too.
+-- @param name string, not empty, without dots; not the name of a parameter, buffer, submodule, field or method
+-- @param tensor a tensor, or nil: known but inactive; what it is given later is remembered
+function DependentModule:register_dependent(name, tensor)
+  class.check_name(self, 'dependent', name)
+  local dict = rawget(self, '_dependents')
+  for _, other in ipairs{ { '_parameters', 'parameter' }, { '_buffers', 'buffer' }, { '_modules', 'submodule' } } do
+    if rawget(self, other[1]).values[name] ~= nil then
+      raise("%s: can't register dependent '%s', the name is a %s's", label(self), name, other[2])
+    end
+  end
+  if rawget(self, name) ~= nil or self._tensors[name] ~= nil then
+    raise("%s: can't register dependent '%s', there is a field of that name", label(self), name)
+  end
+  if tensor ~= nil and not is_tensor(tensor) then
+    raise("%s: register_dependent('%s') takes a tensor or nil, got %s", label(self), name, describe(tensor))
+  end
+  local info = {}
+  if tensor then remember(info, tensor) end
+  if dict.values[name] ~= nil then slots.remove(dict, name) end
+  add(self, name, tensor, info)
+end
+
+for _, method in ipairs{ 'register_parameter', 'register_buffer', 'add_module' } do
+  local kind = method == 'add_module' and 'submodule' or method:match('_(.*)')
+  --- As a module's; a dependent's name is taken.
+  DependentModule[method] = function(self, name, value, ...)
+    if rawget(self, '_dependents').values[name] ~= nil then
+      raise("%s: can't register %s '%s', the name is a dependent's", label(self), kind, tostring(name))
+    end
+    if method == 'add_module' and class_of(value) then convert(DependentModule, value, true) end
+    return Module[method](self, name, value, ...)
+  end
+end
+DependentModule.register_module = DependentModule.add_module
+
+-- ---- listing ----
+
+local join = plans.join
+
+--- The dependents of a module tree: list of {name, info, slots = {{module, name}, ...}, aliases}. Tied ones once.
+local function collect(self, prefix, recurse)
+  local list, by_info = {}, {}
+  local function look(module, path)
+    local dict = rawget(module, '_dependents')
+    for _, name in ipairs(dict and dict.names or {}) do
+      local info = dict.info[name]
+      local entry = by_info[info]
+      if entry then
+        entry.aliases[#entry.aliases + 1] = join(path, name)
+      else
+        entry = { name = join(path, name), info = info, slots = {}, aliases = {} }
+        list[#list + 1], by_info[info] = entry, entry
+      end
+      entry.slots[#entry.slots + 1] = { module, name }
+      entry.value = entry.value or dict.values[name]
+    end
+  end
+  if recurse == false then
+    look(self, prefix)
+  else
+    for path, module in self:named_modules(prefix) do look(module, path) end
+  end
+  return list
+end
+
+local function listed(self, what, prefix, recurse)
+  if prefix ~= nil and type(prefix) ~= 'string' then
+    raise("%s:%s: 'prefix' must be a string, got %s", label(self), what, describe(prefix))
+  end
+  if recurse ~= nil and type(recurse) ~= 'boolean' then
+    raise("%s:%s: 'recurse' must be true or false, got %s", label(self), what, describe(recurse))
+  end
+  local names, values = {}, {}
+  for _, entry in ipairs(collect(self, prefix or '', recurse)) do
+    if entry.value or entry.info.shape then
+      names[#names + 1], values[#values + 1] = entry.name, entry.value or false
+    end
+  end
+  return names, values
+end
+
+--- Iterates over the dependents with their names; false stands for an emptied one. Tied ones are listed once.
+-- @param prefix of the names, ''
+-- @param recurse false for this module's own only
+function DependentModule:named_dependents(prefix, recurse)
+  return support.pairs_of(listed(self, 'named_dependents', prefix, recurse))
+end
+
+--- Iterates over the dependents.
+-- @param recurse false for this module's own only
+function DependentModule:dependents(recurse)
+  local _, values = listed(self, 'dependents', '', recurse)
+  return support.values_of(values)
+end
+
+-- ---- filling ----
+
+local function targets(self)
+  local list = collect(self, '')
+  for i, entry in ipairs(list) do
+    list[i] = { name = entry.name, aliases = entry.aliases, slots = entry.slots, model = entry.info,
+      listed = entry.value and true or entry.info.shape ~= nil }
+  end
+  return list
+end
+
+local function write(changes)
+  for _, change in ipairs(changes) do
+    for _, slot in ipairs(change.target.slots) do fill(slot[1], slot[2], change.tensor) end
+  end
+end
+
+--- Replaces dependents by the tensors of the same names, which are stored as given; all is checked first.
+-- @param named_params table by name or iterator of name, tensor
+-- @param strict true (default): missing and unknown names are errors; 'one way': missing ones are left, unknown ones
+-- ignored; false: what doesn't fit is skipped. A wrong size, dtype or device is an error but under false.
+function DependentModule:substitute(named_params, strict)
+  write(plans.match('substitute', targets(self), named_params, strict))
+end
+
+--- Replaces all dependents by the tensors of a list, in the order of named_dependents, emptied ones included.
+-- @param params list or iterator, of exactly that many tensors
+function DependentModule:substitute_from_list(params)
+  write(plans.match_list('substitute_from_list', targets(self), params))
+end
+
+--- What a parameter becomes: its info, shared by tied slots, and a detached copy or nothing.
+local function dependent_of(parameter, init, memo)
+  local key = id(parameter)
+  local entry = memo[key]
+  if entry then return entry end
+  local info = { frozen = not support.requires_grad(parameter) }
+  remember(info, parameter)
+  entry = { info = info, tensor = false }
+  if init then
+    entry.tensor = ops.clone(ops.detach(parameter))
+    support.set_requires_grad(entry.tensor, not info.frozen)
+  end
+  memo[key] = entry
+  return entry
+end
+
+--- Turns the parameters into dependents, in this module and all below.
+-- @param init true: their values are kept, as detached copies; else (default) they are emptied, their sizes remembered,
+-- and earlier dependents of the same modules are emptied too
+-- @param clear_filter function(module); false leaves that module's parameters alone
+-- @return this module
+function DependentModule:clear_params(init, clear_filter)
+  if init ~= nil and type(init) ~= 'boolean' then
+    raise("clear_params: 'init' must be true or false, got %s", describe(init))
+  end
+  clear_filter = check_filter('clear_params', clear_filter)
+  local touched = {}
+  for module in self:modules() do
+    if rawget(module, '_dependents') and clear_filter(module) ~= false then touched[#touched + 1] = module end
+  end
+  local memo = {}
+  for _, module in ipairs(touched) do
+    local dict, dependents = rawget(module, '_parameters'), rawget(module, '_dependents')
+    if not init then
+      for _, name in ipairs(dependents.names) do fill(module, name, nil) end
+    end
+    for _, name in ipairs{ unpack(dict.names) } do
+      local parameter = dict.values[name]
+      if parameter then
+        local entry = dependent_of(parameter, init, memo)
+        slots.remove(dict, name)
+        add(module, name, entry.tensor, entry.info)
+      end
+    end
+  end
+  return self
+end
+
+--- Reads again which slots of this module hold tensors. They are always looked up, so there is nothing left to do but
+-- to remember the size of those that never had one.
+function DependentModule:update_actives()
+  local dict = rawget(self, '_dependents')
+  for _, name in ipairs(dict.names) do
+    local value = dict.values[name]
+    if value and not dict.info[name].shape then remember(dict.info[name], value) end
+  end
+end
+
+--- Remembers the present sizes, dtypes and devices of this module's dependents, for those that were assigned by hand.
+function DependentModule:update_shapes()
+  local dict = rawget(self, '_dependents')
+  for _, name in ipairs(dict.names) do
+    if dict.values[name] then remember(dict.info[name], dict.values[name]) end
+  end
+end
+
+-- ---- as a module ----
+
+local FLOATS = { float32 = true, float64 = true, float16 = true, bfloat16 = true }
+
+--- Converts or moves as a module does, dependents included; what is remembered of emptied ones too.
+function DependentModule:to(target)
+  Module.to(self, target)
+  local is_dtype = support.dtypes[target] ~= nil
+  for _, entry in ipairs(collect(self, '')) do
+    if entry.value then
+      remember(entry.info, entry.value)
+    elseif is_dtype and FLOATS[entry.info.dtype] then
+      entry.info.dtype = support.dtype_names[support.dtypes[target]]
+    elseif not is_dtype and entry.info.device then
+      entry.info.device = target
+    end
+  end
+  return self
+end
+
+--- A copy that shares nothing with this module; dependents with a history become leaves.
+function DependentModule:deepcopy()
+  local memo = {}
+  for _, entry in ipairs(collect(self, '')) do
+    local value = entry.value
+    if value and not support.is_leaf(value) then
+      local leaf = ops.clone(ops.detach(value))
+      support.set_requires_grad(leaf, not entry.info.frozen)
+      memo[id(value)] = keep(leaf)
+    end
+  end
+  return copy.value(self, memo, label(self))
+end
+
+return DependentModule

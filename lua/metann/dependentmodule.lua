@@ -1,0 +1,2 @@
+--- `require 'metann.dependentmodule'`: the name under which the original has DependentModule.
+return { DependentModule = require 'metann.dependent' }

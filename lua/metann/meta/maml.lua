@@ -1,0 +1,111 @@
+--- MAML and MAMLpp: a model and the learner that adapts it, differentiated through the adaptation.
+local nn = require 'metann.nn'
+local optim = require 'metann.optim'
+local class_of = require('metann.nn.class').class_of
+local errors = require 'metann.binding.errors'
+local arguments = require 'metann.utils.arguments'
+local proto = require 'metann.proto'
+local MultiModel = require 'metann.meta.multimodel'
+local evaluators = require 'metann.meta.evaluators'
+local inner = require 'metann.meta.inner'
+local rates = require 'metann.meta.rates'
+local raise, describe = errors.raise, errors.describe
+
+local function constructor(what)
+  return arguments.signature(what, {
+    { 'model', required = true, opaque = true }, { 'steps_train', required = true }, { 'steps_eval', required = true },
+    { 'lr', required = true, table = true }, { 'evaluator', default = evaluators.default_evaluator_classification },
+    { 'first_order', default = false },
+  })
+end
+
+local function set_up(self, what, signature, ...)
+  local o = arguments.read(signature, ...)
+  if not class_of(o.model) then raise('%s: model must be a module, got %s', what, describe(o.model)) end
+  arguments.count(what, 'steps_train', o.steps_train, 0)
+  arguments.count(what, 'steps_eval', o.steps_eval, 0)
+  arguments.callable(what, 'evaluator', o.evaluator)
+  arguments.boolean(what, 'first_order', o.first_order)
+  self.model = class_of(o.model)._held and o.model or proto.ProtoModule(o.model)
+  self.lr = rates.new(what, o.lr)
+  rates.check_steps(what, self.lr, math.max(o.steps_train, o.steps_eval))
+  self.steps_train, self.steps_eval = o.steps_train, o.steps_eval
+  self.evaluator, self.first_order = o.evaluator, o.first_order
+  self.options = optim.options(optim.SGD, {})
+end
+
+local CALL = { 'create_graph', 'evaluator', 'buffers', 'training' }
+local BUFFERS = { view = true, shared = true, frozen = true }
+local NONE = {}
+
+--- The options of a call, checked; what inner.adapt wants, and whether the result is detached.
+local function read_call(self, what, options, mimo)
+  if options == nil then options = NONE end
+  if type(options) ~= 'table' then raise('%s: options must be a table, got %s', what, describe(options)) end
+  errors.check_options(what, options, CALL)
+  local create_graph = arguments.boolean(what, 'create_graph', options.create_graph)
+  if options.evaluator ~= nil then arguments.callable(what, 'evaluator', options.evaluator) end
+  local buffers = options.buffers or 'view'
+  if not BUFFERS[buffers] then
+    raise("%s: 'buffers' must be 'view', 'shared' or 'frozen', got %s", what, describe(buffers))
+  end
+  local training = options.training
+  if training == nil then training = true end
+  if type(training) ~= 'boolean' and training ~= 'model' then
+    raise("%s: 'training' must be true, false or 'model', got %s", what, describe(training))
+  end
+  local graph = create_graph
+  if graph == nil then graph = not self.first_order end
+  return {
+    what = what, rule = optim.SGD.update, options = self.options, lr = self.lr, create_graph = graph,
+    steps = self.training and self.steps_train or self.steps_eval, evaluator = self.evaluator,
+  }, {
+    evaluator = options.evaluator, mimo = mimo, buffers = buffers, training = training,
+    detach = not self.training and not create_graph,
+  }
+end
+
+local function repr(self)
+  local lr = type(self.lr) == 'number' and ', lr=' .. self.lr or ''
+  return ('steps_train=%d, steps_eval=%d%s, first_order=%s'):format(self.steps_train, self.steps_eval, lr,
+    tostring(self.first_order))
+end
+
+--- `MAML(model, steps_train, steps_eval, lr, evaluator=default_evaluator_classification, first_order=false)`.
+-- `maml(data)` gives the adapted model: after `steps_train` steps in train mode; in eval mode after `steps_eval`, with
+-- detached leaves as weights unless called as `maml(data, {create_graph=true})`. Gradients of what is computed with it
+-- reach the model's parameters and lr. `first_order` takes the inner gradients for constants.
+-- Options of the call: `create_graph`, `evaluator`, `buffers`, `training`, as a learner's.
+-- Source: Finn, Abbeel and Levine, "Model-agnostic meta-learning", ICML 2017.
+local MAML = nn.class('MAML')
+
+local maml_signature = constructor('MAML')
+
+function MAML:init(...) set_up(self, 'MAML', maml_signature, ...) end
+
+function MAML:forward(data, options)
+  local spec, call = read_call(self, 'MAML', options, false)
+  local state = inner.adapt(spec, self.model, data, call)
+  return state.root
+end
+
+MAML.extra_repr = repr
+
+--- `MAMLpp(...)`, arguments as MAML's: in train mode it gives the models after each step, a MultiModel of
+-- steps_train + 1, for mamlpp_evaluator; in eval mode one adapted model.
+-- Source: Antoniou, Edwards and Storkey, "How to train your MAML", ICLR 2019.
+local MAMLpp = nn.class('MAMLpp')
+
+local mamlpp_signature = constructor('MAMLpp')
+
+function MAMLpp:init(...) set_up(self, 'MAMLpp', mamlpp_signature, ...) end
+
+function MAMLpp:forward(data, options)
+  local spec, call = read_call(self, 'MAMLpp', options, self.training)
+  local state, history = inner.adapt(spec, self.model, data, call)
+  return history and MultiModel.of(state, history) or state.root
+end
+
+MAMLpp.extra_repr = repr
+
+return { MAML = MAML, MAMLpp = MAMLpp }

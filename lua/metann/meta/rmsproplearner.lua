@@ -1,0 +1,26 @@
+--- RMSPropLearner: RMSProp as the inner rule.
+local nn = require 'metann.nn'
+local optim = require 'metann.optim'
+local RuleLearner = require 'metann.meta.rulelearner'
+local evaluators = require 'metann.meta.evaluators'
+local arguments = require 'metann.utils.arguments'
+
+local signature = arguments.signature('RMSPropLearner', {
+  { 'lr', default = 0.01, table = true }, { 'alpha', default = 0.99 }, { 'eps', default = 1e-8 },
+  { 'centered', default = false }, { 'create_graph', default = true },
+  { 'evaluator', default = evaluators.default_evaluator_classification }, { 'steps' },
+})
+
+--- `RMSPropLearner(lr=0.01, alpha=0.99, eps=1e-8, centered=false, create_graph=true, evaluator, steps=nil)`: the rule of
+-- optim.RMSprop, eps outside the root; the meta-gradient is finite where a gradient is exactly zero.
+-- With `steps` the same data is used at each of them, else the data is a list or an iterator of batches, one a step.
+-- Source: Tieleman and Hinton, "Lecture 6.5 - rmsprop", 2012.
+local RMSPropLearner = nn.class('RMSPropLearner', RuleLearner)
+
+function RMSPropLearner:init(...)
+  local o = arguments.read(signature, ...)
+  o.class, o.options = optim.RMSprop, { alpha = o.alpha, eps = o.eps, centered = o.centered }
+  self:set_up('RMSPropLearner', o)
+end
+
+return RMSPropLearner

@@ -1,0 +1,23 @@
+--- SequentialGDLearner: gradient descent with momentum, one batch a step.
+local nn = require 'metann.nn'
+local optim = require 'metann.optim'
+local RuleLearner = require 'metann.meta.rulelearner'
+local evaluators = require 'metann.meta.evaluators'
+local arguments = require 'metann.utils.arguments'
+
+local signature = arguments.signature('SequentialGDLearner', {
+  { 'lr', required = true, table = true }, { 'momentum', default = 0.5 }, { 'create_graph', default = true },
+  { 'evaluator', default = evaluators.default_evaluator_classification },
+})
+
+--- `SequentialGDLearner(lr, momentum=0.5, create_graph=true, evaluator=default_evaluator_classification)`:
+-- v <- g + momentum * v, w <- w - lr * v. The data is a list or an iterator of batches; there are as many steps.
+local SequentialGDLearner = nn.class('SequentialGDLearner', RuleLearner)
+
+function SequentialGDLearner:init(...)
+  local o = arguments.read(signature, ...)
+  o.class, o.options = optim.SGD, { momentum = o.momentum }
+  self:set_up('SequentialGDLearner', o)
+end
+
+return SequentialGDLearner
