@@ -21,7 +21,7 @@ local function set_up(self, state, lists)
   rawset(self, '_models', { state = state, lists = lists, made = {} })
 end
 
-function MultiModel:init(model, fast_weight_lst)
+function MultiModel:init(model, fast_weight_lst, state)
   if not class_of(model) or not class_of(model)._held then
     raise('MultiModel: model must be a ProtoModule, got %s', class_of(model) and class_of(model)._name or describe(model))
   end
@@ -29,7 +29,8 @@ function MultiModel:init(model, fast_weight_lst)
     raise('MultiModel: fast_weight_lst must be a list of lists of tensors, got %s', describe(fast_weight_lst))
   end
   self.model = model
-  local lists, state = {}, nil
+  if state then return set_up(self, state, fast_weight_lst) end
+  local lists = {}
   for i = 1, #fast_weight_lst do
     local made = view.record_of(model:functional(fast_weight_lst[i])).state
     state = state or made
@@ -41,21 +42,7 @@ end
 
 --- A MultiModel of a learner's view and the weights after each of its steps.
 function MultiModel.of(state, lists)
-  local self = MultiModel._bare()
-  local base = state.plan.base
-  self.model = proto.ProtoModule(base)
-  set_up(self, state, lists)
-  return self
-end
-
---- An instance without its state.
-function MultiModel._bare()
-  local init = MultiModel.init
-  MultiModel.init = Module.init
-  local ok, self = pcall(MultiModel)
-  MultiModel.init = init
-  if not ok then error(self, 0) end
-  return self
+  return MultiModel(proto.ProtoModule(state.plan.base), lists, state)
 end
 
 --- How many models there are: steps + 1.
