@@ -84,7 +84,11 @@ Module.register_module = Module.add_module
 
 -- ---- walks ----
 
-local function join(prefix, name) return prefix == '' and name or prefix .. '.' .. name end
+--- A path. A submodule without a name of its own (what a ProtoModule holds) adds nothing.
+local function join(prefix, name)
+  if name == '' then return prefix end
+  return prefix == '' and name or prefix .. '.' .. name
+end
 
 --- The modules below and with `self`, each once, in order; and their paths.
 local function collect_modules(self, prefix, modules, names, seen)
@@ -92,7 +96,7 @@ local function collect_modules(self, prefix, modules, names, seen)
   seen[self] = true
   modules[#modules + 1], names[#names + 1] = self, prefix
   class.adopt(self)
-  local dict = rawget(self, '_modules')
+  local dict = self._modules
   for _, name in ipairs(dict.names) do
     local child = dict.values[name]
     if child then collect_modules(child, join(prefix, name), modules, names, seen) end
@@ -115,7 +119,7 @@ local function collect_tensors(self, kinds, prefix, recurse, skip)
   local names, values, seen = {}, {}, {}
   for i, module in ipairs(modules) do
     for _, kind in ipairs(kinds) do
-      local dict = rawget(module, kind)
+      local dict = module[kind]
       for _, name in ipairs(dict and dict.names or {}) do
         local value = dict.values[name]
         if value and not (skip and skip(module, name)) and not seen[id(value)] then
@@ -172,7 +176,7 @@ end
 
 local function children_of(self)
   class.adopt(self)
-  local names, values, seen, dict = {}, {}, {}, rawget(self, '_modules')
+  local names, values, seen, dict = {}, {}, {}, self._modules
   for _, name in ipairs(dict.names) do
     local child = dict.values[name]
     if child and not seen[child] then
@@ -210,7 +214,7 @@ function Module:get_submodule(path)
   end
   local module = self
   for name in path:gmatch('[^.]+') do
-    local child = rawget(module, '_modules').values[name]
+    local child = module._modules.values[name]
     if not child then
       raise("%s:get_submodule: %s has no submodule '%s' (path '%s')", label(self), label(module), name, path)
     end
@@ -281,7 +285,7 @@ function Module:to(target)
   local memo = {}
   for module in self:modules() do
     for _, kind in ipairs{ '_parameters', '_buffers', '_dependents' } do
-      local dict = rawget(module, kind)
+      local dict = module[kind]
       for _, name in ipairs(dict and dict.names or {}) do
         local value = dict.values[name]
         if value and (not is_dtype or FLOATS[support.dtype(value)]) then
@@ -316,7 +320,7 @@ local function state_slots(self)
   local names, values = {}, {}
   for i, module in ipairs(modules) do
     for _, kind in ipairs{ '_parameters', '_buffers', '_dependents' } do
-      local dict = rawget(module, kind)
+      local dict = module[kind]
       for _, name in ipairs(dict and dict.names or {}) do
         local value = dict.values[name]
         if value and not (kind ~= '_parameters' and is_transient(module, name)) then
