@@ -94,7 +94,6 @@ end
 DependentModule = class.new('DependentModule', Module)
 DependentModule._check_call = check_call
 
---- The class of converted instances of `old`, a class, that are `target`s (DependentModule or a class below it) too.
 local made = setmetatable({}, { __mode = 'k' })
 local KEPT = { init = true, _name = true, _parent = true, _meta = true, _construct = true, _make_meta = true,
   to_dependentmodule = true, stateless = true }
@@ -107,6 +106,21 @@ local function copy_methods(of, target)
   end
 end
 
+--- What extra_repr reads instead of a module: emptied slots count as there, so that it tells what the layer was built
+-- with.
+local function as_built(self)
+  local dict = self._dependents
+  return setmetatable({}, {
+    class = class_of(self),
+    __index = function(_, name)
+      local value = self[name]
+      if value == nil and dict.info[name] and dict.info[name].shape then return true end
+      return value
+    end,
+  })
+end
+
+--- The class of converted instances of `old`, a class, that are `target`s (DependentModule or below) too.
 local function dependent_class(target, old)
   local by_old = made[target] or setmetatable({}, { __mode = 'k' })
   made[target] = by_old
@@ -119,6 +133,7 @@ local function dependent_class(target, old)
     local meta = rawget(of, '_meta')
     if not old._check_call then meta = make_meta(of, meta) end
     rawset(of, '_meta', meta)
+    rawset(of, 'extra_repr', function(self) return old.extra_repr(as_built(self)) end)
     rawset(of, '_construct', function(_, ...) return convert(target, old(...), true) end)
     by_old[old] = of
   end

@@ -184,9 +184,13 @@ function special._buffers(record)
 end
 
 function special._modules(record)
-  local dict, values = record.base._modules, {}
+  local dict, made = record.base._modules, record.modules
+  if made and made.version == dict.version then return made end
+  local values = {}
   for name, value in pairs(dict.values) do values[name] = value and view_of(record.state, value) end
-  return { names = dict.names, values = values }
+  made = { names = dict.names, values = values, version = dict.version }
+  record.modules = made
+  return made
 end
 
 function special._tensors(record)

@@ -61,7 +61,7 @@ local rates = {}
 
 --- Checks a learning rate and gives what a learner keeps in its field `lr`.
 function rates.new(what, value)
-  if type(value) == 'table' and not nn.is(value, nn.Module) then
+  if type(value) == 'table' and not nn.is_module(value) then
     if next(value) == nil then raise('%s: lr is an empty table', what) end
     return Rates(what, value)
   end
