@@ -1,6 +1,6 @@
 -- Runs the reference cases of kind `meta` of a folder: each case is interpreted from its own metadata.
 -- As a program: luajit tests/golden_meta.lua DIR [pattern]. As a module: run(dir, pattern, print) -> failed, count.
--- DIR holds the *.safetensors files themselves or a folder `meta` with them. Names and labels in the files count from 0.
+-- DIR holds the *.safetensors files or a folder `meta` with them. Names and labels in the files count from 0.
 local metann = require 'metann'
 local safetensors = require 'metann.io.safetensors'
 local json = require 'metann.binding.json'
@@ -80,8 +80,9 @@ local function compare(case, name, got)
   for i = 1, #w do
     local error = math.abs(g[i] - w[i])
     local excess = error / (atol + rtol * math.abs(w[i]))
-    if not (excess <= 1) then case.bad[name] = true end
-    if not (excess <= case.worst) then case.worst, case.worst_name, case.worst_error = excess, name, error end
+    if excess ~= excess then excess = math.huge end
+    if excess > 1 then case.bad[name] = true end
+    if excess > case.worst then case.worst, case.worst_name, case.worst_error = excess, name, error end
   end
 end
 
@@ -98,7 +99,9 @@ end
 
 local function compare_buffers(case, prefix, model)
   local state = model:state_dict()
-  for _, name in ipairs(case.buffer_names or {}) do compare(case, prefix .. name, assert(state[lua_name(name)], name)) end
+  for _, name in ipairs(case.buffer_names or {}) do
+    compare(case, prefix .. name, assert(state[lua_name(name)], name))
+  end
 end
 
 --- Tensors that stand in the file as results and were not compared.
@@ -126,7 +129,7 @@ local function make_evaluator(case, watch)
     if case.evaluator == 'mse' then
       loss = ((output - data[2]) ^ 2):mean()
     else
-      loss = nn.functional.cross_entropy(output, data[2])
+      loss = nn.CrossEntropyLoss()(output, data[2])
     end
     if watch then watch(model, loss, output) end
     return loss
@@ -142,8 +145,8 @@ local function make_learner(case, net, lr, evaluator)
   elseif case.learner == 'SequentialGDLearner' then
     learner = meta.SequentialGDLearner(lr, args.momentum, args.create_graph, evaluator)
   elseif case.learner == 'RMSPropLearner' then
-    learner = meta.RMSPropLearner(lr, args.alpha, args.eps, args.centered, args.create_graph, evaluator,
-      given(args.steps))
+    local steps = given(args.steps)
+    learner = meta.RMSPropLearner(lr, args.alpha, args.eps, args.centered, args.create_graph, evaluator, steps)
   else
     local class = assert(meta[case.learner], 'golden: no learner ' .. case.learner)
     local maml = class(net, args.steps_train, args.steps_eval, lr, evaluator, args.first_order)
@@ -171,7 +174,9 @@ local function compare_gradients(case, loss, net, lr, data)
   for name, p in net:named_parameters() do by_name[name] = p end
   for i, name in ipairs(case.param_names) do names[i], inputs[i] = 'meta_grad.' .. name, by_name[lua_name(name)] end
   if case.tensors['meta_grad.lr'] then names[#names + 1], inputs[#inputs + 1] = 'meta_grad.lr', lr end
-  if case.tensors['meta_grad.support.x'] then names[#names + 1], inputs[#inputs + 1] = 'meta_grad.support.x', data[1] end
+  if case.tensors['meta_grad.support.x'] then
+    names[#names + 1], inputs[#inputs + 1] = 'meta_grad.support.x', data[1]
+  end
   local grads = metann.grad(loss, inputs, { allow_unused = true })
   for i, name in ipairs(names) do compare(case, name, grads[i] or metann.zeros_like(inputs[i])) end
 end

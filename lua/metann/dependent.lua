@@ -1,6 +1,6 @@
 --- DependentModule: modules whose parameters may depend on something, with a history that gradients flow into.
--- A dependent is a slot in `_dependents`, as nn's slots are, with `info` beside the values: what is remembered of a slot
--- (shape, dtype, device, frozen). Tied slots share one info. Owns conversion, those slots, and what fills them.
+-- A dependent is a slot in `_dependents`, as nn's slots are, with `info` beside the values: what is remembered of a
+-- slot (shape, dtype, device, frozen). Tied slots share one info. Owns conversion, those slots, and what fills them.
 local nn = require 'metann.nn'
 local class = require 'metann.nn.class'
 local copy = require 'metann.nn.copy'
@@ -98,7 +98,7 @@ local made = setmetatable({}, { __mode = 'k' })
 local KEPT = { init = true, _name = true, _parent = true, _meta = true, _construct = true, _make_meta = true,
   to_dependentmodule = true, stateless = true }
 
---- The methods that a class has from DependentModule downwards, copied into `of`, where they come before the old class's.
+--- The methods that a class has from DependentModule downwards, copied into `of`, where they come before the old's.
 local function copy_methods(of, target)
   if target ~= DependentModule then copy_methods(of, rawget(target, '_parent')) end
   for name, method in next, target do

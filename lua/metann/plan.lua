@@ -1,7 +1,7 @@
 --- Plans: which weights a module tree has, and which slots each of them fills.
--- Parameters tied in the base (one tensor in several slots) and tied dependents (slots that share their info) are one
--- weight, listed under its first name. A plan is kept with its base and made anew when slots have changed. Owns also how
--- tensors given by name or in a list are matched with weights: everything is checked before anything is written.
+-- Parameters tied in the base (one tensor in several slots) and tied dependents (slots that share their info) are
+-- one weight, listed under its first name. A plan is kept with its base and made anew when slots have changed. Owns
+-- also how tensors given by name or in a list are matched with weights: all is checked before anything is written.
 local support = require 'metann.nn.support'
 local errors = support.errors
 local raise, describe = support.raise, support.describe
@@ -64,8 +64,8 @@ end
 
 local function build(base)
   local plan = {
-    base = base, n = 0, names = {}, slots = {}, bindings = setmetatable({}, { __mode = 'k' }), by_key = {}, by_name = {},
-    modules = setmetatable({}, { __mode = 'v' }), stamps = {}, count = 0,
+    base = base, n = 0, names = {}, slots = {}, by_key = {}, by_name = {},
+    bindings = setmetatable({}, { __mode = 'k' }), modules = setmetatable({}, { __mode = 'v' }), stamps = {}, count = 0,
   }
   for path, module in base:named_modules() do
     local n = plan.count + 1
@@ -84,8 +84,8 @@ local function is_current(plan)
   return true
 end
 
---- The plan of a module: `n` weights, their `names`, their `slots` ({module, name, path, dict, info}, the first of each),
--- `bindings` by module, and `by_name` (names of ties too).
+--- The plan of a module: `n` weights, their `names`, their `slots` ({module, name, path, dict, info}, the first of
+-- each), `bindings` by module, and `by_name` (names of ties too).
 function plans.of(base)
   local plan = cache[base]
   if plan and is_current(plan) then return plan end

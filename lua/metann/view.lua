@@ -251,8 +251,8 @@ local function newindex(self, name, value)
     return
   end
   if base._modules.values[name] ~= nil or class_of(value) or (is_tensor(value) and is_parameter(value)) then
-    raise("%s: can't assign '%s' in a view, whose parameters and submodules are those of its base: use deepcopy()", label,
-      name)
+    raise("%s: can't assign '%s' in a view, whose parameters and submodules are those of its base: use deepcopy()",
+      label, name)
   end
   if base._buffers.values[name] ~= nil then return view.set_buffer(record, name, value) end
   if is_tensor(value) or value == nil or base._tensors[name] ~= nil then

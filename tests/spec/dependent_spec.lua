@@ -139,7 +139,8 @@ describe('register_dependent', function()
     assert.is_nil(d.late)
     d:substitute{ late = metann.ones(4) }
     assert.same({ 'late' }, (listed(d:named_dependents())))
-    assert.matches('size mismatch for late, expect %(4,%), got %(5,%)', message(d.substitute, d, { late = metann.ones(5) }))
+    assert.matches('size mismatch for late, expect %(4,%), got %(5,%)',
+      message(d.substitute, d, { late = metann.ones(5) }))
     d.late = metann.ones(6)
     d:update_shapes()
     d:update_actives()

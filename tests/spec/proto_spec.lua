@@ -266,9 +266,8 @@ describe('ProtoModule', function()
     collectgarbage()
     local stats = require('metann.binding').handle.stats
     local bytes, heap = stats.live_bytes, collectgarbage 'count'
-    local v = proto:functional(weights)
+    proto:functional(weights)
     assert.equal(bytes, stats.live_bytes)
-    v = nil -- luacheck: ignore
     for _ = 1, 10000 do proto:functional(weights) end
     collectgarbage()
     collectgarbage()

@@ -21,7 +21,7 @@ local GDLearner = nn.class('GDLearner', RuleLearner)
 
 function GDLearner:init(...)
   local o = arguments.read(signature, ...)
-  o.class, o.options = optim.SGD, {}
+  o.rule, o.options = optim.rules.SGD, {}
   self:set_up('GDLearner', o)
 end
 

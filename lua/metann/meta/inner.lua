@@ -13,6 +13,7 @@ local is_tensor = binding.handle.is_tensor
 local inner = {}
 
 local GRAPH = { create_graph = true, allow_unused = true }
+local NO_STATE = {}
 local NO_GRAPH = { create_graph = false, allow_unused = true }
 
 --- A leaf with a weight's values, from which a graph starts.
@@ -68,7 +69,7 @@ local function update(run, grads, options, each)
     local g = grads[k]
     if g then
       local weight
-      weight, states[k] = rule(inputs[k], g, states[k], options or each[k])
+      weight, states[k] = rule(inputs[k], g, states[k] or NO_STATE, options or each[k])
       if not recording then weight:requires_grad_(true) end
       inputs[k] = weight
       weights[active[k]] = weight

@@ -1,6 +1,7 @@
 --- Learners' in-place variant: the model itself is trained, with `.grad` and the optimizer.
 local errors = require 'metann.binding.errors'
 local support = require 'metann.nn.support'
+local optim = require 'metann.optim'
 local inner = require 'metann.meta.inner'
 local rates = require 'metann.meta.rates'
 local raise = errors.raise
@@ -35,9 +36,9 @@ local function set_rates(optimizer, lr, step, names)
 end
 
 --- Trains `model` on `data` and returns it.
--- @param spec as inner.adapt takes it, with `class`, the optimizer
--- @param class a class of metann.optim
-function inplace.train(spec, class, model, data, call)
+-- @param spec as inner.adapt takes it
+-- @param rule a rule of metann.optim
+function inplace.train(spec, rule, model, data, call)
   local list, names = trainable(spec.what, model)
   local evaluator = call.evaluator or spec.evaluator
   local optimizer
@@ -48,7 +49,7 @@ function inplace.train(spec, class, model, data, call)
       local options = {}
       for key, value in pairs(spec.options) do options[key] = value end
       options.lr = number(rates.at(spec.lr, 1, names)) or 0
-      optimizer = class(groups, options)
+      optimizer = optim[rule.name](groups, options)
     end
     for _, p in ipairs(list) do support.zero_grad(p) end
     local loss = support.enable_grad(evaluator, model, batch)

@@ -14,7 +14,8 @@ local raise, describe = errors.raise, errors.describe
 local Learner = nn.class('Learner')
 
 local signature = arguments.signature('Learner', {
-  { 'model', required = true, opaque = true }, { 'data', opaque = true }, { 'inplace', default = false }, { 'evaluator' },
+  { 'model', required = true, opaque = true }, { 'data', opaque = true }, { 'inplace', default = false },
+  { 'evaluator' },
   { 'mimo', default = false }, { 'buffers', default = 'view' }, { 'training', default = true },
 })
 

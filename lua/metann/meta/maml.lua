@@ -8,6 +8,7 @@ local proto = require 'metann.proto'
 local MultiModel = require 'metann.meta.multimodel'
 local evaluators = require 'metann.meta.evaluators'
 local inner = require 'metann.meta.inner'
+local rules = require 'metann.meta.rules'
 local rates = require 'metann.meta.rates'
 local raise, describe = errors.raise, errors.describe
 
@@ -31,7 +32,7 @@ local function set_up(self, what, signature, ...)
   rates.check_steps(what, self.lr, math.max(o.steps_train, o.steps_eval))
   self.steps_train, self.steps_eval = o.steps_train, o.steps_eval
   self.evaluator, self.first_order = o.evaluator, o.first_order
-  self.options = optim.options(optim.SGD, {})
+  self.options = rules.options(optim.rules.SGD, {}, o.lr)
 end
 
 local CALL = { 'create_graph', 'evaluator', 'buffers', 'training' }
@@ -57,7 +58,7 @@ local function read_call(self, what, options, mimo)
   local graph = create_graph
   if graph == nil then graph = not self.first_order end
   return {
-    what = what, rule = optim.SGD.update, options = self.options, lr = self.lr, create_graph = graph,
+    what = what, rule = optim.rules.SGD.update, options = self.options, lr = self.lr, create_graph = graph,
     steps = self.training and self.steps_train or self.steps_eval, evaluator = self.evaluator,
   }, {
     evaluator = options.evaluator, mimo = mimo, buffers = buffers, training = training,

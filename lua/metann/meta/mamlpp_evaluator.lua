@@ -23,7 +23,9 @@ local signature = arguments.signature('mamlpp_evaluator', {
 function functions.mamlpp_evaluator(...)
   local o = arguments.read(signature, ...)
   local mimo, steps, gamma = o.mimo, o.steps, o.gamma
-  if not class.is(mimo, MultiModel) then raise('mamlpp_evaluator: mimo must be a MultiModel, got %s', describe(mimo)) end
+  if not class.class_of(mimo) or not class.is(mimo, MultiModel) then
+    raise('mamlpp_evaluator: mimo must be a MultiModel, got %s', describe(mimo))
+  end
   arguments.callable('mamlpp_evaluator', 'evaluator', o.evaluator)
   if steps ~= mimo:len() - 1 then
     raise('mamlpp_evaluator: steps must be %d, one less than the models of the MultiModel, got %s', mimo:len() - 1,

@@ -23,7 +23,8 @@ end
 
 function MultiModel:init(model, fast_weight_lst, state)
   if not class_of(model) or not class_of(model)._held then
-    raise('MultiModel: model must be a ProtoModule, got %s', class_of(model) and class_of(model)._name or describe(model))
+    raise('MultiModel: model must be a ProtoModule, got %s',
+      class_of(model) and class_of(model)._name or describe(model))
   end
   if type(fast_weight_lst) ~= 'table' then
     raise('MultiModel: fast_weight_lst must be a list of lists of tensors, got %s', describe(fast_weight_lst))

@@ -3,6 +3,7 @@ local nn = require 'metann.nn'
 local optim = require 'metann.optim'
 local errors = require 'metann.binding.errors'
 local RuleLearner = require 'metann.meta.rulelearner'
+local rules = require 'metann.meta.rules'
 local evaluators = require 'metann.meta.evaluators'
 local raise, describe = errors.raise, errors.describe
 
@@ -14,31 +15,20 @@ local OWN = { steps = true, lr = true, create_graph = true, evaluator = true }
 -- step. `lr` as GDLearner takes it, or the optimizer's default.
 local OptimizerLearner = nn.class('OptimizerLearner', RuleLearner)
 
-local function class_named(rule)
-  local class = rule
-  if type(rule) == 'string' then
-    class = optim.rules[rule]
-    if not class then
-      local names = {}
-      for name in pairs(optim.rules) do names[#names + 1] = name end
-      table.sort(names)
-      raise("OptimizerLearner: unknown optimizer '%s'%s", rule, errors.suggestion(rule, names))
-    end
-  end
-  if type(class) ~= 'table' or type(class.update) ~= 'function' or type(class.defaults) ~= 'table' then
-    raise('OptimizerLearner: rule must be a class of metann.optim or its name, got %s', describe(rule))
-  end
-  return class
+local function rule_of(rule)
+  if type(rule) == 'string' then return optim.rules[rule] end
+  if optim.is_class(rule) then return rule.rule end
+  return raise('OptimizerLearner: rule must be a class of metann.optim or its name, got %s', describe(rule))
 end
 
 function OptimizerLearner:init(rule, options)
-  local class = class_named(rule)
+  rule = rule_of(rule)
   if options ~= nil and type(options) ~= 'table' then
     raise('OptimizerLearner: options must be a table, got %s', describe(options))
   end
   options = options or {}
   local known = { 'steps', 'create_graph', 'evaluator' }
-  for name in pairs(class.defaults) do known[#known + 1] = name end
+  for name in pairs(rule.defaults) do known[#known + 1] = name end
   table.sort(known)
   errors.check_options('OptimizerLearner', options, known)
   local own = {}
@@ -46,10 +36,10 @@ function OptimizerLearner:init(rule, options)
     if not OWN[name] then own[name] = value end
   end
   local lr = options.lr
-  if lr == nil then lr = class.defaults.lr end
+  if lr == nil then lr = rules.default(rule, 'lr') end
   if lr == nil then raise("OptimizerLearner: argument 'lr' is missing") end
   self:set_up('OptimizerLearner', {
-    class = class, options = own, lr = lr, steps = options.steps,
+    rule = rule, options = own, lr = lr, steps = options.steps,
     create_graph = options.create_graph == nil or options.create_graph,
     evaluator = options.evaluator or evaluators.default_evaluator_classification,
   })

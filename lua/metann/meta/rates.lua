@@ -39,7 +39,9 @@ local function plant(self, what, where, slot, value, depth)
   if steps > 0 and depth > 1 then raise('%s: %s must be a number or a tensor, got a list', what, where) end
   for key, v in pairs(value) do
     if steps > 0 then
-      if type(key) ~= 'number' then raise("%s: a list of learning rates can't have the name %s", what, describe(key)) end
+      if type(key) ~= 'number' then
+        raise("%s: a list of learning rates can't have the name %s", what, describe(key))
+      end
     elseif type(key) ~= 'string' or depth > 2 then
       raise('%s: %s must be a list of steps or a table by parameter name', what, where)
     end

@@ -11,15 +11,15 @@ local signature = arguments.signature('RMSPropLearner', {
   { 'evaluator', default = evaluators.default_evaluator_classification }, { 'steps' },
 })
 
---- `RMSPropLearner(lr=0.01, alpha=0.99, eps=1e-8, centered=false, create_graph=true, evaluator, steps=nil)`: the rule of
--- optim.RMSprop, eps outside the root; the meta-gradient is finite where a gradient is exactly zero.
+--- `RMSPropLearner(lr=0.01, alpha=0.99, eps=1e-8, centered=false, create_graph=true, evaluator, steps=nil)`: the rule
+-- of optim.RMSprop, eps outside the root; the meta-gradient is finite where a gradient is exactly zero.
 -- With `steps` the same data is used at each of them, else the data is a list or an iterator of batches, one a step.
 -- Source: Tieleman and Hinton, "Lecture 6.5 - rmsprop", 2012.
 local RMSPropLearner = nn.class('RMSPropLearner', RuleLearner)
 
 function RMSPropLearner:init(...)
   local o = arguments.read(signature, ...)
-  o.class, o.options = optim.RMSprop, { alpha = o.alpha, eps = o.eps, centered = o.centered }
+  o.rule, o.options = optim.rules.RMSprop, { alpha = o.alpha, eps = o.eps, centered = o.centered }
   self:set_up('RMSPropLearner', o)
 end
 

@@ -1,6 +1,6 @@
 --- RuleLearner: what the learners have in common that run an update rule of metann.optim. Not a public name.
 local nn = require 'metann.nn'
-local optim = require 'metann.optim'
+local rules = require 'metann.meta.rules'
 local Learner = require 'metann.meta.learner'
 local MultiModel = require 'metann.meta.multimodel'
 local inner = require 'metann.meta.inner'
@@ -12,7 +12,8 @@ local RuleLearner = nn.class('RuleLearner', Learner)
 
 --- Sets a learner up; called by the constructors.
 -- @param what the constructor's name
--- @param o `class` (of metann.optim), `options` of its rule without lr, `steps` or nil, `lr`, `create_graph`, `evaluator`
+-- @param o `rule` (of metann.optim), its `options` without lr, `steps` or nil, `lr`, `create_graph`,
+-- `evaluator`
 function RuleLearner:set_up(what, o)
   if o.steps ~= nil then arguments.count(what, 'steps', o.steps, 0) end
   arguments.boolean(what, 'create_graph', o.create_graph)
@@ -20,13 +21,13 @@ function RuleLearner:set_up(what, o)
   self.lr = rates.new(what, o.lr)
   if o.steps then rates.check_steps(what, self.lr, o.steps) end
   self.what, self.steps, self.create_graph, self.evaluator = what, o.steps, o.create_graph, o.evaluator
-  self.optimizer, self.options = o.class, optim.options(o.class, o.options)
+  self.rule, self.options = o.rule, rules.options(o.rule, o.options, o.lr)
 end
 
 --- What inner.adapt wants to know.
 function RuleLearner:spec()
   return {
-    what = self.what, rule = self.optimizer.update, options = self.options, lr = self.lr, steps = self.steps,
+    what = self.what, rule = self.rule.update, options = self.options, lr = self.lr, steps = self.steps,
     create_graph = self.create_graph, evaluator = self.evaluator,
   }
 end
@@ -37,7 +38,9 @@ function RuleLearner:forward_pure(model, data, call)
   return state.root
 end
 
-function RuleLearner:forward_inplace(model, data, call) return inplace.train(self:spec(), self.optimizer, model, data, call) end
+function RuleLearner:forward_inplace(model, data, call)
+  return inplace.train(self:spec(), self.rule, model, data, call)
+end
 
 function RuleLearner:extra_repr()
   local parts = {}

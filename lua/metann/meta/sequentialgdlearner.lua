@@ -16,7 +16,7 @@ local SequentialGDLearner = nn.class('SequentialGDLearner', RuleLearner)
 
 function SequentialGDLearner:init(...)
   local o = arguments.read(signature, ...)
-  o.class, o.options = optim.SGD, { momentum = o.momentum }
+  o.rule, o.options = optim.rules.SGD, { momentum = o.momentum }
   self:set_up('SequentialGDLearner', o)
 end
 

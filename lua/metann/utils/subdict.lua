@@ -33,7 +33,9 @@ end
 -- `keys`.
 local SubDict = dictionary.class('SubDict', {
   init = function(self, super, keys, keep_order)
-    if type(super) ~= 'table' then raise('SubDict: super_dict must be a dictionary or a table, got %s', describe(super)) end
+    if type(super) ~= 'table' then
+      raise('SubDict: super_dict must be a dictionary or a table, got %s', describe(super))
+    end
     if keep_order ~= nil and type(keep_order) ~= 'boolean' then
       raise('SubDict: keep_order must be true or false, got %s', describe(keep_order))
     end
