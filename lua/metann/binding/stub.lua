@@ -14,7 +14,11 @@ local C, ctx = handle.C, handle.ctx
 local stub = {}
 
 local F = {}
-for _, name in ipairs{ 'SCALAR', 'INPLACE', 'VARIADIC' } do F[name] = tonumber(C['MN_F_' .. name]) end
+for _, name in ipairs{
+  'VIEW', 'NODIFF', 'FIRST', 'BROADCAST', 'PROMOTE', 'FLOAT', 'SCALAR', 'INPLACE', 'RANDOM', 'DATA_SHAPE', 'VARIADIC',
+} do
+  F[name] = tonumber(C['MN_F_' .. name])
+end
 local KIND = {}
 for _, name in ipairs{ 'INT', 'NUM', 'BOOL', 'ENUM', 'DTYPE', 'LIST', 'DIM', 'DIMS', 'INDEX', 'BASE' } do
   KIND[tonumber(C['MN_ATTR_' .. name])] = name
