@@ -4,8 +4,9 @@ local class = require 'metann.nn.class'
 local Module = require 'metann.nn.module'
 local options = require 'metann.nn.options'
 local fresh = require 'metann.nn.fresh'
+local normalization = require 'metann.nn.normalization'
 local support = require 'metann.nn.support'
-local kinds, ops = options.kinds, support.ops
+local kinds = options.kinds
 
 local LayerNorm = class.new('LayerNorm', Module)
 
@@ -23,30 +24,8 @@ function LayerNorm:init(...)
   self:register_parameter('bias', affine and fresh.constant(o.normalized_shape, 0) or nil)
 end
 
-local function fits(x, shape)
-  local n, k = support.ndim(x), #shape
-  if n < k then return false end
-  for i = 1, k do
-    if support.size(x, n - k + i) ~= shape[i] then return false end
-  end
-  return true
-end
-
 function LayerNorm:forward(x)
-  local shape = self.normalized_shape
-  if not support.is_tensor(x) or not fits(x, shape) then
-    support.raise("LayerNorm: the last dims of 'input' must be %s, got %s", support.tuple(shape), support.describe(x))
-  end
-  local y, total, inner = x, support.numel(x), 1
-  for i = 1, #shape do inner = inner * shape[i] end
-  if total > 0 then
-    local flat = support.reshape(x, { 1, total / inner, inner })
-    y = ops.view((ops.batch_norm(flat, nil, nil, self.eps)), support.shape(x))
-  end
-  local weight, bias = self.weight, self.bias
-  if weight then y = ops.mul(y, weight) end
-  if bias then y = ops.add(y, bias) end
-  return y
+  return normalization.over_last(x, self.normalized_shape, self.weight, self.bias, self.eps)
 end
 
 function LayerNorm:extra_repr()

@@ -37,23 +37,52 @@ function normalization.affine(x, weight, bias)
   return x
 end
 
+--- Moves running statistics a part `momentum` of the way to (mean, biased var) of `count` elements for each channel.
+function normalization.move(running_mean, running_var, mean, var, momentum, count)
+  mul_(running_mean, 1 - momentum)
+  add_(running_mean, mean, momentum)
+  mul_(running_var, 1 - momentum)
+  add_(running_var, var, momentum * count / (count - 1))
+end
+
+local function ends_with(x, shape)
+  local n, k = ndim(x), #shape
+  if n < k then return false end
+  for i = 1, k do
+    if size(x, n - k + i) ~= shape[i] then return false end
+  end
+  return true
+end
+
+--- Each sample to mean 0 and variance 1 over the last dims, then times weight plus bias (of those dims, or nil).
+function normalization.over_last(x, shape, weight, bias, eps)
+  if not support.is_tensor(x) or not ends_with(x, shape) then
+    support.raise("LayerNorm: the last dims of 'input' must be %s, got %s", support.tuple(shape), support.describe(x))
+  end
+  local y, total, inner = x, support.numel(x), 1
+  for i = 1, #shape do inner = inner * shape[i] end
+  if total > 0 then
+    local flat = support.reshape(x, { 1, total / inner, inner })
+    y = view((ops.batch_norm(flat, nil, nil, eps)), support.shape(x))
+  end
+  if weight then y = mul(y, weight) end
+  if bias then y = add(y, bias) end
+  return y
+end
+
 --- Moves the module's running statistics towards (mean, biased var) of `count` elements for each channel. The numbers
 -- that stay the same from call to call are Lua numbers, the count of batches is a tensor.
 function normalization.track(module, mean, var, count)
   local running_mean, running_var = module.running_mean, module.running_var
   local batches, momentum = module.num_batches_tracked, module.momentum
   add_(batches, 1)
-  local unbias = count / (count - 1)
   if momentum then
-    mul_(running_mean, 1 - momentum)
-    add_(running_mean, mean, momentum)
-    mul_(running_var, 1 - momentum)
-    add_(running_var, var, momentum * unbias)
+    normalization.move(running_mean, running_var, mean, var, momentum, count)
   else
     -- the mean over all batches so far
     local weight = ops.reciprocal(ops.cast(batches, support.dtype(mean)))
     add_(running_mean, mul(sub(mean, running_mean), weight))
-    add_(running_var, mul(sub(mul(var, unbias), running_var), weight))
+    add_(running_var, mul(sub(mul(var, count / (count - 1)), running_var), weight))
   end
 end
 

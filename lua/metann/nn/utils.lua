@@ -1,0 +1,104 @@
+--- nn.utils: gradients of many parameters at once, and parameters as one vector.
+local support = require 'metann.nn.support'
+local ops, raise, describe = support.ops, support.raise, support.describe
+
+local utils = {}
+
+local function gradients(parameters, what)
+  local list = support.tensors(parameters, what)
+  local grads = {}
+  for _, p in ipairs(list) do
+    local g = support.grad(p)
+    if g then grads[#grads + 1] = g end
+  end
+  return grads
+end
+
+local function total_norm(grads, norm_type)
+  if #grads == 0 then return ops.full({}, 0) end
+  local total
+  for _, g in ipairs(grads) do
+    local part
+    if norm_type == math.huge then
+      part = ops.amax(ops.abs(g))
+      total = total and ops.maximum(total, part) or part
+    else
+      part = norm_type == 2 and ops.sum(ops.square(g)) or ops.sum(ops.pow(ops.abs(g), norm_type))
+      total = total and ops.add(total, part) or part
+    end
+  end
+  if norm_type == math.huge then return total end
+  return norm_type == 2 and ops.sqrt(total) or ops.pow(total, 1 / norm_type)
+end
+
+local function clip_norm(grads, max_norm, norm_type)
+  local norm = total_norm(grads, norm_type)
+  -- scaled by a tensor, so that nothing waits for the number
+  local scale = ops.clamp(ops.div(max_norm, ops.add(norm, 1e-6)), -math.huge, 1)
+  for _, g in ipairs(grads) do ops.mul_(g, scale) end
+  return norm
+end
+
+--- Scales the gradients of all parameters, in place, so that their norm taken together is at most max_norm.
+-- @param parameters a list, table by name or iterator
+-- @param max_norm a positive number
+-- @param norm_type 2 unless given; math.huge for the largest element; as position or {norm_type=}
+-- @return the norm before, a 0-dim tensor
+function utils.clip_grad_norm_(parameters, max_norm, norm_type)
+  if type(norm_type) == 'table' then
+    support.errors.check_options('clip_grad_norm_', norm_type, { 'norm_type' })
+    norm_type = norm_type.norm_type
+  end
+  norm_type = norm_type or 2
+  if type(max_norm) ~= 'number' or max_norm < 0 then
+    raise("clip_grad_norm_: 'max_norm' must be a number of at least 0, got %s", describe(max_norm))
+  end
+  if type(norm_type) ~= 'number' or norm_type <= 0 then
+    raise("clip_grad_norm_: 'norm_type' must be a number above 0, got %s", describe(norm_type))
+  end
+  return support.no_grad(clip_norm, gradients(parameters, 'clip_grad_norm_'), max_norm, norm_type)
+end
+
+local function clip_value(grads, value)
+  for _, g in ipairs(grads) do ops.clamp_(g, -value, value) end
+end
+
+--- Clamps the gradients of all parameters, in place, to -clip_value .. clip_value.
+function utils.clip_grad_value_(parameters, value)
+  if type(value) ~= 'number' or value < 0 then
+    raise("clip_grad_value_: 'clip_value' must be a number of at least 0, got %s", describe(value))
+  end
+  support.no_grad(clip_value, gradients(parameters, 'clip_grad_value_'), value)
+end
+
+--- All parameters one after another, as one 1-dim tensor; gradients flow through it.
+function utils.parameters_to_vector(parameters)
+  local list = support.tensors(parameters, 'parameters_to_vector')
+  if #list == 0 then raise('parameters_to_vector: there are no parameters') end
+  for i, p in ipairs(list) do list[i] = support.reshape(p, { support.numel(p) }) end
+  return ops.cat(list, 1)
+end
+
+local function scatter(vector, list)
+  local at = 1
+  for _, p in ipairs(list) do
+    local n = support.numel(p)
+    ops.assign_(p, ops.view(ops.slice(vector, 1, at, n), support.shape(p)))
+    at = at + n
+  end
+end
+
+--- Writes a vector's elements over the parameters, in the order of parameters_to_vector.
+function utils.vector_to_parameters(vector, parameters)
+  if not support.is_tensor(vector) or support.ndim(vector) ~= 1 then
+    raise("vector_to_parameters: 'vector' must be a 1-dim tensor, got %s", support.describe(vector))
+  end
+  local list, total = support.tensors(parameters, 'vector_to_parameters'), 0
+  for _, p in ipairs(list) do total = total + support.numel(p) end
+  if total ~= support.numel(vector) then
+    raise("vector_to_parameters: the parameters have %d elements, 'vector' has %d", total, support.numel(vector))
+  end
+  support.no_grad(scatter, ops.clone(ops.detach(vector)), list)
+end
+
+return utils

@@ -1,0 +1,292 @@
+--- Learning-rate schedules, as PyTorch has them. Each is made for an optimizer and changes the lr of its groups at
+-- every `step()`, called after the optimizer's. An lr that is a tensor is written in place.
+local options = require 'metann.nn.options'
+local support = require 'metann.nn.support'
+local kinds, raise, is_tensor, ops = options.kinds, support.raise, support.is_tensor, support.ops
+
+local scheduler = {}
+
+local function read_lr(group)
+  local lr = group.lr
+  if is_tensor(lr) then return lr:item() end
+  return lr
+end
+
+local function write_lr(group, value)
+  if is_tensor(group.lr) then
+    support.no_grad(ops.fill_, group.lr, value)
+  else
+    group.lr = value
+  end
+end
+
+local Scheduler = {}
+Scheduler.__index = Scheduler
+
+--- Goes on by one step: sets every group's lr.
+function Scheduler:step()
+  self.last_epoch = self.last_epoch + 1
+  self:_apply()
+end
+
+function Scheduler:_apply()
+  self._last_lr = {}
+  for i, group in ipairs(self.optimizer.param_groups) do
+    write_lr(group, self:_lr(i, read_lr(group)))
+    self._last_lr[i] = read_lr(group)
+  end
+end
+
+--- The groups' learning rates, a list.
+function Scheduler:get_last_lr()
+  local list = {}
+  for i, lr in ipairs(self._last_lr) do list[i] = lr end
+  return list
+end
+
+--- The numbers that say where the schedule stands.
+function Scheduler:state_dict()
+  local state = {}
+  for key, value in pairs(self) do
+    if type(value) == 'number' or key == 'base_lrs' or key == '_last_lr' then state[key] = value end
+  end
+  return state
+end
+
+--- Takes over what state_dict gave. The groups' lr belong to the optimizer's own state.
+function Scheduler:load_state_dict(state)
+  if type(state) ~= 'table' or state.last_epoch == nil then
+    raise('%s:load_state_dict: expected what state_dict returns, got %s', self.name, support.describe(state))
+  end
+  for key, value in pairs(state) do self[key] = value end
+end
+
+local function check_optimizer(name, optimizer)
+  if type(optimizer) ~= 'table' or type(optimizer.param_groups) ~= 'table' then
+    raise("%s: 'optimizer' must be an optimizer, got %s", name, support.describe(optimizer))
+  end
+end
+
+--- Makes a class. `start(self, o)` prepares; `class:_lr(i, lr)` gives the lr of group i after last_epoch steps, from the
+-- present one.
+local function define(name, parameters, start)
+  local class = setmetatable({ name = name }, { __index = Scheduler })
+  class.__index = class
+  local read = options.reader(name, parameters)
+  scheduler[name] = setmetatable({ name = name }, {
+    __call = function(_, optimizer, ...)
+      check_optimizer(name, optimizer)
+      local self = setmetatable({ optimizer = optimizer, last_epoch = 0, base_lrs = {} }, class)
+      for i, group in ipairs(optimizer.param_groups) do self.base_lrs[i] = read_lr(group) end
+      self.options = read(...)
+      if start then start(self, self.options) end
+      self:_apply()
+      return self
+    end,
+  })
+  return class
+end
+
+local function numbers(v)
+  if type(v) ~= 'table' then return nil, 'a list of whole numbers' end
+  for i = 1, #v do
+    if type(v[i]) ~= 'number' or v[i] % 1 ~= 0 then return nil, 'a list of whole numbers' end
+  end
+  return v
+end
+
+--- StepLR(optimizer, step_size, {gamma=0.1}): times gamma every step_size steps.
+local StepLR = define('StepLR', { { 'step_size', kinds.count }, { 'gamma', kinds.number, 0.1 } })
+function StepLR:_lr(_, lr)
+  local k = self.last_epoch
+  return k > 0 and k % self.options.step_size == 0 and lr * self.options.gamma or lr
+end
+
+--- MultiStepLR(optimizer, milestones, {gamma=0.1}): times gamma at each of the given steps.
+local MultiStepLR = define('MultiStepLR', { { 'milestones', numbers }, { 'gamma', kinds.number, 0.1 } })
+function MultiStepLR:_lr(_, lr)
+  for _, at in ipairs(self.options.milestones) do
+    if at == self.last_epoch then lr = lr * self.options.gamma end
+  end
+  return lr
+end
+
+--- ExponentialLR(optimizer, gamma): times gamma every step.
+local ExponentialLR = define('ExponentialLR', { { 'gamma', kinds.number } })
+function ExponentialLR:_lr(_, lr) return self.last_epoch > 0 and lr * self.options.gamma or lr end
+
+--- CosineAnnealingLR(optimizer, T_max, {eta_min=0}): half a cosine from the first lr to eta_min in T_max steps, and back
+-- (Loshchilov and Hutter 2017).
+local CosineAnnealingLR = define('CosineAnnealingLR', { { 'T_max', kinds.count }, { 'eta_min', kinds.number, 0 } })
+function CosineAnnealingLR:_lr(i)
+  local o = self.options
+  return o.eta_min + (self.base_lrs[i] - o.eta_min) * (1 + math.cos(math.pi * self.last_epoch / o.T_max)) / 2
+end
+
+--- LinearLR(optimizer, {start_factor=1/3, end_factor=1, total_iters=5}): the first lr times a factor that goes in a line
+-- from start_factor to end_factor in total_iters steps.
+local LinearLR = define('LinearLR', {
+  { 'start_factor', kinds.positive, 1 / 3 }, { 'end_factor', kinds.nonnegative, 1 }, { 'total_iters', kinds.count, 5 },
+})
+function LinearLR:_lr(i)
+  local o = self.options
+  local part = math.min(self.last_epoch, o.total_iters) / o.total_iters
+  return self.base_lrs[i] * (o.start_factor + (o.end_factor - o.start_factor) * part)
+end
+
+--- LambdaLR(optimizer, lr_lambda): the first lr times lr_lambda(steps so far); a function, or a list with one a group.
+local LambdaLR = define('LambdaLR', {
+  { 'lr_lambda', function(v)
+    if type(v) == 'function' or type(v) == 'table' then return v end
+    return nil, 'a function or a list of functions'
+  end },
+}, function(self, o)
+  local list, n = o.lr_lambda, #self.optimizer.param_groups
+  if type(list) == 'table' and #list ~= n then raise("LambdaLR: 'lr_lambda' has %d functions for %d groups", #list, n) end
+end)
+function LambdaLR:_lr(i)
+  local fn = self.options.lr_lambda
+  return self.base_lrs[i] * (type(fn) == 'table' and fn[i] or fn)(self.last_epoch)
+end
+
+-- ---- one cycle ----
+
+local anneal = {
+  cos = function(from, to, part) return to + (from - to) / 2 * (1 + math.cos(math.pi * part)) end,
+  linear = function(from, to, part) return from + (to - from) * part end,
+}
+
+--- The phases: each ends at step `last` and goes from one lr to another, and for momentum.
+local function phases(self, o, i)
+  local total, top = self.total_steps, o.max_lr
+  if type(top) == 'table' then top = top[i] end
+  local first = top / o.div_factor
+  local least = first / o.final_div_factor
+  local low, high = o.base_momentum, o.max_momentum
+  local up = o.pct_start * total - 1
+  if o.three_phase then
+    return {
+      { last = up, from = first, to = top, m_from = high, m_to = low },
+      { last = 2 * o.pct_start * total - 2, from = top, to = first, m_from = low, m_to = high },
+      { last = total - 1, from = first, to = least, m_from = high, m_to = high },
+    }
+  end
+  return {
+    { last = up, from = first, to = top, m_from = high, m_to = low },
+    { last = total - 1, from = top, to = least, m_from = low, m_to = high },
+  }
+end
+
+local function max_lr(v)
+  if type(v) == 'number' or (type(v) == 'table' and type(v[1]) == 'number') then return v end
+  return nil, 'a number or a list with one a group'
+end
+
+local function momentum_name(group)
+  if group.momentum ~= nil then return 'momentum' end
+  if group.betas ~= nil then return 'betas' end
+  return nil
+end
+
+--- OneCycleLR(optimizer, max_lr, {total_steps | epochs and steps_per_epoch, pct_start=0.3, anneal_strategy='cos',
+-- cycle_momentum=true, base_momentum=0.85, max_momentum=0.95, div_factor=25, final_div_factor=1e4, three_phase=false}):
+-- up to max_lr and down again, momentum the other way (Smith and Topin 2019).
+local OneCycleLR = define('OneCycleLR', {
+  { 'max_lr', max_lr }, { 'total_steps', kinds.count, optional = true }, { 'epochs', kinds.count, optional = true },
+  { 'steps_per_epoch', kinds.count, optional = true }, { 'pct_start', kinds.probability, 0.3 },
+  { 'anneal_strategy', kinds.choice('cos', 'linear'), 'cos' }, { 'cycle_momentum', kinds.boolean, true },
+  { 'base_momentum', kinds.number, 0.85 }, { 'max_momentum', kinds.number, 0.95 },
+  { 'div_factor', kinds.positive, 25 }, { 'final_div_factor', kinds.positive, 1e4 },
+  { 'three_phase', kinds.boolean, false },
+}, function(self, o)
+  if not o.total_steps and not (o.epochs and o.steps_per_epoch) then
+    raise("OneCycleLR: give 'total_steps', or 'epochs' and 'steps_per_epoch'")
+  end
+  self.total_steps = o.total_steps or o.epochs * o.steps_per_epoch
+  self._phases = {}
+  for i, group in ipairs(self.optimizer.param_groups) do
+    self._phases[i] = phases(self, o, i)
+    if o.cycle_momentum and not momentum_name(group) then
+      raise("OneCycleLR: 'cycle_momentum' needs an optimizer with momentum or betas")
+    end
+  end
+end)
+function OneCycleLR:_lr(i)
+  local o, k, start = self.options, self.last_epoch, 0
+  if k >= self.total_steps then raise('OneCycleLR: step %d is past total_steps %d', k, self.total_steps) end
+  local phase, part
+  for j, p in ipairs(self._phases[i]) do
+    phase, part = p, (k - start) / (p.last - start)
+    if k <= p.last or j == #self._phases[i] then break end
+    start = p.last
+  end
+  local fn = anneal[o.anneal_strategy]
+  if o.cycle_momentum then
+    local group = self.optimizer.param_groups[i]
+    local momentum = fn(phase.m_from, phase.m_to, part)
+    if momentum_name(group) == 'momentum' then
+      group.momentum = momentum
+    else
+      group.betas = { momentum, group.betas[2] }
+    end
+  end
+  return fn(phase.from, phase.to, part)
+end
+
+-- ---- plateau ----
+
+--- ReduceLROnPlateau(optimizer, {mode='min', factor=0.1, patience=10, threshold=1e-4, threshold_mode='rel', cooldown=0,
+-- min_lr=0, eps=1e-8}): `step(metric)`, a number or 0-dim tensor; times factor when the metric has not improved for more
+-- than `patience` steps.
+local Plateau = define('ReduceLROnPlateau', {
+  { 'mode', kinds.choice('min', 'max'), 'min' }, { 'factor', kinds.number, 0.1 }, { 'patience', kinds.whole, 10 },
+  { 'threshold', kinds.number, 1e-4 }, { 'threshold_mode', kinds.choice('rel', 'abs'), 'rel' },
+  { 'cooldown', kinds.whole, 0 }, { 'min_lr', kinds.nonnegative, 0 }, { 'eps', kinds.nonnegative, 1e-8 },
+}, function(self, o)
+  if o.factor >= 1 then raise("ReduceLROnPlateau: 'factor' must be below 1, got %s", tostring(o.factor)) end
+  self.best = o.mode == 'min' and math.huge or -math.huge
+  self.num_bad_epochs, self.cooldown_counter = 0, 0
+end)
+
+local function better(o, value, best)
+  local sign = o.mode == 'min' and -1 or 1
+  local bar = best + sign * o.threshold
+  if o.threshold_mode == 'rel' then bar = best * (1 + sign * o.threshold) end
+  if o.mode == 'min' then return value < bar end
+  return value > bar
+end
+
+function Plateau:_lr(_, lr) return lr end
+
+function Plateau:_reduce()
+  local o = self.options
+  for _, group in ipairs(self.optimizer.param_groups) do
+    local old = read_lr(group)
+    local new = math.max(old * o.factor, o.min_lr)
+    if old - new > o.eps then write_lr(group, new) end
+  end
+end
+
+function Plateau:step(metric)
+  local o = self.options
+  if is_tensor(metric) then metric = metric:item() end
+  if type(metric) ~= 'number' then
+    raise("ReduceLROnPlateau:step: 'metric' must be a number or a 0-dim tensor, got %s", support.describe(metric))
+  end
+  self.last_epoch = self.last_epoch + 1
+  if better(o, metric, self.best) then
+    self.best, self.num_bad_epochs = metric, 0
+  else
+    self.num_bad_epochs = self.num_bad_epochs + 1
+  end
+  if self.cooldown_counter > 0 then
+    self.cooldown_counter, self.num_bad_epochs = self.cooldown_counter - 1, 0
+  end
+  if self.num_bad_epochs > o.patience then
+    self:_reduce()
+    self.cooldown_counter, self.num_bad_epochs = o.cooldown, 0
+  end
+  self:_apply()
+end
+
+return scheduler
