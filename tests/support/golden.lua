@@ -32,7 +32,8 @@ function golden.compare(case, what, got, want)
   for i = 1, #y do
     local g, w = tonumber(x[i]), tonumber(y[i])
     if not g then g, w = x[i] and 1 or 0, y[i] and 1 or 0 end
-    if not (math.abs(g - w) <= tolerance.atol + tolerance.rtol * math.abs(w)) then
+    local close = math.abs(g - w) <= tolerance.atol + tolerance.rtol * math.abs(w) -- false for NaN
+    if not close then
       error(('%s: element %d is %.17g, expected %.17g'):format(where, i, g, w), 0)
     end
   end
@@ -243,8 +244,8 @@ end
 --- Checks a case of kind `optim`.
 function golden.optim(case, tensors)
   metann.set_default_dtype('float64')
-  if case.optimizer then return check_optimizer(case, tensors) end
-  return check_schedule(case, tensors)
+  if case.scheduler then return check_schedule(case, tensors) end
+  return check_optimizer(case, tensors)
 end
 
 --- Checks the case in a file, whatever its kind; the default dtype is float32 again afterwards.

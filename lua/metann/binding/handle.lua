@@ -1,5 +1,6 @@
 --- Handles: how Lua holds tensors, and what keeps their memory in check.
--- Owns the ctype, the context of this Lua state, the soft limit that drives the collector, and how a failed call becomes
+-- Owns the ctype, the context of this Lua state, the soft limit that drives the collector, and how a failed call
+-- becomes
 -- a Lua error. Knows no op; methods and operators hang themselves into `methods`, `getters`, `setters` and `meta`.
 --
 -- A Lua state loads the core once: types can be declared once, and the library must stay open until the very end (its

@@ -1,5 +1,6 @@
 --- Makes one Lua function per row of the op table, from what the core says about the row, at its first use.
--- A stub is straight-line code specialised to its row: type checks, attributes written to a buffer of the row's own, one
+-- A stub is straight-line code specialised to its row: type checks, attributes written to a buffer of the row's own,
+-- one
 -- C call, one handle. Nothing loops over arguments, so that traces stay short. C never calls Lua, so a row's buffers
 -- can't be in use twice.
 --

@@ -12,7 +12,8 @@ local BatchNorm1d = normalization.class('BatchNorm1d', true, true)
 function BatchNorm1d:forward(x)
   local n, features = is_tensor(x) and ndim(x) or 0, self.num_features
   if (n ~= 2 and n ~= 3) or size(x, 2) ~= features then
-    support.raise("BatchNorm1d: 'input' must be a tensor of size (N, %d) or (N, %d, L), got %s", features, features, support.describe(x))
+    support.raise("BatchNorm1d: 'input' must be a tensor of size (N, %d) or (N, %d, L), got %s", features, features,
+      support.describe(x))
   end
   local training = self.training
   if not training and self.track_running_stats then

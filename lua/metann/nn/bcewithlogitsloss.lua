@@ -1,5 +1,5 @@
---- BCEWithLogitsLoss: cross-entropy of sigmoid(input) with targets of the same size, in the stable form; pos_weight multiplies
--- the positive targets' part.
+--- BCEWithLogitsLoss: cross-entropy of sigmoid(input) with targets of the same size, in the stable form; pos_weight
+-- multiplies the positive targets' part.
 local pure = require 'metann.nn.pure'
 local losses = require 'metann.nn.losses'
 local kinds = require('metann.nn.options').kinds

@@ -20,7 +20,9 @@ function Container:_at(i) return self[self._modules.names[i]] end
 --- The module at a position; negative ones count from the end.
 function Container:get(i)
   local n = self:len()
-  if type(i) ~= 'number' or i % 1 ~= 0 then raise("%s:get: position must be a whole number, got %s", label(self), describe(i)) end
+  if type(i) ~= 'number' or i % 1 ~= 0 then
+    raise('%s:get: position must be a whole number, got %s', label(self), describe(i))
+  end
   if i == 0 then raise('%s:get: position is 0, but positions count from 1', label(self)) end
   local at = i < 0 and n + 1 + i or i
   if at < 1 or at > n then raise('%s:get: position %d is out of range, there are %d modules', label(self), i, n) end

@@ -32,6 +32,7 @@ local function parameters_of(sides, transposed)
     list[7] = { 'groups', kinds.count, 1 }
     list[8] = { 'bias', kinds.boolean, true }
     list[9] = { 'dilation', kinds.sides(sides, 1), 1 }
+    list[10] = { 'padding_mode', kinds.choice('zeros'), 'zeros' }
   else
     list[5] = { 'padding', kinds.either(kinds.sides(sides, 0), kinds.choice('same', 'valid')), 0 }
     list[6] = { 'dilation', kinds.sides(sides, 1), 1 }
@@ -103,7 +104,7 @@ local function extra_repr(self)
   end
   if self.groups ~= 1 then parts[#parts + 1] = 'groups=' .. self.groups end
   if self.bias == nil then parts[#parts + 1] = 'bias=false' end
-  if self.padding_mode and self.padding_mode ~= 'zeros' then parts[#parts + 1] = 'padding_mode=' .. self.padding_mode end
+  if self.padding_mode ~= 'zeros' then parts[#parts + 1] = 'padding_mode=' .. self.padding_mode end
   return table.concat(parts, ', ')
 end
 

@@ -11,7 +11,7 @@ local function copy_tensor(t, memo, path)
   local made = memo[id]
   if made then return made end
   if not support.is_leaf(t) then
-    raise('deepcopy: %s has a history; only leaves can be copied (detach it first, or copy before it is computed)', path)
+    raise('deepcopy: %s has a history, and only leaves can be copied: detach it first', path)
   end
   made = ops.clone(ops.detach(t))
   if support.is_parameter(t) then support.mark_parameter(made) end

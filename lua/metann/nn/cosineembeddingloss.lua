@@ -1,4 +1,5 @@
---- CosineEmbeddingLoss: for rows x1, x2 of (N, D) or (D): 1 - cos where target is 1, max(cos - margin, 0) where it is -1.
+--- CosineEmbeddingLoss: for rows x1, x2 of (N, D) or (D): 1 - cos where target is 1, max(cos - margin, 0) where it
+-- is -1.
 local pure = require 'metann.nn.pure'
 local losses = require 'metann.nn.losses'
 local kinds = require('metann.nn.options').kinds

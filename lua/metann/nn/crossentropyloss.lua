@@ -1,6 +1,6 @@
 --- CrossEntropyLoss: log-softmax and negative log-likelihood in one. Input (N, C, ...) or (C): scores; target (N, ...):
--- classes from 1 to C, or probabilities of the input's size; weight (C). With label_smoothing s the target is mixed with
--- the uniform distribution (Szegedy et al. 2015). `mean` divides by the weights of the targets that count.
+-- classes from 1 to C, or probabilities of the input's size; weight (C). With label_smoothing s the target is mixed
+-- with the uniform distribution (Szegedy et al. 2015). `mean` divides by the weights of the targets that count.
 local pure = require 'metann.nn.pure'
 local losses = require 'metann.nn.losses'
 local classes = require 'metann.nn.classes'

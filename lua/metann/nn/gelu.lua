@@ -1,4 +1,5 @@
---- GELU: x times the normal distribution function of x (Hendrycks and Gimpel 2016); approximate='tanh' for the tanh formula.
+--- GELU: x times the normal distribution function of x (Hendrycks and Gimpel 2016); approximate='tanh' for the tanh
+-- formula.
 local pure = require 'metann.nn.pure'
 local kinds = require('metann.nn.options').kinds
 local ops = require('metann.nn.support').ops

@@ -29,7 +29,8 @@ local function normal(t, mean, std) return ops.randn(support.shape(t), mean, std
 local function constant(t, value) return ops.full({}, value, support.dtype(t)) end
 
 --- Uniform from a (0) to b (1).
-define('uniform_', { { 'a', kinds.number, 0 }, { 'b', kinds.number, 1 } }, function(t, o) return uniform(t, o.a, o.b) end)
+define('uniform_', { { 'a', kinds.number, 0 }, { 'b', kinds.number, 1 } },
+  function(t, o) return uniform(t, o.a, o.b) end)
 --- Normal with a mean (0) and standard deviation std (1).
 define('normal_', { { 'mean', kinds.number, 0 }, { 'std', kinds.nonnegative, 1 } },
   function(t, o) return normal(t, o.mean, o.std) end)

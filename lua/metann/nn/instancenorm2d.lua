@@ -15,7 +15,9 @@ local function normalized(self, x)
   end
   local y, mean, var = ops.batch_norm(support.reshape(x, { 1, n * c, h, w }), nil, nil, self.eps)
   if self.training and self.track_running_stats then
-    normalization.track(self, ops.mean(ops.view(mean, n, c), 1), ops.mean(ops.view(var, n, c), 1), h * w)
+    -- as in PyTorch, batches are not counted here
+    normalization.move(self.running_mean, self.running_var, ops.mean(ops.view(mean, n, c), 1),
+      ops.mean(ops.view(var, n, c), 1), self.momentum or 0, h * w)
   end
   return normalization.affine(ops.view(y, n, c, h, w), self.weight, self.bias)
 end

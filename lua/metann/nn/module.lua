@@ -235,7 +235,9 @@ end
 --- Puts this module and all below in training mode (or, with false, in evaluation mode); returns this one.
 function Module:train(mode)
   if mode == nil then mode = true end
-  if type(mode) ~= 'boolean' then raise("%s:train: 'mode' must be true or false, got %s", label(self), describe(mode)) end
+  if type(mode) ~= 'boolean' then
+    raise("%s:train: 'mode' must be true or false, got %s", label(self), describe(mode))
+  end
   for module in self:modules() do module.training = mode end
   return self
 end

@@ -1,5 +1,5 @@
---- NLLLoss: minus the log-probability of the right class. Input (N, C, ...) or (C), target (N, ...) or a number's tensor
--- with classes from 1 to C; weight (C). `mean` divides by the weights of the targets that count.
+--- NLLLoss: minus the log-probability of the right class. Input (N, C, ...) or (C), target (N, ...) or a number's
+-- tensor with classes from 1 to C; weight (C). `mean` divides by the weights of the targets that count.
 local pure = require 'metann.nn.pure'
 local losses = require 'metann.nn.losses'
 local classes = require 'metann.nn.classes'

@@ -9,7 +9,9 @@ local raise, is_tensor, describe = support.raise, support.is_tensor, support.des
 
 local pure = {}
 
-local function not_tensor(name, input, value) raise("%s: '%s' must be a tensor, got %s", name, input, describe(value)) end
+local function not_tensor(name, input, value)
+  raise("%s: '%s' must be a tensor, got %s", name, input, describe(value))
+end
 
 -- One function per number of inputs: these are on the hot path.
 local checked = {

@@ -67,8 +67,8 @@ local function check_optimizer(name, optimizer)
   end
 end
 
---- Makes a class. `start(self, o)` prepares; `class:_lr(i, lr)` gives the lr of group i after last_epoch steps, from the
--- present one.
+--- Makes a class. `start(self, o)` prepares; `class:_lr(i, lr)` gives the lr of group i after last_epoch steps, from
+-- the present one.
 local function define(name, parameters, start)
   local class = setmetatable({ name = name }, { __index = Scheduler })
   class.__index = class
@@ -115,16 +115,16 @@ end
 local ExponentialLR = define('ExponentialLR', { { 'gamma', kinds.number } })
 function ExponentialLR:_lr(_, lr) return self.last_epoch > 0 and lr * self.options.gamma or lr end
 
---- CosineAnnealingLR(optimizer, T_max, {eta_min=0}): half a cosine from the first lr to eta_min in T_max steps, and back
--- (Loshchilov and Hutter 2017).
+--- CosineAnnealingLR(optimizer, T_max, {eta_min=0}): half a cosine from the first lr to eta_min in T_max steps, and
+-- back (Loshchilov and Hutter 2017).
 local CosineAnnealingLR = define('CosineAnnealingLR', { { 'T_max', kinds.count }, { 'eta_min', kinds.number, 0 } })
 function CosineAnnealingLR:_lr(i)
   local o = self.options
   return o.eta_min + (self.base_lrs[i] - o.eta_min) * (1 + math.cos(math.pi * self.last_epoch / o.T_max)) / 2
 end
 
---- LinearLR(optimizer, {start_factor=1/3, end_factor=1, total_iters=5}): the first lr times a factor that goes in a line
--- from start_factor to end_factor in total_iters steps.
+--- LinearLR(optimizer, {start_factor=1/3, end_factor=1, total_iters=5}): the first lr times a factor that goes in a
+-- line from start_factor to end_factor in total_iters steps.
 local LinearLR = define('LinearLR', {
   { 'start_factor', kinds.positive, 1 / 3 }, { 'end_factor', kinds.nonnegative, 1 }, { 'total_iters', kinds.count, 5 },
 })
@@ -142,7 +142,9 @@ local LambdaLR = define('LambdaLR', {
   end },
 }, function(self, o)
   local list, n = o.lr_lambda, #self.optimizer.param_groups
-  if type(list) == 'table' and #list ~= n then raise("LambdaLR: 'lr_lambda' has %d functions for %d groups", #list, n) end
+  if type(list) == 'table' and #list ~= n then
+    raise("LambdaLR: 'lr_lambda' has %d functions for %d groups", #list, n)
+  end
 end)
 function LambdaLR:_lr(i)
   local fn = self.options.lr_lambda
@@ -236,8 +238,8 @@ end
 -- ---- plateau ----
 
 --- ReduceLROnPlateau(optimizer, {mode='min', factor=0.1, patience=10, threshold=1e-4, threshold_mode='rel', cooldown=0,
--- min_lr=0, eps=1e-8}): `step(metric)`, a number or 0-dim tensor; times factor when the metric has not improved for more
--- than `patience` steps.
+-- min_lr=0, eps=1e-8}): `step(metric)`, a number or 0-dim tensor; times factor when the metric has not improved for
+-- more than `patience` steps.
 local Plateau = define('ReduceLROnPlateau', {
   { 'mode', kinds.choice('min', 'max'), 'min' }, { 'factor', kinds.number, 0.1 }, { 'patience', kinds.whole, 10 },
   { 'threshold', kinds.number, 1e-4 }, { 'threshold_mode', kinds.choice('rel', 'abs'), 'rel' },
@@ -256,7 +258,7 @@ local function better(o, value, best)
   return value > bar
 end
 
-function Plateau:_lr(_, lr) return lr end
+function Plateau._lr(_, _, lr) return lr end
 
 function Plateau:_reduce()
   local o = self.options

@@ -1,5 +1,6 @@
 --- Optimizers: what runs a rule over parameters in place, by groups.
--- A rule is a table {name, defaults, update, check}: `update(p, g, state, o)` returns the new parameter and the new state
+-- A rule is a table {name, defaults, update, check}: `update(p, g, state, o)` returns the new parameter and the new
+-- state
 -- (a table of tensors by name; `state` is an empty table at first) and changes nothing; `o` are the options of a group.
 -- It is made of ordinary ops, so it can be differentiated. Whatever changes from step to step is a tensor in the state.
 -- `defaults` holds an option's default, or rule.REQUIRED; `check(o)` raises on bad options.
@@ -88,8 +89,8 @@ local function construct(class, params, options)
 end
 
 --- The class of optimizers for a rule. Called as Class(params, options): params is a list, a table by name or an
--- iterator of leaves, or a list of groups {params = ..., option = ...}; options a table by name (lr may also stand there
--- alone, as a number or a 0-dim tensor).
+-- iterator of leaves, or a list of groups {params = ..., option = ...}; options a table by name (lr may also stand
+-- there alone, as a number or a 0-dim tensor).
 function Optimizer.class(rule)
   local class = setmetatable({ rule = rule, name = rule.name, __tostring = Optimizer.__tostring }, {
     __index = Optimizer, __call = construct, is_optimizer_class = true,
