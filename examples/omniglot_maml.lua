@@ -34,7 +34,8 @@ if options.threads then metann.set_num_threads(options.threads) end
 metann.manual_seed(options.seed)
 
 -- Characters to train on, turned ones included, and characters of other alphabets to test on.
-local known, unseen = data.Omniglot(options.data)
+local known = data.Omniglot(options.data)
+local unseen
 if options.test_data then
   unseen = data.Omniglot(options.test_data):without(known:alphabets())
 else
