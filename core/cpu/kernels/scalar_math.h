@@ -283,19 +283,21 @@ static inline float mn_logaddexp_f32(float a, float b) {
   return a == b ? a + 0.693147181f : y;
 }
 
-/* pow by way of float64: |a|^b, and the sign of a where b is odd. */
+/* pow by way of float64: |a|^b, and the sign of a where b is odd. One width throughout, or it isn't
+ * vectorised. */
 static inline float mn_pow_f32(float a, float b) {
-  double size = fabs((double)a), y = mn_exp_series((double)b * mn_log_series(size));
-  float whole = __builtin_truncf(b);
-  int odd = fabsf(b) < 16777216.0f && __builtin_truncf(whole * 0.5f) * 2.0f != whole;
-  y = size == 0.0 ? (b > 0.0f ? 0.0 : INFINITY) : y;
-  y = size == INFINITY ? (b > 0.0f ? INFINITY : 0.0) : y;
-  float grown = (size > 1.0) == (b > 0.0f) ? INFINITY : 0.0f;
-  y = fabsf(b) == INFINITY ? (size == 1.0 ? 1.0 : grown) : y;
-  y = (mn_bits_f32(a) >> 31) && odd && whole == b ? -y : y;
-  y = a < 0.0f && size != INFINITY && whole != b ? NAN : y;
-  y = a != a || b != b ? NAN : y;
-  return b == 0.0f || a == 1.0f ? 1.0f : (float)y;
+  double x = a, n = b, size = fabs(x), bound = fabs(n), y = mn_exp_series(n * mn_log_series(size));
+  double whole = __builtin_trunc(n), even = 2.0 * __builtin_trunc(0.5 * n), inf = (double)INFINITY;
+  double up = n > 0.0 ? inf : 0.0, down = n > 0.0 ? 0.0 : inf;
+  y = size == 0.0 ? down : y;
+  y = size == inf ? up : y;
+  y = bound == inf ? (size > 1.0 ? up : down) : y;
+  y = ((bound == inf) & (size == 1.0)) ? 1.0 : y;
+  y = ((whole == n) & (even != n)) ? __builtin_copysign(y, x) : y;
+  y = ((x < 0.0) & (size != inf) & (whole != n)) ? (double)NAN : y;
+  y = ((x != x) | (n != n)) ? (double)NAN : y;
+  y = ((n == 0.0) | (x == 1.0)) ? 1.0 : y;
+  return (float)y;
 }
 static inline float mn_fmod_f32(float a, float b) { return fmodf(a, b); }
 static inline float mn_number_f32(double x) { return (float)x; }
