@@ -62,10 +62,9 @@ for _, job in ipairs{'sinusoid', 'omniglot'} do
   for _, threads in ipairs(THREADS) do
     local ours, theirs, path = {}, {}, os.tmpname()
     for _ = 1, rounds do
-      kernels[1] = run(('luajit tests/bench/workers/meta_steps.lua %s %d %d %s'):format(job, threads, STEPS[job], path), ours)
-      if python then
-        kernels[2] = run(('%s tests/bench/peers/original.py %s %d %d'):format(python, job, threads, STEPS[job]), theirs)
-      end
+      local settings = ('%s %d %d'):format(job, threads, STEPS[job])
+      kernels[1] = run(('luajit tests/bench/workers/meta_steps.lua %s %s'):format(settings, path), ours)
+      if python then kernels[2] = run(('%s tests/bench/peers/original.py %s'):format(python, settings), theirs) end
     end
     weights[threads] = read(path)
     local a, b = median(ours), python and median(theirs)
