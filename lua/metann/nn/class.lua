@@ -30,12 +30,13 @@ class.is_class = is_class
 
 --- True when `value` is an instance of `of` or of a class below it. A class's `_mixins` (a list) count as parents.
 function class.is(value, of)
-  local pending, n = { class_of(value) }, 1
+  local first = class_of(value)
+  local pending, n = { first }, first and 1 or 0
   while n > 0 do
     local c = pending[n]
     pending[n] = nil
     n = n - 1
-    if c == of then return c ~= nil end
+    if c == of then return true end
     local parent, mixins = rawget(c, '_parent'), rawget(c, '_mixins')
     if parent then
       n = n + 1

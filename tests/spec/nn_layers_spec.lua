@@ -1,0 +1,341 @@
+-- Layers and losses: what the reference vectors don't show: defaults, initial values, modes, inputs without a batch, the
+-- functional forms, wrong use. Derivatives of order 3 by finite differences.
+local metann = require 'metann'
+local nn = metann.nn
+local F = nn.functional
+
+local function message(fn, ...)
+  local ok, err = pcall(fn, ...)
+  assert.is_false(ok)
+  return tostring(err)
+end
+
+local function close(a, b, tolerance)
+  local x, y = a:reshape(-1):to_table(), b:reshape(-1):to_table()
+  assert.same(a.shape, b.shape)
+  for i = 1, #x do assert.near(y[i], x[i], tolerance or 1e-5) end
+end
+
+local function range_of(t) return t:min():item(), t:max():item() end
+
+local seed = os.time() % 100000
+setup(function()
+  print('seed ' .. seed)
+  metann.manual_seed(seed)
+end)
+
+describe('initial values', function()
+  -- A uniform distribution on -b .. b: inside, near the ends, and of standard deviation b / sqrt(3).
+  local function is_uniform(t, bound)
+    local low, high = range_of(t)
+    assert.is_true(low >= -bound and high <= bound)
+    assert.is_true(low < -0.97 * bound and high > 0.97 * bound)
+    assert.near(bound / math.sqrt(3), t:std():item(), 0.05 * bound)
+  end
+
+  it('Linear and convolutions: uniform within 1 / sqrt(fan in)', function()
+    local linear = nn.Linear(25, 400)
+    is_uniform(linear.weight, 1 / 5)
+    is_uniform(linear.bias, 1 / 5)
+    local conv = nn.Conv2d(4, 256, 3, { groups = 2 })
+    is_uniform(conv.weight, 1 / math.sqrt(18))
+    assert.same({ 256, 2, 3, 3 }, conv.weight.shape)
+    local transposed = nn.ConvTranspose2d(64, 8, { 3, 2 })
+    assert.same({ 64, 8, 3, 2 }, transposed.weight.shape)
+    is_uniform(transposed.weight, 1 / math.sqrt(48))
+    is_uniform(nn.Conv1d(2, 300, 5).weight, 1 / math.sqrt(10))
+  end)
+
+  it('norms, PReLU and Embedding', function()
+    local norm = nn.BatchNorm2d(3)
+    assert.same({ 1, 1, 1 }, norm.weight:to_table())
+    assert.same({ 0, 0, 0 }, norm.bias:to_table())
+    assert.same({ 0, 0, 0 }, norm.running_mean:to_table())
+    assert.same({ 1, 1, 1 }, norm.running_var:to_table())
+    assert.equal(0, norm.num_batches_tracked:item())
+    assert.equal('int64', norm.num_batches_tracked.dtype)
+    assert.same({ 0.25 }, nn.PReLU().weight:to_table())
+    local rows = nn.Embedding(200, 50, { padding_idx = -1 }).weight
+    assert.near(0, rows:mean():item(), 0.05)
+    assert.near(1, rows:std():item(), 0.05)
+    assert.equal(0, rows[200]:abs():sum():item())
+  end)
+
+  it('nn.init', function()
+    local w = metann.empty(40, 30, 3, 3)
+    is_uniform(nn.init.xavier_uniform_(w), math.sqrt(6 / (270 + 360)))
+    is_uniform(nn.init.kaiming_uniform_(w, { a = math.sqrt(5) }), 1 / math.sqrt(270))
+    assert.near(math.sqrt(2 / 360), nn.init.kaiming_normal_(w, { mode = 'fan_out', nonlinearity = 'relu' }):std():item(),
+      0.004)
+    assert.near(math.sqrt(2 / 630) * 5 / 3,
+      nn.init.xavier_normal_(w, nn.init.calculate_gain('tanh')):std():item(), 0.005)
+    assert.near(2, nn.init.normal_(w, 2, 0.1):mean():item(), 0.02)
+    is_uniform(nn.init.uniform_(w, -3, 3), 3)
+    assert.equal(10800 * 7, nn.init.constant_(w, 7):sum():item())
+    assert.equal(0, nn.init.zeros_(w):sum():item())
+    assert.equal(10800, nn.init.ones_(w):sum():item())
+    local p = nn.Linear(2, 2).weight
+    assert.is_true(nn.init.ones_(p) == p)
+    assert.is_true(p.is_leaf and p.requires_grad)
+    assert.matches('at least 2 dims', message(nn.init.xavier_uniform_, metann.ones(3)))
+    assert.matches("'tensor' must be a tensor", message(nn.init.zeros_, 3))
+    assert.matches("'mode' must be one of", message(nn.init.kaiming_normal_, w, { mode = 'fan' }))
+    assert.matches('unknown nonlinearity', message(nn.init.calculate_gain, 'x'))
+  end)
+end)
+
+describe('layers', function()
+  it('take inputs without a batch', function()
+    local x = metann.randn(2, 6, 6)
+    for _, layer in ipairs{ nn.Conv2d(2, 3, 3), nn.ConvTranspose2d(2, 3, 3), nn.MaxPool2d(2), nn.AvgPool2d(2),
+      nn.AdaptiveAvgPool2d(2), nn.InstanceNorm2d(2) } do
+      close(layer(x), layer(x:unsqueeze(1)):squeeze(1))
+    end
+    local line = metann.randn(2, 7)
+    for _, layer in ipairs{ nn.Conv1d(2, 3, 3), nn.MaxPool1d(2) } do
+      close(layer(line), layer(line:unsqueeze(1)):squeeze(1))
+    end
+    local loss = nn.CrossEntropyLoss()
+    close(loss(metann.tensor{ 1, 2, 3 }, metann.tensor(2)), loss(metann.tensor{ { 1, 2, 3 } }, metann.tensor{ 2 }))
+  end)
+
+  it('Conv2d equals a sum over windows', function()
+    local conv, x = nn.Conv2d(2, 1, { 2, 3 }, { stride = { 1, 2 }, padding = { 1, 0 } }), metann.randn(1, 2, 3, 5)
+    local y = conv(x)
+    assert.same({ 1, 1, 4, 2 }, y.shape)
+    local padded = metann.zeros(1, 2, 5, 5)
+    padded[{ {}, {}, { 2, 4 }, {} }] = x
+    for i = 1, 4 do
+      for j = 1, 2 do
+        local window = padded[{ 1, {}, { i, i + 1 }, { 2 * j - 1, 2 * j + 1 } }]
+        local sum = (window * conv.weight[1]):sum():item() + conv.bias:item()
+        assert.near(sum, y[{ 1, 1, i, j }]:item(), 1e-5)
+      end
+    end
+  end)
+
+  it('Dropout drops in training mode only, and keeps the mean', function()
+    local drop, x = nn.Dropout(0.25), metann.ones(100, 100)
+    local y = drop(x)
+    local zeros = y:eq(0):float():mean():item()
+    assert.near(0.25, zeros, 0.03)
+    local _, high = range_of(y)
+    assert.near(4 / 3, high, 1e-6)
+    assert.is_true(drop:eval()(x) == x)
+    local planes = nn.Dropout2d(0.5)(metann.ones(30, 30, 2, 2))
+    local sums = planes:sum({ 3, 4 })
+    assert.is_true(metann.logical_or(sums:eq(0), sums:eq(8)):all():item() ~= 0)
+    assert.near(0.5, sums:eq(0):float():mean():item(), 0.1)
+    assert.matches("'p' must be a number from 0 to 1", message(nn.Dropout, 2))
+    assert.equal(0, nn.Dropout(1)(metann.ones(5)):sum():item())
+  end)
+
+  it('BatchNorm tracks what it saw and uses it in evaluation mode', function()
+    local norm, x = nn.BatchNorm1d(2), metann.tensor{ { 1, 10 }, { 3, 30 } }
+    norm(x)
+    close(norm.running_mean, metann.tensor{ 0.2, 2 })
+    close(norm.running_var, metann.tensor{ 0.9 + 0.1 * 2, 0.9 + 0.1 * 200 })
+    assert.equal(1, norm.num_batches_tracked:item())
+    norm:eval()
+    local y = norm(x)
+    close(y[{ {}, 1 }], metann.tensor{ (1 - 0.2) / math.sqrt(1.1 + 1e-5), (3 - 0.2) / math.sqrt(1.1 + 1e-5) })
+    assert.equal(1, norm.num_batches_tracked:item())
+    assert.is_false(norm.running_mean.requires_grad)
+    assert.matches('more than 1 value', message(nn.BatchNorm1d(2), metann.ones(1, 2)))
+    assert.matches('size %(N, 2, H, W%), got float32 tensor of size %(2, 2%)', message(nn.BatchNorm2d(2), x))
+    local mean_of_all = nn.BatchNorm1d(1, { momentum = false })
+    mean_of_all(metann.tensor{ { 1 }, { 3 } })
+    mean_of_all(metann.tensor{ { 5 }, { 7 } })
+    close(mean_of_all.running_mean, metann.tensor{ 4 })
+  end)
+
+  it('Embedding looks rows up by numbers from 1', function()
+    local rows = nn.Embedding(3, 2)
+    local index = metann.tensor({ { 1, 3 }, { 3, 3 } }, { dtype = 'int64' })
+    local y = rows(index)
+    assert.same({ 2, 2, 2 }, y.shape)
+    close(y[{ 1, 2 }], rows.weight[3])
+    y:sum():backward()
+    assert.same({ { 1, 1 }, { 0, 0 }, { 3, 3 } }, rows.weight.grad:to_table())
+    close(F.embedding(index, rows.weight), y)
+    assert.matches('0', message(rows, metann.tensor({ 0 }, { dtype = 'int64' })))
+    assert.matches("'padding_idx' must be from 1 to 3", message(nn.Embedding, 3, 2, { padding_idx = 0 }))
+  end)
+
+  it('Flatten and Unflatten', function()
+    local x = metann.randn(2, 3, 4, 5)
+    assert.same({ 2, 60 }, nn.Flatten()(x).shape)
+    assert.same({ 6, 4, 5 }, nn.Flatten(1, 2)(x).shape)
+    assert.same({ 2, 12, 5 }, nn.Flatten(2, -2)(x).shape)
+    close(nn.Flatten()(x:transpose(2, 3)), x:transpose(2, 3):contiguous():view(2, 60))
+    assert.same({ 2, 3, 2, 2, 5 }, nn.Unflatten(3, { 2, -1 })(x).shape)
+    assert.matches("can't be split", message(nn.Unflatten(3, { 3, 2 }), x))
+    assert.matches("'start_dim' must be a dim", message(nn.Flatten, 0))
+    assert.matches("'end_dim' is 7", message(nn.Flatten(1, 7), x))
+  end)
+
+  it('refuse wrong arguments by name', function()
+    assert.matches("Linear: argument 'out_features' is missing", message(nn.Linear, 3))
+    assert.matches("Linear: 'in_features' must be a positive whole number, got number 2.5", message(nn.Linear, 2.5, 3))
+    assert.matches("Conv2d: 'kernel_size' must be .*list of 2", message(nn.Conv2d, 1, 1, { 1, 2, 3 }))
+    assert.matches("Conv2d: unknown argument 'paddin', did you mean 'padding'", message(nn.Conv2d, 1, 1, 3, { paddin = 1 }))
+    assert.matches("Conv2d: 'in_channels' %(3%) must be divisible by 'groups' %(2%)",
+      message(nn.Conv2d, 3, 4, 3, { groups = 2 }))
+    assert.matches("needs stride 1", message(nn.Conv2d, 1, 1, 3, { padding = 'same', stride = 2 }))
+    assert.matches("GroupNorm: 'num_channels' %(4%) must be divisible", message(nn.GroupNorm, 3, 4))
+    assert.matches("Softmax: argument 'dim' is missing", message(nn.Softmax))
+    assert.matches("GELU: 'approximate' must be one of 'none', 'tanh'", message(nn.GELU, 'x'))
+    assert.matches("MaxPool2d: 'padding' must be at most half", message(nn.MaxPool2d, 2, { padding = 2 }))
+    assert.matches("Linear: takes 3 arguments, got 4", message(nn.Linear, 1, 2, true, 4))
+  end)
+
+  it('refuse wrong inputs by name', function()
+    local x = metann.ones(2, 3)
+    assert.matches("ReLU: 'input' must be a tensor, got string 'x'", message(nn.ReLU(), 'x'))
+    assert.matches('Linear: .*%(%.%.%., 4%), got float32 tensor of size %(2, 3%)', message(nn.Linear(4, 1), x))
+    assert.matches('Conv2d: .*%(N, 4, H, W%) or %(4, H, W%)', message(nn.Conv2d(4, 1, 1), x))
+    assert.matches('Conv1d: .*%(N, 4, L%)', message(nn.Conv1d(4, 1, 1), x))
+    assert.matches('MaxPool2d: .*%(N, C, H, W%)', message(nn.MaxPool2d(2), x))
+    assert.matches('LayerNorm: the last dims .*%(4,%)', message(nn.LayerNorm(4), x))
+    assert.matches('GroupNorm: .*%(N, 4, %.%.%.%)', message(nn.GroupNorm(2, 4), x))
+    assert.matches('InstanceNorm2d: ', message(nn.InstanceNorm2d(3), x))
+    assert.matches('PReLU: .*4 channels', message(nn.PReLU(4), x))
+    assert.matches('Dropout2d: ', message(nn.Dropout2d(), x))
+    assert.matches('nn_layers_spec.lua', message(function() return nn.Linear(4, 1)(x) end))
+  end)
+end)
+
+describe('losses', function()
+  it('refuse sizes that would broadcast', function()
+    for _, name in ipairs{ 'MSELoss', 'L1Loss', 'SmoothL1Loss', 'HuberLoss', 'BCELoss', 'BCEWithLogitsLoss',
+      'KLDivLoss' } do
+      assert.matches(name .. ": 'input' and 'target' must have the same size, got %(4, 1%) and %(4,%)",
+        message(nn[name](), metann.ones(4, 1), metann.ones(4)))
+      assert.matches(name .. ": 'target' must be a tensor, got nil", message(nn[name](), metann.ones(4)))
+      assert.matches(name .. ": 'reduction' must be one of", message(nn[name], { reduction = 'avg' }))
+    end
+  end)
+
+  it('CrossEntropyLoss takes labels from 1, as floats too, and says what does not fit', function()
+    local loss = nn.CrossEntropyLoss()
+    local x = metann.tensor{ { 0, 0, 0 }, { 1, 2, 3 } }
+    local z = math.log(math.exp(1) + math.exp(2) + math.exp(3))
+    assert.near((math.log(3) + z - 3) / 2, loss(x, metann.tensor{ 1, 3 }):item(), 1e-6)
+    assert.matches('0', message(loss, x, metann.tensor{ 0, 1 }))
+    assert.matches('4', message(loss, x, metann.tensor{ 4, 1 }))
+    assert.matches("'target' of size %(3,%) doesn't fit 'input' of size %(2, 3%)",
+      message(loss, x, metann.tensor{ 1, 2, 3 }))
+    assert.matches("'weight' must have size %(3,%)", message(nn.CrossEntropyLoss(metann.ones(2)), x,
+      metann.tensor{ 1, 2 }))
+    assert.matches("'label_smoothing' must be a number from 0 to 1", message(nn.CrossEntropyLoss,
+      { label_smoothing = 2 }))
+    assert.same({ 'weight' }, nn.CrossEntropyLoss(metann.ones(3)):state_dict():keys())
+  end)
+
+  it('are functions too', function()
+    local x, t = metann.randn(4, 3), metann.rand(4, 3)
+    close(F.mse_loss(x, t, { reduction = 'sum' }), nn.MSELoss('sum')(x, t))
+    close(F.mse_loss(x, t), nn.MSELoss()(x, t))
+    local labels, weight = metann.tensor{ 1, 2, 3, 1 }, metann.tensor{ 1, 2, 3 }
+    close(F.cross_entropy(x, labels, { weight = weight, label_smoothing = 0.1 }),
+      nn.CrossEntropyLoss(weight, { label_smoothing = 0.1 })(x, labels))
+    close(F.nll_loss(x:log_softmax(2), labels), F.cross_entropy(x, labels))
+    close(F.binary_cross_entropy_with_logits(x, t), F.binary_cross_entropy(x:sigmoid(), t))
+    close(F.smooth_l1_loss(x, t, 0.5), nn.SmoothL1Loss{ beta = 0.5 }(x, t))
+    close(F.smooth_l1_loss(x, t, { beta = 0 }), F.l1_loss(x, t))
+    close(F.triplet_margin_loss(x, t, x + 1, { swap = true }), nn.TripletMarginLoss{ swap = true }(x, t, x + 1))
+    assert.matches("MSELoss: unknown argument 'reductoin'", message(F.mse_loss, x, t, { reductoin = 'sum' }))
+    assert.matches("did you mean 'mse_loss'", message(function() return F.mse_lss end))
+  end)
+end)
+
+describe('functional', function()
+  it('computes what the layers compute', function()
+    local x = metann.randn(2, 3, 4, 4)
+    close(F.relu(x), nn.ReLU()(x))
+    close(F.leaky_relu(x, 0.2), nn.LeakyReLU(0.2)(x))
+    close(F.gelu(x, { approximate = 'tanh' }), nn.GELU('tanh')(x))
+    close(F.softmax(x, 2), nn.Softmax(2)(x))
+    close(F.max_pool2d(x, 2), nn.MaxPool2d(2)(x))
+    close(F.avg_pool2d(x, { 2, 1 }), nn.AvgPool2d{ kernel_size = { 2, 1 } }(x))
+    local conv = nn.Conv2d(3, 2, 3)
+    close(F.conv2d(x, conv.weight, conv.bias), conv(x))
+    local linear = nn.Linear(4, 2)
+    close(F.linear(x, linear.weight, linear.bias), linear(x))
+    close(F.layer_norm(x, 4), nn.LayerNorm(4)(x))
+    local norm = nn.BatchNorm2d(3)
+    close(F.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, true),
+      nn.BatchNorm2d(3)(x))
+    close(F.batch_norm(x, norm.running_mean, norm.running_var), norm:eval()(x))
+    assert.is_true(F.dropout(x, { training = false }) == x)
+    close(F.prelu(x, metann.tensor{ 0.25 }), nn.PReLU()(x))
+    assert.matches("'running_mean' and 'running_var' must be given", message(F.batch_norm, x))
+  end)
+end)
+
+describe('derivatives of order 3', function()
+  local function check(name, module, ...)
+    local inputs = { ... }
+    it(name, function()
+      module:double()
+      local leaves = {}
+      for i, x in ipairs(inputs) do leaves[i] = x:double():detach():requires_grad_(true) end
+      assert.is_true(metann.gradcheck(function(...) return module(...) end, leaves, { order = 3 }))
+    end)
+  end
+  check('LayerNorm', nn.LayerNorm(3), metann.randn(2, 3))
+  check('GroupNorm', nn.GroupNorm(1, 2), metann.randn(1, 2, 3))
+  check('InstanceNorm2d', nn.InstanceNorm2d(1), metann.randn(1, 1, 2, 2))
+  check('BatchNorm1d', nn.BatchNorm1d(2, { track_running_stats = false }), metann.randn(4, 2))
+  check('HuberLoss', nn.HuberLoss{ delta = 0.7 }, metann.tensor{ 0.1, 2, -3 }, metann.tensor{ 0.3, 0.2, 0.1 })
+  check('BCEWithLogitsLoss', nn.BCEWithLogitsLoss(), metann.tensor{ 0.1, 2, -3 }, metann.tensor{ 0.3, 0.2, 0.1 })
+  check('CosineEmbeddingLoss', nn.Sequential(nn.Linear(2, 2), nn.Tanh()), metann.randn(2, 2))
+end)
+
+describe('nn.utils', function()
+  local function with_grads(...)
+    local list = {}
+    for i, values in ipairs{ ... } do
+      list[i] = nn.Parameter(metann.zeros(#values))
+      list[i].grad = metann.tensor(values)
+    end
+    return list
+  end
+
+  it('clip_grad_norm_', function()
+    local list = with_grads({ 3, 0 }, { 4 })
+    list[3] = nn.Parameter(metann.ones(2))
+    assert.near(5, nn.utils.clip_grad_norm_(list, 1):item(), 1e-6)
+    assert.near(0.6, list[1].grad[1]:item(), 1e-5)
+    assert.near(0.8, list[2].grad[1]:item(), 1e-5)
+    nn.utils.clip_grad_norm_(list, 10)
+    assert.near(0.6, list[1].grad[1]:item(), 1e-5)
+    local other = with_grads({ 3, -4 })
+    assert.near(4, nn.utils.clip_grad_norm_(other, 2, math.huge):item(), 1e-6)
+    assert.near(-2, other[1].grad[2]:item(), 1e-5)
+    assert.near(7, nn.utils.clip_grad_norm_(with_grads({ 3, -4 }), 2, { norm_type = 1 }):item(), 1e-6)
+    assert.equal(0, nn.utils.clip_grad_norm_({ nn.Parameter(metann.ones(1)) }, 1):item())
+    assert.matches("'max_norm' must be", message(nn.utils.clip_grad_norm_, list, 'x'))
+    assert.matches("'norm_type' must be", message(nn.utils.clip_grad_norm_, list, 1, 0))
+  end)
+
+  it('clip_grad_value_', function()
+    local list = with_grads({ 3, -4, 0.5 })
+    nn.utils.clip_grad_value_(list, 1)
+    assert.same({ 1, -1, 0.5 }, list[1].grad:to_table())
+    assert.matches("'clip_value' must be", message(nn.utils.clip_grad_value_, list, -1))
+  end)
+
+  it('parameters as a vector and back', function()
+    local net = nn.Linear(2, 3)
+    local vector = nn.utils.parameters_to_vector(net:parameters())
+    assert.same({ 9 }, vector.shape)
+    local doubled = (vector * 2):detach()
+    nn.utils.vector_to_parameters(doubled, net:parameters())
+    close(nn.utils.parameters_to_vector(net:named_parameters()):detach(), doubled)
+    vector:sum():backward()
+    assert.equal(6, net.weight.grad:sum():item())
+    assert.matches('have 9 elements', message(nn.utils.vector_to_parameters, metann.ones(8), net:parameters()))
+    assert.matches('1%-dim', message(nn.utils.vector_to_parameters, metann.ones(3, 3), net:parameters()))
+  end)
+end)
