@@ -12,22 +12,23 @@ local parser = argparse('omniglot_maml', 'Meta-learn Omniglot by MAML, and test 
 parser:option('--data', 'folders or zip files with SET/Alphabet/characterNN/IMAGE.png'):args '+':count '1'
 parser:option('--test-data', 'the same for testing, less the alphabets of --data; without it, a quarter of the '
   .. 'alphabets of --data is kept for testing'):args '+'
-parser:option('--ways', 'characters in an episode', 5, tonumber)
-parser:option('--shots', 'drawings of each to adapt to', 1, tonumber)
-parser:option('--queries', 'other drawings of each to classify', 15, tonumber)
-parser:option('--steps', 'gradient steps of the adaptation', 5, tonumber)
-parser:option('--inner-lr', 'their learning rate', 0.1, tonumber)
-parser:option('--meta-batch', 'episodes in a meta-step', 8, tonumber)
-parser:option('--iterations', 'meta-steps', 1000, tonumber)
+parser:option('--ways', 'characters in an episode', '5', tonumber)
+parser:option('--shots', 'drawings of each to adapt to', '1', tonumber)
+parser:option('--queries', 'other drawings of each to classify', '15', tonumber)
+parser:option('--steps', 'gradient steps of the adaptation', '5', tonumber)
+parser:option('--inner-lr', 'their learning rate', '0.1', tonumber)
+parser:option('--meta-batch', 'episodes in a meta-step', '8', tonumber)
+parser:option('--iterations', 'meta-steps', '1000', tonumber)
 parser:option('--time-limit', 'seconds of training at most', nil, tonumber)
-parser:option('--lr', 'learning rate of Adam', 0.001, tonumber)
-parser:option('--channels', 'width of the convolutions', 64, tonumber)
-parser:option('--test-episodes', 'episodes to measure the accuracy on', 600, tonumber)
-parser:option('--seed', 'of weights and episodes', 1, tonumber)
+parser:option('--lr', 'learning rate of Adam', '0.001', tonumber)
+parser:option('--channels', 'width of the convolutions', '64', tonumber)
+parser:option('--test-episodes', 'episodes to measure the accuracy on', '600', tonumber)
+parser:option('--seed', 'of weights and episodes', '1', tonumber)
 parser:option('--threads', 'threads to compute with', nil, tonumber)
 parser:option '--save':description 'write the weights to this file (safetensors)'
 parser:option '--eval':description 'only test the weights in this file'
 parser:flag('--first-order', 'leave out second derivatives')
+parser:help_max_width(100)
 local options = parser:parse()
 
 if options.threads then metann.set_num_threads(options.threads) end
@@ -90,8 +91,9 @@ local function test_net()
   maml:eval()
   local progress = train.Progress{steps = options.test_episodes}
   while progress:more() do
-    accuracy:add(metann.scope(one_episode))
-    progress:step{accuracy = accuracy:mean()}
+    local correct = metann.scope(one_episode)
+    accuracy:add(correct)
+    progress:step{accuracy = correct}
   end
   progress:finish()
   print(('accuracy %.2f ± %.2f %% over %d episodes of %d ways, %d shots'):format(100 * accuracy:mean(),

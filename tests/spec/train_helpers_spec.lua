@@ -39,9 +39,9 @@ describe('Progress', function()
   before_each(function()
     time, written = 100, {}
     out = {
-      write = function(self, ...)
+      write = function(_, ...)
         for _, text in ipairs{...} do written[#written + 1] = text end
-        return self
+        return true -- as LuaJIT's files do
       end,
       flush = function() end,
     }
@@ -54,7 +54,7 @@ describe('Progress', function()
       time = time + 0.5
       progress:step{loss = 0.25}
     end
-    assert.are.equal('50/200 steps  2.0/s  1:15 left  loss 0.25', progress:line())
+    assert.are.equal('50/200 steps  2.0/s  1:15 left  loss 0.250', progress:line())
     assert.truthy(table.concat(written):find('\r50/200 steps', 1, true))
     assert.are.same({50, 25}, {progress:finish()})
     assert.are.equal('\n', written[#written])
@@ -68,6 +68,16 @@ describe('Progress', function()
     end
     progress:finish()
     assert.are.same({}, written)
+  end)
+
+  it('writes to real files', function()
+    local file = io.tmpfile()
+    local progress = Progress{steps = 1, out = file, terminal = true}
+    progress:step{loss = 2}
+    progress:finish()
+    file:seek 'set'
+    assert.truthy(file:read '*a':find '^\r1/1 steps .*loss 2%.000\27%[K\n$')
+    file:close()
   end)
 
   it('asks the system whether its output is a terminal', function()

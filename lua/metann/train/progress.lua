@@ -60,11 +60,19 @@ function Progress:line()
     parts[2] = rate >= 1 and ('%.1f/s'):format(rate) or ('%.1f s each'):format(1 / rate)
     parts[3] = minutes(time_left(self, elapsed)) .. ' left'
   end
-  for _, name in ipairs(self.names) do parts[#parts + 1] = ('%s %.4g'):format(name, self.values[name]) end
+  for _, name in ipairs(self.names) do
+    local value = self.values[name]
+    local size = math.abs(value)
+    local form = size >= 0.01 and size < 1000 and '%s %.3f' or '%s %.3g'
+    parts[#parts + 1] = form:format(name, value)
+  end
   return table.concat(parts, '  ')
 end
 
-local function draw(self) self.out:write('\r', self:line(), '\27[K'):flush() end
+local function draw(self)
+  self.out:write('\r', self:line(), '\27[K')
+  self.out:flush()
+end
 
 --- One step is done.
 -- @param[opt] values numbers by name (or 0-dim tensors), shown as averages over the last steps
