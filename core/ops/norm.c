@@ -183,6 +183,9 @@ static mn_tensor *cotangent(mn_rule *r, int k) { return mn_has_grad(r, k) ? mn_g
 
 void mn_vjp_batch_norm_grad_grad(mn_rule *rule) {
   third z;
+  mn_list size = mn_in_shape(rule, 4);
+  for (int64_t d = 0; d < size.n; d++)
+    if (size.v[d] == 0) return; /* a mean of nothing is no number, its derivative is zero */
   begin(&z, rule);
   mn_tensor *a = wide(&z, mn_saved_in(rule, 1)), *w = wide(&z, mn_saved_in(rule, 5)),
             *c = wide(&z, cotangent(rule, 2));

@@ -97,7 +97,7 @@ return function(S)
   table.insert(rows.conv2d, { inputs = { S.randn { 2, 4, 4 }, S.randn { 3, 2, 3, 3 }, S.randn { 3 } },
     reference = conv2d })
   table.insert(rows.conv2d, { inputs = { S.randn { 1, 3, 4, 4 }, S.randn { 2, 2, 3, 3 }, false },
-                              error = 'input %(1, 3, 4, 4%) has 3 channels' })
+                              error = 'input %(1 x 3 x 4 x 4%) has 3 channels' })
   table.insert(rows.conv2d, { inputs = { S.randn { 1, 1, 2, 2 }, S.randn { 1, 1, 3, 3 }, false },
     error = 'larger than' })
   table.insert(rows.conv2d_input_grad, { inputs = { S.randn { 1, 2, 3, 3 }, S.randn { 2, 1, 3, 3 } },
@@ -245,7 +245,7 @@ return function(S)
       check = function(outputs) assert(outputs[1].data[1] ~= outputs[1].data[1], 'a NaN is the maximum') end },
     { inputs = { S.randn { 0, 2, 4, 4 } }, attrs = { kernel_size = { 2, 2 } }, reference = max_pool },
     { inputs = { S.randn { 4, 4 } }, attrs = { kernel_size = { 2, 2 } }, error = 'input must be %(N, C, H, W%)' },
-    { inputs = { S.randn { 1, 4, 4 } }, attrs = { kernel_size = { 5, 5 } }, error = 'kernel_size %(5, 5%) is larger' },
+    { inputs = { S.randn { 1, 4, 4 } }, attrs = { kernel_size = { 5, 5 } }, error = 'kernel_size %(5 x 5%) is larger' },
     { inputs = { S.randn { 1, 4, 4 } }, attrs = { kernel_size = { 2, 2 }, padding = { 2, 2 } },
       error = 'more than half' },
   }

@@ -133,7 +133,7 @@ return function(S)
       once({ 2, 2, 3, 2 }, false, { eps = 0.1 }),
       once({ 2, 2, 5, 4 }, S.randn { 2 }),
       { inputs = { S.randn { 2, 3 }, S.randn { 2, 4 }, false, S.randn { 4 }, S.randn { 4 } },
-        error = 'grad float64 %(2, 3%) does not match input' },
+        error = 'grad float64 %(2 x 3%) does not match input' },
     },
     batch_norm_grad_grad = {
       twice({ 5, 3 }, { true, true, true }, S.randn { 3 }),
