@@ -428,15 +428,55 @@ function DependentModule:to(target)
   return self
 end
 
+--- A leaf with a dependent's values.
+local function leaf_of(tensor, info)
+  local leaf = ops.clone(ops.detach(tensor))
+  if FLOATS[support.dtype(leaf)] and not info.frozen then support.set_requires_grad(leaf, true) end
+  return keep(leaf)
+end
+
+local function put_back(entries)
+  for _, entry in ipairs(entries) do
+    for _, slot in ipairs(entry.slots) do fill(slot[1], slot[2], entry.value) end
+  end
+end
+
+--- As a module's, but dependents get new leaves: what they held may have a history, or be somebody else's. An emptied
+-- one is filled when the state has it.
+function DependentModule:load_state_dict(state, options)
+  local replaced = {}
+  for _, entry in ipairs(collect(self, '')) do
+    local info, tensor = entry.info, entry.value
+    if not tensor and info.shape and type(state) == 'table' and state[entry.name] ~= nil then
+      tensor = ops.full(info.shape, 0, info.dtype)
+    end
+    if tensor then
+      replaced[#replaced + 1] = entry
+      local leaf = leaf_of(tensor, info)
+      for _, slot in ipairs(entry.slots) do fill(slot[1], slot[2], leaf) end
+    end
+  end
+  local ok, result = pcall(Module.load_state_dict, self, state, options)
+  if not ok then
+    put_back(replaced)
+    error(result, 0)
+  end
+  local missing, kept = {}, {}
+  for _, name in ipairs(result.missing_keys) do missing[name] = true end
+  for _, entry in ipairs(replaced) do
+    if missing[entry.name] then kept[#kept + 1] = entry end
+  end
+  put_back(kept)
+  return result
+end
+
 --- A copy that shares nothing with this module; dependents with a history become leaves.
 function DependentModule:deepcopy()
   local memo = {}
   for _, entry in ipairs(collect(self, '')) do
     local value = entry.value
     if value and not support.is_leaf(value) then
-      local leaf = ops.clone(ops.detach(value))
-      support.set_requires_grad(leaf, not entry.info.frozen)
-      memo[id(value)] = keep(leaf)
+      memo[id(value)] = leaf_of(value, entry.info)
     end
   end
   return copy.value(self, memo, label(self))

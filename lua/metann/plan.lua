@@ -9,7 +9,9 @@ local is_tensor, id = support.is_tensor, support.id
 
 local plans = {}
 
-local cache = setmetatable({}, { __mode = 'k' })
+-- A plan must not keep its base alive: all that it has of modules is weak, and whoever uses a plan holds the base.
+local WEAK_KEYS, WEAK_VALUES = { __mode = 'k' }, { __mode = 'v' }
+local cache = setmetatable({}, WEAK_KEYS)
 
 --- The path of a name below a prefix.
 function plans.join(prefix, name)
@@ -45,14 +47,14 @@ local function add_module(plan, module, path)
     local value = dict.values[name]
     if value then
       add_slot(plan, binding, module, name, id(value),
-        { module = module, name = name, path = join(path, name), dict = parameters_of })
+        setmetatable({ module = module, name = name, path = join(path, name), dict = parameters_of }, WEAK_VALUES))
     end
   end
   dict = dependents_of(module)
   for _, name in ipairs(dict and dict.names or {}) do
     local info = dict.info[name]
-    add_slot(plan, binding, module, name, info,
-      { module = module, name = name, path = join(path, name), dict = dependents_of, info = info })
+    local slot = { module = module, name = name, path = join(path, name), dict = dependents_of, info = info }
+    add_slot(plan, binding, module, name, info, setmetatable(slot, WEAK_VALUES))
   end
 end
 
@@ -64,8 +66,8 @@ end
 
 local function build(base)
   local plan = {
-    base = base, n = 0, names = {}, slots = {}, by_key = {}, by_name = {},
-    bindings = setmetatable({}, { __mode = 'k' }), modules = setmetatable({}, { __mode = 'v' }), stamps = {}, count = 0,
+    n = 0, names = {}, slots = {}, by_key = {}, by_name = {}, stamps = {}, count = 0,
+    bindings = setmetatable({}, WEAK_KEYS), modules = setmetatable({}, WEAK_VALUES),
   }
   for path, module in base:named_modules() do
     local n = plan.count + 1
@@ -84,7 +86,7 @@ local function is_current(plan)
   return true
 end
 
---- The plan of a module: `n` weights, their `names`, their `slots` ({module, name, path, dict, info}, the first of
+--- The plan of a module: its `modules` (it is the first), `n` weights, their `names`, their `slots` ({module, name, path, dict, info}, the first of
 -- each), `bindings` by module, and `by_name` (names of ties too).
 function plans.of(base)
   local plan = cache[base]

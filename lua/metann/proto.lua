@@ -33,7 +33,17 @@ function ProtoModule:get_submodule(path) return self._modules.values['']:get_sub
 function ProtoModule:named_parameters(prefix, recurse) return self:_held():named_parameters(prefix, recurse) end
 
 --- Iterates over the module's parameters.
-function ProtoModule:parameters(recurse) return self:_held():parameters(recurse) end
+function ProtoModule:parameters(recurse)
+  local base = self:_held()
+  if recurse == false or view.record_of(base) then return base:parameters(recurse) end
+  -- a plan is there anyhow, and reading it is quicker than walking the modules
+  local plan, values = plans.of(base), {}
+  for i = 1, plan.n do
+    local slot = plan.slots[i]
+    if not slot.info then values[#values + 1] = slot.dict(slot.module).values[slot.name] end
+  end
+  return support.values_of(values)
+end
 
 function ProtoModule:_print()
   return ('ProtoModule(\n  (module): %s\n)'):format((tostring(self:_held()):gsub('\n', '\n  ')))
@@ -130,7 +140,7 @@ function ProtoModule:functional(params, training, options)
     local own = view.weights_below(base, plan)
     for i = 1, plan.n do weights[i] = weights[i] or own[i] end
   end
-  return view.new(plan.base, plan, weights, { training = training, buffers = buffers, from = record }).root
+  return view.new(record and record.base or base, plan, weights, { training = training, buffers = buffers, from = record }).root
 end
 
 --- A copy: of a tensor (a clone, which keeps its history), a list (as a MultipleList), or a table, nested as it may be.

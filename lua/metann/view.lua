@@ -129,7 +129,7 @@ function view.sibling(state, weights)
     plan = state.plan, weights = weights, training = state.training, mode = state.mode, buffers = state.buffers,
     origin = state.origin, fields = state.fields, views = {}, filled = {},
   }
-  other.root = view_of(other, state.plan.base)
+  other.root = view_of(other, rawget(state.root, '_view').base)
   return other.root
 end
 
@@ -346,7 +346,7 @@ local function own_slots(self, prefix, recurse)
     return names, places
   end
   local names, places = {}, {}
-  local sub = plan.base == root and plan or plans.of(root)
+  local sub = plan.modules[1] == root and plan or plans.of(root)
   for i = 1, sub.n do
     local slot = sub.slots[i]
     names[i] = plans.join(prefix, sub.names[i])

@@ -367,6 +367,27 @@ describe('a dependent module', function()
     assert.is_not_nil(scale.grad)
   end)
 
+  it('loads a state into new leaves, never over what it was given', function()
+    local d = DependentModule.stateless(nn.Linear(2, 2))
+    local given = metann.ones(2, 2)
+    d:substitute({ weight = given * metann.ones(1):requires_grad_(true), bias = metann.ones(2) })
+    local state = nn.Linear(2, 2):state_dict()
+    local before = d.weight
+    assert.matches('unexpected other', message(d.load_state_dict, d, { weight = state.weight, bias = state.bias,
+      other = given }))
+    assert.is_true(d.weight == before)
+    d:load_state_dict(state)
+    assert.is_true(close(d.weight, state.weight))
+    assert.is_true(d.weight.is_leaf and d.weight.requires_grad)
+    assert.equal(4, before:sum():item())
+    local e = DependentModule.stateless(nn.Linear(2, 2))
+    e:load_state_dict(state)
+    assert.is_true(close(e.bias, state.bias))
+    e:load_state_dict({ bias = metann.zeros(2) }, { strict = false })
+    assert.is_true(close(e.weight, state.weight))
+    assert.equal(0, e.bias:abs():sum():item())
+  end)
+
   it('refuses a tensor with a history only where it is plain', function()
     local net = nn.Linear(2, 2)
     local w = metann.ones(2, 2):requires_grad_(true) * 2

@@ -275,6 +275,38 @@ describe('ProtoModule', function()
     assert.is_true(collectgarbage 'count' < heap * 1.05 + 64)
   end)
 
+  it('keeps no base alive', function()
+    local function live()
+      collectgarbage()
+      collectgarbage()
+      return require('metann.binding').handle.stats.live_tensors
+    end
+    local function use()
+      local net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+      return metann.ProtoModule(net):functional(net:parameters())(metann.ones(1, 2)):sum():item()
+    end
+    use()
+    local before = live()
+    for _ = 1, 20 do use() end
+    assert.equal(before, live())
+  end)
+
+  it('survives a scope that returns it, and works in one', function()
+    local net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
+    local data = { metann.randn(4, 2), metann.tensor{ 1, 2, 1, 2 } }
+    local maml = meta.MAML(net, 2, 2, 0.1)
+    local adapted = metann.scope(function() return maml(data) end)
+    local loss = metann.scope(function() return meta.default_evaluator_classification(adapted, data):item() end)
+    assert.is_true(loss == loss)
+    adapted(data[1]):sum():backward()
+    local view = metann.ProtoModule(net):functional(net:parameters(), true)
+    metann.scope(function() view(data[1]) end)
+    view(data[1])
+    assert.equal(2, view[2].num_batches_tracked:item())
+    metann.scope(function() view[1].weight = metann.zeros(2, 2) end)
+    assert.equal(0, view[1].weight:abs():sum():item())
+  end)
+
   it('adapts again and again without a chain of the past', function()
     local net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
     local data = { metann.randn(4, 2), metann.tensor{ 1, 2, 1, 2 } }

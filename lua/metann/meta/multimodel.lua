@@ -43,7 +43,7 @@ end
 
 --- A MultiModel of a learner's view and the weights after each of its steps.
 function MultiModel.of(state, lists)
-  return MultiModel(proto.ProtoModule(state.plan.base), lists, state)
+  return MultiModel(proto.ProtoModule(view.record_of(state.root).base), lists, state)
 end
 
 --- How many models there are: steps + 1.
