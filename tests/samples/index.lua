@@ -102,7 +102,7 @@ return function(S)
     { inputs = { S.randn { 3, 4 }, long({ 1, 1 }, { 5 }) }, attrs = { dim = 2 },
       error = 'gather: index 5 is out of range 1..4 %(dim 2 has size 4%)' },
     { inputs = { S.randn { 3, 4 }, S.index({ 4, 1 }, 4) }, attrs = { dim = 2 },
-      error = 'does not fit input of size %(3 x 4%)' },
+      error = 'does not fit input of size %(3.-4%)' },
     { inputs = { S.randn { 3, 4 }, S.index({ 3 }, 3) }, attrs = { dim = 1 }, error = 'does not fit input' },
   }
 

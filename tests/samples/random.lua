@@ -10,7 +10,7 @@ return function(S)
     { inputs = {}, attrs = { size = { 0, 3 }, value = 1, dtype = 'float64' }, reference = full_reference },
     { inputs = {}, attrs = { size = { 3 }, value = 1, dtype = 'bool' }, reference = full_reference },
     { inputs = {}, attrs = { size = { 2 }, value = 0.5, dtype = 'int32' }, error = 'can\'t hold the value 0.5' },
-    { inputs = {}, attrs = { size = { 2, -1 }, value = 0 }, error = 'size %(2 x %-1%) has a negative entry' },
+    { inputs = {}, attrs = { size = { 2, -1 }, value = 0 }, error = 'size %(2.-%-1%) has a negative entry' },
     { inputs = {}, attrs = { size = { 2 ^ 40, 2 ^ 40 }, value = 0 }, error = 'out of memory' },
   }
 

@@ -77,7 +77,7 @@ return function(S)
     { inputs = { S.randn { 1, 1 } }, attrs = { size = {} }, reference = view_reference },
     { inputs = { S.randn {} }, attrs = { size = { 1, 1 } }, reference = view_reference },
     { inputs = { S.randn { 0, 3 } }, attrs = { size = { 3, 0, 2 } }, reference = view_reference },
-    { inputs = { S.randn { 2, 3 } }, attrs = { size = { 4, 2 } }, error = 'size %(4 x 2%) does not fit a tensor of 6' },
+    { inputs = { S.randn { 2, 3 } }, attrs = { size = { 4, 2 } }, error = 'size %(4.-2%) does not fit a tensor of 6' },
     { inputs = { S.randn { 2, 3 } }, attrs = { size = { -1, 4 } }, error = 'does not fit a tensor of 6 elements' },
     { inputs = { S.randn { 2, 3 } }, attrs = { size = { -1, -1 } }, error = 'only one entry may be %-1' },
   }
@@ -262,7 +262,7 @@ return function(S)
     { inputs = { S.randn { 2, 3 } }, attrs = { size = { 3, 2, 4 }, dim1 = 3, dim2 = 1 },
       reference = undiagonal_reference },
     { inputs = { S.randn { 0 } }, attrs = { size = { 2, 2 }, offset = 2 }, reference = undiagonal_reference },
-    { inputs = { S.randn { 3 } }, attrs = { size = { 2, 2 } }, error = 'is not a diagonal of size %(2 x 2%)' },
+    { inputs = { S.randn { 3 } }, attrs = { size = { 2, 2 } }, error = 'is not a diagonal of size %(2.-2%)' },
   }
 
   local function unfold_reference(inputs, attrs)
@@ -320,7 +320,7 @@ return function(S)
     { inputs = { S.randn { 2, 3 } }, attrs = {}, reference = cat_reference },
     { inputs = { S.randn { 0, 3 }, S.randn { 2, 3 } }, attrs = {}, reference = cat_reference },
     { inputs = { S.randn { 2, 3 }, S.randn { 2, 4 } }, attrs = { dim = 1 },
-      error = 'tensor 2 of size %(2 x 4%) does not fit the first one\'s %(2 x 3%) outside of dim 1' },
+      error = 'tensor 2 of size %(2.-4%) does not fit the first one\'s %(2.-3%) outside of dim 1' },
     { inputs = { S.randn {}, S.randn {} }, attrs = {}, error = '0%-dim tensors can\'t be concatenated' },
   }
 
