@@ -74,7 +74,7 @@ end
 print(('mean squared error over %d unseen waves, %d points each, after adapting'):format(options.test_tasks, options.k))
 print(('%-22s %9s %9s %9s'):format('', '0 steps', '1 step', '10 steps'))
 local without, with = test('not meta-learned', untrained), test('meta-learned', net)
-print(('meta-learning makes the error after 10 steps %.0f times smaller'):format(without / with))
+print(('meta-learning makes the error after 10 steps %.1f times smaller'):format(without / with))
 
 -- The picture.
 local line = metann.linspace(-5, 5, 201):reshape(201, 1)

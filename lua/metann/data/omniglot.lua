@@ -46,12 +46,19 @@ local function draw(drawings, size)
     if name ~= 'alphabet' then names[#names + 1] = name end
   end
   table.sort(names)
-  local list = {}
+  local list, height, width = {}, nil, nil
   for i, name in ipairs(names) do
-    local ink = 255 - resize(decode(drawings[name]):float(), size, size)
-    list[i] = ink:round():to 'uint8':reshape(1, 1, size, size)
+    local picture = decode(drawings[name])
+    local h, w = picture:size(1), picture:size(2)
+    height, width = height or h, width or w
+    if h ~= height or w ~= width then
+      raise('Omniglot: %s: %d x %d pixels, but other drawings of the character have %d x %d', drawings[name].path, w, h,
+        width, height)
+    end
+    list[i] = picture:reshape(1, 1, h, w)
   end
-  return metann.cat(list, 1)
+  local ink = 255 - resize(metann.cat(list, 1):float(), size, size)
+  return ink:round():to 'uint8'
 end
 
 local function sorted_keys(t)
@@ -82,7 +89,7 @@ local function load(paths, options)
   end
   local found, classes = by_class(paths), {}
   for i, name in ipairs(sorted_keys(found)) do
-    local images = metann.no_grad(draw, found[name], size)
+    local images = metann.no_grad(metann.scope, draw, found[name], size)
     classes[i] = {name = name, alphabet = found[name].alphabet, images = images}
   end
   if #classes == 0 then raise('Omniglot: no drawings (.png) in %s', table.concat(paths, ', ')) end

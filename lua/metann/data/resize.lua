@@ -2,13 +2,8 @@
 -- covers, where an old pixel that is covered in part counts in part.
 local metann = require 'metann'
 
--- matrices[old][new]: kept, since a data set has few sizes.
-local matrices = {}
-
 --- Row i holds how much each of `old` cells counts in cell i of `new`; rows add up to 1.
 local function averaging_matrix(old, new)
-  local known = matrices[old] and matrices[old][new]
-  if known then return known end
   local width, rows = old / new, {}
   for i = 1, new do
     local from, to = (i - 1) * width, i * width
@@ -16,10 +11,7 @@ local function averaging_matrix(old, new)
     for j = 1, old do row[j] = math.max(0, math.min(to, j) - math.max(from, j - 1)) / width end
     rows[i] = row
   end
-  local matrix = metann.tensor(rows)
-  matrices[old] = matrices[old] or {}
-  matrices[old][new] = matrix
-  return matrix
+  return metann.tensor(rows)
 end
 
 --- Average pictures of size (..., h, w), a float tensor, down (or up) to (..., height, width).
