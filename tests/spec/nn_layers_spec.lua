@@ -1,5 +1,5 @@
--- Layers and losses: what the reference vectors don't show: defaults, initial values, modes, inputs without a batch, the
--- functional forms, wrong use. Derivatives of order 3 by finite differences.
+-- Layers and losses: what the reference vectors don't show: defaults, initial values, modes, inputs without a batch,
+-- the functional forms, wrong use. Derivatives of order 3 by finite differences.
 local metann = require 'metann'
 local nn = metann.nn
 local F = nn.functional
@@ -65,8 +65,8 @@ describe('initial values', function()
     local w = metann.empty(40, 30, 3, 3)
     is_uniform(nn.init.xavier_uniform_(w), math.sqrt(6 / (270 + 360)))
     is_uniform(nn.init.kaiming_uniform_(w, { a = math.sqrt(5) }), 1 / math.sqrt(270))
-    assert.near(math.sqrt(2 / 360), nn.init.kaiming_normal_(w, { mode = 'fan_out', nonlinearity = 'relu' }):std():item(),
-      0.004)
+    nn.init.kaiming_normal_(w, { mode = 'fan_out', nonlinearity = 'relu' })
+    assert.near(math.sqrt(2 / 360), w:std():item(), 0.004)
     assert.near(math.sqrt(2 / 630) * 5 / 3,
       nn.init.xavier_normal_(w, nn.init.calculate_gain('tanh')):std():item(), 0.005)
     assert.near(2, nn.init.normal_(w, 2, 0.1):mean():item(), 0.02)
@@ -178,7 +178,8 @@ describe('layers', function()
     assert.matches("Linear: argument 'out_features' is missing", message(nn.Linear, 3))
     assert.matches("Linear: 'in_features' must be a positive whole number, got number 2.5", message(nn.Linear, 2.5, 3))
     assert.matches("Conv2d: 'kernel_size' must be .*list of 2", message(nn.Conv2d, 1, 1, { 1, 2, 3 }))
-    assert.matches("Conv2d: unknown argument 'paddin', did you mean 'padding'", message(nn.Conv2d, 1, 1, 3, { paddin = 1 }))
+    assert.matches("Conv2d: unknown argument 'paddin', did you mean 'padding'",
+      message(nn.Conv2d, 1, 1, 3, { paddin = 1 }))
     assert.matches("Conv2d: 'in_channels' %(3%) must be divisible by 'groups' %(2%)",
       message(nn.Conv2d, 3, 4, 3, { groups = 2 }))
     assert.matches("needs stride 1", message(nn.Conv2d, 1, 1, 3, { padding = 'same', stride = 2 }))
@@ -202,6 +203,82 @@ describe('layers', function()
     assert.matches('PReLU: .*4 channels', message(nn.PReLU(4), x))
     assert.matches('Dropout2d: ', message(nn.Dropout2d(), x))
     assert.matches('nn_layers_spec.lua', message(function() return nn.Linear(4, 1)(x) end))
+  end)
+end)
+
+describe('recurrent layers and attention', function()
+  it('walk as their cells do, and take their own state back', function()
+    for _, name in ipairs{ 'RNN', 'LSTM', 'GRU' } do
+      local layer, cell = nn[name](3, 4), nn[name .. 'Cell'](3, 4)
+      for _, part in ipairs{ 'weight_ih', 'weight_hh', 'bias_ih', 'bias_hh' } do cell[part] = layer[part .. '_l0'] end
+      local x = metann.randn(5, 2, 3)
+      local y, state = layer(x)
+      local h, c
+      for t = 1, 5 do
+        if name == 'LSTM' then h, c = cell(x[t], c and { h, c }) else h = cell(x[t], h) end
+        close(y[t], h)
+      end
+      local first, middle = layer(x[{ { 1, 3 } }])
+      local rest, last = layer(x[{ { 4, 5 } }], middle)
+      close(metann.cat({ first, rest }, 1), y)
+      close(name == 'LSTM' and last[2] or last, name == 'LSTM' and state[2] or state)
+      close(layer(x[{ {}, 1 }]), y[{ {}, 1 }])
+      close((cell(x[1][1])), (cell(x[1]))[1])
+      assert.matches(name .. ": 'input' must be a tensor of size %(L, N, 3%)", message(layer, metann.ones(5, 2, 4)))
+      assert.matches(name .. ": 'h' must have size %(1, 2, 4%)", message(layer, x,
+        name == 'LSTM' and { metann.ones(1, 2, 3), metann.ones(1, 2, 4) } or metann.ones(1, 2, 3)))
+      assert.matches(name .. 'Cell: the state must be', message(cell, x[1], 3))
+    end
+    assert.equal('LSTM(3, 4, num_layers=2, batch_first=true)', tostring(nn.LSTM(3, 4, 2, { batch_first = true })))
+    assert.matches("RNN: 'nonlinearity' must be one of", message(nn.RNN, 1, 1, { nonlinearity = 'x' }))
+  end)
+
+  it('attention weights sum to 1 and masks hide', function()
+    local attention, x = nn.MultiheadAttention(4, 2, { batch_first = true }), metann.randn(2, 3, 4)
+    local y, weights = attention(x, x, x)
+    assert.same({ 2, 3, 4 }, y.shape)
+    close(weights:sum(3), metann.ones(2, 3))
+    local hidden = metann.tensor{ { false, false, true }, { false, true, true } }
+    local _, seen = attention(x, x, x, { key_padding_mask = hidden, average_attn_weights = false })
+    assert.same({ 2, 2, 3, 3 }, seen.shape)
+    assert.equal(0, seen[{ 2, {}, {}, { 2, 3 } }]:abs():sum():item())
+    local alone = attention(x[1], x[1], x[1], { need_weights = false })
+    close(alone, y[1])
+    assert.matches("'embed_dim' %(5%) must be divisible", message(nn.MultiheadAttention, 5, 2))
+    assert.matches("'key' must be a tensor of size %(N, L, 4%)", message(attention, x, metann.ones(2, 3, 5), x))
+  end)
+
+  it('an encoder layer takes both orders and masks', function()
+    local x = metann.randn(2, 3, 4)
+    for _, first in ipairs{ true, false } do
+      local layer = nn.TransformerEncoderLayer(4, 2, { dim_feedforward = 8, norm_first = first, batch_first = true })
+      layer:eval()
+      local y = layer(x)
+      local causal = metann.tensor{ { false, true, true }, { false, false, true }, { false, false, false } }
+      local z = layer(x, { src_mask = causal })
+      assert.same(x.shape, y.shape)
+      close(z[{ {}, 3 }], y[{ {}, 3 }])
+      close(z[{ {}, 1 }], layer(x[{ {}, { 1, 1 } }])[{ {}, 1 }])
+    end
+  end)
+
+  it('Upsample repeats and interpolates', function()
+    local x = metann.tensor{ { { 1, 3 } } }
+    assert.same({ { { 1, 1, 3, 3 } } }, nn.Upsample{ scale_factor = 2 }(x):to_table())
+    assert.same({ { { 1, 1.5, 2.5, 3 } } }, nn.Upsample{ size = 4, mode = 'linear' }(x):to_table())
+    assert.same({ { { 1, 2, 3 } } }, nn.Upsample{ size = 3, mode = 'linear', align_corners = true }(x):to_table())
+    assert.matches("either 'size' or 'scale_factor'", message(nn.Upsample, {}))
+    assert.matches("mode 'bilinear' needs 2 spatial dims", message(nn.Upsample{ size = 3, mode = 'bilinear' }, x))
+  end)
+
+  it('Bilinear is a sum over pairs', function()
+    local layer, a, b = nn.Bilinear(2, 3, 1), metann.randn(2), metann.randn(3)
+    local sum = layer.bias:item()
+    for i = 1, 2 do
+      for j = 1, 3 do sum = sum + a[i]:item() * layer.weight[{ 1, i, j }]:item() * b[j]:item() end
+    end
+    assert.near(sum, layer(a, b):item(), 1e-5)
+    assert.matches("Bilinear: 'input2' must be a tensor of size %(%.%.%., 3%)", message(layer, a, a))
   end)
 end)
 

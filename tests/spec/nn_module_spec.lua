@@ -202,8 +202,10 @@ describe('state_dict and load_state_dict', function()
     local net = Net(4)
     local before = net.first.bias:to_table()
     local state = net:state_dict()
-    local wrong = { ['first.bias'] = state['first.bias'] + 1, other = metann.ones(1), ['first.weight'] = metann.ones(4, 4),
-      scale = state.scale }
+    local wrong = {
+      ['first.bias'] = state['first.bias'] + 1, other = metann.ones(1), ['first.weight'] = metann.ones(4, 4),
+      scale = state.scale,
+    }
     local text = message(net.load_state_dict, net, wrong)
     assert.matches('missing second.weight', text)
     assert.matches('unexpected other', text)
@@ -213,7 +215,8 @@ describe('state_dict and load_state_dict', function()
     local result = net:load_state_dict(wrong, { strict = false })
     assert.same({ missing_keys = { 'first.weight', 'second.weight' }, unexpected_keys = { 'other' } }, result)
     assert.near(before[1] + 1, net.first.bias:to_table()[1], 1e-6)
-    assert.matches("unknown option 'strikt', did you mean 'strict'", message(net.load_state_dict, net, {}, { strikt = 1 }))
+    assert.matches("unknown option 'strikt', did you mean 'strict'",
+      message(net.load_state_dict, net, {}, { strikt = 1 }))
     assert.matches('must be a tensor', message(net.load_state_dict, net, { scale = 3 }))
     assert.matches('expected a table', message(net.load_state_dict, net, 3))
   end)

@@ -17,11 +17,12 @@ local LAYERS = {
   mse_loss = 'MSELoss', l1_loss = 'L1Loss', smooth_l1_loss = 'SmoothL1Loss', huber_loss = 'HuberLoss',
   binary_cross_entropy = 'BCELoss', binary_cross_entropy_with_logits = 'BCEWithLogitsLoss', kl_div = 'KLDivLoss',
   cosine_embedding_loss = 'CosineEmbeddingLoss', margin_ranking_loss = 'MarginRankingLoss',
-  triplet_margin_loss = 'TripletMarginLoss', flatten = 'Flatten', unflatten = 'Unflatten', upsample = 'Upsample',
+  triplet_margin_loss = 'TripletMarginLoss', soft_margin_loss = 'SoftMarginLoss', flatten = 'Flatten',
+  unflatten = 'Unflatten', upsample = 'Upsample', interpolate = 'Upsample',
 }
 -- Functions that are tensor functions, here for those who look for them here.
 local TENSORS = {
-  'linear', 'conv1d', 'conv2d', 'conv_transpose2d', 'pad', 'one_hot', 'logsigmoid', 'interpolate',
+  'linear', 'conv1d', 'conv2d', 'conv_transpose2d', 'pad', 'one_hot', 'logsigmoid',
 }
 
 local read_dropout = options.reader('dropout', {

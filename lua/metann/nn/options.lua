@@ -124,6 +124,15 @@ function kinds.either(first, second)
   end
 end
 
+--- The arguments without an empty table at the end: no options.
+local function without_empty(...)
+  local n = select('#', ...)
+  local last = n > 0 and select(n, ...)
+  if type(last) ~= 'table' or getmetatable(last) ~= nil or next(last) ~= nil then return ... end
+  local given = { ... }
+  return unpack(given, 1, n - 1)
+end
+
 --- Prepares the reading of arguments.
 -- @param what the class's or function's name, for messages
 -- @param parameters list of {name, kind, default}; without a default a parameter must be given, unless optional=true
@@ -135,7 +144,7 @@ function options.reader(what, parameters)
   end
   local signature = arguments.signature(what, list)
   return function(...)
-    local values = arguments.read(signature, ...)
+    local values = arguments.read(signature, without_empty(...))
     for _, p in ipairs(parameters) do
       local name, given = p[1], values[p[1]]
       if given == false and p.optional then given = nil end

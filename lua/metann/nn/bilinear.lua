@@ -1,0 +1,53 @@
+--- Bilinear: x1^T W_k x2 + b_k for each output k.
+local class = require 'metann.nn.class'
+local Module = require 'metann.nn.module'
+local options = require 'metann.nn.options'
+local fresh = require 'metann.nn.fresh'
+local support = require 'metann.nn.support'
+local kinds, ops = options.kinds, support.ops
+
+local Bilinear = class.new('Bilinear', Module)
+
+local read = options.reader('Bilinear', {
+  { 'in1_features', kinds.count },
+  { 'in2_features', kinds.count },
+  { 'out_features', kinds.count },
+  { 'bias', kinds.boolean, true },
+})
+
+--- Weight (out, in1, in2) and bias (out), uniform within 1 / sqrt(in1_features).
+function Bilinear:init(...)
+  local o = read(...)
+  self.in1_features, self.in2_features, self.out_features = o.in1_features, o.in2_features, o.out_features
+  local bound = 1 / math.sqrt(o.in1_features)
+  self:register_parameter('weight', fresh.uniform({ o.out_features, o.in1_features, o.in2_features }, bound))
+  self:register_parameter('bias', o.bias and fresh.uniform({ o.out_features }, bound) or nil)
+end
+
+local function check(name, x, features)
+  if not support.is_tensor(x) or support.ndim(x) == 0 or support.size(x, -1) ~= features then
+    support.raise("Bilinear: '%s' must be a tensor of size (..., %d), got %s", name, features, support.describe(x))
+  end
+end
+
+--- @param x1 (..., in1_features)
+-- @param x2 (..., in2_features)
+-- @return (..., out_features)
+function Bilinear:forward(x1, x2)
+  check('input1', x1, self.in1_features)
+  check('input2', x2, self.in2_features)
+  local products = ops.mul(ops.unsqueeze(x1, -1), ops.unsqueeze(x2, -2))
+  local shape = support.shape(products)
+  local pairs_count = self.in1_features * self.in2_features
+  shape[#shape] = nil
+  shape[#shape] = pairs_count
+  local weight = support.reshape(self.weight, { self.out_features, pairs_count })
+  return ops.linear(support.reshape(products, shape), weight, self.bias)
+end
+
+function Bilinear:extra_repr()
+  return ('in1_features=%d, in2_features=%d, out_features=%d, bias=%s'):format(self.in1_features, self.in2_features,
+    self.out_features, tostring(self.bias ~= nil))
+end
+
+return Bilinear
