@@ -160,7 +160,7 @@ static int collect(mn_walk *w, int n_out, mn_tensor *const *outputs) {
       if (e->leaf && leaf_number(w, e->leaf) < 0) return -1;
     }
   }
-  qsort(w->visits, (size_t)w->n_visits, sizeof *w->visits, compare_age);
+  if (w->n_visits > 1) qsort(w->visits, (size_t)w->n_visits, sizeof *w->visits, compare_age);
   for (int v = 0; v < w->n_visits; v++) {
     int s = new_slots(w, w->visits[v].node->n_out);
     if (s < 0) return no_memory(w);
