@@ -40,6 +40,17 @@ describe('moving elements', function()
     assert.is_true(equal(raw.roll(all, { 400 }, { 2 }), raw.remainder(raw.add(all, 3), 403)))
   end)
 
+  it('pads, crops and puts back slices of large arrays', function()
+    local x = grid(301, 403, 1000, 1, 'float32')
+    local padded = raw.pad(x, { 2, -3 }, { -1, 5 }, 7)
+    local kept = grid(300, 400, 1000, 1, 'float32')
+    local right = raw.cat({ raw.add(kept, 3), raw.full({ 300, 5 }, 7) }, 2)
+    assert.is_true(equal(padded, raw.cat({ raw.full({ 2, 405 }, 7), right }, 1)))
+    local among = raw.unslice(x, 2, 101, 700)
+    local zeros = function(n) return raw.full({ 301, n }, 0) end
+    assert.is_true(equal(among, raw.cat({ zeros(100), x, zeros(197) }, 2)))
+  end)
+
   it('rounds to float16 and bfloat16, to even where it is a tie', function()
     local x = metann.tensor({ 1 + 2 ^ -11, 1 + 3 * 2 ^ -11, 65519, 65520, 2 ^ -24, 2 ^ -25, -0.1 },
       { dtype = 'float64' })

@@ -189,37 +189,51 @@ static void broadcast_shape(mn_call *call, int first, mn_array *shape) {
   for (int d = shape->ndim - 1; d >= 0; d--) shape->stride[d] = shape->numel, shape->numel *= shape->size[d];
 }
 
-/* offsets += positions * step, the positions broadcast to shape. */
-static void add_offsets(int64_t *offsets, const mn_array *shape, const mn_array *index, int64_t *positions,
-                        int64_t step) {
+/* offsets += positions, broadcast to shape. */
+static void add_offsets(int64_t *offsets, const mn_array *shape, const mn_array *index, int64_t *positions) {
   mn_array to = *shape,
            from = {.dtype = MN_INT64, .ndim = index->ndim, .numel = index->numel, .data = positions};
   int64_t dense = 1;
   to.dtype = MN_INT64, to.data = offsets;
   for (int d = from.ndim - 1; d >= 0; d--)
     from.size[d] = index->size[d], from.stride[d] = dense, dense *= from.size[d];
-  for (int64_t i = 0; i < index->numel; i++) positions[i] *= step;
   MN_KERNEL(apply_rows)(&to, &from, MN_KERNEL(row_adder)(MN_INT64));
+}
+
+/* Where the index tensors, from input `first` on, lead to in a, in bytes, broadcast; *count of them. NULL
+ * with the error set if one is out of range. */
+static int64_t *read_offsets(mn_call *call, const mn_array *a, int first, int64_t base, int64_t *count) {
+  mn_array shape = {0};
+  int64_t item = (int64_t)mn_dtype_size(a->dtype), *offsets = NULL;
+  int indices = 0;
+  for (int i = first; i < call->n_in; i++) indices += call->in[i] != NULL;
+  broadcast_shape(call, first, &shape);
+  *count = shape.numel;
+  if (indices > 1) {
+    offsets = mn_scratch(call, (size_t)(shape.numel + 1) * sizeof *offsets);
+    if (!offsets) return NULL;
+    memset(offsets, 0, (size_t)shape.numel * sizeof *offsets);
+  }
+  for (int d = 0; d < call->n_in - first; d++) {
+    const mn_array *index = call->in[first + d];
+    if (!index) continue;
+    int64_t *positions = MN_KERNEL(read_index)(call, index, base, a->size[d], d);
+    if (!positions) return NULL;
+    for (int64_t i = 0; i < index->numel; i++) positions[i] *= a->stride[d] * item;
+    if (indices == 1) return positions;
+    add_offsets(offsets, &shape, index, positions);
+  }
+  return offsets;
 }
 
 /* Reads all index tensors, from input `first` on, and cuts a's dims around them; -1 with the error set. */
 static int plan_indices(block_moves *m, mn_call *call, const mn_array *a, int first, int64_t base) {
-  mn_array shape = {0};
   int64_t item = (int64_t)mn_dtype_size(a->dtype);
-  broadcast_shape(call, first, &shape);
-  int64_t *offsets = mn_scratch(call, (size_t)(shape.numel + 1) * sizeof *offsets);
-  if (!offsets) return -1;
-  memset(offsets, 0, (size_t)shape.numel * sizeof *offsets);
+  m->offsets = read_offsets(call, a, first, base, &m->count);
+  if (!m->offsets) return -1;
   int n = call->n_in - first, low = n, high = 0, count = 0;
-  for (int d = 0; d < n; d++) {
-    const mn_array *index = call->in[first + d];
-    if (!index) continue;
-    int64_t *positions = MN_KERNEL(read_index)(call, index, base, a->size[d], d);
-    if (!positions) return -1;
-    add_offsets(offsets, &shape, index, positions, a->stride[d] * item);
-    low = low < d ? low : d, high = d, count++;
-  }
-  m->offsets = offsets, m->count = shape.numel;
+  for (int d = 0; d < n; d++)
+    if (call->in[first + d]) low = low < d ? low : d, high = d, count++;
   int adjacent = high - low + 1 == count;
   for (int d = 0; d < a->ndim; d++) {
     if (d < n && call->in[first + d]) continue;

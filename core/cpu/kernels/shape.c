@@ -6,6 +6,9 @@
 #define copy MN_KERNEL(copy_array)
 #define fill_with MN_KERNEL(fill_array)
 
+/* Filling all of a small array before its middle is overwritten costs less than finding the margins. */
+enum { SMALL = 2048 };
+
 static void fill_part(const mn_array *a, int dim, int64_t start, int64_t size, double value) {
   if (size <= 0) return;
   mn_array part = mn_part(a, dim, start, size, 1);
@@ -17,7 +20,7 @@ int MN_KERNEL(unslice)(mn_call *call) {
   const mn_array *in = call->in[0], *out = call->out[0];
   int dim = (int)a->dim;
   int64_t length = in->size[dim];
-  if (a->step == 1) {
+  if (a->step == 1 && out->numel > SMALL) {
     fill_part(out, dim, 0, a->start, 0);
     fill_part(out, dim, a->start + length, a->size - a->start - length, 0);
   } else {
@@ -126,15 +129,20 @@ int MN_KERNEL(roll)(mn_call *call) {
 
 static int64_t within(int64_t i, int64_t low, int64_t high) { return i < low ? low : i > high ? high : i; }
 
-/* The margins of one dim after the other are filled, within what the dims before left over. */
+/* The margins of a large array: of one dim after the other are filled, within what the dims before left over.
+ */
 int MN_KERNEL(pad)(mn_call *call) {
   const mn_pad_attrs *a = (const mn_pad_attrs *)call->attrs;
   mn_array to = *call->out[0], from = *call->in[0];
+  int small = to.numel <= SMALL;
+  if (small) fill_with(&to, a->value);
   for (int d = 0; d < to.ndim; d++) {
     int64_t size = to.size[d], before = a->before.v[d];
     int64_t first = within(before, 0, size), end = within(before + from.size[d], first, size);
-    fill_part(&to, d, 0, first, a->value);
-    fill_part(&to, d, end, size - end, a->value);
+    if (!small) {
+      fill_part(&to, d, 0, first, a->value);
+      fill_part(&to, d, end, size - end, a->value);
+    }
     to = mn_part(&to, d, first, end - first, 1);
     from = mn_part(&from, d, end > first ? first - before : 0, end - first, 1);
   }
