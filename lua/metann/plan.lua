@@ -37,11 +37,12 @@ local function add_slot(plan, binding, module, name, key, slot)
   plan.by_name[slot.path] = i
   binding.n = binding.n + 1
   binding.names[binding.n], binding.index[binding.n], binding.numbers[binding.n] = name, i, number_of(name)
+  binding.size = binding.size + (binding.numbers[binding.n] and 2 or 1)
   plan.bindings[module] = binding
 end
 
 local function add_module(plan, module, path)
-  local binding = { n = 0, names = {}, index = {}, numbers = {} }
+  local binding = { n = 0, size = 0, names = {}, index = {}, numbers = {} }
   local dict = module._parameters
   for _, name in ipairs(dict.names) do
     local value = dict.values[name]
@@ -86,8 +87,8 @@ local function is_current(plan)
   return true
 end
 
---- The plan of a module: its `modules` (it is the first), `n` weights, their `names`, their `slots` ({module, name, path, dict, info}, the first of
--- each), `bindings` by module, and `by_name` (names of ties too).
+--- The plan of a module: its `modules` (it is the first), `n` weights, their `names`, their `slots` ({module, name,
+-- path, dict, info}, the first of each), `bindings` by module, and `by_name` (names of ties too).
 function plans.of(base)
   local plan = cache[base]
   if plan and is_current(plan) then return plan end

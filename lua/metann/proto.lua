@@ -140,7 +140,8 @@ function ProtoModule:functional(params, training, options)
     local own = view.weights_below(base, plan)
     for i = 1, plan.n do weights[i] = weights[i] or own[i] end
   end
-  return view.new(record and record.base or base, plan, weights, { training = training, buffers = buffers, from = record }).root
+  local view_options = { training = training, buffers = buffers, from = record }
+  return view.new(record and record.base or base, plan, weights, view_options).root
 end
 
 --- A copy: of a tensor (a clone, which keeps its history), a list (as a MultipleList), or a table, nested as it may be.

@@ -17,6 +17,8 @@ local plans = require 'metann.plan'
 local ops, raise, describe, keep = support.ops, support.raise, support.describe, support.keep
 local is_tensor, is_parameter, id = support.is_tensor, support.is_parameter, support.id
 local class_of = class.class_of
+-- tables of a size that is known are made at once, not grown: views are made at every adaptation
+local new_table = require 'table.new'
 
 local view = {}
 
@@ -51,7 +53,7 @@ local function view_of(state, base)
   state.views[base] = self
   local binding = state.plan.bindings[base]
   if binding then
-    record.weights = {}
+    record.weights = new_table(0, binding.size)
     fill(record, binding, state.weights)
     local filled = state.filled
     filled[#filled + 1] = record
@@ -73,8 +75,8 @@ end
 -- that this one continues)
 function view.new(base, plan, weights, options)
   local state = {
-    plan = plan, weights = weights, training = options.training, mode = options.buffers, buffers = {}, views = {},
-    filled = {},
+    plan = plan, weights = weights, training = options.training, mode = options.buffers, buffers = {}, root = false,
+    views = new_table(0, plan.count), filled = new_table(plan.count, 0), origin = nil, fields = nil,
   }
   if options.from then view.continue(state, options.from.state) end
   state.root = view_of(state, base)
@@ -568,6 +570,8 @@ end
 -- @param model the model
 -- @param buffers 'view', 'shared' or 'frozen'
 -- @param training true, false, or 'model' for each submodule's own
+-- @return the state of the new view; its `weights` are the tensors in use (false for none), and no slot is filled yet
+-- but the root's own
 function view.open(what, model, buffers, training)
   if not class_of(model) then raise('%s: model must be a module, got %s', what, describe(model)) end
   local base = model

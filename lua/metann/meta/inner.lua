@@ -3,12 +3,12 @@
 -- rule, how many steps and on what data. The hot path makes per step one call of the evaluator, one of metann.grad and
 -- one of the rule per parameter.
 local metann = require 'metann'
-local binding = require 'metann.binding'
+local support = require 'metann.nn.support'
 local errors = require 'metann.binding.errors'
 local rates = require 'metann.meta.rates'
 local view = require 'metann.view'
 local raise, describe = errors.raise, errors.describe
-local is_tensor = binding.handle.is_tensor
+local is_tensor, requires_grad, ndim = support.is_tensor, support.requires_grad, support.ndim
 
 local inner = {}
 
@@ -19,30 +19,43 @@ local NO_GRAPH = { create_graph = false, allow_unused = true }
 --- A leaf with a weight's values, from which a graph starts.
 local function leaf_of(weight) return weight:detach():requires_grad_(true) end
 
---- Fills run.inputs with the weights that are adapted, run.active with their places and run.names with their names.
+--- Fills run.inputs with the weights that are adapted and run.active with their places.
 local function collect(run)
   local state, weights = run.state, run.weights
-  local active, inputs, names = {}, {}, {}
+  local active, inputs, changed = {}, {}, false
   for i = 1, #weights do
     local weight = weights[i]
     if view.adaptable(state, i, weight) then
-      if not run.recording or not weight.requires_grad then
+      if not run.recording or not requires_grad(weight) then
         weight = leaf_of(weight)
-        weights[i] = weight
+        weights[i], changed = weight, true
       end
       local k = #active + 1
-      active[k], inputs[k], names[k] = i, weight, state.plan.names[i]
-    elseif not run.recording and weight and not weight.is_leaf then
-      weights[i] = weight:detach()
+      active[k], inputs[k] = i, weight
+    elseif not run.recording and weight and not support.is_leaf(weight) then
+      weights[i], changed = weight:detach(), true
     end
   end
-  run.active, run.inputs, run.names = active, inputs, names
+  run.active, run.inputs = active, inputs
+  if changed then view.assign(state, weights) end
+end
+
+--- The names of the weights that are adapted.
+local function names_of(run)
+  local names = run.names
+  if not names then
+    names = {}
+    for k, i in ipairs(run.active) do names[k] = run.state.plan.names[i] end
+    run.names = names
+  end
+  return names
 end
 
 --- The rule's options at a step: one table for all parameters, or nil and one for each.
 local function options_at(run, step)
   local base = run.options
-  local lr, list = rates.at(run.lr, step, run.names)
+  local lr, list = run.lr, nil
+  if type(lr) == 'table' then lr, list = rates.at(lr, step, names_of(run)) end
   if not list then
     if base.lr == lr then return base end
     local options = {}
@@ -79,8 +92,8 @@ end
 
 function inner.check_loss(what, loss)
   if not is_tensor(loss) then raise('%s: the evaluator must return a 0-dim loss, got %s', what, describe(loss)) end
-  if loss:dim() ~= 0 then
-    raise('%s: the evaluator must return a 0-dim loss, got a tensor with %d dims', what, loss:dim())
+  if ndim(loss) ~= 0 then
+    raise('%s: the evaluator must return a 0-dim loss, got a tensor with %d dims', what, ndim(loss))
   end
 end
 
@@ -93,7 +106,7 @@ local function step(run, index, data)
     loss = metann.enable_grad(run.evaluator, run.root, data)
   end
   inner.check_loss(run.what, loss)
-  if #run.inputs == 0 or not loss.requires_grad then return end
+  if #run.inputs == 0 or not requires_grad(loss) then return end
   local grads = metann.grad(loss, run.inputs, run.graph and GRAPH or NO_GRAPH)
   local options, each = options_at(run, index)
   if run.recording then
@@ -153,13 +166,12 @@ function inner.adapt(spec, model, data, call)
   local state = view.open(spec.what, model, call.buffers, call.training)
   local recording = metann.is_grad_enabled() and not call.detach
   local run = {
-    what = spec.what, state = state, root = state.root, weights = view.weights(state), recording = recording,
+    what = spec.what, state = state, root = state.root, weights = state.weights, recording = recording,
     graph = recording and spec.create_graph, evaluator = call.evaluator or spec.evaluator, rule = spec.rule,
     options = spec.options, lr = spec.lr, states = {},
   }
   collect(run)
   if not recording then run.initial = copy(run.inputs) end
-  view.assign(state, run.weights)
   local history = call.mimo and { copy(run.weights) }
   if spec.steps then
     for i = 1, spec.steps do
