@@ -1,0 +1,132 @@
+-- What long runs need: no recursion however long the graph, memory that stays where it is, and a way to stop.
+local ffi = require 'ffi'
+local metann = require 'metann'
+local nn, meta = metann.nn, metann.meta
+
+-- The sanitizers' own bookkeeping grows and slows everything: there, runs are shorter and only counts are checked.
+local sanitized = os.getenv('ASAN_OPTIONS') ~= nil
+
+local function live()
+  collectgarbage()
+  collectgarbage()
+  local m = metann.memory()
+  return { tensors = m.live_tensors, storages = m.live_storages, nodes = m.live_nodes }
+end
+
+--- Runs fn on a stack of its own, so that no slot of this one keeps what fn made.
+local function apart(fn) coroutine.wrap(fn)() end
+
+local function resident_pages()
+  local file = assert(io.open('/proc/self/statm'))
+  local pages = tonumber(file:read('*l'):match('^%d+ (%d+)'))
+  file:close()
+  return pages
+end
+
+describe('a long chain', function()
+  it('of a million additions runs forward and backward and is freed without recursion', function()
+    local before = live()
+    local n = sanitized and 200000 or 1000000
+    apart(function()
+      local x = metann.tensor(1, { requires_grad = true })
+      local t = x
+      for _ = 1, n do t = t + 1 end
+      assert.are.equal(n + 1, t:item())
+      t:backward()
+      assert.are.equal(1, x.grad:item())
+    end)
+    assert.are.same(before, live())
+  end)
+
+  it('is freed as well when it was never differentiated', function()
+    local before = live()
+    apart(function()
+      local t = metann.tensor(1, { requires_grad = true })
+      for _ = 1, sanitized and 100000 or 500000 do t = t * 1 end
+    end)
+    assert.are.same(before, live())
+  end)
+end)
+
+describe('ten thousand meta-steps', function()
+  it('hold memory flat without a collectgarbage in the script', function()
+    local before = live()
+    local function run()
+      local net = nn.Sequential(nn.Linear(1, 10), nn.ReLU(), nn.Linear(10, 1))
+      local function mse(model, d) return nn.functional.mse_loss(model(d[1]), d[2]) end
+      local maml = meta.MAML(net, { steps_train = 1, steps_eval = 1, lr = 0.01, evaluator = mse })
+      local optimizer = metann.optim.Adam(net:parameters(), { lr = 1e-3 })
+      local total, warm, pages = sanitized and 500 or 10000, nil, nil
+      for step = 1, total do
+        local support, query = { metann.randn(5, 1), metann.randn(5, 1) }, { metann.randn(5, 1), metann.randn(5, 1) }
+        optimizer:zero_grad()
+        mse(maml(support), query):backward()
+        optimizer:step()
+        if step == total / 5 then warm = resident_pages() end
+      end
+      pages = resident_pages()
+      if not sanitized then
+        assert.is_true(pages <= 1.05 * warm, ('%d pages after warming up, %d at the end'):format(warm, pages))
+      end
+    end
+    apart(run)
+    assert.are.same(before, live())
+  end)
+end)
+
+describe('interruption', function()
+  ffi.cdef [[
+    typedef struct { long sec, usec; } metann_test_time;
+    typedef struct { metann_test_time interval, value; } metann_test_timer;
+    int setitimer(int which, const metann_test_timer *new_value, metann_test_timer *old_value);
+    int gettimeofday(metann_test_time *t, void *zone);
+  ]]
+  local SIGALRM = 14
+
+  local function now()
+    local t = ffi.new('metann_test_time')
+    ffi.C.gettimeofday(t, nil)
+    return tonumber(t.sec) + tonumber(t.usec) * 1e-6
+  end
+
+  --- Runs fn with an alarm 50 ms ahead; returns what pcall gave and how long after the alarm it came back.
+  local function interrupted(fn)
+    metann.interrupt_on_signal(SIGALRM)
+    local timer = ffi.new('metann_test_timer')
+    timer.value.usec = 50000
+    local start = now()
+    ffi.C.setitimer(0, timer, nil)
+    local ok, message = pcall(fn)
+    local late = now() - start - 0.05
+    metann.interrupt_on_signal(0)
+    return ok, message, late
+  end
+
+  it('stops operations in a compiled loop at once and leaves everything usable', function()
+    local before = live()
+    apart(function()
+      local x = metann.randn(8, 8)
+      local ok, message, late = interrupted(function()
+        local y = x
+        while true do y = (y + x):tanh() end
+      end)
+      assert.is_false(ok)
+      assert.is_truthy(message:find('interrupted', 1, true), message)
+      -- A tenth of a second on an idle machine; a busy one may give this process no time for longer.
+      if not sanitized then assert.is_true(late < 2, ('came %.3f s after the signal'):format(late)) end
+      assert.are.equal(8, (x + 1):size(1))
+    end)
+    assert.are.same(before, live())
+  end)
+
+  it('stops a backward walk; no gradient is written', function()
+    local x = metann.tensor(1, { requires_grad = true })
+    local t = x
+    for _ = 1, 1000 do t = t + 1 end
+    metann.interrupt()
+    assert.has_error(function() t:backward() end)
+    assert.is_nil(x.grad)
+    t:backward()
+    assert.are.equal(1, x.grad:item())
+  end)
+end)
