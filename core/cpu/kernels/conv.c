@@ -3,7 +3,10 @@
 #include "variant.h"
 #include "dense.h"
 
-enum { BLOCK_WORK = 300000 /* multiply-adds that are worth another thread's waking up */ };
+enum {
+  BLOCK_WORK = 300000, /* multiply-adds that are worth another thread's waking up */
+  MOST_COPIES = 6      /* vectors of a panel's row, up to which rows are copied by vectors */
+};
 
 /* A copy of planes of from, (N, C, H, W), into planes of height x width, shifted by top and left, zero
  * around. */

@@ -5,6 +5,16 @@
  * result pixels) is a few contiguous runs at offsets that are the same for every row but for a shift. */
 #include "tile.h"
 
+/* Copies a row whose elements are `step` apart; a last vector overlaps the one before. */
+VECTOR_INLINE void MN_TN(copy_row)(MN_T *to, const MN_T *from, int64_t count, int64_t step) {
+  if (step == 1 && count >= LANES) {
+    for (int64_t i = 0; i + LANES < count; i += LANES) *(UVEC *)(to + i) = *(const UVEC *)(from + i);
+    *(UVEC *)(to + count - LANES) = *(const UVEC *)(from + count - LANES);
+  } else {
+    for (int64_t i = 0; i < count; i++) to[i] = from[i * step];
+  }
+}
+
 /* Copies one image's channels into the middle of a zeroed, padded plane each. */
 static void MN_TN(pad_image)(void *arg, int64_t n) {
   const padding *p = arg;
@@ -12,63 +22,78 @@ static void MN_TN(pad_image)(void *arg, int64_t n) {
   int64_t plane = p->height * p->width, h0 = p->top < 0 ? -p->top : 0, w0 = p->left < 0 ? -p->left : 0;
   int64_t h1 = x->size[2] < p->height - p->top ? x->size[2] : p->height - p->top;
   int64_t w1 = x->size[3] < p->width - p->left ? x->size[3] : p->width - p->left;
-  for (int64_t c = 0; c < x->size[1]; c++) {
-    MN_T *to = (MN_T *)p->to + (n * x->size[1] + c) * plane;
-    memset(to, 0, (size_t)plane * sizeof(MN_T));
-    for (int64_t h = h0; h < h1; h++) {
-      const MN_T *from = (const MN_T *)x->data + n * x->stride[0] + c * x->stride[1] + h * x->stride[2];
-      MN_T *row = to + (h + p->top) * p->width + p->left;
-      if (x->stride[3] == 1)
-        for (int64_t w = w0; w < w1; w++) row[w] = from[w];
-      else
-        for (int64_t w = w0; w < w1; w++) row[w] = from[w * x->stride[3]];
-    }
-  }
+  MN_T *to = (MN_T *)p->to + n * x->size[1] * plane;
+  memset(to, 0, (size_t)(x->size[1] * plane) * sizeof(MN_T));
+  for (int64_t c = 0; c < x->size[1] && w1 > w0; c++, to += plane)
+    for (int64_t h = h0; h < h1; h++) MN_TN(copy_row)
+  (to + (h + p->top) * p->width + p->left + w0,
+   (const MN_T *)x->data + n * x->stride[0] + c * x->stride[1] + h * x->stride[2] + w0 * x->stride[3],
+   w1 - w0, x->stride[3]);
 }
 
-/* Where the pixels of one tile of columns come from and go to, and the runs that are adjacent in the source.
- */
+/* Where the pixels of one tile of columns come from and go to. Those that are adjacent in the source make a
+ * run, which is copied by whole vectors, copy_from to copy_to. */
 typedef struct MN_TN(pixels) {
-  int count, runs, in_place;
-  int64_t from[WIDTH], to[WIDTH], run_from[WIDTH];
-  int run_at[WIDTH], run_length[WIDTH];
+  int count, copies, in_place;
+  int64_t from[WIDTH], to[WIDTH], copy_from[WIDTH + MOST_COPIES], copy_to[WIDTH + MOST_COPIES];
 } MN_TN(pixels);
 
 static void MN_TN(find_pixels)(const correlation *g, int64_t first, MN_TN(pixels) * p) {
   int64_t plane = g->grid_h * g->grid_w, total = g->images * plane;
   int64_t n = first / plane, h = first % plane / g->grid_w, w = first % g->grid_w;
+  int start = 0;
   p->count = total - first < WIDTH ? (int)(total - first) : WIDTH;
-  p->in_place = p->count == WIDTH, p->runs = 0;
+  p->in_place = p->count == WIDTH, p->copies = 0;
   for (int i = 0; i < p->count; i++) {
     p->from[i] = n * g->from_image + h * g->from_h + w * g->from_w;
     p->to[i] = n * g->to_image + h * g->to_h + w * g->to_w;
     if (i && p->to[i] != p->to[i - 1] + 1) p->in_place = 0;
-    if (i == 0 || p->from[i] != p->from[i - 1] + 1) {
-      p->run_from[p->runs] = p->from[i], p->run_at[p->runs] = i;
-      p->run_length[p->runs++] = 0;
-    }
-    p->run_length[p->runs - 1]++;
+    if (i && p->from[i] != p->from[i - 1] + 1) start = i;
+    if ((i - start) % LANES == 0) p->copy_from[p->copies] = p->from[i], p->copy_to[p->copies++] = i;
     if (++w == g->grid_w) w = 0, h++;
     if (h == g->grid_h) h = 0, n++;
   }
 }
 
-/* Rows k0 .. k0 + depth - 1 of the panel. Runs are copied by whole vectors: what is written too much is
- * overwritten by the next run or row, or lies in the panel's slack. */
+/* Rows of a panel by `copies` vectors each. What one writes too much is overwritten by the next one or by the
+ * next row, or lies in the panel's slack. */
+VECTOR_INLINE void MN_TN(copy_runs)(const int copies, const MN_TN(pixels) * p, const MN_T *source,
+                                    const int64_t *offset, int64_t depth, MN_T *panel) {
+  for (int64_t k = 0; k < depth; k++, panel += WIDTH) {
+    const MN_T *from = source + offset[k];
+    TILE_UNROLL
+    for (int i = 0; i < copies; i++)
+      *(UVEC *)(panel + p->copy_to[i]) = *(const UVEC *)(from + p->copy_from[i]);
+  }
+}
+
+/* Rows k0 .. k0 + depth - 1 of the panel. */
 static void MN_TN(pack_pixels)(const correlation *g, const MN_TN(pixels) * p, const MN_T *source, int64_t k0,
                                int64_t depth, MN_T *panel) {
-  if (p->runs > WIDTH / 2) {
+  const int64_t *offset = g->offset + k0;
+  MN_TN(pixels) q = *p; /* a copy that no store can change: its numbers stay in registers */
+  switch (p->copies) {
+  case 1:
+    MN_TN(copy_runs)(1, &q, source, offset, depth, panel);
+    break;
+  case 2:
+    MN_TN(copy_runs)(2, &q, source, offset, depth, panel);
+    break;
+  case 3:
+    MN_TN(copy_runs)(3, &q, source, offset, depth, panel);
+    break;
+  case 4:
+    MN_TN(copy_runs)(4, &q, source, offset, depth, panel);
+    break;
+  case 5:
+    MN_TN(copy_runs)(5, &q, source, offset, depth, panel);
+    break;
+  case 6:
+    MN_TN(copy_runs)(6, &q, source, offset, depth, panel);
+    break;
+  default:
     for (int64_t k = 0; k < depth; k++)
-      for (int i = 0; i < p->count; i++) panel[k * WIDTH + i] = source[g->offset[k0 + k] + p->from[i]];
-  } else {
-    for (int64_t k = 0; k < depth; k++) {
-      const MN_T *from = source + g->offset[k0 + k];
-      for (int r = 0; r < p->runs; r++) {
-        MN_T *to = panel + k * WIDTH + p->run_at[r];
-        *(UVEC *)to = *(const UVEC *)(from + p->run_from[r]);
-        if (p->run_length[r] > LANES) *(UVEC *)(to + LANES) = *(const UVEC *)(from + p->run_from[r] + LANES);
-      }
-    }
+      for (int i = 0; i < p->count; i++) panel[k * WIDTH + i] = source[offset[k] + p->from[i]];
   }
   if (p->count < WIDTH)
     for (int64_t k = 0; k < depth; k++)
@@ -145,14 +170,9 @@ static void MN_TN(gather_grad)(void *arg, int64_t c) {
   const mn_array *from = g->grad;
   MN_T *to = (MN_T *)g->weight + c * g->images * g->grid_h * g->grid_w;
   for (int64_t n = 0; n < g->images; n++)
-    for (int64_t h = 0; h < g->grid_h; h++, to += g->grid_w) {
-      const MN_T *row =
-          (const MN_T *)from->data + n * from->stride[0] + c * from->stride[1] + h * from->stride[2];
-      if (from->stride[3] == 1)
-        for (int64_t w = 0; w < g->grid_w; w++) to[w] = row[w];
-      else
-        for (int64_t w = 0; w < g->grid_w; w++) to[w] = row[w * from->stride[3]];
-    }
+    for (int64_t h = 0; h < g->grid_h; h++, to += g->grid_w) MN_TN(copy_row)
+  (to, (const MN_T *)from->data + n * from->stride[0] + c * from->stride[1] + h * from->stride[2], g->grid_w,
+   from->stride[3]);
 }
 
 /* SQUARE columns of a panel, taps of adjacent pixels. Pixels past the run are written too: the next run

@@ -1,26 +1,35 @@
 /* norm_impl.h: batch norm of one float type for norm.c, which includes it once for each (see vector.h). */
 #include "vector.h"
 
-/* Adds up, over a segment: x - shift and its square (x alone given), or g, g * (x - shift) and, with v, v, v
- * * (x - shift) and v * g. Vectors add up at most SEGMENT elements before they go into the double totals. */
+/* One vector of each array into one set of sums: see add_up. */
+VECTOR_INLINE void MN_TN(add_one)(const int which, const MN_T *x, const MN_T *g, const MN_T *v, MN_T shift,
+                                  VEC *sum) {
+  VEC d = *(const UVEC *)x - shift, y = d;
+  if (which != MOMENTS) y = *(const UVEC *)g;
+  sum[0] += y, sum[1] = FMA(y, d, sum[1]);
+  if (which != TRIPLES) return;
+  VEC u = *(const UVEC *)v;
+  sum[2] += u, sum[3] = FMA(u, d, sum[3]), sum[4] = FMA(u, y, sum[4]);
+}
+
+/* Adds up, over a segment: x - shift and its square (MOMENTS), or g and g * (x - shift) (PRODUCTS) and also
+ * v, v * (x - shift) and v * g (TRIPLES). Vectors, two sets of them because each sum waits for the one
+ * before, add up at most SEGMENT elements before they go into the double totals. */
 VECTOR_INLINE void MN_TN(add_up)(const int which, const MN_T *x, const MN_T *g, const MN_T *v, int64_t count,
                                  MN_T shift, double *total) {
   enum { SEGMENT = 2048 };
   for (int64_t from = 0; from < count; from += SEGMENT) {
     int64_t last = from + SEGMENT < count ? from + SEGMENT : count, i = from;
-    VEC sum[5] = {{0}, {0}, {0}, {0}, {0}};
-    for (; i + LANES <= last; i += LANES) {
-      VEC d = *(const UVEC *)(x + i) - shift;
-      if (which == MOMENTS) sum[0] += d, sum[1] = FMA(d, d, sum[1]);
-      if (which == MOMENTS) continue;
-      VEC y = *(const UVEC *)(g + i);
-      sum[0] += y, sum[1] = FMA(y, d, sum[1]);
-      if (which == PRODUCTS) continue;
-      VEC u = *(const UVEC *)(v + i);
-      sum[2] += u, sum[3] = FMA(u, d, sum[3]), sum[4] = FMA(u, y, sum[4]);
+    VEC sum[5] = {{0}, {0}, {0}, {0}, {0}}, more[5] = {{0}, {0}, {0}, {0}, {0}};
+    for (; i + 2 * LANES <= last; i += 2 * LANES) {
+      MN_TN(add_one)(which, x + i, g + i, v + i, shift, sum);
+      MN_TN(add_one)(which, x + i + LANES, g + i + LANES, v + i + LANES, shift, more);
     }
-    for (int s = 0; s < (which == TRIPLES ? 5 : 2); s++)
+    if (i + LANES <= last) MN_TN(add_one)(which, x + i, g + i, v + i, shift, sum), i += LANES;
+    for (int s = 0; s < (which == TRIPLES ? 5 : 2); s++) {
+      sum[s] += more[s];
       for (int l = 0; l < LANES; l++) total[s] += sum[s][l];
+    }
     for (; i < last; i++) {
       double d = x[i] - shift, y = which == MOMENTS ? d : g[i], u = which == TRIPLES ? v[i] : 0;
       total[0] += y, total[1] += y * d;
@@ -56,9 +65,10 @@ VECTOR_INLINE void MN_TN(combine)(const int terms, MN_T *out, const MN_T *x, con
 static void MN_TN(totals)(const norm *p, int64_t c, int which, double shift, double *total) {
   for (int s = 0; s < 5; s++) total[s] = 0;
   for (int64_t n = 0; n < p->images; n++) {
-    if (which == MOMENTS) MN_TN(add_up)(MOMENTS, PART(X, n), NULL, NULL, p->length, (MN_T)shift, total);
+    if (which == MOMENTS)
+      MN_TN(add_up)(MOMENTS, PART(X, n), PART(X, n), PART(X, n), p->length, (MN_T)shift, total);
     else if (which == PRODUCTS)
-      MN_TN(add_up)(PRODUCTS, PART(X, n), PART(G, n), NULL, p->length, (MN_T)shift, total);
+      MN_TN(add_up)(PRODUCTS, PART(X, n), PART(G, n), PART(X, n), p->length, (MN_T)shift, total);
     else MN_TN(add_up)(TRIPLES, PART(X, n), PART(G, n), PART(V, n), p->length, (MN_T)shift, total);
   }
 }
