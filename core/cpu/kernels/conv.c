@@ -13,8 +13,14 @@ enum {
 typedef struct padding {
   const mn_array *from;
   void *to;
-  int64_t top, left, height, width;
+  int64_t top, left, height, width, plane; /* plane: from one to the next, in elements */
 } padding;
+
+/* Planes a multiple of 512 bytes apart would meet in a few sets of the cache: those get one line more. */
+static int64_t plane_step(int64_t height, int64_t width, int dtype) {
+  int64_t size = (int64_t)mn_dtype_size(dtype), plane = height * width;
+  return plane * size % 512 ? plane : plane + 64 / size;
+}
 
 /* For each group: rows x depth weights times depth x (images * grid) pixels. Pixel (n, h, w) of depth k is
  * source[n * from_image + h * from_h + w * from_w + offset[k]]; row r of its result is added at
@@ -61,9 +67,9 @@ static const void *pad(mn_call *call, const mn_array *a, padding *p) {
   size_t size = mn_dtype_size(a->dtype);
   int64_t planes = a->size[0] * a->size[1];
   p->from = a;
-  p->to = mn_scratch(call, (size_t)(planes * p->height * p->width) * size + 256);
+  p->to = mn_scratch(call, (size_t)(planes * p->plane) * size + 256);
   if (!p->to) return NULL;
-  memset((char *)p->to + (size_t)(planes * p->height * p->width) * size, 0, 256);
+  memset((char *)p->to + (size_t)(planes * p->plane) * size, 0, 256);
   mn_parallel(a->size[0], a->dtype == MN_FLOAT32 ? pad_image_f32 : pad_image_f64, p);
   return p->to;
 }
@@ -83,7 +89,8 @@ static int read_input(mn_call *call, correlation *g, const mn_array *x, int64_t 
                .left = around->v[1],
                .height = x->size[2] + 2 * around->v[0],
                .width = x->size[3] + 2 * around->v[1]};
-  int64_t channels = x->size[1] / g->groups, plane = p.height * p.width;
+  int64_t channels = x->size[1] / g->groups, plane = plane_step(p.height, p.width, x->dtype);
+  p.plane = plane;
   int64_t *taps = mn_scratch(call, (size_t)(kh * kw + 1) * sizeof *taps);
   if (!taps) return 1;
   for (int64_t t = 0; t < kh * kw; t++) taps[t] = t / kw * dilation->v[0] * p.width + t % kw * dilation->v[1];
@@ -145,7 +152,7 @@ static int64_t tap_at(const axis *a, int64_t start, int64_t k) {
 static void input_grad_phase(correlation *g, const mn_array *w, const axis *h, const axis *v, int64_t h0,
                              int64_t w0, int64_t *offset, int64_t *taps) {
   int count = 0;
-  int64_t outs = w->size[0] / g->groups, plane = h->length * v->length;
+  int64_t outs = w->size[0] / g->groups, plane = plane_step(h->length, v->length, w->dtype);
   g->offset = offset;
   for (int64_t k = 0; k < h->kernel * v->kernel; k++) {
     int64_t y = tap_at(h, h0, k / v->kernel), x = tap_at(v, w0, k % v->kernel);
@@ -171,14 +178,18 @@ int MN_KERNEL(conv2d_input_grad)(mn_call *call) {
   const mn_array *w = call->in[1];
   mn_array y = with_images(call->in[0]), x = with_images(call->out[0]);
   axis h = make_axis(t, 0, w->size[2], y.size[2]), v = make_axis(t, 1, w->size[3], y.size[3]);
-  padding p = {.top = h.before, .left = v.before, .height = h.length, .width = v.length};
+  padding p = {.top = h.before,
+               .left = v.before,
+               .height = h.length,
+               .width = v.length,
+               .plane = plane_step(h.length, v.length, x.dtype)};
   correlation g = {.images = x.size[0],
                    .groups = t->groups,
                    .rows = w->size[1],
-                   .from_image = y.size[1] * h.length * v.length,
+                   .from_image = y.size[1] * p.plane,
                    .from_h = v.length,
                    .from_w = 1,
-                   .from_group = y.size[1] / t->groups * h.length * v.length,
+                   .from_group = y.size[1] / t->groups * p.plane,
                    .to_image = x.size[1] * h.size * v.size,
                    .to_row = h.size * v.size,
                    .to_h = h.stride * v.size,

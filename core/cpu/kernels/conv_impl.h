@@ -19,7 +19,7 @@ VECTOR_INLINE void MN_TN(copy_row)(MN_T *to, const MN_T *from, int64_t count, in
 static void MN_TN(pad_image)(void *arg, int64_t n) {
   const padding *p = arg;
   const mn_array *x = p->from;
-  int64_t plane = p->height * p->width, h0 = p->top < 0 ? -p->top : 0, w0 = p->left < 0 ? -p->left : 0;
+  int64_t plane = p->plane, h0 = p->top < 0 ? -p->top : 0, w0 = p->left < 0 ? -p->left : 0;
   int64_t h1 = x->size[2] < p->height - p->top ? x->size[2] : p->height - p->top;
   int64_t w1 = x->size[3] < p->width - p->left ? x->size[3] : p->width - p->left;
   MN_T *to = (MN_T *)p->to + n * x->size[1] * plane;
