@@ -22,7 +22,7 @@ local function run(walk, hold)
     local live = handle.stats.live_bytes
     if last and live >= last then break end
     last = live
-    collectgarbage()
+    handle.collect()
     C.mn_empty_cache(ctx)
     C.mn_error_clear(ctx)
     state = C.mn_walk_run(walk)

@@ -88,7 +88,10 @@ local function check(fn, inputs, o)
   inputs = leaves(inputs)
   local xs, positions = differentiable(inputs)
   local total = project(fn, inputs)
-  if not total then return end -- nothing depends on the inputs: the differences of higher orders are 0
+  if not total then
+    if o.current == 1 then raise('gradcheck: no output of the function requires grad') end
+    return -- the gradient does not depend on the inputs: the differences of higher orders are 0
+  end
   local grads = autograd.grad(total, xs, { allow_unused = true })
   for i, x in ipairs(xs) do
     if x:numel() > 0 then check_input(fn, inputs, x, positions[i], grads[i], o) end

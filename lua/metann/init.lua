@@ -35,7 +35,9 @@ end
 --- The dtype of tensors made from Lua numbers: 'float32' (at the start) or 'float64'.
 function metann.set_default_dtype(dtype)
   local code = handle.dtypes[dtype]
-  if not code then errors.raise("set_default_dtype: expected 'float32' or 'float64', got %s", errors.describe(dtype)) end
+  if not code then
+    errors.raise("set_default_dtype: expected 'float32' or 'float64', got %s", errors.describe(dtype))
+  end
   if C.mn_set_default_dtype(ctx, code) ~= 0 then handle.fail() end
 end
 function metann.get_default_dtype() return handle.dtype_names[C.mn_default_dtype(ctx)] end
@@ -60,7 +62,7 @@ end
 
 --- Past this many bytes an operation is an error instead of a killed process; 90 % of the machine's memory at first.
 function metann.set_memory_limit(bytes)
-  if type(bytes) ~= 'number' or not (bytes > 0) then
+  if type(bytes) ~= 'number' or bytes <= 0 or bytes ~= bytes then
     errors.raise('set_memory_limit: expected a number of bytes, got %s', errors.describe(bytes))
   end
   if C.mn_set_memory_limit(ctx, bytes) ~= 0 then handle.fail() end

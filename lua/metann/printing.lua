@@ -64,7 +64,8 @@ local function cells(t)
     local format = float_format(values)
     for i = 1, #values do
       local x = values[i]
-      if x ~= x or x == math.huge or x == -math.huge then texts[i] = text_of_special(x) else texts[i] = format:format(x) end
+      local special = x ~= x or x == math.huge or x == -math.huge
+      texts[i] = special and text_of_special(x) or format:format(x)
     end
   end
   local width = 0

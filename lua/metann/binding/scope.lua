@@ -69,8 +69,7 @@ function scope.with_grad(enabled, what, fn, ...)
 end
 
 -- ---- scopes ----
--- A handle's mark: 0 as made, MOVED to the outer scope when this one ends, KEPT for good, or the place of its release.
-local MOVED, KEPT = -1, -2
+local IN_SCOPE, MOVED = handle.IN_SCOPE, handle.MOVED
 
 local Scope = {}
 Scope.__index = Scope
@@ -87,7 +86,7 @@ end
 --- Marks every tensor in value, or in the tables below it, to be moved to the outer scope.
 local function move_results(value, seen)
   if is_tensor(value) then
-    if value.mark == 0 then value.mark = MOVED end
+    if value.mark == IN_SCOPE then value.mark = MOVED end
   elseif type(value) == 'table' and not seen[value] then
     seen[value] = true
     for k, v in next, value do
@@ -103,12 +102,12 @@ local function release(list, count, mark, outer, outer_count)
     local h = list[i]
     list[i] = false
     local state = h.mark
-    if state == 0 then
+    if state == IN_SCOPE then
       handle.free(h)
       h.mark = mark
     elseif state == MOVED then
-      h.mark = 0
       if outer then
+        h.mark = IN_SCOPE
         outer_count = outer_count + 1
         outer[outer_count] = h
       else
@@ -143,7 +142,7 @@ local function guard(list)
     if state.done then return end
     for i = 1, #list do
       local h = list[i]
-      if h and (h.mark == 0 or h.mark == MOVED) then handle.free(h) end
+      if h and (h.mark == IN_SCOPE or h.mark == MOVED) then handle.free(h) end
     end
   end)
   return object, state
@@ -165,17 +164,14 @@ end
 
 --- The hook for whatever files a tensor for good (a module's field, an optimizer's state, .grad): no scope releases it.
 function scope.keep(h)
-  if is_tensor(h) and h.mark ~= KEPT and h.mark <= 0 then
-    h.mark = KEPT
-    handle.own(h)
-  end
+  if is_tensor(h) and (h.mark == IN_SCOPE or h.mark == MOVED) then handle.own(h) end
   return h
 end
 
 --- metann.keep: the innermost scope hands h to the one around it.
 function scope.move(h)
   if not is_tensor(h) then errors.raise('keep: expected a tensor, got %s', errors.describe(h)) end
-  if h.mark == 0 and handle.in_scope() then h.mark = MOVED end
+  if h.mark == IN_SCOPE then h.mark = MOVED end
   return h
 end
 

@@ -1,8 +1,7 @@
 --- Makes one Lua function per row of the op table, from what the core says about the row, at its first use.
 -- A stub is straight-line code specialised to its row: type checks, attributes written to a buffer of the row's own,
--- one
--- C call, one handle. Nothing loops over arguments, so that traces stay short. C never calls Lua, so a row's buffers
--- can't be in use twice.
+-- one C call, one handle. Nothing loops over arguments, so that traces stay short. C never calls Lua, so a row's
+-- buffers can't be in use twice.
 --
 -- Arguments: the row's inputs, then its attributes by position; or, anywhere after the required inputs, one table of
 -- attributes (and optional inputs) by name. Dims and positions count from 1, negative ones from the end.
@@ -128,10 +127,13 @@ function check.scalar(x, op, name)
 end
 
 function check.options(op, options, known, names)
-  for key in pairs(options) do
+  -- pairs would stop the compiler, next only makes it step out for a moment
+  local key = next(options)
+  while key ~= nil do
     if not known[key] then
       raise("%s: unknown option '%s'%s", op, tostring(key), errors.suggestion(key, names))
     end
+    key = next(options, key)
   end
 end
 

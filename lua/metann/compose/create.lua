@@ -10,7 +10,9 @@ local create = {}
 local OPTIONS = { 'dtype', 'device', 'requires_grad' }
 
 local function device_ok(device, op)
-  if device ~= nil and device ~= 'cpu' then raise("%s: there is no device %s here, only 'cpu'", op, describe(device)) end
+  if device ~= nil and device ~= 'cpu' then
+    raise("%s: there is no device %s here, only 'cpu'", op, describe(device))
+  end
 end
 
 --- Checks options; returns the dtype's name or nil.
@@ -43,7 +45,9 @@ local function outline(x)
   local sizes = {}
   while type(x) == 'table' do
     local n = #x
-    if n == 0 and next(x) ~= nil then raise("tensor: the table has names (such as '%s'), not a list", tostring(next(x))) end
+    if n == 0 and next(x) ~= nil then
+      raise("tensor: the table has names (such as '%s'), not a list", tostring((next(x))))
+    end
     sizes[#sizes + 1] = n
     if #sizes > 8 then raise('tensor: at most 8 dims') end
     x = x[1]

@@ -253,7 +253,7 @@ end
 local function edge_index(size, before, after, mode)
   local index = {}
   for i = 1 - before, size + after do
-    local k = i
+    local k
     if mode == 'replicate' then
       k = math.max(1, math.min(size, i))
     elseif mode == 'circular' then
