@@ -40,18 +40,23 @@ handle.COLLECTED, handle.IN_SCOPE, handle.MOVED = COLLECTED, IN_SCOPE, MOVED
 -- Handles have no finalizers: LuaJIT runs those one by one outside compiled code, which costs more than the operation
 -- that made the handle and throws loops back to the interpreter (measured: 730 ns a handle against 60). Instead a
 -- table with weak values knows the living handles and an array the pointers that they stand for: an empty place with
--- a pointer is garbage, found by a sweep when places run out. At the end of the state one finalizer gives all back.
+-- a pointer is garbage, found by a sweep. A sentinel's finalizer sweeps at the end of each of the collector's cycles,
+-- and at the end of the state another gives all back.
 local places_of = setmetatable({}, { __mode = 'v' })
 local free_places, free_count = {}, 0
 local capacity = 0
 local pointers, pointers_anchor -- mn_tensor **, indexed from 1; the array that it points into
 
---- Gives back what dead handles stood for. Returns how many places are free.
+local sweeping = false
+
+--- Gives back what dead handles stood for.
 local function sweep()
+  if sweeping then return end
+  sweeping = true
   local n = 0
   local raw, living, places = pointers, places_of, free_places
   for i = 1, capacity do
-    if living[i] == nil then
+    if not living[i] then
       local p = raw[i]
       if p ~= nil then
         raw[i] = nil
@@ -62,7 +67,14 @@ local function sweep()
     end
   end
   free_count = n
-  return n
+  sweeping = false
+end
+
+local function arm()
+  ffi.gc(ffi.new('char[1]'), function()
+    sweep()
+    arm()
+  end)
 end
 
 local function finish_state(array)
@@ -93,9 +105,21 @@ local function grow(size)
 end
 grow(4096)
 
+-- A finalizer can't start traces, so the sweep is compiled now, on tensors made for it.
+local function warm_up()
+  local no_sizes = ffi.new('int64_t[1]')
+  for _ = 1, 3 do
+    for i = 1, 100 do pointers[i] = C.mn_tensor_empty(ctx, 0, 0, no_sizes) end
+    sweep()
+  end
+end
+warm_up()
+arm()
+
 --- Makes room for another handle: sweeps, and takes more places when half of them stay in use.
 local function make_room()
-  if sweep() < capacity / 2 then grow(2 * capacity) end
+  sweep()
+  if free_count < capacity / 2 then grow(2 * capacity) end
 end
 
 --- h, which holds a reference to raw, is the collector's from now on.
@@ -104,8 +128,8 @@ local function register(h, raw)
   local n = free_count
   local place = free_places[n]
   free_count = n - 1
+  places_of[place] = h -- first: a sweep in between must not take the place for garbage
   pointers[place] = raw
-  places_of[place] = h
   return h
 end
 
@@ -114,10 +138,7 @@ local SMALLEST_LIMIT = 64 * 2 ^ 20
 local soft_limit = SMALLEST_LIMIT
 
 --- Collects the garbage and gives back what it stood for.
-local function collect()
-  collectgarbage()
-  sweep()
-end
+local function collect() collectgarbage() end
 handle.collect = collect
 
 --- Collects, and sets the next soft limit: twice what is live now, but no nearer to the memory limit than half of it.
@@ -148,8 +169,8 @@ local function wrap(raw)
   local n = free_count
   local place = free_places[n]
   free_count = n - 1
+  places_of[place] = h -- first: a sweep in between must not take the place for garbage
   pointers[place] = raw
-  places_of[place] = h
   return h
 end
 handle.wrap = wrap
