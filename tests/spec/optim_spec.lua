@@ -156,6 +156,7 @@ describe('optimizers', function()
       assert.equal('float32', state.exp_avg.dtype)
       assert.same({}, state.step.shape)
     end
+    assert.equal(6, #optimizer:state_tensors())
   end)
 
   it('hold memory flat', function()

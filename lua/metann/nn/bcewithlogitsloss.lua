@@ -10,8 +10,8 @@ local EXACT = 40
 
 return pure.class('BCEWithLogitsLoss', { 'input', 'target' }, {
   { 'weight', kinds.tensor, optional = true, tensor = true },
-  { 'pos_weight', kinds.tensor, optional = true, tensor = true },
   losses.REDUCTION,
+  { 'pos_weight', kinds.tensor, optional = true, tensor = true },
 }, function(o, x, target, weight, pos_weight)
   losses.check_same('BCEWithLogitsLoss', x, target)
   -- (1 - t) x + (1 + (p - 1) t) log(1 + exp(-x))

@@ -13,8 +13,8 @@ local log_softmax = ops.log_softmax
 return pure.class('CrossEntropyLoss', { 'input', 'target' }, {
   { 'weight', kinds.tensor, optional = true, tensor = true },
   { 'ignore_index', kinds.integer, -100 },
-  losses.REDUCTION,
   { 'label_smoothing', kinds.probability, 0.0 },
+  losses.REDUCTION,
 }, function(o, x, target, weight)
   local n = ndim(x)
   if n == 0 then classes.no_classes('CrossEntropyLoss') end

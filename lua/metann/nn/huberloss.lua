@@ -5,8 +5,8 @@ local kinds = require('metann.nn.options').kinds
 local ops = require('metann.nn.support').ops
 
 return pure.class('HuberLoss', { 'input', 'target' }, {
-  { 'delta', kinds.positive, 1.0 },
   losses.REDUCTION,
+  { 'delta', kinds.positive, 1.0 },
 }, function(o, x, target)
   losses.check_same('HuberLoss', x, target)
   return losses.reduce(losses.huber(ops.sub(x, target), o.delta), o.reduction)

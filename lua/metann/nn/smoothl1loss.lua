@@ -5,8 +5,8 @@ local kinds = require('metann.nn.options').kinds
 local ops = require('metann.nn.support').ops
 
 return pure.class('SmoothL1Loss', { 'input', 'target' }, {
-  { 'beta', kinds.nonnegative, 1.0 },
   losses.REDUCTION,
+  { 'beta', kinds.nonnegative, 1.0 },
 }, function(o, x, target)
   losses.check_same('SmoothL1Loss', x, target)
   local difference = ops.sub(x, target)

@@ -6,10 +6,22 @@ local methods = {}
 -- Where the order is kept, per dictionary; the dictionaries themselves hold nothing but tensors.
 local orders = setmetatable({}, { __mode = 'k' })
 
+--- The names in the order in which they were set; a dictionary that was copied without it starts in alphabetical order.
+local function order_of(self)
+  local order = orders[self]
+  if not order then
+    order = {}
+    for name in next, self do order[#order + 1] = name end
+    table.sort(order)
+    orders[self] = order
+  end
+  return order
+end
+
 function StateDict.__index(_, name) return methods[name] end
 
 function StateDict.__newindex(self, name, value)
-  local order = orders[self]
+  local order = order_of(self)
   order[#order + 1] = name
   rawset(self, name, value)
 end
@@ -17,7 +29,7 @@ end
 --- The names, a fresh list in order.
 function methods:keys()
   local names, seen = {}, {}
-  for _, name in ipairs(orders[self]) do
+  for _, name in ipairs(order_of(self)) do
     if rawget(self, name) ~= nil and not seen[name] then
       names[#names + 1], seen[name] = name, true
     end

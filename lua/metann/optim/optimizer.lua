@@ -157,6 +157,18 @@ end
 
 -- ---- state ----
 
+--- The tensors that the optimizer keeps from step to step, a list in the order of the parameters.
+function Optimizer:state_tensors()
+  local list = {}
+  for _, group in ipairs(self.param_groups) do
+    for _, p in ipairs(group.params) do
+      local tensors = support.to_list(self.state[id(p)] or {}, self.rule.name)
+      for _, t in ipairs(tensors) do list[#list + 1] = t end
+    end
+  end
+  return list
+end
+
 local function copied(value)
   if is_tensor(value) then return ops.clone(ops.detach(value)) end
   if type(value) == 'table' then
