@@ -117,28 +117,23 @@ static int run2(mn_call *call, const mn_loop *loops, int numbers) {
 
 /* ---- rows that choose among formulas ---- */
 
-static int any_huge(const char *in, int64_t step, int64_t n) {
+static int any_huge(const float *x, int64_t n) {
   int huge = 0;
-  if (step == sizeof(float)) {
-    const float *x = (const float *)in;
-    for (int64_t i = 0; i < n; i++) huge |= fabsf(x[i]) > MN_HUGE;
-  } else {
-    for (int64_t i = 0; i < n; i++) huge |= fabsf(*(const float *)(in + i * step)) > MN_HUGE;
-  }
+  for (int64_t i = 0; i < n; i++) huge |= fabsf(x[i]) > MN_HUGE;
   return huge;
 }
 
 /* The float32 sine and its like; lines with arguments too large for their reduction take those from libm. */
 #define CIRCULAR(name)                                                                                       \
   static void name##_guarded(char *const *ptr, const int64_t *step, int64_t n, const double *number) {       \
-    if (!any_huge(ptr[1], step[1], n)) {                                                                     \
+    const float *in = (const float *)ptr[1];                                                                 \
+    float *out = (float *)ptr[0];                                                                            \
+    if (!any_huge(in, n)) {                                                                                  \
       name##_f32(ptr, step, n, number);                                                                      \
       return;                                                                                                \
     }                                                                                                        \
-    for (int64_t i = 0; i < n; i++) {                                                                        \
-      float x = *(const float *)(ptr[1] + i * step[1]);                                                      \
-      *(float *)(ptr[0] + i * step[0]) = fabsf(x) > MN_HUGE ? name##f(x) : mn_##name##_f32(x);               \
-    }                                                                                                        \
+    for (int64_t i = 0; i < n; i++)                                                                          \
+      out[i] = fabsf(in[i]) > MN_HUGE ? name##f(in[i]) : mn_##name##_f32(in[i]);                             \
   }                                                                                                          \
   int MN_KERNEL(name)(mn_call * call) {                                                                      \
     static const mn_loop loops[MN_DTYPE_COUNT] = {name##_guarded, name##_f64};                               \
@@ -238,20 +233,19 @@ int MN_KERNEL(clone)(mn_call *call) { return MN_KERNEL(copy_array)(call->out[0],
 /* Only the width of what is chosen matters. */
 #define WHERE(T)                                                                                             \
   static void where_##T(char *const *ptr, const int64_t *step, int64_t n, const double *number) {            \
+    T *out = (T *)ptr[0];                                                                                    \
+    const uint8_t *by = (const uint8_t *)ptr[1];                                                             \
+    const T *a = (const T *)ptr[2], *b = (const T *)ptr[3];                                                  \
     (void)number;                                                                                            \
-    if (step[0] == sizeof(T) && step[1] == 1 && step[2] == sizeof(T) && step[3] == sizeof(T)) {              \
-      T *out = (T *)ptr[0];                                                                                  \
-      const uint8_t *by = (const uint8_t *)ptr[1];                                                           \
-      const T *a = (const T *)ptr[2], *b = (const T *)ptr[3];                                                \
+    if (step[1] && step[2] && step[3]) {                                                                     \
       MN_EACH_LANE for (int64_t i = 0; i < n; i++) {                                                         \
         T left = a[i], right = b[i];                                                                         \
         out[i] = by[i] ? left : right;                                                                       \
       }                                                                                                      \
       return;                                                                                                \
     }                                                                                                        \
-    for (int64_t i = 0; i < n; i++)                                                                          \
-      *(T *)(ptr[0] + i * step[0]) =                                                                         \
-          *(const T *)(ptr[1][i * step[1]] ? ptr[2] + i * step[2] : ptr[3] + i * step[3]);                   \
+    int64_t move = step[1] != 0, move_a = step[2] != 0, move_b = step[3] != 0;                               \
+    for (int64_t i = 0; i < n; i++) out[i] = by[i * move] ? a[i * move_a] : b[i * move_b];                   \
   }
 WHERE(uint8_t)
 WHERE(uint16_t)

@@ -1,10 +1,11 @@
 /* pointwise_driver.c: runs a loop over all elements of some arrays. Small dense calls go straight to the
- * loop; others have their dims sorted and merged, and large ones are cut in blocks. Knows nothing of formulas
- * nor of dtypes. */
+ * loop; others have their dims sorted and merged, large ones are cut in blocks, and lines that are not dense
+ * go through buffers, so that a formula needs no loop for them. Knows nothing of formulas. */
+#include "copy.h"
 #include "elementwise.h"
 #include <stdio.h>
 
-enum { BLOCK = 16384, PARALLEL = 32768 };
+enum { BLOCK = 16384, PARALLEL = 32768, STAGE = 256 };
 
 typedef struct dim {
   int64_t size, step[MN_MAX_OPERANDS];
@@ -14,7 +15,10 @@ typedef struct plan {
   mn_loop loop;
   const double *number;
   char *ptr[MN_MAX_OPERANDS];
-  int operands, n_outer;
+  int operands, n_outer, staged;
+  mn_row_fn
+      stage[MN_MAX_OPERANDS]; /* moves lines that the loop can't take as they lie, to and from a buffer */
+  int64_t item[MN_MAX_OPERANDS];
   dim outer[MN_MAX_DIMS], inner;
   int64_t cuts, cut; /* parts of the inner dim, and their size */
   int64_t units, units_per_block;
@@ -53,10 +57,25 @@ static int merge_dims(const plan *p, dim *dims, int n) {
   return n ? kept + 1 : 0;
 }
 
+/* The loop can't take strided lines, nor repeated numbers only. */
+static void plan_stages(plan *p, const mn_array *const *arrays) {
+  int dense = 0;
+  for (int k = 1; k < p->operands; k++) dense |= p->inner.step[k] != 0;
+  p->staged = 0;
+  for (int k = 0; k < p->operands; k++) {
+    int64_t step = p->inner.step[k];
+    p->item[k] = (int64_t)mn_dtype_size(arrays[k]->dtype);
+    int takes = step == p->item[k] || (step == 0 && k > (dense ? 0 : 1));
+    p->stage[k] = takes ? NULL : MN_KERNEL(row_copier)(arrays[k]->dtype, arrays[k]->dtype);
+    p->staged |= !takes;
+  }
+}
+
 static void make_plan(plan *p, const mn_array *const *arrays) {
   dim dims[MN_MAX_DIMS] = {{0}};
   int n = merge_dims(p, dims, list_dims(p, arrays, dims));
   p->inner = n ? dims[n - 1] : (dim){.size = 1};
+  plan_stages(p, arrays);
   p->n_outer = n ? n - 1 : 0;
   for (int d = 0; d < p->n_outer; d++) p->outer[d] = dims[d];
   p->cut = p->inner.size < BLOCK ? p->inner.size : BLOCK;
@@ -89,6 +108,24 @@ static void next_line(const plan *p, int64_t *index, char **ptr) {
   }
 }
 
+/* A line in portions, which go through buffers. */
+static void run_staged(const plan *p, char *const *line, int64_t n) {
+  uint64_t buffer[MN_MAX_OPERANDS][STAGE];
+  char *ptr[MN_MAX_OPERANDS];
+  int64_t step[MN_MAX_OPERANDS];
+  for (int64_t i = 0; i < n; i += STAGE) {
+    int64_t m = n - i < STAGE ? n - i : STAGE;
+    for (int k = 0; k < p->operands; k++) {
+      char *at = line[k] + i * p->inner.step[k];
+      ptr[k] = p->stage[k] ? (char *)buffer[k] : at;
+      step[k] = p->stage[k] ? p->item[k] : p->inner.step[k];
+      if (p->stage[k] && k > 0) p->stage[k](ptr[k], step[k], at, p->inner.step[k], m);
+    }
+    p->loop(ptr, step, m, p->number);
+    if (p->stage[0]) p->stage[0](line[0] + i * p->inner.step[0], p->inner.step[0], ptr[0], step[0], m);
+  }
+}
+
 static void run_units(const plan *p, int64_t from, int64_t to) {
   int64_t index[MN_MAX_DIMS];
   char *ptr[MN_MAX_OPERANDS], *at[MN_MAX_OPERANDS];
@@ -96,7 +133,9 @@ static void run_units(const plan *p, int64_t from, int64_t to) {
   for (int64_t unit = from; unit < to; unit++) {
     int64_t start = part * p->cut, left = p->inner.size - start;
     for (int k = 0; k < p->operands; k++) at[k] = ptr[k] + start * p->inner.step[k];
-    p->loop(at, p->inner.step, left < p->cut ? left : p->cut, p->number);
+    int64_t n = left < p->cut ? left : p->cut;
+    if (p->staged) run_staged(p, at, n);
+    else p->loop(at, p->inner.step, n, p->number);
     if (++part < p->cuts) continue;
     part = 0;
     next_line(p, index, ptr);
@@ -109,19 +148,20 @@ static void run_block(void *arg, int64_t block) {
   run_units(p, from, to < p->units ? to : p->units);
 }
 
-/* Are all operands dense in the same order, or single numbers? Then one line does it. */
+/* Are all operands dense in the same order, or single numbers but for one input? Then one line does it. */
 static int one_line(plan *p, const mn_array *const *arrays) {
   int64_t n = arrays[0]->numel;
+  int dense = 0;
   if (!arrays[0]->contiguous) return 0;
   for (int k = 0; k < p->operands; k++) {
     const mn_array *a = arrays[k];
     /* dense, and of as many elements as the broadcast result: of its shape but for leading ones */
-    if (a->contiguous && a->numel == n) p->inner.step[k] = (int64_t)mn_dtype_size(a->dtype);
+    if (a->contiguous && a->numel == n) p->inner.step[k] = (int64_t)mn_dtype_size(a->dtype), dense |= k;
     else if (a->numel == 1) p->inner.step[k] = 0;
     else return 0;
   }
   p->inner.size = n;
-  return 1;
+  return dense;
 }
 
 static int refuse(mn_call *call, int dtype) {
