@@ -6,6 +6,7 @@ local class = require 'metann.nn.class'
 local copy = require 'metann.nn.copy'
 local slots = require 'metann.nn.slots'
 local support = require 'metann.nn.support'
+local arguments = require 'metann.utils.arguments'
 local plans = require 'metann.plan'
 local ops, raise, describe, keep = support.ops, support.raise, support.describe, support.keep
 local is_tensor, id = support.is_tensor, support.id
@@ -174,19 +175,21 @@ local function check_filter(what, filter)
   return filter or ALL
 end
 
+local to_signature = arguments.signature('to_dependentmodule', { { 'module', opaque = true }, { 'recurse' } })
+local stateless_signature = arguments.signature('stateless', { { 'module', opaque = true }, { 'clear_filter' } })
+
 local function class_methods(of)
   --- Converts a module in place and returns it; with `recurse` false the module alone.
-  rawset(of, 'to_dependentmodule', function(module, recurse)
-    if recurse ~= nil and type(recurse) ~= 'boolean' then
-      raise("to_dependentmodule: 'recurse' must be true or false, got %s", describe(recurse))
-    end
-    return convert(of, module, recurse ~= false)
+  rawset(of, 'to_dependentmodule', function(...)
+    local o = arguments.read(to_signature, ...)
+    return convert(of, o.module, arguments.boolean('to_dependentmodule', 'recurse', o.recurse, true))
   end)
   --- A converted deep copy whose parameters are cleared, but for modules that `clear_filter` returns false for.
-  rawset(of, 'stateless', function(module, clear_filter)
-    check_filter('stateless', clear_filter)
-    if not class_of(module) then raise('stateless: expected a module, got %s', describe(module)) end
-    return convert(of, module:deepcopy(), true):clear_params(false, clear_filter)
+  rawset(of, 'stateless', function(...)
+    local o = arguments.read(stateless_signature, ...)
+    local filter = check_filter('stateless', o.clear_filter)
+    if not class_of(o.module) then raise('stateless: expected a module, got %s', describe(o.module)) end
+    return convert(of, o.module:deepcopy(), true):clear_params(false, filter)
   end)
 end
 
@@ -281,6 +284,9 @@ local function collect(self, prefix, recurse)
   return list
 end
 
+local list_signature = arguments.signature('dependents', { { 'recurse' } })
+local named_signature = arguments.signature('named_dependents', { { 'prefix' }, { 'recurse' } })
+
 local function listed(self, what, prefix, recurse)
   if prefix ~= nil and type(prefix) ~= 'string' then
     raise("%s:%s: 'prefix' must be a string, got %s", label(self), what, describe(prefix))
@@ -300,14 +306,15 @@ end
 --- Iterates over the dependents with their names; false stands for an emptied one. Tied ones are listed once.
 -- @param prefix of the names, ''
 -- @param recurse false for this module's own only
-function DependentModule:named_dependents(prefix, recurse)
-  return support.pairs_of(listed(self, 'named_dependents', prefix, recurse))
+function DependentModule:named_dependents(...)
+  local o = arguments.read(named_signature, ...)
+  return support.pairs_of(listed(self, 'named_dependents', o.prefix, o.recurse))
 end
 
 --- Iterates over the dependents.
 -- @param recurse false for this module's own only
-function DependentModule:dependents(recurse)
-  local _, values = listed(self, 'dependents', '', recurse)
+function DependentModule:dependents(...)
+  local _, values = listed(self, 'dependents', '', arguments.read(list_signature, ...).recurse)
   return support.values_of(values)
 end
 
@@ -358,16 +365,17 @@ local function dependent_of(parameter, init, memo)
   return entry
 end
 
+local clear_signature = arguments.signature('clear_params', { { 'init' }, { 'clear_filter' } })
+
 --- Turns the parameters into dependents, in this module and all below.
 -- @param init true: their values are kept, as detached copies; else (default) they are emptied, their sizes remembered,
 -- and earlier dependents of the same modules are emptied too
 -- @param clear_filter function(module); false leaves that module's parameters alone
 -- @return this module
-function DependentModule:clear_params(init, clear_filter)
-  if init ~= nil and type(init) ~= 'boolean' then
-    raise("clear_params: 'init' must be true or false, got %s", describe(init))
-  end
-  clear_filter = check_filter('clear_params', clear_filter)
+function DependentModule:clear_params(...)
+  local o = arguments.read(clear_signature, ...)
+  local init = arguments.boolean('clear_params', 'init', o.init, false)
+  local clear_filter = check_filter('clear_params', o.clear_filter)
   local touched = {}
   for module in self:modules() do
     if rawget(module, '_dependents') and clear_filter(module) ~= false then touched[#touched + 1] = module end

@@ -19,12 +19,12 @@ local function double(...) return metann.randn(..., { dtype = 'float64' }) end
 
 local function mse(model, data) return ((model(data[1]) - data[2]) ^ 2):mean() end
 
-local function mlp() return nn.Sequential(nn.Linear(1, 8), nn.Tanh(), nn.Linear(8, 1)):double() end
+local function mlp() return nn.Sequential(nn.Linear(1, 4), nn.Tanh(), nn.Linear(4, 1)):double() end
 local function regression() return { double{ 6, 1 }, double{ 6, 1 } } end
 
 local function convnet()
-  return nn.Sequential(nn.Conv2d(1, 3, 3, { padding = 1 }), nn.BatchNorm2d(3), nn.Tanh(), nn.AvgPool2d(2), nn.Flatten(),
-    nn.Linear(27, 4)):double()
+  return nn.Sequential(nn.Conv2d(1, 2, 3, { padding = 1 }), nn.BatchNorm2d(2), nn.Tanh(), nn.AvgPool2d(3), nn.Flatten(),
+    nn.Linear(8, 4)):double()
 end
 local function images()
   return { double{ 4, 1, 6, 6 }, metann.tensor({ 1, 2, 3, 4 }, { dtype = 'int64' }) }
@@ -470,7 +470,13 @@ describe('small functions', function()
     local loss = meta.default_evaluator_classification(net, data)
     local expected = -nn.functional.log_softmax(net(data[1]), -1):gather(2, data[2]:long():view(5, 1)):mean()
     assert.is_true(close(loss, expected))
-    assert.equal(3, meta.default_evaluator_classification(net, data, function() return 3 end))
+    local function three() return 3 end
+    assert.equal(3, meta.default_evaluator_classification(net, data, three))
+    assert.equal(3, meta.default_evaluator_classification(net, data, { criterion = three }))
+    assert.equal(3, meta.default_evaluator_classification(net, { data = data, criterion = three }))
+    assert.equal(3, meta.default_evaluator_classification{ model = net, data = data, criterion = three })
+    assert.matches("unknown argument 'criterium', did you mean 'criterion'",
+      message(meta.default_evaluator_classification, net, data, { criterium = three }))
     assert.matches('data must be a table', message(meta.default_evaluator_classification, net, 3))
     assert.matches('criterion must be', message(meta.default_evaluator_classification, net, data, 3))
   end)

@@ -9,12 +9,27 @@ local evaluators = {}
 --- The default criterion, nn.CrossEntropyLoss(), made when it is first needed.
 local cross_entropy
 
+local signature = arguments.signature('default_evaluator_classification', {
+  { 'model', required = true, opaque = true }, { 'data', required = true, opaque = true }, { 'criterion' },
+})
+
+--- True when a table by name stands in place of the last arguments.
+local function by_name(model, data, criterion)
+  if criterion ~= nil then return type(criterion) == 'table' and getmetatable(criterion) == nil end
+  if data == nil then return type(model) == 'table' and getmetatable(model) == nil end
+  return type(data) == 'table' and data.data ~= nil
+end
+
 --- The loss of a classifier: `criterion(model(x), y)`.
 -- @param model callable: x of size (n, ...) to scores of size (n, classes)
 -- @param data `{x, y}`; y holds n labels from 1
 -- @param[opt] criterion function or module of scores and labels; nn.CrossEntropyLoss() when nil
 -- @return a 0-dim tensor
-function evaluators.default_evaluator_classification(model, data, criterion)
+function evaluators.default_evaluator_classification(model, data, criterion, ...)
+  if by_name(model, data, criterion) or select('#', ...) > 0 then
+    local o = arguments.read(signature, model, data, criterion, ...)
+    model, data, criterion = o.model, o.data, o.criterion
+  end
   if type(data) ~= 'table' or data[1] == nil or data[2] == nil then
     raise('default_evaluator_classification: data must be a table {x, y}, got %s', describe(data))
   end
