@@ -8,6 +8,7 @@
  * input means "an earlier call failed" and passes through, so the first error wins. An absent optional input is the
  * constant MN_NONE. A context is used by one thread at a time.
  */
+/* clang-format off */
 #ifndef METANN_H
 #define METANN_H
 

@@ -4,8 +4,10 @@
 extern const mn_backend MN_KERNEL(backend);
 const mn_backend MN_KERNEL(backend) = {
     .name = "cpu",
-    .kernels = {
+    .kernels =
+        {
 #define MN_VIEW(...)
 #define MN_OP(name, ...) [MN_OP_##name] = MN_KERNEL(name),
 #include "ops.def"
-    }};
+        },
+};

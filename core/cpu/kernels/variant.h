@@ -10,7 +10,7 @@
 #define MN_KERNEL(name) MN_PASTE(name, MN_VARIANT)
 
 #define MN_VIEW(...)
-#define MN_OP(name, ...) int MN_KERNEL(name)(mn_call *call);
+#define MN_OP(name, ...) int MN_KERNEL(name)(mn_call * call);
 #include "ops.def"
 
 #endif
