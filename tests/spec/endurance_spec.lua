@@ -56,7 +56,8 @@ describe('ten thousand meta-steps', function()
       local function mse(model, d) return nn.functional.mse_loss(model(d[1]), d[2]) end
       local maml = meta.MAML(net, { steps_train = 1, steps_eval = 1, lr = 0.01, evaluator = mse })
       local optimizer = metann.optim.Adam(net:parameters(), { lr = 1e-3 })
-      local total, warm, pages = sanitized and 500 or 10000, nil, nil
+      local total = sanitized and 500 or 10000
+      local warm
       for step = 1, total do
         local support, query = { metann.randn(5, 1), metann.randn(5, 1) }, { metann.randn(5, 1), metann.randn(5, 1) }
         optimizer:zero_grad()
@@ -64,7 +65,7 @@ describe('ten thousand meta-steps', function()
         optimizer:step()
         if step == total / 5 then warm = resident_pages() end
       end
-      pages = resident_pages()
+      local pages = resident_pages()
       if not sanitized then
         assert.is_true(pages <= 1.05 * warm, ('%d pages after warming up, %d at the end'):format(warm, pages))
       end
