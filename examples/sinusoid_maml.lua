@@ -68,11 +68,12 @@ local function test(name, start)
     local result = metann.scope(errors_of, start, unseen:sample(options.k, 100))
     for steps, mean in pairs(means) do mean:add(result[steps]) end
   end
-  print(('%-22s %9.3f %9.3f %9.3f'):format(name, means[0]:mean(), means[1]:mean(), means[10]:mean()))
+  local function cell(mean) return ('%.3f ± %.3f'):format(mean:mean(), mean:interval()) end
+  print(('%-18s %s   %s   %s'):format(name, cell(means[0]), cell(means[1]), cell(means[10])))
   return means[10]:mean()
 end
 print(('mean squared error over %d unseen waves, %d points each, after adapting'):format(options.test_tasks, options.k))
-print(('%-22s %9s %9s %9s'):format('', '0 steps', '1 step', '10 steps'))
+print(('%-18s %-13s   %-13s   %-13s'):format('(95 % interval)', 'before', '1 step', '10 steps'))
 local without, with = test('not meta-learned', untrained), test('meta-learned', net)
 print(('meta-learning makes the error after 10 steps %.1f times smaller'):format(without / with))
 
