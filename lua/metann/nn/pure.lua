@@ -108,11 +108,19 @@ function pure.class(name, inputs, parameters, compute, prepare)
     return function(o, t1, t2, x, y, z) return compute(o, x, y, z, t1, t2) end
   end
   local run, n = call(#inputs), #inputs
-  local defaults = #parameters == 0 and {} or nil
-  of._function = function(...)
-    if defaults and select('#', ...) <= n then return run(defaults, nil, nil, ...) end
-    local o = read(select(n + 1, ...))
+  local function options_of(...)
+    local o = read(...)
     if prepare then prepare(o) end
+    return o
+  end
+  -- the options of a call without any are read once
+  local defaults
+  of._function = function(...)
+    if select('#', ...) <= n then
+      defaults = defaults or options_of()
+      return run(defaults, nil, nil, ...)
+    end
+    local o = options_of(select(n + 1, ...))
     return run(o, tensors[1] and o[tensors[1]], tensors[2] and o[tensors[2]], ...)
   end
   return of

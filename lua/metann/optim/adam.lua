@@ -6,6 +6,7 @@ local mul, div, sub, sqrt, square = ops.mul, ops.div, ops.sub, ops.sqrt, ops.squ
 
 local adam = {
   name = 'Adam',
+  state = { 'step', 'exp_avg', 'exp_avg_sq', 'max_exp_avg_sq' },
   defaults = { lr = 1e-3, betas = { 0.9, 0.999 }, eps = 1e-8, weight_decay = 0, amsgrad = false, maximize = false },
 }
 

@@ -16,6 +16,7 @@ end
 
 return {
   name = 'Adamax',
+  state = { 'step', 'exp_avg', 'exp_inf' },
   defaults = { lr = 2e-3, betas = { 0.9, 0.999 }, eps = 1e-8, weight_decay = 0, maximize = false },
   update = update,
 }

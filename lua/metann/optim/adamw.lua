@@ -14,6 +14,7 @@ end
 
 return {
   name = 'AdamW',
+  state = { 'step', 'exp_avg', 'exp_avg_sq', 'max_exp_avg_sq' },
   defaults = { lr = 1e-3, betas = { 0.9, 0.999 }, eps = 1e-8, weight_decay = 1e-2, amsgrad = false, maximize = false },
   update = update,
 }

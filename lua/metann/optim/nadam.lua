@@ -25,6 +25,7 @@ end
 
 return {
   name = 'NAdam',
+  state = { 'step', 'exp_avg', 'exp_avg_sq', 'mu_product' },
   defaults = {
     lr = 2e-3, betas = { 0.9, 0.999 }, eps = 1e-8, weight_decay = 0, momentum_decay = 4e-3, maximize = false,
   },

@@ -1,9 +1,10 @@
 --- Optimizers: what runs a rule over parameters in place, by groups.
--- A rule is a table {name, defaults, update, check}: `update(p, g, state, o)` returns the new parameter and the new
--- state
--- (a table of tensors by name; `state` is an empty table at first) and changes nothing; `o` are the options of a group.
--- It is made of ordinary ops, so it can be differentiated. Whatever changes from step to step is a tensor in the state.
--- `defaults` holds an option's default, or rule.REQUIRED; `check(o)` raises on bad options.
+-- A rule is a table {name, state, defaults, update, check}. `update(p, g, state, o)` returns the new parameter and the
+-- new state (a table of tensors by name, empty at first) and changes nothing; `o` are the options of a group. It is
+-- made of ordinary ops, so it can be differentiated. Whatever changes from step to step is a tensor in the state.
+-- `state` lists the names that the state may have; `defaults` holds an option's default, or common.REQUIRED; `check(o)`
+-- raises on bad options.
+local common = require 'metann.optim.common'
 local support = require 'metann.nn.support'
 local errors = support.errors
 local raise, describe, is_tensor, id = support.raise, support.describe, support.is_tensor, support.id
@@ -12,8 +13,6 @@ local assign_ = ops.assign_
 
 local Optimizer = {}
 Optimizer.__index = Optimizer
-
-local common = require 'metann.optim.common'
 
 -- ---- construction ----
 
@@ -108,29 +107,35 @@ end
 -- ---- steps ----
 
 --- Writes what a rule returned over the parameter and its state.
-local function write(self, key, p, state, new_p, new_state)
-  for name, value in next, new_state do
-    local old = state[name]
-    if old == nil then
-      -- a rule may hand back the gradient itself as state; the state needs storage of its own
-      state[name] = keep(ops.clone(value))
-    elseif value ~= old then
-      assign_(old, value)
+local function write(names, p, state, new_p, new_state)
+  for i = 1, #names do
+    local name = names[i]
+    local value, old = new_state[name], state[name]
+    if value ~= nil then
+      if old == nil then
+        -- a rule may hand back the gradient itself as state; the state needs storage of its own
+        state[name] = keep(ops.clone(value))
+      else
+        assign_(old, value)
+      end
     end
   end
-  self.state[key] = state
   assign_(p, new_p)
 end
 
 local function update_all(self)
-  local update = self.rule.update
+  local update, names = self.rule.update, self.rule.state
   for _, group in ipairs(self.param_groups) do
     for _, p in ipairs(group.params) do
       local g = support.grad(p)
       if g then
         local key = id(p)
-        local state = self.state[key] or {}
-        write(self, key, p, state, update(p, g, state, group))
+        local state = self.state[key]
+        if not state then
+          state = {}
+          self.state[key] = state
+        end
+        write(names, p, state, update(p, g, state, group))
       end
     end
   end
@@ -162,8 +167,8 @@ function Optimizer:state_tensors()
   local list = {}
   for _, group in ipairs(self.param_groups) do
     for _, p in ipairs(group.params) do
-      local tensors = support.to_list(self.state[id(p)] or {}, self.rule.name)
-      for _, t in ipairs(tensors) do list[#list + 1] = t end
+      local state = self.state[id(p)] or {}
+      for _, name in ipairs(self.rule.state) do list[#list + 1] = state[name] end
     end
   end
   return list

@@ -32,6 +32,7 @@ end
 
 return {
   name = 'RAdam',
+  state = { 'step', 'exp_avg', 'exp_avg_sq' },
   defaults = { lr = 1e-3, betas = { 0.9, 0.999 }, eps = 1e-8, weight_decay = 0, maximize = false },
   update = update,
 }

@@ -24,6 +24,7 @@ end
 
 return {
   name = 'RMSprop',
+  state = { 'square_avg', 'grad_avg', 'momentum_buffer' },
   defaults = {
     lr = 1e-2, alpha = 0.99, eps = 1e-8, weight_decay = 0, momentum = 0, centered = false, maximize = false,
   },

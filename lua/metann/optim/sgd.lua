@@ -17,6 +17,7 @@ end
 
 return {
   name = 'SGD',
+  state = { 'momentum_buffer' },
   defaults = {
     lr = common.REQUIRED, momentum = 0, dampening = 0, weight_decay = 0, nesterov = false, maximize = false,
   },
