@@ -40,6 +40,7 @@ function meta.missing(_, name)
   local names = { 'shape', 'dtype', 'device', 'requires_grad', 'grad', 'is_leaf', 'grad_fn', 'ndim' }
   for key in pairs(methods) do names[#names + 1] = key end
   for key in pairs(binding.stub.rows) do names[#names + 1] = key end
+  for key in next, ops do names[#names + 1] = key end
   table.sort(names)
   local near = errors.nearest(name, names)
   return raise("a tensor has no field or method '%s'%s", name, near and (", did you mean '%s'?"):format(near) or '')

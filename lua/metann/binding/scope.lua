@@ -56,10 +56,15 @@ function GradMode:enter()
 end
 function GradMode:leave() C.mn_set_grad_enabled(ctx, self.outer) end
 
+-- Apart, as a function that makes closures is not compiled.
+local function function_of(object)
+  return function(...) return object(...) end
+end
+
 local function callable(fn, what)
   if type(fn) == 'function' then return fn end
   local mt = getmetatable(fn)
-  if type(fn) == 'table' and type(mt) == 'table' and mt.__call then return function(...) return fn(...) end end
+  if type(fn) == 'table' and type(mt) == 'table' and mt.__call then return function_of(fn) end
   return errors.raise('%s: expected a function, got %s', what, errors.describe(fn))
 end
 

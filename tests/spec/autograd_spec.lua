@@ -1,0 +1,168 @@
+-- grad, backward and the modes, from Lua. Values against closed forms.
+local metann = require 'metann'
+
+local function fails(pattern, fn, ...)
+  local ok, message = pcall(fn, ...)
+  assert.is_false(ok)
+  assert.truthy(tostring(message):find(pattern), message)
+end
+
+local function leaf(x) return metann.tensor(x, { requires_grad = true, dtype = 'float64' }) end
+
+describe('grad', function()
+  it('gives a tensor for a tensor and a list for a list', function()
+    local x, y = leaf{ 1, 2 }, leaf{ 3, 5 }
+    local loss = (x * x * y):sum()
+    assert.same({ 6, 20 }, metann.grad(loss, x, { retain_graph = true }):to_table())
+    local grads = metann.grad(loss, { x, y })
+    assert.same({ 6, 20 }, grads[1]:to_table())
+    assert.same({ 1, 4 }, grads[2]:to_table())
+    assert.is_nil(x.grad)
+    assert.is_false(grads[1].requires_grad)
+  end)
+
+  it('differentiates again and again with create_graph', function()
+    local x = leaf(2)
+    local f = x ^ 4
+    local expected = { 32, 48, 48, 24 }
+    for order = 1, 4 do
+      f = metann.grad(f, x, { create_graph = true })
+      assert.equal(expected[order], f:item())
+    end
+  end)
+
+  it('takes cotangents, several outputs, and iterators of inputs', function()
+    local x = leaf{ 1, 2 }
+    local g = metann.grad({ x * 3, x ^ 2 }, x, { grad_outputs = { leaf{ 1, 10 }, leaf{ 1, 1 } } })
+    assert.same({ 3 + 2, 30 + 4 }, g:to_table())
+    local left = { x }
+    g = metann.grad((x * 2):sum(), function() return table.remove(left) end)
+    assert.same({ 2, 2 }, g[1]:to_table())
+  end)
+
+  it('names an input that is out of reach, or gives false', function()
+    local x, y = leaf(1), leaf(2)
+    fails('input 2 was not used', metann.grad, x * 2, { x, y })
+    local grads = metann.grad(x * 2, { x, y }, { allow_unused = true })
+    assert.equal(2, grads[1]:item())
+    assert.is_false(grads[2])
+  end)
+
+  it('says what is wrong', function()
+    local x = leaf{ 1, 2 }
+    fails('not a scalar %(size 2%)', metann.grad, x * 2, x)
+    fails("unknown option 'creategraph', did you mean 'create_graph'", metann.grad, x:sum(), x,
+      { creategraph = true })
+    fails('inputs: entry 2 must be a tensor, got number 3', metann.grad, x:sum(), { x, 3 })
+    assert.has_error(function() metann.grad(metann.zeros(1):sum(), x) end)
+    local loss = (x * x):sum()
+    metann.grad(loss, x)
+    assert.has_error(function() metann.grad(loss, x) end)
+  end)
+end)
+
+describe('backward', function()
+  it('adds to the grad of leaves', function()
+    local x = leaf{ 1, 2 }
+    local y = x * x
+    y:sum():backward()
+    assert.same({ 2, 4 }, x.grad:to_table())
+    y = x * 3
+    y:backward(metann.tensor({ 1, 2 }, { dtype = 'float64' }))
+    assert.same({ 5, 10 }, x.grad:to_table())
+    assert.is_false(x.grad.requires_grad)
+    x.grad = nil
+    assert.is_nil(x.grad)
+  end)
+
+  it('keeps the graph when told to', function()
+    local x = leaf(3)
+    local y = x * x
+    y:backward{ retain_graph = true }
+    y:backward()
+    assert.equal(12, x.grad:item())
+  end)
+
+  it('says what is wrong', function()
+    fails('backward: output 1 is not a scalar', function() return (leaf{ 1, 2 } * 2):backward() end)
+    local x = leaf{ 1, 2 }
+    fails('grad', function() x.grad = (x * 2) end)
+    fails('expected a tensor or nil', function() x.grad = 3 end)
+  end)
+
+  it('keeps gradients inside the graph on request', function()
+    local x = leaf(3)
+    local y = x * 2
+    y:retain_grad()
+    local z = y * y
+    z:backward()
+    assert.equal(12, y.grad:item())
+    assert.equal(24, x.grad:item())
+  end)
+end)
+
+describe('flags', function()
+  it('tell leaves, histories and what made a tensor', function()
+    local x = leaf{ 1, 2 }
+    local y = x:exp()
+    assert.is_true(x.is_leaf)
+    assert.is_nil(x.grad_fn)
+    assert.is_false(y.is_leaf)
+    assert.equal('exp', y.grad_fn)
+    assert.is_false(y:detach().requires_grad)
+    assert.is_true(y:detach():shares_storage(y))
+    assert.is_true(metann.zeros(1):requires_grad_().requires_grad)
+    fails('requires_grad', function() metann.tensor{ 1LL }:requires_grad_() end)
+  end)
+end)
+
+describe('modes', function()
+  it('hold while the function runs, and pass its results', function()
+    local x = leaf(1)
+    local inside, a, hole, b = metann.no_grad(function(p)
+      local again = metann.enable_grad(function() return metann.is_grad_enabled() end)
+      return { metann.is_grad_enabled(), again, (x * 2).requires_grad }, p, nil, 'end'
+    end, 'given')
+    assert.same({ false, true, false }, inside)
+    assert.equal('given', a)
+    assert.is_nil(hole)
+    assert.equal('end', b)
+    assert.is_true(metann.is_grad_enabled())
+  end)
+
+  it('are put back when the function raises, with its message and its tables', function()
+    local ok, message = pcall(metann.no_grad, function() error('oh', 0) end)
+    assert.is_false(ok)
+    assert.equal('oh', message)
+    local object = {}
+    ok, message = pcall(metann.no_grad, function() error(object) end)
+    assert.is_false(ok)
+    assert.equal(object, message)
+    assert.is_true(metann.is_grad_enabled())
+    fails('no_grad: expected a function, got number 3', metann.no_grad, 3)
+  end)
+
+  it('are left at a yield and entered again at the resume', function()
+    local trace = {}
+    local co = coroutine.create(function(first)
+      return metann.no_grad(function(x)
+        trace[#trace + 1] = metann.is_grad_enabled()
+        local y = coroutine.yield(x + 1)
+        trace[#trace + 1] = metann.is_grad_enabled()
+        metann.enable_grad(function() coroutine.yield(y + 1) end)
+        trace[#trace + 1] = metann.is_grad_enabled()
+        return 'done'
+      end, first)
+    end)
+    assert.same({ true, 2 }, { coroutine.resume(co, 1) })
+    assert.is_true(metann.is_grad_enabled())
+    assert.same({ true, 11 }, { coroutine.resume(co, 10) })
+    assert.is_true(metann.is_grad_enabled())
+    assert.same({ true, 'done' }, { coroutine.resume(co) })
+    assert.same({ false, false, false }, trace)
+    assert.is_true(metann.is_grad_enabled())
+    co = coroutine.create(function() metann.no_grad(function() error('in here', 0) end) end)
+    assert.same({ false, 'in here' }, { coroutine.resume(co) })
+    assert.is_true(metann.is_grad_enabled())
+  end)
+end)

@@ -1,0 +1,123 @@
+-- The binding: loading, loading again, what it says when it can't; interruption.
+local metann = require 'metann'
+local handle = require('metann.binding').handle
+
+--- Runs a script in a LuaJIT of its own; returns its output and whether it ended well.
+local function run(script, environment)
+  local name = os.tmpname()
+  local file = assert(io.open(name, 'w'))
+  file:write('package.path = ', ('%q'):format(package.path), '\npackage.cpath = ', ('%q'):format(package.cpath), '\n',
+    script)
+  file:close()
+  local pipe = io.popen((environment or '') .. ' luajit ' .. name .. ' 2>&1; echo "status $?"')
+  local text = pipe:read('*a')
+  pipe:close()
+  os.remove(name)
+  return text:gsub('status %d+\n$', ''), text:match('status (%d+)\n$') == '0'
+end
+
+describe('loading', function()
+  it('a second time gives the same core', function()
+    local t = metann.ones(2)
+    local kept = {}
+    for name in pairs(package.loaded) do
+      if name:find('^metann') then kept[name], package.loaded[name] = package.loaded[name], nil end
+    end
+    local ok, again = pcall(require, 'metann')
+    local sum = ok and (again.ones(2) + t):to_table()
+    for name in pairs(package.loaded) do
+      if name:find('^metann') then package.loaded[name] = nil end
+    end
+    for name, module in pairs(kept) do package.loaded[name] = module end
+    assert(ok, again)
+    assert.same({ 2, 2 }, sum)
+  end)
+
+  it('says in one sentence that plain Lua will not do', function()
+    local text, ok = run([[package.preload.ffi = function() error('no ffi') end
+      package.loaded.ffi = nil
+      local fine, message = pcall(require, 'metann')
+      io.write(tostring(fine), ' ', message)]])
+    assert(ok, text)
+    assert.equal('false metann needs LuaJIT 2.1: this is Lua 5.1, which has no ffi library', text)
+  end)
+
+  it('names a library that is not there, or is none', function()
+    local script = "local fine, message = pcall(require, 'metann') io.write(tostring(fine), ' ', message)"
+    assert.truthy(run(script, 'METANN_LIBRARY=/nowhere.so'):find('METANN_LIBRARY names /nowhere.so', 1, true))
+    assert.truthy(run(script, 'METANN_LIBRARY=/dev/null'):find('cannot open /dev/null', 1, true))
+  end)
+
+  it('notices that library and Lua files differ', function()
+    local text = run([[package.preload['metann.version'] = function() return '9.9.9' end
+      local fine, message = pcall(require, 'metann')
+      io.write(tostring(fine), ' ', message)]])
+    assert.truthy(text:find('version ' .. metann._VERSION, 1, true), text)
+    assert.truthy(text:find('are version 9.9.9', 1, true), text)
+  end)
+
+  it('ends cleanly when the state is closed with tensors alive', function()
+    local text, ok = run([[local metann = require 'metann'
+      local x = metann.ones(3, {requires_grad = true})
+      kept = (x * 2):sum()
+      coroutine.wrap(function() metann.scope(function() held = metann.ones(2) coroutine.yield() end) end)()
+      io.write('done')]])
+    assert(ok, text)
+    assert.equal('done', text)
+  end)
+end)
+
+describe('settings', function()
+  it('are read back', function()
+    local n = metann.get_num_threads()
+    metann.set_num_threads(1)
+    assert.equal(1, metann.get_num_threads())
+    metann.set_num_threads(n)
+    local s = metann.get_rng_state()
+    local a = metann.rand(3)
+    metann.set_rng_state(s)
+    assert.is_true(a:equal(metann.rand(3)))
+    for _, name in ipairs{ 'live_bytes', 'peak_bytes', 'limit_bytes', 'live_tensors' } do
+      assert.equal('number', type(metann.memory()[name]))
+    end
+    assert.has_error(function() metann.manual_seed(-1) end)
+    assert.has_error(function() metann.set_num_threads(0) end)
+  end)
+end)
+
+describe('interruption', function()
+  it('stops the next operation, and everything stays usable', function()
+    metann.interrupt()
+    local ok, message = pcall(function() return metann.ones(2) + 1 end)
+    assert.is_false(ok)
+    assert.truthy(message:find('interrupted'), message)
+    assert.same({ 2, 2 }, (metann.ones(2) + 1):to_table())
+  end)
+
+  it('comes from a signal, also in compiled loops', function()
+    local text, ok = run([[local metann = require 'metann'
+      local ffi = require 'ffi'
+      ffi.cdef 'int getpid(void); int system(const char *command);'
+      ffi.C.system('(sleep 0.3; kill -2 ' .. ffi.C.getpid() .. ') >/dev/null 2>&1 &')
+      local fine, message = pcall(metann.catch_interrupt, function()
+        local t = metann.ones(2)
+        while true do t = t + 1 end
+      end)
+      io.write(tostring(fine), ' ', message:match('interrupted'), ' ', metann.ones(1):item())]])
+    assert(ok, text)
+    assert.equal('false interrupted 1', text)
+  end)
+end)
+
+describe('handles', function()
+  it('give their places back and take more when they need', function()
+    local held = {}
+    for i = 1, 10000 do held[i] = metann.full({ 1 }, i) end
+    collectgarbage()
+    for i = 1, 10000, 997 do assert.equal(i, held[i]:item()) end
+    local before = handle.stats.live_tensors
+    held = nil -- luacheck: ignore
+    collectgarbage()
+    assert.equal(before - 10000, handle.stats.live_tensors)
+  end)
+end)

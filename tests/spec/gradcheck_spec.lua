@@ -1,0 +1,41 @@
+-- metann.gradcheck: passes what is right, and finds what is wrong.
+local metann = require 'metann'
+
+local function leaf(...)
+  return metann.rand(..., { dtype = 'float64', requires_grad = true })
+end
+
+local function fails(pattern, fn, ...)
+  local ok, message = pcall(fn, ...)
+  assert.is_false(ok)
+  assert.truthy(tostring(message):find(pattern), message)
+end
+
+describe('gradcheck', function()
+  metann.manual_seed(11)
+
+  it('passes derivatives of orders 1 to 3', function()
+    local function fn(a, b) return (a:matmul(b)):tanh(), (a * 2):exp() end
+    for order = 1, 3 do
+      assert.is_true(metann.gradcheck(fn, { leaf{ 2, 3 }, leaf{ 3, 2 } }, { order = order }))
+    end
+  end)
+
+  it('names input, element and both numbers of a wrong derivative', function()
+    -- the second factor is cut off: the derivative comes out half of 2x
+    local x = metann.tensor({ 3, 5 }, { dtype = 'float64', requires_grad = true })
+    local ok, message = pcall(metann.gradcheck, function(a) return a * a:detach() end, { x })
+    assert.is_false(ok)
+    assert.truthy(message:find('order 1, input 1, element 1'), message)
+    local have, want = message:match('gives ([%-%d.e]+), differences give ([%-%d.e]+)')
+    assert(math.abs(tonumber(have) * 2 - tonumber(want)) < 1e-4, message)
+  end)
+
+  it('refuses what it cannot check', function()
+    fails('no input requires grad', metann.gradcheck, function(a) return a end, { metann.rand(2) })
+    fails('float64', metann.gradcheck, function(a) return a end, { metann.rand(2, { requires_grad = true }) })
+    fails('no output of the function requires grad', metann.gradcheck, function(a) return a:detach() end, { leaf(2) })
+    fails("unknown option 'orders', did you mean 'order'", metann.gradcheck, function(a) return a end, { leaf(2) },
+      { orders = 2 })
+  end)
+end)
