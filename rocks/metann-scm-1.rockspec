@@ -17,14 +17,13 @@ dependencies = {
 external_dependencies = {
   OPENBLAS = { library = 'libopenblas.so.0' },
   PNG = { library = 'libpng16.so.16' },
-  ZIP = { library = { 'libzip.so.4', 'libzip.so.5' } },
+  ZIP = { library = 'libzip.so.*' }, -- 4 and 5 both do
   JANSSON = { library = 'libjansson.so.4' },
 }
 build = {
   type = 'cmake',
   variables = {
     CMAKE_BUILD_TYPE = 'Release',
-    CMAKE_BUILD_PARALLEL_LEVEL = '2',
     METANN_LUA_DIR = '$(LUADIR)',
     METANN_LIB_DIR = '$(LIBDIR)',
   },
