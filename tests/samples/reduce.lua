@@ -379,9 +379,8 @@ return function(S)
       sample(sum, of({ 200, 100 }, 'uint8')),
       sample(sum, S.randn { 0, 3 }, { dim = 1 }),
       sample(sum, S.randn { 0 }),
-      sample(sum, whole_numbers { 3, 40001 }, { dim = 2 }, value_only), -- several blocks
-      sample(sum, whole_numbers { 40001, 3 }, { dim = 1 }, value_only),
-      sample(sum, whole_numbers { 90001 }, nil, value_only)
+      sample(sum, whole_numbers { 2, 17001 }, { dim = 2 }, value_only), -- several blocks
+      sample(sum, whole_numbers { 17001, 2 }, { dim = 1 }, value_only)
     ),
     sum_to = {
       sum_to({ 3, 4 }, { 4 }),
