@@ -9,14 +9,27 @@ errors.root = source:gsub('^@', ''):match('^(.-)binding/[^/]*$') or 'metann/'
 local prefix = '@' .. errors.root
 local getinfo = debug.getinfo
 
+-- Which functions are ours, or C's, as far as seen: scopes ask at each of their ends.
+local passed = setmetatable({}, { __mode = 'k' })
+
+local function is_passed(fn)
+  local answer = passed[fn]
+  if answer == nil then
+    local info = getinfo(fn, 'S')
+    answer = info.what == 'C' or info.source:sub(1, #prefix) == prefix
+    passed[fn] = answer
+  end
+  return answer
+end
+
 --- Level (as `error` counts, from the caller's point of view) of the nearest function that is not metann's.
 -- 0 where there is none, for example at the bottom of a coroutine.
 local function user_level()
   local level = 3
   while true do
-    local info = getinfo(level, 'S')
+    local info = getinfo(level, 'f')
     if not info then return 0 end
-    if info.what ~= 'C' and info.source:sub(1, #prefix) ~= prefix then return level - 1 end
+    if not is_passed(info.func) then return level - 1 end
     level = level + 1
   end
 end
