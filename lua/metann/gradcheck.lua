@@ -21,18 +21,19 @@ local function direction(like, salt)
   return ops.tensor(values, { dtype = 'float64' }):reshape(like.shape)
 end
 
-local function outputs_of(fn, inputs)
+--- The function's outputs that require grad; of a gradient all, as one that lost its history is wrong.
+local function outputs_of(fn, inputs, all)
   local results = { fn(unpack(inputs)) }
   local list = {}
   for i = 1, #results do
-    if is_tensor(results[i]) and results[i].requires_grad then list[#list + 1] = results[i] end
+    if is_tensor(results[i]) and (all or results[i].requires_grad) then list[#list + 1] = results[i] end
   end
   return list
 end
 
 --- The sum of the outputs' products with fixed directions: a 0-dim function of the inputs, or nil.
-local function project(fn, inputs)
-  local outputs = outputs_of(fn, inputs)
+local function project(fn, inputs, all)
+  local outputs = outputs_of(fn, inputs, all)
   local total
   for i, y in ipairs(outputs) do
     local part = (y * direction(y, i)):sum()
@@ -59,23 +60,26 @@ local function differentiable(inputs)
 end
 
 --- Values of the projection with element k of input x moved by delta.
-local function value_at(fn, inputs, x, values, k, delta)
+local function value_at(fn, inputs, x, values, k, delta, all)
   local kept = values[k]
   values[k] = kept + delta
   autograd.no_grad(function() x:copy_(ops.tensor(values, { dtype = 'float64' }):reshape(x.shape)) end)
   values[k] = kept
-  local v = project(fn, inputs)
+  local v = project(fn, inputs, all)
   return v and v:item() or 0
 end
 
 local function check_input(fn, inputs, x, position, g, o)
   local flat = x:detach():reshape(-1):to_table()
   local got = g and g:detach():reshape(-1):to_table() or {}
+  local all = o.current > 1
   for k = 1, #flat do
     local eps = o.eps * math.max(1, math.abs(flat[k]))
-    local want = (value_at(fn, inputs, x, flat, k, eps) - value_at(fn, inputs, x, flat, k, -eps)) / (2 * eps)
+    local want = (value_at(fn, inputs, x, flat, k, eps, all)
+      - value_at(fn, inputs, x, flat, k, -eps, all)) / (2 * eps)
     local have = got[k] or 0
-    if not (math.abs(have - want) <= o.atol + o.rtol * math.abs(want)) then
+    local near = math.abs(have - want) <= o.atol + o.rtol * math.abs(want) -- false for NaN
+    if not near then
       value_at(fn, inputs, x, flat, k, 0)
       raise('gradcheck: derivative of order %d, input %d, element %d: autograd gives %.12g, differences give %.12g',
         o.current, position, k, have, want)
@@ -87,12 +91,12 @@ end
 local function check(fn, inputs, o)
   inputs = leaves(inputs)
   local xs, positions = differentiable(inputs)
-  local total = project(fn, inputs)
+  local total = project(fn, inputs, o.current > 1)
   if not total then
     if o.current == 1 then raise('gradcheck: no output of the function requires grad') end
-    return -- the gradient does not depend on the inputs: the differences of higher orders are 0
+    return -- the gradient is zero everywhere
   end
-  local grads = autograd.grad(total, xs, { allow_unused = true })
+  local grads = total.requires_grad and autograd.grad(total, xs, { allow_unused = true }) or {}
   for i, x in ipairs(xs) do
     if x:numel() > 0 then check_input(fn, inputs, x, positions[i], grads[i], o) end
   end
@@ -103,7 +107,7 @@ local function gradient_of(fn)
   return function(...)
     local inputs = { ... }
     local total = project(fn, inputs)
-    if not total then return end
+    if not total or not total.requires_grad then return end
     local grads, list = autograd.grad(total, differentiable(inputs), { create_graph = true, allow_unused = true }), {}
     for _, g in ipairs(grads) do
       if g then list[#list + 1] = g end

@@ -53,6 +53,7 @@ function metann.get_num_threads() return C.mn_num_threads(ctx) end
 
 --- What the core holds: live_bytes, peak_bytes, cached_bytes, limit_bytes, live_tensors, live_storages, live_nodes.
 function metann.memory()
+  handle.sweep()
   local s = handle.stats
   return {
     live_bytes = s.live_bytes, peak_bytes = s.peak_bytes, cached_bytes = s.cached_bytes, limit_bytes = s.limit_bytes,

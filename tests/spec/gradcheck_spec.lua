@@ -31,6 +31,17 @@ describe('gradcheck', function()
     assert(math.abs(tonumber(have) * 2 - tonumber(want)) < 1e-4, message)
   end)
 
+  it('finds a derivative that is wrong at the second order only', function()
+    local function fn(a)
+      -- value and slope of a^3, but the slope's history is that of 3 * 4 * a
+      local slope = 3 * (a * a):detach()
+      return (a - a:detach()) * slope + (a ^ 3):detach()
+    end
+    local x = metann.tensor({ 2 }, { dtype = 'float64', requires_grad = true })
+    assert.is_true(metann.gradcheck(function(a) return a ^ 3 end, { x }, { order = 2 }))
+    fails('gradcheck', metann.gradcheck, fn, { x }, { order = 2 })
+  end)
+
   it('refuses what it cannot check', function()
     fails('no input requires grad', metann.gradcheck, function(a) return a end, { metann.rand(2) })
     fails('float64', metann.gradcheck, function(a) return a end, { metann.rand(2, { requires_grad = true }) })

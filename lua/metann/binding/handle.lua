@@ -70,6 +70,8 @@ local function sweep()
   sweeping = false
 end
 
+handle.sweep = sweep
+
 local function arm()
   ffi.gc(ffi.new('char[1]'), function()
     sweep()

@@ -67,10 +67,12 @@ function random.multinomial(probabilities, n, replacement)
     return index
   end
   local edges = raw.cumsum(weights, k)
+  local last = size[k]
   size[k] = n
   local draws = raw.mul(raw.rand(size, 0, 1, common.dtype(weights)), raw.slice(edges, k, -1, 1))
   local below = raw.ge(raw.unsqueeze(draws, -1), raw.unsqueeze(edges, k))
-  return raw.add(raw.sum(raw.cast(below, 'int64'), -1), 1)
+  -- rounding may put a draw on the last edge itself
+  return raw.clamp(raw.add(raw.sum(raw.cast(below, 'int64'), -1), 1), 1, last)
 end
 
 return random
