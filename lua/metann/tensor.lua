@@ -27,7 +27,7 @@ end
 local NOT_METHODS = {
   tensor = true, from_buffer = true, zeros = true, ones = true, full = true, empty = true, arange = true,
   linspace = true, eye = true, rand = true, randn = true, randint = true, randperm = true, cat = true, stack = true,
-  meshgrid = true, where = true, normal = true, index = true, where_true = true,
+  meshgrid = true, where = true, normal = true, index = true, where_true = true, einsum = true,
 }
 
 --- A key that no table holds: an op used for the first time, or a mistake.

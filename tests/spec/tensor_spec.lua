@@ -234,6 +234,48 @@ describe('compositions', function()
     fails('size mismatch', m.mm, m, m)
   end)
 
+  it('sum by Einstein\'s convention, as a naive loop does', function()
+    local sizes = { i = 2, j = 3, k = 4, b = 2 }
+    local cases = { 'ij,jk->ik', 'bij,bjk->bik', 'ij->ji', 'ii->i', 'ii->', 'i,j->ij', 'ij,ij->', 'bij,k->kb',
+      'ij,jk,ki->i', 'ij,jk', 'iij->j' }
+    for _, equation in ipairs(cases) do
+      local left, right = equation:match('^(.-)%->(.*)$')
+      if not left then left, right = equation, 'ik' end
+      local tensors, values, parts, letters = {}, {}, {}, {}
+      for part in left:gmatch('[^,]+') do
+        local size = {}
+        for letter in part:gmatch('.') do
+          size[#size + 1] = sizes[letter]
+          if not letters[letter] then letters[#letters + 1], letters[letter] = letter, true end
+        end
+        local t = metann.randn(size, { dtype = 'float64' })
+        tensors[#tensors + 1], values[#values + 1], parts[#parts + 1] = t, t:to_table(), part
+      end
+      local expected, at = {}, {}
+      local function run(depth)
+        if depth <= #letters then
+          for v = 1, sizes[letters[depth]] do
+            at[letters[depth]] = v
+            run(depth + 1)
+          end
+          return
+        end
+        local factor, place = 1, 0
+        for n = 1, #parts do
+          local v = values[n]
+          for letter in parts[n]:gmatch('.') do v = v[at[letter]] end
+          factor = factor * v
+        end
+        for letter in right:gmatch('.') do place = place * sizes[letter] + at[letter] - 1 end
+        expected[place + 1] = (expected[place + 1] or 0) + factor
+      end
+      run(1)
+      near(expected, flat(metann.einsum(equation, unpack(tensors))), 1e-12)
+    end
+    fails("'j' is 4 in operand 2, but 3 before", metann.einsum, 'ij,jk->ik', metann.zeros(2, 3), metann.zeros(4, 2))
+    fails('has 2 operands, 1 tensors are given', metann.einsum, 'ij,jk', metann.zeros(2, 3))
+  end)
+
   it('measure', function()
     local t = metann.tensor({ { 3, 4 }, { 0, 0 } }, { dtype = 'float64' })
     assert.equal(5, t:norm():item())

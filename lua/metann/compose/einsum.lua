@@ -1,0 +1,169 @@
+--- Sums of products by Einstein's convention: each pair of operands becomes one batched matrix product.
+local common = require 'metann.compose.common'
+local reshape = require('metann.compose.shape').reshape
+local raw, raise, describe = common.raw, common.raise, common.describe
+local shape_of, is_tensor = common.shape, common.is_tensor
+
+local function letters_of(text)
+  local list = {}
+  for letter in text:gmatch('.') do list[#list + 1] = letter end
+  return list
+end
+
+local function set_of(list)
+  local set = {}
+  for i = 1, #list do set[list[i]] = true end
+  return set
+end
+
+--- Operands' letters and the result's out of 'ij,jk->ik'; without '->', the letters that come once, in order.
+local function parse(equation, n)
+  if type(equation) ~= 'string' then raise('einsum: the equation must be a string, got %s', describe(equation)) end
+  local text = equation:gsub('%s', '')
+  local left, right = text:match('^([%a,]*)%->(%a*)$')
+  if not left then left = text:match('^[%a,]*$') end
+  if not left then raise("einsum: cannot read '%s', expected letters, commas and '->'", equation) end
+  local operands, count = {}, {}
+  for part in (left .. ','):gmatch('(%a*),') do operands[#operands + 1] = letters_of(part) end
+  if #operands ~= n then raise("einsum: '%s' has %d operands, %d tensors are given", equation, #operands, n) end
+  for i = 1, #operands do
+    for _, letter in ipairs(operands[i]) do count[letter] = (count[letter] or 0) + 1 end
+  end
+  local result = {}
+  if right then
+    result = letters_of(right)
+    for i, letter in ipairs(result) do
+      if not count[letter] then raise("einsum: the result's '%s' is in no operand", letter) end
+      if right:find(letter, i + 1, true) then raise("einsum: the result has '%s' twice", letter) end
+    end
+  else
+    for letter, times in pairs(count) do
+      if times == 1 then result[#result + 1] = letter end
+    end
+    table.sort(result)
+  end
+  return operands, result
+end
+
+--- t and its letters with each letter once: repeated ones become diagonals.
+local function without_repeats(t, letters)
+  local i = 1
+  while i <= #letters do
+    local again
+    for j = i + 1, #letters do
+      if letters[j] == letters[i] then again = j end
+    end
+    if again then
+      local letter, rest = letters[i], {}
+      t = raw.diagonal(t, 0, i, again)
+      for k = 1, #letters do
+        if k ~= i and k ~= again then rest[#rest + 1] = letters[k] end
+      end
+      rest[#rest + 1] = letter -- the diagonal comes last
+      letters, i = rest, 1
+    else
+      i = i + 1
+    end
+  end
+  return t, letters
+end
+
+--- t without the letters that nothing else needs, which are summed.
+local function sum_out(t, letters, needed)
+  local dims, rest = {}, {}
+  for d, letter in ipairs(letters) do
+    if needed[letter] then rest[#rest + 1] = letter else dims[#dims + 1] = d end
+  end
+  if #dims == 0 then return t, letters end
+  return raw.sum(t, dims), rest
+end
+
+local function permuted(t, letters, order)
+  local dims = {}
+  for i, letter in ipairs(order) do
+    for d, l in ipairs(letters) do
+      if l == letter then dims[i] = d end
+    end
+  end
+  if #dims < 2 then return t end
+  return raw.permute(t, dims)
+end
+
+local function joined(...)
+  local all = {}
+  for i = 1, select('#', ...) do
+    for _, letter in ipairs((select(i, ...))) do all[#all + 1] = letter end
+  end
+  return all
+end
+
+local function product(list, sizes)
+  local n = 1
+  for _, letter in ipairs(list) do n = n * sizes[letter] end
+  return n
+end
+
+--- Two operands into one: letters of both that are still needed are the batch, the others of both are contracted.
+local function contract(a, la, b, lb, needed, sizes)
+  local in_a, in_b = set_of(la), set_of(lb)
+  local batch, inner, left, right = {}, {}, {}, {}
+  for _, letter in ipairs(la) do
+    local list = not in_b[letter] and left or needed[letter] and batch or inner
+    list[#list + 1] = letter
+  end
+  for _, letter in ipairs(lb) do
+    if not in_a[letter] then right[#right + 1] = letter end
+  end
+  local nb, ni = product(batch, sizes), product(inner, sizes)
+  a = reshape(permuted(a, la, joined(batch, left, inner)), { nb, product(left, sizes), ni })
+  b = reshape(permuted(b, lb, joined(batch, inner, right)), { nb, ni, product(right, sizes) })
+  local letters, size = joined(batch, left, right), {}
+  for i, letter in ipairs(letters) do size[i] = sizes[letter] end
+  return reshape(raw.matmul(a, b), size), letters
+end
+
+local function letters_needed(result, operands, from)
+  local needed = set_of(result)
+  for i = from, #operands do
+    for _, letter in ipairs(operands[i]) do needed[letter] = true end
+  end
+  return needed
+end
+
+local einsum = {}
+
+--- Sum of products by Einstein's convention: einsum('bij,bjk->bik', a, b). Letters name dims; one that the result lacks
+-- is summed, one that an operand has twice is its diagonal. Operands are taken from left to right.
+-- @param equation letters of each operand, commas between, then '->' and the result's (by default those that come once)
+-- @param ... the tensors, or one list of them
+function einsum.einsum(equation, ...)
+  local tensors = { ... }
+  if not is_tensor(tensors[1]) and type(tensors[1]) == 'table' then tensors = tensors[1] end
+  local operands, result = parse(equation, #tensors)
+  local sizes, parts = {}, {}
+  for i = 1, #tensors do
+    local size = shape_of(common.tensor(tensors[i], 'einsum', 'operand ' .. i))
+    if #size ~= #operands[i] then
+      raise('einsum: operand %d has %d dims, but %d letters', i, #size, #operands[i])
+    end
+    for d, letter in ipairs(operands[i]) do
+      if sizes[letter] and sizes[letter] ~= size[d] then
+        raise("einsum: '%s' is %d in operand %d, but %d before", letter, size[d], i, sizes[letter])
+      end
+      sizes[letter] = size[d]
+    end
+    parts[i], operands[i] = without_repeats(tensors[i], operands[i])
+  end
+  local t, letters = sum_out(parts[1], operands[1], letters_needed(result, operands, 2))
+  for i = 2, #parts do
+    local needed = letters_needed(result, operands, i + 1)
+    local kept = set_of(letters)
+    for letter in pairs(needed) do kept[letter] = true end
+    local b, lb = sum_out(parts[i], operands[i], kept)
+    t, letters = contract(t, letters, b, lb, needed, sizes)
+  end
+  t, letters = sum_out(t, letters, set_of(result))
+  return permuted(t, letters, result)
+end
+
+return einsum
