@@ -411,52 +411,52 @@ local function known_names(row)
   return known, names
 end
 
---- Rows that take a list of tensors: the list's entries may be false where the row allows gaps.
-local function compile_variadic(row, inplace, B)
-  local single = { name = row.name, inputs = {}, attrs = row.attrs, defaults = row.defaults, n_slots = row.n_slots }
-  -- the attributes are written by a generated function; the tensors by a loop, as their number is open
+--- Code of a function that writes the attributes of a row that takes a list of tensors.
+local function variadic_source(row)
   local lines, emit = emitter()
-  local params, vars = { }, {}
+  local params, vars = {}, {}
   for i, a in ipairs(row.attrs) do
     params[i] = { var = 'x' .. i, name = a.name, listlike = a.kind == 'LIST' or a.kind == 'DIMS' }
   end
   params[#params + 1] = { var = 'o_last' }
   for i, p in ipairs(params) do vars[i] = p.var end
   emit('return function(%s)', table.concat(vars, ', '))
-  emit_options(emit, single, params, 1)
-  for i, a in ipairs(row.attrs) do emit_attr(emit, single, i, a) end
+  emit_options(emit, row, params, 1)
+  for i, a in ipairs(row.attrs) do emit_attr(emit, row, i, a) end
   emit('end')
-  local capacity, IN = 16, ffi.new('mn_tensor *[16]')
-  local OUT = ffi.new('mn_tensor *[4]')
-  local op, name = row.index, row.name
-  return table.concat(lines, '\n'), function(write_attrs)
-    local is_tensor, NONE = handle.is_tensor, handle.NONE
-    local function run(n)
-      if inplace then return C.mn_apply_inplace(ctx, op, n, IN, B) end
-      return C.mn_apply(ctx, op, n, IN, B, OUT)
+  return table.concat(lines, '\n')
+end
+
+--- The function of a row that takes a list of tensors, which may have false for gaps where the row allows them. As their
+-- number is open, this one loops.
+local function variadic_function(row, inplace, B, write_attrs)
+  local capacity, IN, OUT = 16, ffi.new('mn_tensor *[16]'), ffi.new('mn_tensor *[4]')
+  local op, name, is_tensor, NONE = row.index, row.name, handle.is_tensor, handle.NONE
+  local function run(n)
+    if inplace then return C.mn_apply_inplace(ctx, op, n, IN, B) end
+    return C.mn_apply(ctx, op, n, IN, B, OUT)
+  end
+  return function(tensors, ...)
+    if type(tensors) ~= 'table' then raise('%s: expected a list of tensors, got %s', name, describe(tensors)) end
+    local n = #tensors
+    write_attrs(...)
+    if n > capacity then
+      capacity = 2 * n
+      IN = ffi.new('mn_tensor *[?]', capacity)
     end
-    return function(tensors, ...)
-      if type(tensors) ~= 'table' then raise('%s: expected a list of tensors, got %s', name, describe(tensors)) end
-      local n = #tensors
-      write_attrs(...)
-      if n > capacity then
-        capacity = 2 * n
-        IN = ffi.new('mn_tensor *[?]', capacity)
+    for i = 1, n do
+      local t = tensors[i]
+      if is_tensor(t) then
+        IN[i - 1] = t.p
+      elseif t == false then
+        IN[i - 1] = NONE
+      else
+        raise('%s: entry %d of the list must be a tensor, got %s', name, i, describe(t))
       end
-      for i = 1, n do
-        local t = tensors[i]
-        if is_tensor(t) then
-          IN[i - 1] = t.p
-        elseif t == false then
-          IN[i - 1] = NONE
-        else
-          raise('%s: entry %d of the list must be a tensor, got %s', name, i, describe(t))
-        end
-      end
-      if run(n) ~= 0 and (not handle.again() or run(n) ~= 0) then handle.fail(unpack(tensors, 1, n)) end
-      if inplace then return tensors[1] end
-      return handle.wrap(OUT[0])
     end
+    if run(n) ~= 0 and (not handle.again() or run(n) ~= 0) then handle.fail(unpack(tensors, 1, n)) end
+    if inplace then return tensors[1] end
+    return handle.wrap(OUT[0])
   end
 end
 
@@ -470,16 +470,12 @@ local function compile(row, inplace)
   local choices = {}
   for i, a in ipairs(row.attrs) do choices[i] = a.choices or false end
   local known, names = known_names(row)
-  local source, finish
-  if row.inputs[1] and row.inputs[1].variadic then
-    source, finish = compile_variadic(row, inplace, B)
-  else
-    source = source_of(row, inplace)
-  end
+  local variadic = row.inputs[1] and row.inputs[1].variadic
+  local source = variadic and variadic_source(row) or source_of(row, inplace)
   local chunk = assert(loadstring(source, ('@%sbinding/op %s%s'):format(errors.root, row.name, inplace and '_' or '')))
   local fn = chunk(C, ctx, handle.Handle, ffi.istype, handle.wrap, handle.again, handle.fail, handle.NONE, check, B, D,
     ffi.new('mn_tensor *[8]'), ffi.new('mn_tensor *[4]'), known, names, choices)
-  return finish and finish(fn) or fn
+  return variadic and variadic_function(row, inplace, B, fn) or fn
 end
 
 --- The function of a row, or, for a name with '_' at its end, its in-place variant; nil where there is none.
