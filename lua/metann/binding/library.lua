@@ -62,13 +62,6 @@ function library.open(ffi)
     local last = text:find('/* ffi: end */', 1, true)
     ffi.cdef(text:sub(first + 1, last - 1))
   end
-  -- Read by OpenMP's library when it is loaded: how long its threads spin for work before they sleep. Its default, about
-  -- a millisecond, takes the processor from whatever else runs: on a busy machine each parallel region then waits for
-  -- the scheduler (measured at a load of 10: 18 ms for a product that takes 0.7 ms).
-  if not pcall(ffi.typeof, 'metann_setenv') then
-    ffi.cdef 'typedef int metann_setenv; int setenv(const char *name, const char *value, int overwrite);'
-  end
-  ffi.C.setenv('GOMP_SPINCOUNT', '10000', 0)
   local ok, C = pcall(ffi.load, path)
   if not ok then error('metann: cannot open ' .. path .. ': ' .. C, 0) end
   local compatible, abi = pcall(function() return C.mn_abi() end)
