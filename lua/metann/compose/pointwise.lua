@@ -21,6 +21,12 @@ function pointwise.div(t, other, options)
   return ROUNDINGS[mode](quotient)
 end
 
+--- t / other in place; see div.
+function pointwise.div_(t, other, options)
+  if options == nil then return raw.div_(t, other) end
+  return raw.assign_(common.tensor(t, 'div_', 'input'), pointwise.div(t, other, options))
+end
+
 --- floor(t / other)
 function pointwise.floor_divide(t, other) return raw.floor(raw.div(t, other)) end
 
@@ -62,11 +68,6 @@ end
 function pointwise.masked_fill(t, mask, value)
   common.tensor(t, 'masked_fill', 'input')
   return raw.where(mask, scalar(value, t, 'masked_fill', 'value'), t)
-end
-
---- masked_fill in place.
-function pointwise.masked_fill_(t, mask, value)
-  return raw.assign_(t, pointwise.masked_fill(t, mask, value))
 end
 
 --- t's elements become those of source, broadcast and cast; a number or a nested table will do.

@@ -50,6 +50,23 @@ function reduce.norm(t, p, dim, keepdim)
   return raw.mul(raw.pow(raw.where(positive, total, one), 1 / p), raw.cast(positive, common.dtype(total)))
 end
 
+--- t over its p-norm along dims, or over eps where that is larger: normalize(t, {p = 2, dim = 2, eps = 1e-12}).
+function reduce.normalize(t, p, dim, eps)
+  p, dim, eps = named('normalize', { 'p', 'dim', 'eps' }, p, dim, eps)
+  local norm = reduce.norm(t, p == nil and 2 or p, dim == nil and 2 or dim, true)
+  return raw.div(t, raw.clamp(norm, eps == nil and 1e-12 or eps, nil))
+end
+
+--- Cosine of the angle between a and b along dim: cosine_similarity(a, b, {dim = 2, eps = 1e-8}), no norm being taken
+-- for less than eps.
+function reduce.cosine_similarity(a, b, dim, eps)
+  dim, eps = named('cosine_similarity', { 'dim', 'eps' }, dim, eps)
+  common.tensor(b, 'cosine_similarity', 'other')
+  dim, eps = dim == nil and 2 or dim, eps == nil and 1e-8 or eps
+  local na, nb = raw.clamp(reduce.norm(a, 2, dim, true), eps, nil), raw.clamp(reduce.norm(b, 2, dim, true), eps, nil)
+  return raw.sum(raw.mul(raw.div(a, na), raw.div(b, nb)), dim)
+end
+
 --- Indices that sort t along dim.
 function reduce.argsort(t, dim, descending)
   local _, index = raw.sort(t, dim, descending)

@@ -9,7 +9,9 @@ local kinds, raise, is_tensor, ndim = options.kinds, support.raise, support.is_t
 
 local convolution = {}
 
-local LAYOUT = { '(N, %d, L) or (%d, L)', '(N, %d, H, W) or (%d, H, W)' }
+local LAYOUT = {
+  '(N, %d, L) or (%d, L)', '(N, %d, H, W) or (%d, H, W)', '(N, %d, D, H, W) or (%d, D, H, W)',
+}
 
 --- Raises unless x has the layer's channels and dims; returns its number of dims.
 function convolution.check(name, x, channels, sides)

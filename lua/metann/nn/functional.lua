@@ -13,16 +13,18 @@ local LAYERS = {
   relu = 'ReLU', leaky_relu = 'LeakyReLU', elu = 'ELU', gelu = 'GELU', silu = 'SiLU', sigmoid = 'Sigmoid',
   tanh = 'Tanh', softplus = 'Softplus', softmax = 'Softmax', log_softmax = 'LogSoftmax', hardtanh = 'Hardtanh',
   max_pool1d = 'MaxPool1d', max_pool2d = 'MaxPool2d', avg_pool2d = 'AvgPool2d',
-  adaptive_avg_pool2d = 'AdaptiveAvgPool2d', cross_entropy = 'CrossEntropyLoss', nll_loss = 'NLLLoss',
+  adaptive_avg_pool2d = 'AdaptiveAvgPool2d', adaptive_max_pool2d = 'AdaptiveMaxPool2d',
+  cross_entropy = 'CrossEntropyLoss', nll_loss = 'NLLLoss',
   mse_loss = 'MSELoss', l1_loss = 'L1Loss', smooth_l1_loss = 'SmoothL1Loss', huber_loss = 'HuberLoss',
   binary_cross_entropy = 'BCELoss', binary_cross_entropy_with_logits = 'BCEWithLogitsLoss', kl_div = 'KLDivLoss',
   cosine_embedding_loss = 'CosineEmbeddingLoss', margin_ranking_loss = 'MarginRankingLoss',
   triplet_margin_loss = 'TripletMarginLoss', soft_margin_loss = 'SoftMarginLoss', flatten = 'Flatten',
-  unflatten = 'Unflatten', upsample = 'Upsample', interpolate = 'Upsample',
+  unflatten = 'Unflatten', upsample = 'Upsample',
 }
 -- Functions that are tensor functions, here for those who look for them here.
 local TENSORS = {
-  'linear', 'conv1d', 'conv2d', 'conv_transpose2d', 'pad', 'one_hot', 'logsigmoid',
+  'linear', 'conv1d', 'conv2d', 'conv3d', 'conv_transpose2d', 'pad', 'one_hot', 'logsigmoid', 'interpolate', 'normalize',
+  'cosine_similarity',
 }
 
 local read_dropout = options.reader('dropout', {
@@ -89,6 +91,7 @@ function functional.layer_norm(x, ...)
 end
 
 for _, name in ipairs(TENSORS) do functional[name] = functions[name] end
+functional.unfold, functional.fold = functions.im2col, functions.col2im
 
 local names = {}
 for name in pairs(LAYERS) do names[#names + 1] = name end
