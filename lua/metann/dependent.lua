@@ -1,6 +1,7 @@
 --- DependentModule: modules whose parameters may depend on something, with a history that gradients flow into.
 -- A dependent is a slot in `_dependents`, as nn's slots are, with `info` beside the values: what is remembered of a
--- slot (shape, dtype, device, frozen). Tied slots share one info. Owns conversion, those slots, and what fills them.
+-- slot (shape, dtype, device, frozen), and where it stands. Tied slots share one info, and filling one of them fills
+-- all. Owns conversion, those slots, and what fills them.
 local nn = require 'metann.nn'
 local class = require 'metann.nn.class'
 local copy = require 'metann.nn.copy'
@@ -32,21 +33,65 @@ local function remember(info, tensor)
   info.shape, info.dtype, info.device = support.shape(tensor), support.dtype(tensor), tensor.device
 end
 
---- Fills a slot (nil or false: empties it), without a check.
-local function fill(self, name, tensor)
-  local dict = rawget(self, '_dependents')
-  dict.values[name] = tensor and keep(tensor) or false
-  local number = tonumber(name)
-  if number then dict.values[number] = dict.values[name] end
+--- Fills a slot and those tied to it (nil or false: empties them), without a check.
+local function fill(dict, name, tensor)
   local info = dict.info[name]
+  tensor = tensor and keep(tensor) or false
   if tensor and not info.shape then remember(info, tensor) end
+  for other, names in pairs(info.where) do
+    for tied in pairs(names) do
+      other.values[tied] = tensor
+      local number = tonumber(tied)
+      if number and other.values[number] ~= nil then other.values[number] = tensor end
+    end
+  end
 end
 
-local function add(self, name, tensor, info)
-  local dict = rawget(self, '_dependents')
+local WEAK_KEYS = { __mode = 'k' }
+
+--- Adds a slot. `info.where` has the names of its slots by the dictionaries they stand in, which it doesn't keep alive.
+local function add(dict, name, tensor, info)
   slots.set(dict, name, tensor or nil)
   dict.info[name] = info
+  info.where = info.where or setmetatable({}, WEAK_KEYS)
+  info.where[dict] = info.where[dict] or {}
+  info.where[dict][name] = true
   if tensor then keep(tensor) end
+end
+
+local function remove(dict, name)
+  slots.remove(dict, name)
+  dict.info[name].where[dict][name] = nil
+  dict.info[name] = nil
+end
+
+--- What is remembered of a slot, for another one.
+local function copy_info(info)
+  return { shape = info.shape, dtype = info.dtype, device = info.device, frozen = info.frozen }
+end
+
+local FLOATS = { float32 = true, float64 = true, float16 = true, bfloat16 = true }
+
+--- A leaf with a dependent's values.
+local function leaf_of(tensor, info)
+  local leaf = ops.clone(ops.detach(tensor))
+  if FLOATS[support.dtype(leaf)] and not info.frozen then support.set_requires_grad(leaf, true) end
+  return keep(leaf)
+end
+
+--- What copying a dependent module needs in the memo: its slots. Dependents with a history become leaves.
+local function copy_slots(self, memo, path)
+  local dict, made = rawget(self, '_dependents'), new_slots()
+  memo[dict] = made
+  for _, name in ipairs(dict.names) do
+    local info, value = dict.info[name], dict.values[name]
+    memo[info] = memo[info] or copy_info(info)
+    if value then
+      if not support.is_leaf(value) then memo[id(value)] = memo[id(value)] or leaf_of(value, info) end
+      value = copy.tensor(value, memo, path)
+    end
+    add(made, name, value, memo[info])
+  end
 end
 
 -- ---- reading, writing, calling ----
@@ -80,7 +125,7 @@ local function make_meta(of, parent_meta)
       if value ~= nil and not is_tensor(value) then
         raise("%s: dependent '%s' takes a tensor or nil, got %s", label(self), name, describe(value))
       end
-      return fill(self, name, value)
+      return fill(dict, name, value)
     end
     if class_of(value) then convert(DependentModule, value, true) end
     return class.assign(self, name, value)
@@ -89,6 +134,7 @@ local function make_meta(of, parent_meta)
     if #rawget(self, '_dependents').names > 0 then check_call(self) end
     return call(self, ...)
   end
+  meta.copy = copy_slots
   return meta
 end
 
@@ -200,11 +246,13 @@ end
 
 function DependentModule.init() end
 
+local construct_signature = arguments.signature('DependentModule', { { 'module', opaque = true } })
+
 function DependentModule._construct(of, ...)
   if of.init == DependentModule.init then
     local n = select('#', ...)
     if n ~= 1 then raise('%s: takes one module, got %d arguments', of._name, n) end
-    return convert(of, (...), true)
+    return convert(of, arguments.read(construct_signature, ...).module, true)
   end
   local self = setmetatable({
     _parameters = slots.new(), _buffers = slots.new(), _modules = slots.new(), _dependents = new_slots(), _tensors = {},
@@ -217,11 +265,15 @@ rawset(DependentModule, '_meta', DependentModule._make_meta(DependentModule))
 
 -- ---- registering ----
 
+local register_signature = arguments.signature('register_dependent', { { 'name' }, { 'tensor', table = true } })
+
 --- Registers a tensor as a dependent: `m.name` reads it, buffers and state_dict list it, `substitute` replaces it.
 -- A dependent that is there may be registered again, with another shape too.
 -- @param name string, not empty, without dots; not the name of a parameter, buffer, submodule, field or method
 -- @param tensor a tensor, or nil: known but inactive; what it is given later is remembered
-function DependentModule:register_dependent(name, tensor)
+function DependentModule:register_dependent(...)
+  local o = arguments.read(register_signature, ...)
+  local name, tensor = o.name, o.tensor
   class.check_name(self, 'dependent', name)
   local dict = rawget(self, '_dependents')
   for _, other in ipairs{ { '_parameters', 'parameter' }, { '_buffers', 'buffer' }, { '_modules', 'submodule' } } do
@@ -229,7 +281,7 @@ function DependentModule:register_dependent(name, tensor)
       raise("%s: can't register dependent '%s', the name is a %s's", label(self), name, other[2])
     end
   end
-  if rawget(self, name) ~= nil or self._tensors[name] ~= nil then
+  if dict.values[name] == nil and self[name] ~= nil then
     raise("%s: can't register dependent '%s', there is a field of that name", label(self), name)
   end
   if tensor ~= nil and not is_tensor(tensor) then
@@ -237,8 +289,8 @@ function DependentModule:register_dependent(name, tensor)
   end
   local info = {}
   if tensor then remember(info, tensor) end
-  if dict.values[name] ~= nil then slots.remove(dict, name) end
-  add(self, name, tensor, info)
+  if dict.values[name] ~= nil then remove(dict, name) end
+  add(dict, name, tensor, info)
 end
 
 for _, method in ipairs{ 'register_parameter', 'register_buffer', 'add_module' } do
@@ -258,7 +310,7 @@ DependentModule.register_module = DependentModule.add_module
 
 local join = plans.join
 
---- The dependents of a module tree: list of {name, info, slots = {{module, name}, ...}, aliases}. Tied ones once.
+--- The dependents of a module tree: list of {name, info, value, dict, slot, aliases}. Tied ones once.
 local function collect(self, prefix, recurse)
   local list, by_info = {}, {}
   local function look(module, path)
@@ -269,10 +321,9 @@ local function collect(self, prefix, recurse)
       if entry then
         entry.aliases[#entry.aliases + 1] = join(path, name)
       else
-        entry = { name = join(path, name), info = info, slots = {}, aliases = {} }
+        entry = { name = join(path, name), info = info, dict = dict, slot = name, aliases = {} }
         list[#list + 1], by_info[info] = entry, entry
       end
-      entry.slots[#entry.slots + 1] = { module, name }
       entry.value = entry.value or dict.values[name]
     end
   end
@@ -284,18 +335,9 @@ local function collect(self, prefix, recurse)
   return list
 end
 
-local list_signature = arguments.signature('dependents', { { 'recurse' } })
-local named_signature = arguments.signature('named_dependents', { { 'prefix' }, { 'recurse' } })
-
-local function listed(self, what, prefix, recurse)
-  if prefix ~= nil and type(prefix) ~= 'string' then
-    raise("%s:%s: 'prefix' must be a string, got %s", label(self), what, describe(prefix))
-  end
-  if recurse ~= nil and type(recurse) ~= 'boolean' then
-    raise("%s:%s: 'recurse' must be true or false, got %s", label(self), what, describe(recurse))
-  end
+local function listed(self, prefix, recurse)
   local names, values = {}, {}
-  for _, entry in ipairs(collect(self, prefix or '', recurse)) do
+  for _, entry in ipairs(collect(self, prefix, recurse)) do
     if entry.value or entry.info.shape then
       names[#names + 1], values[#values + 1] = entry.name, entry.value or false
     end
@@ -307,14 +349,13 @@ end
 -- @param prefix of the names, ''
 -- @param recurse false for this module's own only
 function DependentModule:named_dependents(...)
-  local o = arguments.read(named_signature, ...)
-  return support.pairs_of(listed(self, 'named_dependents', o.prefix, o.recurse))
+  return support.pairs_of(listed(self, arguments.walk('named_dependents', ...)))
 end
 
 --- Iterates over the dependents.
 -- @param recurse false for this module's own only
 function DependentModule:dependents(...)
-  local _, values = listed(self, 'dependents', '', arguments.read(list_signature, ...).recurse)
+  local _, values = listed(self, '', arguments.recurse('dependents', ...))
   return support.values_of(values)
 end
 
@@ -323,16 +364,14 @@ end
 local function targets(self)
   local list = collect(self, '')
   for i, entry in ipairs(list) do
-    list[i] = { name = entry.name, aliases = entry.aliases, slots = entry.slots, model = entry.info,
+    list[i] = { name = entry.name, aliases = entry.aliases, dict = entry.dict, slot = entry.slot, model = entry.info,
       listed = entry.value and true or entry.info.shape ~= nil }
   end
   return list
 end
 
 local function write(changes)
-  for _, change in ipairs(changes) do
-    for _, slot in ipairs(change.target.slots) do fill(slot[1], slot[2], change.tensor) end
-  end
+  for _, change in ipairs(changes) do fill(change.target.dict, change.target.slot, change.tensor) end
 end
 
 --- Replaces dependents by the tensors of the same names, which are stored as given; all is checked first.
@@ -365,6 +404,14 @@ local function dependent_of(parameter, init, memo)
   return entry
 end
 
+--- Empties a slot, for good and without those tied to it in modules that are left alone.
+local function empty(dict, name, memo)
+  local info = dict.info[name]
+  memo[info] = memo[info] or copy_info(info)
+  remove(dict, name)
+  add(dict, name, nil, memo[info])
+end
+
 local clear_signature = arguments.signature('clear_params', { { 'init' }, { 'clear_filter' } })
 
 --- Turns the parameters into dependents, in this module and all below.
@@ -384,14 +431,14 @@ function DependentModule:clear_params(...)
   for _, module in ipairs(touched) do
     local dict, dependents = rawget(module, '_parameters'), rawget(module, '_dependents')
     if not init then
-      for _, name in ipairs(dependents.names) do fill(module, name, nil) end
+      for _, name in ipairs{ unpack(dependents.names) } do empty(dependents, name, memo) end
     end
     for _, name in ipairs{ unpack(dict.names) } do
       local parameter = dict.values[name]
       if parameter then
         local entry = dependent_of(parameter, init, memo)
         slots.remove(dict, name)
-        add(module, name, entry.tensor, entry.info)
+        add(dependents, name, entry.tensor, entry.info)
       end
     end
   end
@@ -418,8 +465,6 @@ end
 
 -- ---- as a module ----
 
-local FLOATS = { float32 = true, float64 = true, float16 = true, bfloat16 = true }
-
 --- Converts or moves as a module does, dependents included; what is remembered of emptied ones too.
 function DependentModule:to(target)
   Module.to(self, target)
@@ -436,17 +481,8 @@ function DependentModule:to(target)
   return self
 end
 
---- A leaf with a dependent's values.
-local function leaf_of(tensor, info)
-  local leaf = ops.clone(ops.detach(tensor))
-  if FLOATS[support.dtype(leaf)] and not info.frozen then support.set_requires_grad(leaf, true) end
-  return keep(leaf)
-end
-
 local function put_back(entries)
-  for _, entry in ipairs(entries) do
-    for _, slot in ipairs(entry.slots) do fill(slot[1], slot[2], entry.value) end
-  end
+  for _, entry in ipairs(entries) do fill(entry.dict, entry.slot, entry.value) end
 end
 
 --- As a module's, but dependents get new leaves: what they held may have a history, or be somebody else's. An emptied
@@ -460,8 +496,7 @@ function DependentModule:load_state_dict(state, options)
     end
     if tensor then
       replaced[#replaced + 1] = entry
-      local leaf = leaf_of(tensor, info)
-      for _, slot in ipairs(entry.slots) do fill(slot[1], slot[2], leaf) end
+      fill(entry.dict, entry.slot, leaf_of(tensor, info))
     end
   end
   local ok, result = pcall(Module.load_state_dict, self, state, options)
@@ -476,18 +511,6 @@ function DependentModule:load_state_dict(state, options)
   end
   put_back(kept)
   return result
-end
-
---- A copy that shares nothing with this module; dependents with a history become leaves.
-function DependentModule:deepcopy()
-  local memo = {}
-  for _, entry in ipairs(collect(self, '')) do
-    local value = entry.value
-    if value and not support.is_leaf(value) then
-      memo[id(value)] = leaf_of(value, entry.info)
-    end
-  end
-  return copy.value(self, memo, label(self))
 end
 
 return DependentModule

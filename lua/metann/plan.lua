@@ -22,7 +22,10 @@ end
 local join = plans.join
 
 local function parameters_of(module) return module._parameters end
-local function dependents_of(module) return rawget(module, '_dependents') end
+-- a view's slots don't stand raw in it
+local function dependents_of(module)
+  return rawget(module, '_dependents') or rawget(module, '_view') and module._dependents
+end
 
 local function number_of(name) return name:find('^[1-9]%d*$') and tonumber(name) or false end
 
@@ -61,7 +64,7 @@ end
 
 --- How often the slots of a module have changed.
 local function stamp(module)
-  local dependents = rawget(module, '_dependents')
+  local dependents = dependents_of(module)
   return module._parameters.version + module._modules.version + (dependents and dependents.version or 0)
 end
 
@@ -97,11 +100,11 @@ function plans.of(base)
   return plan
 end
 
---- The place in `plan` of a slot of another plan of the same tree.
-function plans.find(plan, slot)
-  local binding = plan.bindings[slot.module]
-  for k = 1, binding.n do
-    if binding.names[k] == slot.name then return binding.index[k] end
+--- The place in `plan` of the weight that fills a slot of a module, or nil.
+function plans.place(plan, module, name)
+  local binding = plan.bindings[module]
+  for k = 1, binding and binding.n or 0 do
+    if binding.names[k] == name then return binding.index[k] end
   end
   return nil
 end

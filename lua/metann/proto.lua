@@ -3,6 +3,7 @@ local nn = require 'metann.nn'
 local class = require 'metann.nn.class'
 local slots = require 'metann.nn.slots'
 local support = require 'metann.nn.support'
+local arguments = require 'metann.utils.arguments'
 local MultipleList = require 'metann.utils.multiplelist'
 local plans = require 'metann.plan'
 local view = require 'metann.view'
@@ -13,7 +14,10 @@ local is_tensor = support.is_tensor
 -- module's own names. `proto.module` is the module.
 local ProtoModule = nn.class('ProtoModule')
 
-function ProtoModule:init(module)
+local init_signature = arguments.signature('ProtoModule', { { 'module', opaque = true } })
+
+function ProtoModule:init(...)
+  local module = arguments.read(init_signature, ...).module
   if not class.class_of(module) then raise('ProtoModule: expected a module, got %s', describe(module)) end
   if class.class_of(module)._held then module = module.module end
   -- a submodule without a name of its own: paths through it are the module's
@@ -30,11 +34,13 @@ function ProtoModule:forward(...) return self.module(...) end
 function ProtoModule:get_submodule(path) return self._modules.values['']:get_submodule(path) end
 
 --- Iterates over the module's parameters with their names, without a prefix for the module.
-function ProtoModule:named_parameters(prefix, recurse) return self:_held():named_parameters(prefix, recurse) end
+function ProtoModule:named_parameters(...)
+  return self:_held():named_parameters(arguments.walk('named_parameters', ...))
+end
 
 --- Iterates over the module's parameters.
-function ProtoModule:parameters(recurse)
-  local base = self:_held()
+function ProtoModule:parameters(...)
+  local base, recurse = self:_held(), arguments.recurse('parameters', ...)
   if recurse == false or view.record_of(base) then return base:parameters(recurse) end
   -- a plan is there anyhow, and reading it is quicker than walking the modules
   local plan, values = plans.of(base), {}

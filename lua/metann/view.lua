@@ -14,6 +14,7 @@ local Module = require 'metann.nn.module'
 local StateDict = require 'metann.nn.statedict'
 local support = require 'metann.nn.support'
 local plans = require 'metann.plan'
+local arguments = require 'metann.utils.arguments'
 local ops, raise, describe, keep = support.ops, support.raise, support.describe, support.keep
 local is_tensor, is_parameter, id = support.is_tensor, support.is_parameter, support.id
 local class_of = class.class_of
@@ -76,7 +77,7 @@ end
 function view.new(base, plan, weights, options)
   local state = {
     plan = plan, weights = weights, training = options.training, mode = options.buffers, buffers = {}, root = false,
-    views = new_table(0, plan.count), filled = new_table(plan.count, 0), origin = nil, fields = nil,
+    views = new_table(0, plan.count), filled = new_table(plan.count, 0), origin = nil, fields = nil, writes = 0,
   }
   if options.from then view.continue(state, options.from.state) end
   state.root = view_of(state, base)
@@ -117,7 +118,7 @@ end
 
 --- Puts other weights (a list in the plan's order, which the view takes over) into a view that is in use.
 function view.assign(state, weights)
-  state.weights = weights
+  state.weights, state.writes = weights, state.writes + 1
   local filled, bindings = state.filled, state.plan.bindings
   for i = 1, #filled do
     local record = filled[i]
@@ -129,7 +130,7 @@ end
 function view.sibling(state, weights)
   local other = {
     plan = state.plan, weights = weights, training = state.training, mode = state.mode, buffers = state.buffers,
-    origin = state.origin, fields = state.fields, views = {}, filled = {},
+    origin = state.origin, fields = state.fields, views = {}, filled = {}, writes = 0,
   }
   other.root = view_of(other, rawget(state.root, '_view').base)
   return other.root
@@ -159,24 +160,21 @@ end
 --- Dictionaries of slots as nn's walks read them, made when asked for.
 local special = {}
 
-function special._parameters(record)
-  local dict, values = record.base._parameters, {}
+local function weights_of(record, dict)
+  local values = {}
   for name, value in pairs(dict.values) do
     local weight = record.weights[name]
     if weight == nil then weight = value end
     values[name] = weight
   end
-  return { names = dict.names, values = values }
+  return { names = dict.names, values = values, info = dict.info, version = dict.version + record.state.writes }
 end
 
+function special._parameters(record) return weights_of(record, record.base._parameters) end
+
 function special._dependents(record)
-  local dict, values = record.base._dependents, {}
-  for name, value in pairs(dict.values) do
-    local weight = record.weights[name]
-    if weight == nil then weight = value end
-    values[name] = weight
-  end
-  return { names = dict.names, values = values, info = dict.info }
+  local dict = record.base._dependents
+  return dict and weights_of(record, dict)
 end
 
 function special._buffers(record)
@@ -233,24 +231,43 @@ local function index(self, name)
   local tensors = record.tensors
   value = tensors and tensors[name]
   if value ~= nil then return value or nil end
+  -- only where the base is a view too, whose slots don't stand raw in it
+  if special[name] then return special[name](record) end
   return base[name]
 end
 
 -- ---- writing ----
 
+--- Puts a tensor, or false for none, into one slot of a view.
+local function set(record, name, value)
+  if record.weights == NO_WEIGHTS then record.weights = {} end
+  record.weights[name] = value
+  if tonumber(name) then record.weights[tonumber(name)] = value end
+end
+
+--- Puts a tensor, or false for none, into a slot of a view and into those tied to it.
+local function write(record, name, value)
+  local state = record.state
+  local place = plans.place(state.plan, record.base, name)
+  state.writes = state.writes + 1
+  if not place then return set(record, name, value) end
+  for base, binding in pairs(state.plan.bindings) do
+    for k = 1, binding.n do
+      if binding.index[k] == place then set(record_of(view_of(state, base)), binding.names[k], value) end
+    end
+  end
+end
+
 local function newindex(self, name, value)
   local record = rawget(self, '_view')
   local base, label = record.base, class_of(self)._name
   if type(name) == 'number' then name = tostring(name) end
-  local dependents = rawget(base, '_dependents')
+  local dependents = base._dependents
   if base._parameters.values[name] ~= nil or dependents and dependents.values[name] ~= nil then
     if value ~= nil and not is_tensor(value) then
       raise("%s: slot '%s' of a view takes a tensor or nil, got %s", label, name, describe(value))
     end
-    if record.weights == NO_WEIGHTS then record.weights = {} end
-    record.weights[name] = value == nil and false or keep(value)
-    if tonumber(name) then record.weights[tonumber(name)] = record.weights[name] end
-    return
+    return write(record, name, value == nil and false or keep(value))
   end
   if base._modules.values[name] ~= nil or class_of(value) or (is_tensor(value) and is_parameter(value)) then
     raise("%s: can't assign '%s' in a view, whose parameters and submodules are those of its base: use deepcopy()",
@@ -282,6 +299,9 @@ function view.set_buffer(record, name, value)
   store[name] = value and keep(value)
 end
 
+--- What nn's deep copies make of a view.
+function view.copy(self, memo) return require('metann.viewcopy').module(self, memo) end
+
 -- ---- calling ----
 
 --- The metatable of the views of a class's instances.
@@ -290,7 +310,7 @@ function meta_of(of)
   local meta = metas[of]
   if meta then return meta end
   local check = of._check_call
-  meta = { class = of, __index = index, __newindex = newindex, __tostring = of._meta.__tostring }
+  meta = { class = of, __index = index, __newindex = newindex, __tostring = of._meta.__tostring, copy = view.copy }
   function meta.__call(self, ...)
     local base = rawget(self, '_view').base
     if check then check(self) end
@@ -352,24 +372,14 @@ local function own_slots(self, prefix, recurse)
   for i = 1, sub.n do
     local slot = sub.slots[i]
     names[i] = plans.join(prefix, sub.names[i])
-    places[i] = sub == plan and i or plans.find(plan, slot)
+    places[i] = sub == plan and i or plans.place(plan, slot.module, slot.name)
   end
   return names, places
 end
 
-local function check_walk(self, what, prefix, recurse)
-  if prefix ~= nil and type(prefix) ~= 'string' then
-    raise("%s:%s: 'prefix' must be a string, got %s", class_of(self)._name, what, describe(prefix))
-  end
-  if recurse ~= nil and type(recurse) ~= 'boolean' then
-    raise("%s:%s: 'recurse' must be true or false, got %s", class_of(self)._name, what, describe(recurse))
-  end
-end
-
 --- Lists of names and tensors in use; `gaps` keeps false for emptied ones.
-local function in_use(self, what, prefix, recurse, gaps)
-  check_walk(self, what, prefix, recurse)
-  local names, places = own_slots(self, prefix or '', recurse)
+local function in_use(self, prefix, recurse, gaps)
+  local names, places = own_slots(self, prefix, recurse)
   local state = rawget(self, '_view').state
   local out_names, values = {}, {}
   for k = 1, #names do
@@ -383,24 +393,25 @@ local function in_use(self, what, prefix, recurse, gaps)
 end
 
 --- The weights in use, with the base's names: parameters and dependents, perhaps with a history.
-function methods:named_parameters(prefix, recurse)
-  return support.pairs_of(in_use(self, 'named_parameters', prefix, recurse))
+function methods:named_parameters(...)
+  return support.pairs_of(in_use(self, arguments.walk('named_parameters', ...)))
 end
 
 --- The weights in use.
-function methods:parameters(recurse)
-  local _, values = in_use(self, 'parameters', '', recurse)
+function methods:parameters(...)
+  local _, values = in_use(self, '', arguments.recurse('parameters', ...))
   return support.values_of(values)
 end
 
 --- All slots that the view can fill, by name; false for an emptied one.
-function methods:named_dependents(prefix, recurse)
-  return support.pairs_of(in_use(self, 'named_dependents', prefix, recurse, true))
+function methods:named_dependents(...)
+  local prefix, recurse = arguments.walk('named_dependents', ...)
+  return support.pairs_of(in_use(self, prefix, recurse, true))
 end
 
 --- The tensors of named_dependents.
-function methods:dependents(recurse)
-  local _, values = in_use(self, 'dependents', '', recurse, true)
+function methods:dependents(...)
+  local _, values = in_use(self, '', arguments.recurse('dependents', ...), true)
   return support.values_of(values)
 end
 
@@ -459,7 +470,7 @@ end
 --- Weights and buffers by the base's names, detached; in the base's order, ties once.
 function methods:state_dict()
   local weights, buffers = {}, {}
-  local names, values = in_use(self, 'state_dict', '')
+  local names, values = in_use(self, '')
   for k = 1, #names do weights[names[k]] = values[k] end
   local buffer_names, places = buffers_below(self)
   for k, name in ipairs(buffer_names) do buffers[name] = places[k] end
@@ -467,7 +478,7 @@ function methods:state_dict()
   for path, module in Module.named_modules(self) do
     local base = rawget(module, '_view').base
     for _, kind in ipairs{ '_parameters', '_buffers', '_dependents' } do
-      local dict = rawget(base, kind)
+      local dict = base[kind]
       for _, slot in ipairs(dict and dict.names or {}) do
         local name = plans.join(path, slot)
         local place = buffers[name]
@@ -553,7 +564,7 @@ for _, name in ipairs{ 'register_parameter', 'register_buffer', 'register_depend
 end
 
 --- A module of its own with this view's weights and buffers as detached leaves.
-function methods:deepcopy() return require('metann.viewcopy').module(self) end
+function methods:deepcopy() return view.copy(self) end
 
 -- ---- for learners ----
 

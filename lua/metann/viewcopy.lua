@@ -1,4 +1,5 @@
 --- Deep copies of views: modules of their own, with the view's weights and buffers as detached leaves.
+local class = require 'metann.nn.class'
 local slots = require 'metann.nn.slots'
 local copy = require 'metann.nn.copy'
 local support = require 'metann.nn.support'
@@ -15,7 +16,7 @@ local function leaf(tensor, is_parameter, requires_grad)
   return keep(made)
 end
 
-local function copy_fields(self, base, made, memo)
+local function copy_fields(self, made, memo)
   for name, value in next, self do
     if name ~= '_view' then rawset(made, name, copy.value(value, memo, name)) end
   end
@@ -27,7 +28,6 @@ local function copy_fields(self, base, made, memo)
   for _, name in ipairs(dict.names) do
     if dict.values[name] then slots.set(dict, name, keep(ops.clone(ops.detach(self._buffers.values[name])))) end
   end
-  return base
 end
 
 --- Puts the weights in use into the copy, tied slots getting one leaf.
@@ -40,10 +40,12 @@ local function copy_weights(modules, memo, state)
     for k = 1, binding and binding.n or 0 do
       local name, place = binding.names[k], binding.index[k]
       local weight = module[name]
-      if weight then
-        local dict = made._parameters
-        local is_parameter = dict.values[name] ~= nil
-        if not is_parameter then dict = made._dependents end
+      local dict = made._parameters
+      local is_parameter = dict.values[name] ~= nil
+      if not is_parameter then dict = made._dependents end
+      if not weight then
+        slots.set(dict, name, nil)
+      else
         local frozen = state.plan.slots[place].info and state.plan.slots[place].info.frozen
         local own = is_parameter and dict.values[name]
         local wants = support.requires_grad(weight) or own and support.requires_grad(own) or false
@@ -56,23 +58,19 @@ local function copy_weights(modules, memo, state)
 end
 
 --- A copy of a view as an ordinary module of its base's class.
-function viewcopy.module(self)
+-- @param self the view
+-- @param[opt] outer the memo of what the view is copied as a part of
+function viewcopy.module(self, outer)
   local record = view.record_of(self)
+  -- a memo of its own: the base may be copied beside the view
   local memo = {}
-  -- tensors with a history, which only dependents of the base can have, are copied as leaves
-  for module in record.base:modules() do
-    local dict = rawget(module, '_dependents')
-    for _, name in ipairs(dict and dict.names or {}) do
-      local value = dict.values[name]
-      if value and not support.is_leaf(value) then memo[id(value)] = leaf(value, false, true) end
-    end
-  end
-  local made = copy.value(record.base, memo, 'deepcopy')
+  local made = copy.value(record.base, memo, class.class_of(self)._name)
   local modules = {}
   for module in self:modules() do
     modules[#modules + 1] = module
     local base = view.record_of(module).base
-    copy_fields(module, base, memo[base], memo)
+    copy_fields(module, memo[base], memo)
+    if outer then outer[module] = memo[base] end
   end
   copy_weights(modules, memo, record.state)
   return made

@@ -18,12 +18,22 @@ end
 function common.ndim(t) return array(t).ndim end
 function common.numel(t) return tonumber(array(t).numel) end
 
---- The sizes, as a fresh table.
+--- A list of numbers as sizes print: (5, 100), and (5,) for one entry.
+function common.tuple(list)
+  if #list == 1 then return ('(%s,)'):format(tostring(list[1])) end
+  local parts = {}
+  for i = 1, #list do parts[i] = tostring(list[i]) end
+  return '(' .. table.concat(parts, ', ') .. ')'
+end
+
+local SHAPE = { __tostring = common.tuple }
+
+--- The sizes, as a fresh table, which prints as (5, 100).
 function common.shape(t)
   local a = array(t)
   local n, shape = a.ndim, {}
   for d = 1, n do shape[d] = tonumber(a.size[d - 1]) end
-  return shape
+  return setmetatable(shape, SHAPE)
 end
 
 --- Makes a dim positive (from 1), or raises. Of a 0-dim tensor, 1 and -1 are allowed.

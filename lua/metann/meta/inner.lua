@@ -6,6 +6,7 @@ local metann = require 'metann'
 local support = require 'metann.nn.support'
 local errors = require 'metann.binding.errors'
 local rates = require 'metann.meta.rates'
+local arguments = require 'metann.utils.arguments'
 local view = require 'metann.view'
 local raise, describe = errors.raise, errors.describe
 local is_tensor, requires_grad, ndim = support.is_tensor, support.requires_grad, support.ndim
@@ -55,7 +56,7 @@ end
 local function options_at(run, step)
   local base = run.options
   local lr, list = run.lr, nil
-  if type(lr) == 'table' then lr, list = rates.at(lr, step, names_of(run)) end
+  if type(lr) == 'table' then lr, list = rates.at(lr, step, names_of(run), run.state.plan.by_name) end
   if not list then
     if base.lr == lr then return base end
     local options = {}
@@ -123,22 +124,26 @@ local function copy(list)
   return result
 end
 
+--- One batch of what an iterator gave: a value, or number, value.
+local function one_batch(what, a, b, ...)
+  if b == nil then return a end
+  if type(a) ~= 'number' or select('#', ...) > 0 then
+    raise('%s: the iterator of batches must give one value a step, such as a table {x, y}', what)
+  end
+  return b
+end
+
 --- An iterator over what a learner that takes one batch a step was given: a list, or something to iterate with.
 local function batches(what, data)
-  if type(data) == 'function' then
-    return function()
-      local a, b = data()
-      if type(a) == 'number' and b ~= nil then return b end
-      return a
-    end
-  end
+  if type(data) == 'table' and getmetatable(data) and data.iter then data = data:iter() end
+  if arguments.is_callable(data) then return function() return one_batch(what, data()) end end
   if type(data) ~= 'table' then
     raise('%s: data must be a list or an iterator of batches, one a step, got %s', what, describe(data))
   end
-  local i = 0
+  local i, n = 0, #data
   return function()
     i = i + 1
-    return data[i]
+    if i <= n then return data[i] end
   end
 end
 inner.batches = batches

@@ -9,7 +9,14 @@ local is_tensor = support.is_tensor
 
 local inplace = {}
 
---- What is trained: parameters and dependents of the model that require gradients, with their names.
+local FLOATS = { float32 = true, float64 = true, float16 = true, bfloat16 = true }
+
+--- True for a floating-point tensor that needs no gradient.
+local function is_constant(tensor)
+  return FLOATS[support.dtype(tensor)] and not support.requires_grad(tensor)
+end
+
+--- What is trained: parameters of the model that require gradients and its dependents, with their names.
 local function trainable(what, model)
   local list, names, seen = {}, {}, {}
   local function take(name, tensor)
@@ -21,17 +28,33 @@ local function trainable(what, model)
     list[#list + 1], names[#names + 1] = tensor, name
   end
   for name, p in model:named_parameters() do take(name, p) end
-  for module_name, module in model:named_modules() do
-    local named = rawget(module, '_dependents') and module.named_dependents
-    for name, tensor in (named and named(module, module_name, false) or function() end) do take(name, tensor) end
+  for path, module in model:named_modules() do
+    local dict = rawget(module, '_dependents')
+    for _, name in ipairs(dict and dict.names or {}) do
+      local tensor = dict.values[name]
+      if tensor and not dict.info[name].frozen and is_constant(tensor) then
+        -- it may be somebody else's, so what is trained is a leaf of the model's own
+        tensor = tensor:detach():clone():requires_grad_(true)
+        module[name] = tensor
+      end
+      take(path == '' and name or path .. '.' .. name, tensor)
+    end
   end
   return list, names
 end
 
+--- The names of all parameters and dependents of the model, adapted or not: a set.
+local function known_names(model)
+  local known = {}
+  for name in model:named_parameters() do known[name] = true end
+  for name in model:named_buffers() do known[name] = true end
+  return known
+end
+
 local function number(rate) return is_tensor(rate) and rate:item() or rate end
 
-local function set_rates(optimizer, lr, step, names)
-  local one, each = rates.at(lr, step, names)
+local function set_rates(optimizer, lr, step, names, known)
+  local one, each = rates.at(lr, step, names, known)
   for i, group in ipairs(optimizer.param_groups) do group.lr = number(one or each[i]) end
 end
 
@@ -39,7 +62,12 @@ end
 -- @param spec as inner.adapt takes it
 -- @param rule a rule of metann.optim
 function inplace.train(spec, rule, model, data, call)
+  if call.training == false or call.buffers == 'frozen' then
+    raise("%s: with 'inplace' the model runs in its own mode and writes its own buffers: 'training' and 'buffers' are "
+      .. 'for views', spec.what)
+  end
   local list, names = trainable(spec.what, model)
+  local known = known_names(model)
   local evaluator = call.evaluator or spec.evaluator
   local optimizer
   local function step(i, batch)
@@ -48,7 +76,7 @@ function inplace.train(spec, rule, model, data, call)
       for k, p in ipairs(list) do groups[k] = { params = { p } } end
       local options = {}
       for key, value in pairs(spec.options) do options[key] = value end
-      options.lr = number(rates.at(spec.lr, 1, names)) or 0
+      options.lr = number(rates.at(spec.lr, 1, names, known)) or 0
       optimizer = optim[rule.name](groups, options)
     end
     for _, p in ipairs(list) do support.zero_grad(p) end
@@ -56,7 +84,7 @@ function inplace.train(spec, rule, model, data, call)
     inner.check_loss(spec.what, loss)
     if not optimizer or not loss.requires_grad then return end
     loss:backward()
-    set_rates(optimizer, spec.lr, i, names)
+    set_rates(optimizer, spec.lr, i, names, known)
     optimizer:step()
   end
   if spec.steps then

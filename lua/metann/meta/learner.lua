@@ -2,6 +2,7 @@
 local nn = require 'metann.nn'
 local class_of = require('metann.nn.class').class_of
 local errors = require 'metann.binding.errors'
+local call = require 'metann.meta.call'
 local arguments = require 'metann.utils.arguments'
 local raise, describe = errors.raise, errors.describe
 
@@ -10,37 +11,22 @@ local raise, describe = errors.raise, errors.describe
 --
 -- Subclass it with `nn.class('Mine', meta.Learner)` and define `forward_pure(model, data, options)`, which leaves the
 -- model as it is and returns an adapted one, or `forward_inplace(model, data, options)`, which trains and returns it.
--- `options` are those of the call, defaults filled in. The one that isn't defined raises 'not implemented'.
+-- `options` are those of the call, defaults filled in. The data is passed on as it is. The one that isn't defined raises 'not implemented'.
 local Learner = nn.class('Learner')
 
 local signature = arguments.signature('Learner', {
-  { 'model', required = true, opaque = true }, { 'data', opaque = true }, { 'inplace', default = false },
-  { 'evaluator' },
-  { 'mimo', default = false }, { 'buffers', default = 'view' }, { 'training', default = true },
+  { 'model', required = true, opaque = true }, { 'data', data = true }, { 'inplace' }, { 'evaluator' }, { 'mimo' },
+  { 'buffers' }, { 'training' },
 })
-
-local BUFFERS = { view = true, shared = true, frozen = true }
-
-local function check(what, o)
-  arguments.boolean(what, 'inplace', o.inplace)
-  arguments.boolean(what, 'mimo', o.mimo)
-  if o.evaluator ~= nil then arguments.callable(what, 'evaluator', o.evaluator) end
-  if not BUFFERS[o.buffers] then
-    raise("%s: 'buffers' must be 'view', 'shared' or 'frozen', got %s", what, describe(o.buffers))
-  end
-  if type(o.training) ~= 'boolean' and o.training ~= 'model' then
-    raise("%s: 'training' must be true, false or 'model', got %s", what, describe(o.training))
-  end
-end
 
 function Learner:forward(...)
   local o = arguments.read(signature, ...)
-  check('Learner', o)
   local model, data = o.model, o.data
   o.model, o.data = nil, nil
   if not class_of(model) then
     raise('Learner: model must be a module, got %s', describe(model))
   end
+  o = call.learner('Learner', o)
   if not o.inplace then return self:forward_pure(model, data, o) end
   if o.mimo then raise("Learner: 'mimo' needs the models after each step, which 'inplace' overwrites") end
   return self:forward_inplace(model, data, o)

@@ -10,6 +10,7 @@ local evaluators = require 'metann.meta.evaluators'
 local inner = require 'metann.meta.inner'
 local rules = require 'metann.meta.rules'
 local rates = require 'metann.meta.rates'
+local call = require 'metann.meta.call'
 local raise, describe = errors.raise, errors.describe
 
 local function constructor(what)
@@ -35,35 +36,18 @@ local function set_up(self, what, signature, ...)
   self.options = rules.options(optim.rules.SGD, {}, o.lr)
 end
 
-local CALL = { 'create_graph', 'evaluator', 'buffers', 'training' }
-local BUFFERS = { view = true, shared = true, frozen = true }
-local NONE = {}
+local OPTIONS, NO_DEFAULTS = { 'create_graph', 'evaluator', 'buffers', 'training' }, {}
 
---- The options of a call, checked; what inner.adapt wants, and whether the result is detached.
+--- What inner.adapt wants to know of a call.
 local function read_call(self, what, options, mimo)
-  if options == nil then options = NONE end
-  if type(options) ~= 'table' then raise('%s: options must be a table, got %s', what, describe(options)) end
-  errors.check_options(what, options, CALL)
-  local create_graph = arguments.boolean(what, 'create_graph', options.create_graph)
-  if options.evaluator ~= nil then arguments.callable(what, 'evaluator', options.evaluator) end
-  local buffers = options.buffers or 'view'
-  if not BUFFERS[buffers] then
-    raise("%s: 'buffers' must be 'view', 'shared' or 'frozen', got %s", what, describe(buffers))
-  end
-  local training = options.training
-  if training == nil then training = true end
-  if type(training) ~= 'boolean' and training ~= 'model' then
-    raise("%s: 'training' must be true, false or 'model', got %s", what, describe(training))
-  end
-  local graph = create_graph
-  if graph == nil then graph = not self.first_order end
+  local o = call.read(what, options, OPTIONS, NO_DEFAULTS)
+  local create_graph = arguments.boolean(what, 'create_graph', o.create_graph, self.training)
+  o.mimo, o.detach = mimo, not self.training and not create_graph
   return {
-    what = what, rule = optim.rules.SGD.update, options = self.options, lr = self.lr, create_graph = graph,
-    steps = self.training and self.steps_train or self.steps_eval, evaluator = self.evaluator,
-  }, {
-    evaluator = options.evaluator, mimo = mimo, buffers = buffers, training = training,
-    detach = not self.training and not create_graph,
-  }
+    what = what, rule = optim.rules.SGD.update, options = self.options, lr = self.lr,
+    create_graph = create_graph and not self.first_order, evaluator = self.evaluator,
+    steps = self.training and self.steps_train or self.steps_eval,
+  }, o
 end
 
 local function repr(self)
@@ -85,8 +69,8 @@ local maml_signature = constructor('MAML')
 function MAML:init(...) set_up(self, 'MAML', maml_signature, ...) end
 
 function MAML:forward(data, options)
-  local spec, call = read_call(self, 'MAML', options, false)
-  local state = inner.adapt(spec, self.model, data, call)
+  local spec, of_call = read_call(self, 'MAML', options, false)
+  local state = inner.adapt(spec, self.model, data, of_call)
   return state.root
 end
 
@@ -102,8 +86,8 @@ local mamlpp_signature = constructor('MAMLpp')
 function MAMLpp:init(...) set_up(self, 'MAMLpp', mamlpp_signature, ...) end
 
 function MAMLpp:forward(data, options)
-  local spec, call = read_call(self, 'MAMLpp', options, self.training)
-  local state, history = inner.adapt(spec, self.model, data, call)
+  local spec, of_call = read_call(self, 'MAMLpp', options, self.training)
+  local state, history = inner.adapt(spec, self.model, data, of_call)
   return history and MultiModel.of(state, history) or state.root
 end
 

@@ -3,6 +3,7 @@ local errors = require 'metann.binding.errors'
 local class = require 'metann.nn.class'
 local support = require 'metann.nn.support'
 local MultiModel = require 'metann.meta.multimodel'
+local inner = require 'metann.meta.inner'
 local arguments = require 'metann.utils.arguments'
 local raise, describe = errors.raise, errors.describe
 
@@ -37,6 +38,7 @@ function functions.mamlpp_evaluator(...)
   local total, loss
   for i = 1, steps + 1 do
     loss = o.evaluator(mimo[i], o.data)
+    inner.check_loss('mamlpp_evaluator', loss)
     local term = i == steps + 1 and loss or loss * gamma ^ (steps + 1 - i)
     total = total and total + term or term
   end

@@ -83,6 +83,7 @@ function MultiModel._make_meta(of)
     if type(name) == 'number' then return at(self, name) end
     return index(self, name)
   end
+  function meta.copy() raise('MultiModel: copy one of its models, mm[i]:deepcopy()') end
   return meta
 end
 rawset(MultiModel, '_meta', MultiModel._make_meta(MultiModel))

@@ -21,7 +21,16 @@ local function rule_of(rule)
   return raise('OptimizerLearner: rule must be a class of metann.optim or its name, got %s', describe(rule))
 end
 
+--- `OptimizerLearner{rule=..., ...}` has all in one table.
+local function by_name(options)
+  local rest = {}
+  for name, value in pairs(options) do rest[name] = value end
+  rest.rule = nil
+  return options.rule, rest
+end
+
 function OptimizerLearner:init(rule, options)
+  if type(rule) == 'table' and getmetatable(rule) == nil and options == nil then rule, options = by_name(rule) end
   rule = rule_of(rule)
   if options ~= nil and type(options) ~= 'table' then
     raise('OptimizerLearner: options must be a table, got %s', describe(options))

@@ -88,15 +88,13 @@ local function leaf(lr, value)
   return value
 end
 
-local function check_names(lr, by_name, names)
-  local known = {}
+local function check_names(lr, by_name, names, known)
   for _, name in ipairs(names) do
-    known[name] = true
     if by_name[name] == nil then raise("%s: lr has no entry for parameter '%s'", lr.what, name) end
   end
   for name in pairs(by_name) do
     if not known[name] then
-      raise("%s: lr has an entry for '%s', which is no parameter that is adapted%s", lr.what, name,
+      raise("%s: lr has an entry for '%s', which is no parameter of the model%s", lr.what, name,
         errors.suggestion(name, names))
     end
   end
@@ -106,7 +104,8 @@ end
 -- @param lr what rates.new gave
 -- @param step number of the step, from 1
 -- @param names of the parameters that are adapted
-function rates.at(lr, step, names)
+-- @param known set of the names of all parameters: those that aren't adapted may have a rate too
+function rates.at(lr, step, names, known)
   if type(lr) ~= 'table' then return lr end
   local tree = lr.tree
   if lr.steps then
@@ -114,7 +113,7 @@ function rates.at(lr, step, names)
     tree = tree[step]
   end
   if type(tree) ~= 'table' or tree.slot then return leaf(lr, tree) end
-  if step == 1 or lr.steps then check_names(lr, tree, names) end
+  if step == 1 or lr.steps then check_names(lr, tree, names, known) end
   local list = {}
   for i, name in ipairs(names) do list[i] = leaf(lr, tree[name]) end
   return nil, list

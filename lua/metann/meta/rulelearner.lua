@@ -4,6 +4,7 @@ local rules = require 'metann.meta.rules'
 local Learner = require 'metann.meta.learner'
 local MultiModel = require 'metann.meta.multimodel'
 local inner = require 'metann.meta.inner'
+local call = require 'metann.meta.call'
 local inplace = require 'metann.meta.inplace'
 local rates = require 'metann.meta.rates'
 local arguments = require 'metann.utils.arguments'
@@ -32,14 +33,16 @@ function RuleLearner:spec()
   }
 end
 
-function RuleLearner:forward_pure(model, data, call)
-  local state, history = inner.adapt(self:spec(), model, data, call)
+--- Adapts a view of the model and returns it, or with the option `mimo` a MultiModel.
+function RuleLearner:forward_pure(model, data, options)
+  local state, history = inner.adapt(self:spec(), model, data, call.learner(self.what, options))
   if history then return MultiModel.of(state, history) end
   return state.root
 end
 
-function RuleLearner:forward_inplace(model, data, call)
-  return inplace.train(self:spec(), self.rule, model, data, call)
+--- Trains the model itself and returns it.
+function RuleLearner:forward_inplace(model, data, options)
+  return inplace.train(self:spec(), self.rule, model, data, call.learner(self.what, options))
 end
 
 function RuleLearner:extra_repr()

@@ -1,4 +1,6 @@
 --- Deep copies of modules: ties, hooks and sharing between plain fields are kept.
+-- A metatable may have a function `copy(value, memo, path)`: it returns the copy, or puts copies of parts into the memo
+-- and returns nil.
 local class = require 'metann.nn.class'
 local support = require 'metann.nn.support'
 local ops, raise, is_tensor = support.ops, support.raise, support.is_tensor
@@ -6,7 +8,7 @@ local ops, raise, is_tensor = support.ops, support.raise, support.is_tensor
 local copy = {}
 
 --- A leaf with the same values, flags and no history.
-local function copy_tensor(t, memo, path)
+function copy.tensor(t, memo, path)
   local id = support.id(t)
   local made = memo[id]
   if made then return made end
@@ -25,16 +27,23 @@ end
 -- @param memo table of what has been copied so far
 -- @param path where the value stands, for messages
 function copy.value(value, memo, path)
-  if is_tensor(value) then return copy_tensor(value, memo, path) end
+  if is_tensor(value) then return copy.tensor(value, memo, path) end
   if type(value) ~= 'table' or class.is_class(value) then return value end
   local made = memo[value]
   if made then return made end
+  local meta = getmetatable(value)
+  local own = type(meta) == 'table' and rawget(meta, 'copy')
+  made = own and own(value, memo, path)
+  if made then
+    memo[value] = made
+    return made
+  end
   made = {}
   memo[value] = made
   for k, v in next, value do
     rawset(made, copy.value(k, memo, path), copy.value(v, memo, path .. '.' .. tostring(k)))
   end
-  return setmetatable(made, getmetatable(value))
+  return setmetatable(made, meta)
 end
 
 --- A copy of a module.

@@ -273,6 +273,18 @@ end
 
 local FLOATS = { float32 = true, float64 = true, float16 = true, bfloat16 = true }
 
+local function convert_slots(module, target, is_dtype, memo)
+  for _, kind in ipairs{ '_parameters', '_buffers', '_dependents' } do
+    local dict = module[kind]
+    for _, name in ipairs(dict and dict.names or {}) do
+      local value = dict.values[name]
+      if value and (not is_dtype or FLOATS[support.dtype(value)]) then
+        slots.set(dict, name, support.keep(converted(value, target, memo)))
+      end
+    end
+  end
+end
+
 --- Converts the floating-point parameters and buffers to a dtype, or moves all to a device; returns this module.
 -- The parameters are new tensors then (ties are kept): make the optimizer afterwards.
 -- @param target a float dtype's name or a device's, such as 'float64' or 'cpu'
@@ -286,15 +298,8 @@ function Module:to(target)
   end
   local memo = {}
   for module in self:modules() do
-    for _, kind in ipairs{ '_parameters', '_buffers', '_dependents' } do
-      local dict = module[kind]
-      for _, name in ipairs(dict and dict.names or {}) do
-        local value = dict.values[name]
-        if value and (not is_dtype or FLOATS[support.dtype(value)]) then
-          slots.set(dict, name, support.keep(converted(value, target, memo)))
-        end
-      end
-    end
+    -- a functional view converts what it has in place of its base's
+    if rawget(module, '_view') then module:to(target) else convert_slots(module, target, is_dtype, memo) end
   end
   return self
 end
@@ -411,6 +416,11 @@ function Module:load_state_dict(state, options)
     if options.strict ~= nil then strict = options.strict end
   elseif options ~= nil then
     strict = options
+  end
+  for path, module in self:named_modules() do
+    if rawget(module, '_view') then
+      raise("%s:load_state_dict: submodule '%s' is a functional view: load into it by itself", label(self), path)
+    end
   end
   local plan, missing, unexpected, wrong = match_state(self, read_state(self, state))
   local faults = {}

@@ -43,6 +43,12 @@ function methods:len() return #methods.keys(self) end
 --- The tensor of a name, or nil.
 function methods:get(name) return rawget(self, name) end
 
+--- Gives a name a tensor, as assigning it does.
+function methods:set(name, tensor) self[name] = tensor end
+
+--- Takes a name out.
+function methods:delete(name) rawset(self, name, nil) end
+
 --- Iterates over name, tensor in order: `for name, t in sd:pairs() do`.
 function methods:pairs()
   local names, i = methods.keys(self), 0

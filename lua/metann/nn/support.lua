@@ -2,6 +2,7 @@
 -- The only file of nn/ and optim/ that looks into handles; layers call the rows of the op table through `support.ops`.
 local binding = require 'metann.binding'
 require 'metann.tensor'
+local common = require 'metann.compose.common'
 local handle, errors, scope = binding.handle, binding.errors, binding.scope
 local C, ctx, array = handle.C, handle.ctx, handle.array
 local raise, describe = errors.raise, errors.describe
@@ -40,12 +41,7 @@ function support.shape(t)
 end
 
 --- A list as modules print it: (5, 100), and (5,) for one entry.
-function support.tuple(list)
-  if #list == 1 then return ('(%s,)'):format(tostring(list[1])) end
-  local parts = {}
-  for i = 1, #list do parts[i] = tostring(list[i]) end
-  return '(' .. table.concat(parts, ', ') .. ')'
-end
+support.tuple = common.tuple
 
 --- The sizes as text, (5, 100).
 function support.shape_text(t) return support.tuple(support.shape(t)) end

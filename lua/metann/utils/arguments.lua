@@ -1,7 +1,8 @@
 --- Arguments by position, or a table by name in place of the rest.
 -- Owns the one way in which learners and their like read their arguments. A signature is a list of parameters
--- `{name, default=, required=, opaque=, table=}`: `opaque` means that any value, a table too, stands for itself (data);
--- `table` that a table which names no parameter stands for itself (a learning rate by parameter name).
+-- `{name, default=, required=, opaque=, table=, data=}`: `opaque` means that a table which names no parameter stands for
+-- itself (a module, a pair {x, y}); `table` that one does whose keys are not even like the parameters' (a learning rate
+-- by parameter name); `data` that any table does.
 local errors = require 'metann.binding.errors'
 local raise = errors.raise
 
@@ -26,6 +27,7 @@ local function is_options(signature, position, value)
   if not is_plain(value) then return false end
   local p = signature[position]
   if not p then return true end
+  if p.data then return false end
   if not (p.opaque or p.table) then return true end
   local misspelt = false
   for key in pairs(value) do
@@ -80,6 +82,24 @@ function arguments.read(signature, ...)
     result[p[1]] = value
   end
   return result
+end
+
+local walks, recurses = {}, {}
+
+--- The arguments `prefix` and `recurse` of the iterator `what`, checked; '' when there is no prefix.
+function arguments.walk(what, ...)
+  walks[what] = walks[what] or arguments.signature(what, { { 'prefix' }, { 'recurse' } })
+  local o = arguments.read(walks[what], ...)
+  if o.prefix ~= nil and type(o.prefix) ~= 'string' then
+    raise("%s: 'prefix' must be a string, got %s", what, errors.describe(o.prefix))
+  end
+  return o.prefix or '', arguments.boolean(what, 'recurse', o.recurse)
+end
+
+--- The argument `recurse` of the iterator `what`, checked.
+function arguments.recurse(what, ...)
+  recurses[what] = recurses[what] or arguments.signature(what, { { 'recurse' } })
+  return arguments.boolean(what, 'recurse', arguments.read(recurses[what], ...).recurse)
 end
 
 --- Raises unless `value` is a whole number of at least `least`.

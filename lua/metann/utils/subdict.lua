@@ -7,7 +7,7 @@ local SUPER, KEYS, MEMBER, KEEP, IS_DICTIONARY = {}, {}, {}, {}, {}
 
 local function find(self, key)
   local super = rawget(self, SUPER)
-  if rawget(self, IS_DICTIONARY) then return super:_find(key) end
+  if rawget(self, IS_DICTIONARY) then return super:get(key, nil) end
   return super[key]
 end
 
