@@ -5,6 +5,7 @@
 local nn = require 'metann.nn'
 local class = require 'metann.nn.class'
 local copy = require 'metann.nn.copy'
+local pytorch = require 'metann.nn.pytorch'
 local slots = require 'metann.nn.slots'
 local support = require 'metann.nn.support'
 local arguments = require 'metann.utils.arguments'
@@ -488,6 +489,8 @@ end
 --- As a module's, but dependents get new leaves: what they held may have a history, or be somebody else's. An emptied
 -- one is filled when the state has it.
 function DependentModule:load_state_dict(state, options)
+  local strict
+  state, strict = pytorch.import(self, state, options)
   local replaced = {}
   for _, entry in ipairs(collect(self, '')) do
     local info, tensor = entry.info, entry.value
@@ -499,7 +502,7 @@ function DependentModule:load_state_dict(state, options)
       fill(entry.dict, entry.slot, leaf_of(tensor, info))
     end
   end
-  local ok, result = pcall(Module.load_state_dict, self, state, options)
+  local ok, result = pcall(Module.load_state_dict, self, state, strict)
   if not ok then
     put_back(replaced)
     error(result, 0)

@@ -12,6 +12,7 @@
 local class = require 'metann.nn.class'
 local Module = require 'metann.nn.module'
 local StateDict = require 'metann.nn.statedict'
+local pytorch = require 'metann.nn.pytorch'
 local support = require 'metann.nn.support'
 local plans = require 'metann.plan'
 local arguments = require 'metann.utils.arguments'
@@ -467,8 +468,8 @@ local function buffers_below(self)
   return names, places
 end
 
---- Weights and buffers by the base's names, detached; in the base's order, ties once.
-function methods:state_dict()
+--- Weights and buffers by the base's names, detached; in the base's order, ties once. Options as a module's.
+function methods:state_dict(options)
   local weights, buffers = {}, {}
   local names, values = in_use(self, '')
   for k = 1, #names do weights[names[k]] = values[k] end
@@ -490,13 +491,13 @@ function methods:state_dict()
       end
     end
   end
-  return state
+  return pytorch.export(self, state, options)
 end
 
---- Loads weights and buffers into this view only, as detached leaves; all is checked first.
+--- Loads weights and buffers into this view only, as detached leaves; all is checked first. Options as a module's.
 function methods:load_state_dict(state, options)
-  local strict = true
-  if type(options) == 'table' then strict = options.strict ~= false elseif options ~= nil then strict = options end
+  local strict
+  state, strict = pytorch.import(self, state, options)
   local list = targets(self)
   local names, places = buffers_below(self)
   for k, name in ipairs(names) do

@@ -1,6 +1,6 @@
 -- For specs that need files: a folder of their own, drawings in the official Omniglot layout, zip files, pixels.
-local ffi = require 'ffi'
 local png = require 'metann.binding.png'
+local zip = require 'metann.binding.zip'
 
 local scratch = {}
 
@@ -80,25 +80,11 @@ function scratch.omniglot(folder, alphabets, count, side)
   return drawings
 end
 
-ffi.cdef [[
-typedef struct zip_source metann_zip_source;
-metann_zip_source *zip_source_buffer(struct zip *archive, const void *data, uint64_t size, int free);
-int64_t zip_file_add(struct zip *archive, const char *name, metann_zip_source *source, uint32_t flags);
-int zip_close(struct zip *archive);
-]]
-
 --- Write a zip file of a list of {name, text}.
 function scratch.zip(path, entries)
-  require 'metann.binding.zip'
-  local libzip = require('metann.binding.clib').open('libzip', {'libzip.so.5', 'libzip.so.4', 'zip'}, 'libzip4')
-  local CREATE, TRUNCATE = 1, 8
-  local archive = libzip.zip_open(path, CREATE + TRUNCATE, nil)
-  assert(archive ~= nil, path)
-  for _, entry in ipairs(entries) do
-    local source = libzip.zip_source_buffer(archive, entry[2], #entry[2], 0)
-    assert(libzip.zip_file_add(archive, entry[1], source, 0) >= 0)
-  end
-  assert(libzip.zip_close(archive) == 0)
+  local list = {}
+  for i, entry in ipairs(entries) do list[i] = { name = entry[1], parts = { { entry[2] } } } end
+  assert(zip.write(path, list, true))
 end
 
 return scratch

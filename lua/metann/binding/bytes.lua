@@ -26,12 +26,95 @@ function bytes.to_tensor(dtype, sizes, data)
   return handle.from_data(handle.dtypes[dtype], sizes, ffi.cast('const void *', data))
 end
 
+--- A tensor whose elements the caller writes at once: the tensor, a pointer to them, and how many bytes they take.
+function bytes.new_tensor(dtype, sizes)
+  local t = handle.empty(handle.dtypes[dtype], sizes)
+  return t, ffi.cast('uint8_t *', handle.array(t).data), count(sizes) * bytes.width[dtype]
+end
+
+--- The elements of a tensor where they lie.
+-- @return a dense tensor, t itself or a copy; a pointer to its elements, good for as long as that tensor lives, which the
+-- caller sees to by naming it once more afterwards; how many bytes
+function bytes.dense(t)
+  local dense, a = t, handle.array(t)
+  if a.contiguous == 0 then
+    local sizes = {}
+    for d = 1, a.ndim do sizes[d] = tonumber(a.size[d - 1]) end
+    dense = handle.empty(a.dtype, sizes)
+    if handle.C.mn_tensor_read(handle.ctx, t.p, handle.array(dense).data) ~= 0 then handle.fail(t) end
+    a = handle.array(dense)
+  end
+  return dense, ffi.cast('const uint8_t *', a.data), tonumber(a.numel) * bytes.width[handle.dtype_names[a.dtype]]
+end
+
+--- Calls use(pointer, n) with a tensor's elements and how many bytes they are.
+function bytes.with_elements(t, use)
+  local dense, pointer, n = bytes.dense(t)
+  use(pointer, n)
+  handle.array(dense) -- so that it lives until here
+end
+
 --- The elements of a tensor of any layout as a string.
 function bytes.of_tensor(t)
-  local length = t:numel() * bytes.width[t.dtype]
-  local buffer = ffi.new('uint8_t[?]', math.max(length, 1))
-  if handle.C.mn_tensor_read(handle.ctx, t.p, buffer) ~= 0 then handle.fail(t) end
-  return ffi.string(buffer, length)
+  local text
+  bytes.with_elements(t, function(pointer, n) text = ffi.string(pointer, n) end)
+  return text
+end
+
+--- True when n bytes at a pointer are all 0 or 1, as a bool's must be.
+function bytes.are_bools(pointer, n)
+  for i = 0, n - 1 do
+    if pointer[i] > 1 then return false end
+  end
+  return true
+end
+
+--- n bytes as a string, from `fill(pointer)`, which puts them there and returns true; or nil and its message.
+function bytes.string_of(n, fill)
+  local buffer = ffi.new('uint8_t[?]', math.max(n, 1))
+  local ok, message = fill(buffer)
+  if not ok then return nil, message end
+  return ffi.string(buffer, n)
+end
+
+--- Turns the bytes of n elements of a width round, in place: the other byte order.
+function bytes.reverse_elements(pointer, n, width)
+  local last = width - 1
+  for i = 0, (n - 1) * width, width do
+    for j = 0, (last - 1) / 2 do
+      local a, b = i + j, i + last - j
+      pointer[a], pointer[b] = pointer[b], pointer[a]
+    end
+  end
+end
+
+-- Integers that metann has no dtype for, and the dtype that holds each of their values.
+local NARROW = {
+  int8 = { 1, 'int8_t', 'int32' }, int16 = { 2, 'int16_t', 'int32' }, uint16 = { 2, 'uint16_t', 'int32' },
+  uint32 = { 4, 'uint32_t', 'int64' },
+}
+local TARGETS = { int32 = ffi.typeof 'int32_t *', int64 = ffi.typeof 'int64_t *' }
+
+--- How to read an integer type that metann lacks: {bytes an element, dtype that it becomes}; nil for other types.
+function bytes.narrow(kind)
+  local row = NARROW[kind]
+  return row and { width = row[1], dtype = row[3] }
+end
+
+--- A tensor of the wider dtype from elements of an integer type that metann lacks.
+-- @param kind 'int8', 'int16', 'uint16' or 'uint32'
+-- @param sizes list
+-- @param fill function(pointer, n bytes) that puts the elements there and returns true; or nil and a message
+-- @return the tensor; or nil and fill's message
+function bytes.widened(kind, sizes, fill)
+  local row, n = NARROW[kind], count(sizes)
+  local raw = ffi.new('uint8_t[?]', math.max(n * row[1], 1))
+  local ok, message = fill(raw, n * row[1])
+  if not ok then return nil, message end
+  local t, pointer = bytes.new_tensor(row[3], sizes)
+  local from, to = ffi.cast(row[2] .. ' *', raw), ffi.cast(TARGETS[row[3]], pointer)
+  for i = 0, n - 1 do to[i] = from[i] end
+  return t, raw -- raw is named so that it lives until here
 end
 
 return bytes

@@ -52,6 +52,7 @@ function json.array(t) return setmetatable(t, array_mark) end
 function json.is_array(t) return getmetatable(t) == array_mark end
 
 local to_lua
+local whole_only -- set while a text is read in which a number must be a whole one
 
 local function object_to_lua(value)
   local t = {}
@@ -80,7 +81,10 @@ local readers = {
   [ARRAY] = array_to_lua,
   [STRING] = function(v) return ffi.string(jansson.json_string_value(v), jansson.json_string_length(v)) end,
   [INTEGER] = integer_to_lua,
-  [REAL] = function(v) return jansson.json_real_value(v) end,
+  [REAL] = function(v)
+    if whole_only then error(('%.17g is not written as a whole number'):format(jansson.json_real_value(v)), 0) end
+    return jansson.json_real_value(v)
+  end,
   [TRUE] = function() return true end,
   [FALSE] = function() return false end,
 }
@@ -92,13 +96,16 @@ function to_lua(value)
 end
 
 --- Read a JSON text. Objects become tables, arrays tables that `json.is_array` knows.
+-- @param text the text
+-- @param[opt] options {whole=true}: numbers written with a fraction or an exponent are errors
 -- @return the value; or nil and a message with line and column
-function json.decode(text)
+function json.decode(text, options)
   local err = ffi.new 'metann_json_error'
   local root = jansson.json_loadb(text, #text, REJECT_DUPLICATES + DECODE_ANY, err)
   if root == nil then
     return nil, ('JSON, line %d, column %d: %s'):format(err.line, err.column, ffi.string(err.text))
   end
+  whole_only = options and options.whole
   local ok, value = pcall(to_lua, root)
   jansson.json_delete(root)
   if not ok then return nil, 'JSON: ' .. tostring(value) end

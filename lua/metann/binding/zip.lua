@@ -1,4 +1,4 @@
---- Zip files: the names inside and their contents, by libzip.
+--- Zip files: the names inside and their contents, and writing whole archives, by libzip.
 -- Owns the calls into libzip and the life of its handles.
 local ffi = require 'ffi'
 local clib = require 'metann.binding.clib'
@@ -29,10 +29,21 @@ const char *zip_file_strerror(zip_file_t *file);
 void zip_error_init_with_code(metann_zip_error *error, int code);
 const char *zip_error_strerror(metann_zip_error *error);
 void zip_error_fini(metann_zip_error *error);
+typedef struct zip_source zip_source_t;
+typedef struct { const uint8_t *data; uint64_t length; } metann_zip_fragment;
+zip_source_t *zip_source_buffer_fragment(zip_t *archive, const metann_zip_fragment *fragments, uint64_t count, int free);
+void zip_source_free(zip_source_t *source);
+int64_t zip_file_add(zip_t *archive, const char *name, zip_source_t *source, uint32_t flags);
+int zip_set_file_compression(zip_t *archive, uint64_t index, int32_t method, uint32_t flags);
+int zip_file_set_dostime(zip_t *archive, uint64_t index, uint16_t time, uint16_t date, uint32_t flags);
+int zip_close(zip_t *archive);
 ]]
 
 local libzip = clib.open('libzip', {'libzip.so.5', 'libzip.so.4', 'zip'}, 'libzip4')
-local READ_ONLY, RAW_NAME = 16, 64
+local CREATE, TRUNCATE, READ_ONLY, RAW_NAME, UTF8_NAME = 1, 8, 16, 64, 2048
+local METHODS = { [0] = 'stored', [8] = 'deflated' }
+local STORED, DEFLATED = 0, 8
+local FIRST_OF_1980 = 0x21 -- the earliest date of the format: equal contents give equal files
 -- Above this an entry is refused: what is read here is drawings and the like, and a crafted size would ask for all
 -- memory.
 local LARGEST_ENTRY = 2 ^ 30
@@ -69,23 +80,80 @@ function Archive:names()
   return names
 end
 
+local function failure(archive) return nil, ffi.string(libzip.zip_strerror(archive.handle)) end
+
+--- What the entry with this index (from 1) is said to be.
+-- @return {name, size, packed (bytes in the file), method ('stored', 'deflated' or a number)}; or nil and a message
+function Archive:status(index)
+  local stat = ffi.new 'metann_zip_stat'
+  if libzip.zip_stat_index(self.handle, index - 1, RAW_NAME, stat) ~= 0 then return failure(self) end
+  return {
+    name = ffi.string(stat.name), size = tonumber(stat.size), packed = tonumber(stat.comp_size),
+    method = METHODS[stat.comp_method] or tonumber(stat.comp_method),
+  }
+end
+
+local Stream = {}
+Stream.__index = Stream
+
+--- Open an entry to read it from its start.
+-- @return a stream with `take(pointer, n)`, `finish()` and `close()`; or nil and libzip's message
+function Archive:stream(index)
+  local file = libzip.zip_fopen_index(self.handle, index - 1, 0)
+  if file == nil then return failure(self) end
+  return setmetatable({ file = ffi.gc(file, libzip.zip_fclose) }, Stream)
+end
+
+--- Read up to n bytes to a pointer: how many there were; or nil and libzip's message.
+local function read_some(self, pointer, n)
+  local place, done = ffi.cast('uint8_t *', pointer), 0
+  while done < n do
+    local got = tonumber(libzip.zip_fread(self.file, place + done, n - done))
+    if got < 0 then return nil, ffi.string(libzip.zip_file_strerror(self.file)) end
+    if got == 0 then break end
+    done = done + got
+  end
+  return done
+end
+
+--- Read the next n bytes to a pointer. Returns true, or nil and what is wrong.
+function Stream:take(pointer, n)
+  local got, message = read_some(self, pointer, n)
+  if not got then return nil, message end
+  if got < n then return nil, ('the data ends %d bytes too early'):format(n - got) end
+  return true
+end
+
+--- At the end of the data: compares the checksum. Returns true, or nil and what is wrong, also where data is left.
+function Stream:finish()
+  local got, message = read_some(self, ffi.new 'uint8_t[1]', 1)
+  if not got then return nil, message end
+  if got > 0 then return nil, 'there is more data than announced' end
+  return true
+end
+
+function Stream:close()
+  if self.file then
+    libzip.zip_fclose(ffi.gc(self.file, nil))
+    self.file = nil
+  end
+end
+
 --- Contents of the entry with this index (from 1), checked by its CRC; or nil and libzip's message.
 function Archive:read(index)
-  local stat = ffi.new 'metann_zip_stat'
-  if libzip.zip_stat_index(self.handle, index - 1, 0, stat) ~= 0 then
-    return nil, ffi.string(libzip.zip_strerror(self.handle))
-  end
-  local size = tonumber(stat.size)
+  local status, message = self:status(index)
+  if not status then return nil, message end
+  local size = status.size
   if size > LARGEST_ENTRY then return nil, ('%.0f bytes are too many to read'):format(size) end
-  local file = libzip.zip_fopen_index(self.handle, index - 1, 0)
-  if file == nil then return nil, ffi.string(libzip.zip_strerror(self.handle)) end
-  -- One byte more than announced: only a read that meets the end compares the CRC.
-  local buffer = ffi.new('uint8_t[?]', size + 1)
-  local got = tonumber(libzip.zip_fread(file, buffer, size + 1))
-  local message = got < 0 and ffi.string(libzip.zip_file_strerror(file))
-  libzip.zip_fclose(file)
-  if message then return nil, message end
-  if got ~= size then return nil, ('%d bytes instead of %d'):format(got, size) end
+  local stream
+  stream, message = self:stream(index)
+  if not stream then return nil, message end
+  local buffer = ffi.new('uint8_t[?]', size)
+  local ok
+  ok, message = stream:take(buffer, size)
+  if ok then ok, message = stream:finish() end
+  stream:close()
+  if not ok then return nil, message end
   return ffi.string(buffer, size)
 end
 
@@ -95,6 +163,63 @@ function Archive:close()
     libzip.zip_discard(ffi.gc(self.handle, nil))
     self.handle = nil
   end
+end
+
+-- ---- writing ----
+
+-- libzip removes an archive that has no entries; the format has one, an end record alone.
+local EMPTY = 'PK\5\6' .. ('\0'):rep(18)
+
+local function write_empty(path)
+  local file, message = io.open(path, 'wb')
+  if not file then return nil, message end
+  local ok
+  ok, message = file:write(EMPTY)
+  local closed, trouble = file:close()
+  if not ok or not closed then return nil, message or trouble end
+  return true
+end
+
+local function add(archive, entry, method)
+  local count = #entry.parts
+  local fragments = ffi.new('metann_zip_fragment[?]', count)
+  for i, part in ipairs(entry.parts) do
+    fragments[i - 1].data, fragments[i - 1].length = ffi.cast('const uint8_t *', part[1]), part[2] or #part[1]
+  end
+  local source = libzip.zip_source_buffer_fragment(archive, fragments, count, 0)
+  if source == nil then return false end
+  local index = libzip.zip_file_add(archive, entry.name, source, UTF8_NAME)
+  if index < 0 then
+    libzip.zip_source_free(source)
+    return false
+  end
+  return libzip.zip_set_file_compression(archive, index, method, 0) == 0
+    and libzip.zip_file_set_dostime(archive, index, 0, FIRST_OF_1980, 0) == 0
+end
+
+--- Write a zip file in place of what stands at the path.
+-- @param path of the file
+-- @param entries list of {name, parts = list of {string} or {pointer, n}}; the memory must stay until this returns
+-- @param deflate whether to compress
+-- @return true; or nil and libzip's message
+function zip.write(path, entries, deflate)
+  if #entries == 0 then return write_empty(path) end
+  local code = ffi.new('int[1]')
+  local archive = libzip.zip_open(path, CREATE + TRUNCATE, code)
+  if archive == nil then return nil, open_error(code[0]) end
+  for _, entry in ipairs(entries) do
+    if not add(archive, entry, deflate and DEFLATED or STORED) then
+      local message = ('%s: %s'):format(entry.name, ffi.string(libzip.zip_strerror(archive)))
+      libzip.zip_discard(archive)
+      return nil, message
+    end
+  end
+  if libzip.zip_close(archive) ~= 0 then
+    local message = ffi.string(libzip.zip_strerror(archive))
+    libzip.zip_discard(archive)
+    return nil, message
+  end
+  return true
 end
 
 return zip

@@ -1,30 +1,90 @@
 --- Files that appear whole or not at all: written beside their place, synced to the disk, then renamed.
+-- Until the renaming, what stood there stays; after a failure it still does, and the file beside it is gone. A path that
+-- is a link keeps being one: what it points to is replaced. The permissions of a replaced file are kept.
 local posix = require 'metann.binding.posix'
 
---- Write a file.
--- @param path where it shall stand; what stood there stays until everything is on the disk
--- @param write function(file) that writes with file:write; what it raises is passed on, and nothing is left behind
--- @return true; or nil and the system's message
-return function(path, write)
-  local temporary = ('%s.%d.tmp'):format(path, posix.pid())
-  local file, message = io.open(temporary, 'wb')
-  if not file then return nil, message end
-  local function give_up(why)
-    os.remove(temporary)
-    return nil, why
+local atomic = {}
+
+local NEW_FILE = 438 -- rw-rw-rw-, narrowed by the process's mask
+local ATTEMPTS = 1000
+
+local function folder_of(path) return path:match '^(.*/)[^/]*$' or './' end
+
+--- The path that is to be replaced, links followed, and its permissions; or nil and why it can't be.
+local function target_of(path)
+  local status, message, kind = posix.status(path)
+  if not status then
+    if kind == 'missing' then return path end
+    return nil, message
   end
-  local wrote, why = pcall(write, file)
-  local synced, sync_message
-  if wrote then synced, sync_message = posix.sync(file) end
-  local closed, close_message = file:close()
-  if not wrote then
-    os.remove(temporary)
-    error(why, 0)
+  if status.kind ~= 'file' then return nil, 'not a regular file' end
+  local real
+  real, message = posix.real_path(path)
+  if not real then return nil, message end
+  return real, status.mode
+end
+
+--- Creates a file beside `target` that nobody else has. Returns it and its path; or nil and the system's message.
+local function create_beside(target, mode)
+  for attempt = 1, ATTEMPTS do
+    local temporary = ('%s.%d-%d.tmp'):format(target, posix.pid(), attempt)
+    local file, message, kind = posix.create(temporary, NEW_FILE)
+    if file then
+      if mode then file:set_mode(mode) end
+      return file, temporary
+    end
+    if kind ~= 'exists' then return nil, message end
   end
-  if not synced or not closed then return give_up(sync_message or close_message) end
-  local renamed, rename_message = os.rename(temporary, path)
-  if not renamed then return give_up(rename_message) end
+  return nil, ('%d files %s.*.tmp stand beside it'):format(ATTEMPTS, target)
+end
+
+--- Replaces `target` by what `produce(temporary, file)` leaves at the path `temporary`; produce returns a message when it
+-- failed. What it raises is passed on.
+local function replace(path, produce)
+  local target, mode = target_of(path)
+  if not target then return nil, path .. ': ' .. mode end
+  local file, temporary = create_beside(target, mode)
+  if not file then return nil, path .. ': ' .. temporary end
+  local ran, failure = pcall(produce, temporary, file)
+  local closed, message = file:close()
+  failure = failure or not closed and message
+  if not failure then
+    local synced
+    synced, message = posix.sync(temporary)
+    if synced then synced, message = os.rename(temporary, target) end
+    failure = not synced and message
+  end
+  if failure then
+    os.remove(temporary)
+    if not ran then error(failure, 0) end
+    return nil, path .. ': ' .. failure
+  end
   -- The file is in place; where a folder can't be synced (some network disks) nothing is wrong with it.
-  posix.sync_folder(path:match '^(.*)/[^/]*$' or '.')
+  posix.sync(folder_of(target))
   return true
 end
+
+--- Write a file.
+-- @param path where it shall stand
+-- @param write function(file) that writes with file:write(string) or file:write(pointer, n)
+-- @return true; or nil and the path with the system's message
+function atomic.write(path, write)
+  return replace(path, function(_, file)
+    write(file)
+    return file.failure
+  end)
+end
+
+--- Have a library write a file.
+-- @param path where it shall stand
+-- @param produce function(temporary) that writes the file at that path (an empty one stands there) and returns true; or
+-- nil and a message
+-- @return true; or nil and the path with the message
+function atomic.produce(path, produce)
+  return replace(path, function(temporary)
+    local ok, message = produce(temporary)
+    return not ok and message or nil
+  end)
+end
+
+return atomic

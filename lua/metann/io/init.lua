@@ -1,6 +1,6 @@
 --- Reading and writing tensors. Each name is loaded when it is first read.
 -- @module metann.io
-local parts = {safetensors = true}
+local parts = {safetensors = true, npy = true, npz = true}
 
 return setmetatable({}, {
   __index = function(all, name)

@@ -1,224 +1,215 @@
---- safetensors files: tensors by name, raw, with a JSON header.
--- Format: github.com/huggingface/safetensors, "Format". 8 bytes little-endian length of the header, the header
--- {name: {dtype, shape, data_offsets: [begin, end]}, "__metadata__": {string: string}}, then the data, row-major
--- little-endian, without holes or overlaps.
+--- safetensors files: tensors by name, raw, with a JSON header (header.lua has the format).
+-- Data is read by position straight into the tensors' memory: a file of any size costs what is asked of it, and one that
+-- is cut short meanwhile is an error (a mapped file would end the process).
 local atomic = require 'metann.io.atomic'
 local bytes = require 'metann.binding.bytes'
 local errors = require 'metann.binding.errors'
-local json = require 'metann.binding.json'
+local header = require 'metann.io.header'
+local paths = require 'metann.io.paths'
+local posix = require 'metann.binding.posix'
+local pytorch = require 'metann.nn.pytorch'
+local support = require 'metann.nn.support'
 
-local raise = errors.raise
+local raise, describe, is_tensor = support.raise, support.describe, support.is_tensor
 
 local safetensors = {}
 
-local FORMAT_NAMES = {
-  float32 = 'F32', float64 = 'F64', int64 = 'I64', int32 = 'I32', uint8 = 'U8', bool = 'BOOL', float16 = 'F16',
-  bfloat16 = 'BF16',
-}
-local DTYPES = {}
-for dtype, name in pairs(FORMAT_NAMES) do DTYPES[name] = dtype end
-local LARGEST_HEADER = 100e6 -- the format's own limit
-local METADATA = '__metadata__'
-
-local function whole(n) return type(n) == 'number' and n >= 0 and n % 1 == 0 end
+local METADATA = header.METADATA
 
 -- ---- writing ----
 
-local function pack_length(n)
-  local digits = {}
-  for i = 1, 8 do
-    digits[i] = string.char(n % 256)
-    n = math.floor(n / 256)
-  end
-  return table.concat(digits)
-end
-
 local function check_metadata(metadata)
+  if type(metadata) ~= 'table' then
+    raise('safetensors.save: metadata must be a table, got %s', describe(metadata))
+  end
   for key, value in pairs(metadata) do
     if type(key) ~= 'string' or type(value) ~= 'string' then
-      raise('safetensors.save: metadata must have strings for keys and values, got %s = %s', errors.describe(key),
-        errors.describe(value))
+      raise('safetensors.save: metadata must have strings for keys and values, got %s = %s', describe(key),
+        describe(value))
     end
   end
 end
 
-local function sorted_names(tensors)
-  local names = {}
+local function entries_of(tensors)
+  if type(tensors) ~= 'table' then
+    raise('safetensors.save: a table of tensors by name expected, got %s', describe(tensors))
+  end
+  local entries = {}
   for name, t in pairs(tensors) do
     if type(name) ~= 'string' or name == METADATA then
-      raise('safetensors.save: a name must be a string other than %s, got %s', METADATA, errors.describe(name))
+      raise('safetensors.save: a name must be a string other than %s, got %s', METADATA, describe(name))
     end
-    local ok, dtype = pcall(function() return t.dtype end)
-    if not ok or not FORMAT_NAMES[dtype] then
-      raise('safetensors.save: %s must be a tensor, got %s', name, errors.describe(t))
-    end
-    names[#names + 1] = name
-  end
-  -- Widest elements first, so that every tensor is aligned to its own width; then by name.
-  local width = function(name) return bytes.width[tensors[name].dtype] end
-  table.sort(names, function(a, b)
-    if width(a) ~= width(b) then return width(a) > width(b) end
-    return a < b
-  end)
-  return names
-end
-
-local function header_text(tensors, names, metadata)
-  local header, offset = {}, 0
-  for _, name in ipairs(names) do
-    local t = tensors[name]
-    local length = t:numel() * bytes.width[t.dtype]
-    header[name] = {
-      dtype = FORMAT_NAMES[t.dtype], shape = json.array(t.shape), data_offsets = {offset, offset + length},
+    if not is_tensor(t) then raise('safetensors.save: %s must be a tensor, got %s', name, describe(t)) end
+    local dtype = t.dtype
+    if not header.writes(dtype) then raise('safetensors.save: %s has dtype %s, which the format lacks', name, dtype) end
+    entries[#entries + 1] = {
+      name = name, dtype = dtype, shape = t.shape, length = t:numel() * bytes.width[dtype],
     }
-    offset = offset + length
   end
-  header[METADATA] = metadata
-  local text = json.encode(header)
-  return text .. (' '):rep(-#text % 8)
+  header.arrange(entries)
+  return entries
 end
 
---- Write tensors to a file, whole or not at all.
+--- Write tensors to a file, whole or not at all, byte for byte as the Python package writes them. Equal arguments give
+-- equal files.
 -- @param path of the file
--- @param tensors table of tensors by name, for example a module's `state_dict()`
+-- @param tensors table of tensors by name, for example a module's `state_dict()`; views are written out
 -- @param[opt] metadata table of strings by string
 -- @raise what can't be written, with the name; or the system's message, with the path
 function safetensors.save(path, tensors, metadata)
-  if type(path) ~= 'string' then raise('safetensors.save: a path expected, got %s', errors.describe(path)) end
-  if not bytes.little_endian then raise 'safetensors.save: needs a little-endian machine' end
-  if metadata then check_metadata(metadata) end
-  local names = sorted_names(tensors)
-  local header = header_text(tensors, names, metadata)
-  local ok, message = atomic(path, function(file)
-    assert(file:write(pack_length(#header), header))
-    for _, name in ipairs(names) do assert(file:write(bytes.of_tensor(tensors[name]))) end
+  paths.check('safetensors.save', path)
+  if metadata ~= nil then check_metadata(metadata) end
+  local entries = entries_of(tensors)
+  local encoded, text = pcall(header.encode, entries, metadata)
+  if not encoded then raise('safetensors.save: %s', text) end
+  local ok, message = atomic.write(path, function(file)
+    file:write(text)
+    for _, entry in ipairs(entries) do
+      bytes.with_elements(tensors[entry.name], function(pointer, n) file:write(pointer, n) end)
+    end
   end)
   if not ok then raise('safetensors.save: %s', message) end
 end
 
 -- ---- reading ----
 
-local function unpack_length(text)
-  local n = 0
-  for i = 8, 1, -1 do n = n * 256 + text:byte(i) end
-  return n
+local function read_header(file)
+  if file.size < 8 then return nil, 'too short for a header' end
+  local first, message = file:text(0, 8)
+  if not first then return nil, message end
+  local length
+  length, message = header.length(first, file.size)
+  if not length then return nil, message end
+  local text
+  text, message = file:text(8, length)
+  if not text then return nil, message end
+  local entries, metadata = header.decode(text, file.size - 8 - length)
+  if not entries then return nil, metadata end
+  return entries, metadata, 8 + length
 end
 
-local function read_header(file, size)
-  local first = file:read(8)
-  if not first or #first < 8 then return nil, 'too short for a header' end
-  local length = unpack_length(first)
-  if length > LARGEST_HEADER or 8 + length > size then
-    return nil, ('the header is said to have %.0f bytes, the file has %.0f'):format(length, size)
+--- The tensor of an entry; or nil and why it can't be had.
+local function read_tensor(file, entry, start)
+  if entry.refusal then return nil, entry.name .. ': ' .. entry.refusal end
+  local t, pointer, n = bytes.new_tensor(entry.dtype, entry.shape)
+  local ok, message = file:read(start + entry.from, pointer, n)
+  if not ok then return nil, entry.name .. ': ' .. message end
+  if entry.dtype == 'bool' and not bytes.are_bools(pointer, n) then
+    return nil, entry.name .. ': a bool is neither 0 nor 1'
   end
-  local text = length > 0 and file:read(length) or ''
-  local header, message = json.decode(text)
-  if not header then return nil, message end
-  if type(header) ~= 'table' or json.is_array(header) or text:sub(1, 1) ~= '{' then
-    return nil, 'the header is no JSON object'
-  end
-  return header, size - 8 - length
+  return t
 end
 
---- Why an entry of the header is wrong, or nil.
-local function fault(entry)
-  if type(entry) ~= 'table' or json.is_array(entry) then return 'no JSON object' end
-  if not DTYPES[entry.dtype] then return 'dtype ' .. tostring(entry.dtype) .. ' is unknown' end
-  local shape, offsets = entry.shape, entry.data_offsets
-  if not json.is_array(shape) then return 'shape is no array' end
-  if #shape > 8 then return ('%d dims are more than 8'):format(#shape) end
-  local count = 1
-  for i = 1, #shape do
-    if not whole(shape[i]) then return 'shape has ' .. tostring(shape[i]) end
-    count = count * shape[i]
+local OPTIONS = { 'from' }
+
+local function read_options(what, options)
+  if options == nil then return {} end
+  if type(options) ~= 'table' then raise('%s: options must be a table, got %s', what, describe(options)) end
+  errors.check_options(what, options, OPTIONS)
+  if options.from ~= nil and options.from ~= 'pytorch' then
+    raise("%s: 'from' must be 'pytorch', got %s", what, describe(options.from))
   end
-  if not json.is_array(offsets) or #offsets ~= 2 or not whole(offsets[1]) or not whole(offsets[2]) then
-    return 'data_offsets must be two whole numbers'
-  end
-  local length = count * bytes.width[DTYPES[entry.dtype]]
-  if offsets[2] - offsets[1] ~= length then
-    return ('%.0f bytes needed, data_offsets give %.0f to %.0f'):format(length, offsets[1], offsets[2])
-  end
-  return nil
+  return options
 end
 
-local function check_metadata_read(metadata)
-  if metadata == nil then return nil end
-  if type(metadata) ~= 'table' or json.is_array(metadata) then return METADATA .. ' is no JSON object' end
-  for key, value in pairs(metadata) do
-    if type(value) ~= 'string' then return ('%s: %s is no string'):format(METADATA, key) end
+local Reader = {}
+Reader.__index = Reader
+
+local function open(what, path, options)
+  paths.check(what, path)
+  options = read_options(what, options)
+  local file, message = posix.open(path)
+  if not file then raise('%s: %s: %s', what, path, message) end
+  local ok, entries, metadata, start = pcall(read_header, file)
+  if not ok or not entries then
+    file:close()
+    raise('%s: %s: %s', what, path, ok and metadata or entries)
   end
-  return nil
+  local by_name, names = {}, {}
+  for i, entry in ipairs(entries) do
+    if options.from then entry.name = pytorch.shifted(entry.name) end
+    by_name[entry.name], names[i] = entry, entry.name
+  end
+  return setmetatable({
+    _file = file, _path = path, _start = start, _entries = by_name, _names = names, _metadata = metadata,
+  }, Reader)
 end
 
---- Entries in the order of the data, after every check; or nil and what is wrong.
-local function checked_entries(header, available)
-  local wrong = check_metadata_read(header[METADATA])
-  if wrong then return nil, wrong end
-  local entries = {}
-  for name, entry in pairs(header) do
-    if name ~= METADATA then
-      wrong = fault(entry)
-      if wrong then return nil, name .. ': ' .. wrong end
-      entries[#entries + 1] = {
-        name = name, dtype = DTYPES[entry.dtype], shape = entry.shape, from = entry.data_offsets[1],
-        to = entry.data_offsets[2],
-      }
-    end
-  end
-  table.sort(entries, function(a, b)
-    if a.from ~= b.from then return a.from < b.from end
-    return a.to < b.to
-  end)
-  local offset = 0
-  for _, entry in ipairs(entries) do
-    if entry.from ~= offset then
-      return nil, ('%s: data begins at %.0f, where %.0f was expected'):format(entry.name, entry.from, offset)
-    end
-    offset = entry.to
-  end
-  if offset ~= available then
-    return nil, ('the tensors need %.0f bytes of data, the file has %.0f'):format(offset, available)
-  end
-  return entries
-end
-
-local function read_tensors(file, size)
-  local header, available = read_header(file, size)
-  if not header then return nil, available end
-  local entries, message = checked_entries(header, available)
-  if not entries then return nil, message end
-  local tensors = {}
-  for _, entry in ipairs(entries) do
-    local length = entry.to - entry.from
-    local data = length > 0 and file:read(length) or ''
-    if not data or #data ~= length then return nil, entry.name .. ': the data ends too early' end
-    if entry.dtype == 'bool' and data:find '[^%z\1]' then return nil, entry.name .. ': a bool is neither 0 nor 1' end
-    tensors[entry.name] = bytes.to_tensor(entry.dtype, entry.shape, data)
-  end
-  return tensors, header[METADATA] or {}
-end
-
---- Read all tensors of a file. Every number in the header is checked before it is used.
+--- Open a file to read single tensors from it. The header is checked here, data is read when it is asked for.
 -- @param path of the file
+-- @param[opt] options {from='pytorch'}: numbers in names, which count from 0 in PyTorch, count from 1
+-- @return a reader with `names()`, `metadata()`, `info(name)`, `get(name)` and `close()`
+-- @raise the path and what is wrong with it
+function safetensors.open(path, options) return open('safetensors.open', path, options) end
+
+--- The names in the order of the data, a fresh list.
+function Reader:names()
+  local names = {}
+  for i, name in ipairs(self._names) do names[i] = name end
+  return names
+end
+
+--- The metadata's strings, a fresh table.
+function Reader:metadata()
+  local copy = {}
+  for key, value in pairs(self._metadata) do copy[key] = value end
+  return copy
+end
+
+local function entry_of(self, what, name)
+  local entry = self._entries[name]
+  if not entry then
+    raise('safetensors: %s: %s has no tensor %s%s', what, self._path, tostring(name),
+      errors.suggestion(name, self._names))
+  end
+  return entry
+end
+
+--- What a tensor is, without reading it: {dtype, shape, bytes}; dtype is the format's name (such as 'I8') where metann
+-- has none.
+function Reader:info(name)
+  local entry = entry_of(self, 'info', name)
+  local shape = {}
+  for i, size in ipairs(entry.shape) do shape[i] = size end
+  return { dtype = entry.dtype or entry.format, shape = shape, bytes = entry.to - entry.from }
+end
+
+--- Reads a tensor, a copy of its own. An unknown name, a dtype that metann lacks, a file that has become shorter, and a
+-- closed reader are errors.
+function Reader:get(name)
+  local t, message = read_tensor(self._file, entry_of(self, 'get', name), self._start)
+  if not t then raise('safetensors: get: %s: %s', self._path, message) end
+  return t
+end
+
+--- Lets go of the file. Tensors that were read stay.
+function Reader:close() self._file:close() end
+
+function Reader:__tostring() return ('safetensors %s: %d tensors'):format(self._path, #self._names) end
+
+local function read_all(reader)
+  local tensors = {}
+  for _, name in ipairs(reader._names) do
+    local t, message = read_tensor(reader._file, reader._entries[name], reader._start)
+    if not t then return nil, message end
+    tensors[name] = t
+  end
+  return tensors
+end
+
+--- Read all tensors of a file. Every number in the header is checked before it is used, and no more memory is taken
+-- than the file has bytes.
+-- @param path of the file
+-- @param[opt] options {from='pytorch'}: numbers in names, which count from 0 in PyTorch, count from 1
 -- @return table of tensors by name; table of the metadata's strings (empty if there are none)
 -- @raise the path and what is wrong with it
-function safetensors.load(path)
-  if type(path) ~= 'string' then raise('safetensors.load: a path expected, got %s', errors.describe(path)) end
-  if not bytes.little_endian then raise 'safetensors.load: needs a little-endian machine' end
-  local file, message = io.open(path, 'rb')
-  if not file then raise('safetensors.load: %s', message) end
-  local size = file:seek 'end'
-  if not size then
-    file:close()
-    raise('safetensors.load: %s: not a file that can be read by position', path)
-  end
-  file:seek 'set'
-  local ok, tensors, metadata = pcall(read_tensors, file, size)
-  file:close()
-  if not ok then raise('safetensors.load: %s: %s', path, tensors) end
-  if not tensors then raise('safetensors.load: %s: %s', path, metadata) end
-  return tensors, metadata
+function safetensors.load(path, options)
+  local reader = open('safetensors.load', path, options)
+  local ok, tensors, message = pcall(read_all, reader)
+  reader:close()
+  if not ok then error(tensors, 0) end
+  if not tensors then raise('safetensors.load: %s: %s', path, message) end
+  return tensors, reader._metadata
 end
 
 return safetensors

@@ -8,6 +8,7 @@ local support = require 'metann.nn.support'
 local raise, describe = support.raise, support.describe
 
 local Container = class.new('Container', Module)
+Container._numbered = true -- names of entries are positions
 
 local function label(self) return class.class_of(self)._name end
 

@@ -3,6 +3,7 @@ local class = require 'metann.nn.class'
 local slots = require 'metann.nn.slots'
 local StateDict = require 'metann.nn.statedict'
 local copy = require 'metann.nn.copy'
+local pytorch = require 'metann.nn.pytorch'
 local support = require 'metann.nn.support'
 local errors = support.errors
 local ops, raise, describe = support.ops, support.raise, support.describe
@@ -340,8 +341,9 @@ local function state_slots(self)
 end
 
 --- The parameters and persistent buffers by name, in order, detached but sharing their storage; ties once.
+-- @param options {to='pytorch'}: entries of containers count from 0 in the names
 -- @return an ordered table: `sd[name]`, `sd:pairs()`, `sd:keys()`
-function Module:state_dict()
+function Module:state_dict(options)
   local names, values = state_slots(self)
   local state, seen = StateDict.new(), {}
   for i, name in ipairs(names) do
@@ -351,7 +353,7 @@ function Module:state_dict()
       state[name] = ops.detach(values[i])
     end
   end
-  return state
+  return pytorch.export(self, state, options)
 end
 
 local function read_state(self, state)
@@ -407,16 +409,12 @@ end
 
 --- Copies a state into the parameters and buffers, casting to their dtypes. All is checked before anything is written.
 -- @param state a table of tensors by name, such as state_dict gives
--- @param options {strict=true}: missing and unexpected names are errors; sizes must fit in any case
+-- @param options {strict=true}: missing and unexpected names are errors; sizes must fit in any case. {from='pytorch'}:
+-- entries of containers count from 0 in the names
 -- @return {missing_keys = {...}, unexpected_keys = {...}}
 function Module:load_state_dict(state, options)
-  local strict = true
-  if type(options) == 'table' then
-    errors.check_options(label(self) .. ':load_state_dict', options, { 'strict' })
-    if options.strict ~= nil then strict = options.strict end
-  elseif options ~= nil then
-    strict = options
-  end
+  local strict
+  state, strict = pytorch.import(self, state, options)
   for path, module in self:named_modules() do
     if rawget(module, '_view') then
       raise("%s:load_state_dict: submodule '%s' is a functional view: load into it by itself", label(self), path)

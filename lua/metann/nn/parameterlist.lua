@@ -4,6 +4,7 @@ local Module = require 'metann.nn.module'
 local support = require 'metann.nn.support'
 
 local ParameterList = class.new('ParameterList', Module)
+ParameterList._numbered = true -- names of entries are positions
 
 --- @param parameters a list, table by name or iterator of tensors; none for an empty list
 function ParameterList:init(parameters)

@@ -1,0 +1,55 @@
+--- NumPy's .npy files: one array each (npyformat.lua has the format).
+local atomic = require 'metann.io.atomic'
+local bytes = require 'metann.binding.bytes'
+local npyformat = require 'metann.io.npyformat'
+local posix = require 'metann.binding.posix'
+local paths = require 'metann.io.paths'
+local support = require 'metann.nn.support'
+
+local raise, describe, is_tensor = support.raise, support.describe, support.is_tensor
+
+local npy = {}
+
+--- Write a tensor to a file, whole or not at all, byte for byte as NumPy writes it. A view is written out.
+-- @param path of the file
+-- @param t a tensor of any dtype but bfloat16, which NumPy lacks
+-- @raise what is wrong with an argument; or the system's message, with the path
+function npy.save(path, t)
+  paths.check('npy.save', path)
+  if not is_tensor(t) then raise('npy.save: a tensor expected, got %s', describe(t)) end
+  local dtype = t.dtype
+  if not npyformat.writes(dtype) then
+    raise("npy.save: NumPy has no %s: convert the tensor first, for example with :to('float32')", dtype)
+  end
+  local ok, message = atomic.write(path, function(file)
+    file:write(npyformat.encode(dtype, t.shape))
+    bytes.with_elements(t, function(pointer, n) file:write(pointer, n) end)
+  end)
+  if not ok then raise('npy.save: %s', message) end
+end
+
+--- Read a tensor from a file: versions 1 to 3 of the format, either byte order, C and Fortran order. Elements: bool,
+-- uint8, int32, int64, float16, float32, float64; int8, int16 and uint16 become int32, uint32 becomes int64. Other
+-- dtypes (uint64, complex numbers, text, Python objects, structures) are errors. Nothing in a file is ever run.
+-- @param path of the file
+-- @return a tensor of its own
+-- @raise the path and what is wrong with it
+function npy.load(path)
+  paths.check('npy.load', path)
+  local file, message = posix.open(path)
+  if not file then raise('npy.load: %s: %s', path, message) end
+  local position = 0
+  local source = { size = file.size }
+  function source.take(_, pointer, n)
+    position = position + n
+    return file:read(position - n, pointer, n)
+  end
+  local ok, t
+  ok, t, message = pcall(npyformat.read, source)
+  file:close()
+  if not ok then error(t, 0) end
+  if not t then raise('npy.load: %s: %s', path, message) end
+  return t
+end
+
+return npy

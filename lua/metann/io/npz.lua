@@ -1,0 +1,153 @@
+--- NumPy's .npz files: arrays by name, each an .npy file in a zip file.
+local atomic = require 'metann.io.atomic'
+local bytes = require 'metann.binding.bytes'
+local errors = require 'metann.binding.errors'
+local npyformat = require 'metann.io.npyformat'
+local paths = require 'metann.io.paths'
+local posix = require 'metann.binding.posix'
+local zip = require 'metann.binding.zip'
+local support = require 'metann.nn.support'
+
+local raise, describe, is_tensor = support.raise, support.describe, support.is_tensor
+
+local npz = {}
+
+local SUFFIX = '.npy'
+local LONGEST_NAME = 65535 - #SUFFIX
+-- Deflate can't make more than this of a byte, so a larger size is a lie that would ask for memory.
+local LARGEST_RATIO, SMALL = 1032, 1024
+
+-- ---- writing ----
+
+local function sorted_names(tensors)
+  if type(tensors) ~= 'table' then
+    raise('npz.save: a table of tensors by name expected, got %s', describe(tensors))
+  end
+  local names = {}
+  for name, t in pairs(tensors) do
+    if type(name) ~= 'string' or name == '' or #name > LONGEST_NAME or name:find '%z' then
+      raise('npz.save: a name must be a string without zero bytes, got %s', describe(name))
+    end
+    if not is_tensor(t) then raise('npz.save: %s must be a tensor, got %s', name, describe(t)) end
+    if not npyformat.writes(t.dtype) then
+      raise("npz.save: %s: NumPy has no %s: convert the tensor first, for example with :to('float32')", name, t.dtype)
+    end
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return names
+end
+
+local function write_archive(path, tensors, names, compress)
+  local entries, kept = {}, {}
+  for i, name in ipairs(names) do
+    local t = tensors[name]
+    local dense, pointer, n = bytes.dense(t)
+    kept[i] = dense
+    entries[i] = { name = name .. SUFFIX, parts = { { npyformat.encode(t.dtype, t.shape) }, { pointer, n } } }
+  end
+  local ok, message = zip.write(path, entries, compress)
+  assert(#kept == #names) -- so that they live until here
+  return ok, message
+end
+
+--- Write tensors to a file, whole or not at all, as numpy.savez does (numpy.savez_compressed with compress=true).
+-- @param path of the file
+-- @param tensors table of tensors by name, of any dtype but bfloat16, which NumPy lacks
+-- @param[opt] options {compress=false}
+-- @raise what can't be written, with the name; or the system's message, with the path
+function npz.save(path, tensors, options)
+  paths.check('npz.save', path)
+  if options ~= nil then
+    if type(options) ~= 'table' then raise('npz.save: options must be a table, got %s', describe(options)) end
+    errors.check_options('npz.save', options, { 'compress' })
+    if options.compress ~= nil and type(options.compress) ~= 'boolean' then
+      raise("npz.save: 'compress' must be true or false, got %s", describe(options.compress))
+    end
+  end
+  local names = sorted_names(tensors)
+  local ok, message = atomic.produce(path, function(temporary)
+    return write_archive(temporary, tensors, names, options and options.compress)
+  end)
+  if not ok then raise('npz.save: %s', message) end
+end
+
+-- ---- reading ----
+
+--- Why an entry's sizes can't be true, or nil.
+local function lie(status)
+  if type(status.method) ~= 'string' then return ('compressed by method %d, which is not read'):format(status.method) end
+  local most = status.method == 'stored' and status.packed or status.packed * LARGEST_RATIO + SMALL
+  if status.size > most then
+    return ('said to hold %.0f bytes, more than fit into %.0f'):format(status.size, status.packed)
+  end
+  return nil
+end
+
+--- What the entries are, after checks that don't read them: list of {index, name, size}; or nil and what is wrong.
+local function entries_of(archive, file_size)
+  local entries, seen, packed = {}, {}, 0
+  for index in ipairs(archive:names()) do
+    local status, message = archive:status(index)
+    if not status then return nil, message end
+    local name = status.name:match '^(.+)%.npy$'
+    if not name then return nil, ("the entry '%s' is no .npy file"):format(status.name) end
+    if seen[name] then return nil, name .. ' is there twice' end
+    local wrong = lie(status)
+    if wrong then return nil, name .. ': ' .. wrong end
+    packed = packed + status.packed
+    seen[name] = true
+    entries[#entries + 1] = { index = index, name = name, size = status.size }
+  end
+  if packed > file_size then return nil, 'the entries overlap' end
+  return entries
+end
+
+local function read_entry(archive, entry)
+  local stream, message = archive:stream(entry.index)
+  if not stream then return nil, message end
+  local source = { size = entry.size, take = function(_, pointer, n) return stream:take(pointer, n) end }
+  local ran, t
+  ran, t, message = pcall(npyformat.read, source)
+  local whole, trouble = true, nil
+  if ran and t then whole, trouble = stream:finish() end
+  stream:close()
+  if not ran then error(t, 0) end
+  if not whole then return nil, trouble end
+  return t, message
+end
+
+local function read_all(archive, file_size)
+  local entries, message = entries_of(archive, file_size)
+  if not entries then return nil, message end
+  local tensors = {}
+  for _, entry in ipairs(entries) do
+    local t
+    t, message = read_entry(archive, entry)
+    if not t then return nil, entry.name .. ': ' .. message end
+    tensors[entry.name] = t
+  end
+  return tensors
+end
+
+--- Read all tensors of a file, as npy.load does. No more memory is taken than the file's compressed bytes can hold.
+-- @param path of the file
+-- @return table of tensors by name
+-- @raise the path and what is wrong with it
+function npz.load(path)
+  paths.check('npz.load', path)
+  local status, message = posix.status(path)
+  if not status then raise('npz.load: %s: %s', path, message) end
+  if status.kind ~= 'file' then raise('npz.load: %s: not a regular file', path) end
+  local archive
+  archive, message = zip.open(path)
+  if not archive then raise('npz.load: %s: %s', path, message) end
+  local ok, tensors
+  ok, tensors, message = pcall(read_all, archive, status.size)
+  archive:close()
+  if not ok then error(tensors, 0) end
+  if not tensors then raise('npz.load: %s: %s', path, message) end
+  return tensors
+end
+
+return npz
