@@ -121,12 +121,11 @@ local function make_meta(of, parent_meta)
   end
   function meta.__newindex(self, name, value)
     local dict = rawget(self, '_dependents')
-    if type(name) == 'number' then name = tostring(name) end
     if dict.values[name] ~= nil then
       if value ~= nil and not is_tensor(value) then
         raise("%s: dependent '%s' takes a tensor or nil, got %s", label(self), name, describe(value))
       end
-      return fill(dict, name, value)
+      return fill(dict, tostring(name), value)
     end
     if class_of(value) then convert(DependentModule, value, true) end
     return class.assign(self, name, value)
@@ -467,19 +466,17 @@ end
 -- ---- as a module ----
 
 --- Converts or moves as a module does, dependents included; what is remembered of emptied ones too.
-function DependentModule:to(target)
-  Module.to(self, target)
-  local is_dtype = support.dtypes[target] ~= nil
+function DependentModule:_convert(target, is_dtype)
+  Module._convert(self, target, is_dtype)
   for _, entry in ipairs(collect(self, '')) do
     if entry.value then
       remember(entry.info, entry.value)
     elseif is_dtype and FLOATS[entry.info.dtype] then
-      entry.info.dtype = support.dtype_names[support.dtypes[target]]
+      entry.info.dtype = target
     elseif not is_dtype and entry.info.device then
       entry.info.device = target
     end
   end
-  return self
 end
 
 local function put_back(entries)

@@ -234,6 +234,10 @@ local function index(self, name)
   if value ~= nil then return value or nil end
   -- only where the base is a view too, whose slots don't stand raw in it
   if special[name] then return special[name](record) end
+  if type(name) ~= 'string' then
+    local position = base._position
+    if position then return position(self, name) end
+  end
   return base[name]
 end
 
@@ -521,9 +525,8 @@ function methods:load_state_dict(state, options)
 end
 
 --- Converts the weights in use and the view's buffers; the base stays as it is. Histories are kept.
-function methods:to(target)
+function methods:_convert(target, is_dtype)
   local state = rawget(self, '_view').state
-  local is_dtype = support.dtypes[target] ~= nil
   local changes = {}
   for _, entry in ipairs(targets(self)) do
     local weight = current(state, entry.place)
@@ -537,7 +540,6 @@ function methods:to(target)
     if not is_dtype or FLOATS[support.dtype(own)] then view.set_buffer(place[1], place[2], own:to(target)) end
   end
   put(self, changes)
-  return self
 end
 
 for _, name in ipairs{ 'register_forward_hook', 'register_forward_pre_hook' } do

@@ -4,11 +4,12 @@ local Module = require 'metann.nn.module'
 local options = require 'metann.nn.options'
 local fresh = require 'metann.nn.fresh'
 local support = require 'metann.nn.support'
-local kinds, ops = options.kinds, support.ops
+local functional = require 'metann.nn.functional'
+local kinds = options.kinds
 
 local Bilinear = class.new('Bilinear', Module)
 
-local read = options.reader('Bilinear', {
+local read = options.layer_reader('Bilinear', {
   { 'in1_features', kinds.count },
   { 'in2_features', kinds.count },
   { 'out_features', kinds.count },
@@ -22,6 +23,7 @@ function Bilinear:init(...)
   local bound = 1 / math.sqrt(o.in1_features)
   self:register_parameter('weight', fresh.uniform({ o.out_features, o.in1_features, o.in2_features }, bound))
   self:register_parameter('bias', o.bias and fresh.uniform({ o.out_features }, bound) or nil)
+  options.place(self, o)
 end
 
 local function check(name, x, features)
@@ -36,13 +38,7 @@ end
 function Bilinear:forward(x1, x2)
   check('input1', x1, self.in1_features)
   check('input2', x2, self.in2_features)
-  local products = ops.mul(ops.unsqueeze(x1, -1), ops.unsqueeze(x2, -2))
-  local shape = support.shape(products)
-  local pairs_count = self.in1_features * self.in2_features
-  shape[#shape] = nil
-  shape[#shape] = pairs_count
-  local weight = support.reshape(self.weight, { self.out_features, pairs_count })
-  return ops.linear(support.reshape(products, shape), weight, self.bias)
+  return functional.bilinear(x1, x2, self.weight, self.bias)
 end
 
 function Bilinear:extra_repr()

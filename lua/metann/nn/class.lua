@@ -5,6 +5,8 @@
 --
 -- The metatable of an instance is `class._meta`; its field `class` is the class. A class may give its subclasses
 -- another one by defining `_make_meta(class)`, and may define `_construct(class, ...)`, what calling the class does.
+-- A class of containers says what reading a key that is no name gives (`_position(self, key)`), and which name writing
+-- to a number means (`_place(self, number, value)`, false when it has done the writing).
 local slots = require 'metann.nn.slots'
 local support = require 'metann.nn.support'
 local raise, describe, keep = support.raise, support.describe, support.keep
@@ -135,9 +137,19 @@ local function assign_plain(self, name, value)
   rawset(self, name, value)
 end
 
+--- The name that writing to a number means, or false when all is done.
+local function place_of(self, number, value)
+  local place = class_of(self)._place
+  if place then return place(self, number, value) end
+  return tostring(number)
+end
+
 --- What `self[name] = value` does for a name that is no raw field.
 function class.assign(self, name, value)
-  if type(name) == 'number' then name = tostring(name) end
+  if type(name) == 'number' then
+    name = place_of(self, name, value)
+    if not name then return end
+  end
   if value == nil then return assign_nil(self, name) end
   if is_tensor(value) then return assign_tensor(self, name, value) end
   if class_of(value) then
@@ -170,7 +182,10 @@ local function make_meta(of)
     if value ~= nil then return value or nil end
     value = self._tensors[name]
     if value ~= nil then return value end
-    return of[name]
+    value = of[name]
+    if value ~= nil or type(name) == 'string' then return value end
+    local position = of._position
+    return position and position(self, name)
   end
 
   meta.__newindex = class.assign

@@ -116,13 +116,13 @@ end
 -- @param transposed true for weights (in, out / groups, ...), false for (out, in / groups, ...)
 function convolution.class(name, sides, transposed)
   local of = class.new(name, Module)
-  local read = options.reader(name, parameters_of(sides, transposed))
+  local read = options.layer_reader(name, parameters_of(sides, transposed))
 
   function of:init(...)
     local o = read(...)
     check_groups(name, o)
     for field, value in pairs(o) do
-      if field ~= 'bias' then self[field] = value end
+      if field ~= 'bias' and field ~= 'dtype' and field ~= 'device' then self[field] = value end
     end
     if not transposed then plan_padding(self, o, sides) end
     local shape = { o.out_channels, o.in_channels / o.groups }
@@ -131,6 +131,7 @@ function convolution.class(name, sides, transposed)
     local bound = 1 / math.sqrt(shape[2] * product(o.kernel_size))
     self:register_parameter('weight', fresh.uniform(shape, bound))
     self:register_parameter('bias', o.bias and fresh.uniform({ o.out_channels }, bound) or nil)
+    options.place(self, o)
   end
 
   of.extra_repr = extra_repr

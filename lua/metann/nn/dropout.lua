@@ -8,10 +8,16 @@ local dropout = support.ops.dropout
 
 local Dropout = class.new('Dropout', Module)
 
-local read = options.reader('Dropout', { { 'p', kinds.probability, 0.5 } })
+local read = options.reader('Dropout', {
+  { 'p', kinds.probability, 0.5 }, { 'inplace', kinds.boolean, false },
+})
 
 --- @param p probability of a zero, 0.5
-function Dropout:init(...) self.p = read(...).p end
+-- @param inplace PyTorch's option; the result is a new tensor in any case
+function Dropout:init(...)
+  local o = read(...)
+  self.p, self.inplace = o.p, o.inplace
+end
 
 --- @param x a tensor of any size
 function Dropout:forward(x)
@@ -22,6 +28,6 @@ function Dropout:forward(x)
   return (dropout(x, self.p))
 end
 
-function Dropout:extra_repr() return 'p=' .. self.p end
+function Dropout:extra_repr() return ('p=%s, inplace=%s'):format(tostring(self.p), tostring(self.inplace)) end
 
 return Dropout

@@ -4,14 +4,21 @@ local class = require 'metann.nn.class'
 local Module = require 'metann.nn.module'
 local options = require 'metann.nn.options'
 local support = require 'metann.nn.support'
-local kinds, ops = options.kinds, support.ops
+local functional = require 'metann.nn.functional'
+local kinds = options.kinds
 
 local Dropout2d = class.new('Dropout2d', Module)
 
-local read = options.reader('Dropout2d', { { 'p', kinds.probability, 0.5 } })
+local read = options.reader('Dropout2d', {
+  { 'p', kinds.probability, 0.5 }, { 'inplace', kinds.boolean, false },
+})
 
 --- @param p probability that a channel becomes zeros, 0.5
-function Dropout2d:init(...) self.p = read(...).p end
+-- @param inplace PyTorch's option; the result is a new tensor in any case
+function Dropout2d:init(...)
+  local o = read(...)
+  self.p, self.inplace = o.p, o.inplace
+end
 
 --- @param x (N, C, H, W) or (C, H, W)
 function Dropout2d:forward(x)
@@ -20,11 +27,9 @@ function Dropout2d:forward(x)
     support.raise("Dropout2d: 'input' must be a tensor of size (N, C, H, W) or (C, H, W), got %s", support.describe(x))
   end
   if not self.training or self.p == 0 then return x end
-  local shape = n == 3 and { support.size(x, 1), 1, 1 } or { support.size(x, 1), support.size(x, 2), 1, 1 }
-  local mask = ops.dropout(ops.full(shape, 1, support.dtype(x)), self.p)
-  return ops.mul(x, mask)
+  return functional.dropout2d(x, self.p)
 end
 
-function Dropout2d:extra_repr() return 'p=' .. self.p end
+function Dropout2d:extra_repr() return ('p=%s, inplace=%s'):format(tostring(self.p), tostring(self.inplace)) end
 
 return Dropout2d

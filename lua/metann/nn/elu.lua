@@ -5,4 +5,5 @@ local ops = require('metann.nn.support').ops
 
 return pure.class('ELU', { 'input' }, {
   { 'alpha', kinds.number, 1.0, show = true },
+  pure.INPLACE,
 }, function(o, x) return ops.elu(x, o.alpha) end)

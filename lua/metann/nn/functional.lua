@@ -1,6 +1,7 @@
 --- nn.functional: the layers that have no parameters, and the losses, as functions; and what computes a layer from
 -- given parameters. Inputs by position, then the options of the layer by position or in one table by name:
 -- `F.cross_entropy(scores, labels, {label_smoothing = 0.1})`.
+local lookup = require 'metann.nn.lookup'
 local normalization = require 'metann.nn.normalization'
 local options = require 'metann.nn.options'
 local support = require 'metann.nn.support'
@@ -38,17 +39,105 @@ function functional.dropout(x, ...)
   return (ops.dropout(x, o.p))
 end
 
---- Rows of weight (rows, width) at index, a tensor of numbers from 1.
-function functional.embedding(index, weight)
-  local shape = support.shape(index)
-  shape[#shape + 1] = support.size(weight, 2)
-  return ops.view(ops.index_select(weight, support.reshape(index, { support.numel(index) }), 1), shape)
+--- Channels of (N, C, H, W) or (C, H, W) are zeros with probability p, the rest divided by 1 - p.
+function functional.dropout2d(x, ...)
+  local o = read_dropout(...)
+  if not o.training or o.p == 0 then return x end
+  local n = support.ndim(x)
+  if n ~= 3 and n ~= 4 then
+    support.raise("dropout2d: 'input' must be a tensor of size (N, C, H, W) or (C, H, W), got %s", support.describe(x))
+  end
+  local shape = n == 3 and { support.size(x, 1), 1, 1 } or { support.size(x, 1), support.size(x, 2), 1, 1 }
+  return ops.mul(x, (ops.dropout(ops.full(shape, 1, support.dtype(x)), o.p)))
 end
 
---- x where x > 0, else weight * x; weight has one element.
-function functional.prelu(x, weight)
-  return ops.add(ops.relu(x), ops.mul(support.reshape(weight, { 1 }), ops.clamp(x, -math.huge, 0)))
+local read_embedding = options.reader('embedding', {
+  { 'padding_idx', kinds.integer, optional = true },
+  { 'max_norm', kinds.positive, optional = true },
+  { 'norm_type', kinds.positive, 2 },
+  { 'scale_grad_by_freq', kinds.boolean, false },
+})
+
+--- Rows of weight (rows, width) at index, a tensor of numbers from 1; the options are those of nn.Embedding.
+function functional.embedding(index, weight, ...)
+  local o = read_embedding(...)
+  o.padding_idx = lookup.padding_row('embedding', o.padding_idx, support.size(weight, 1))
+  return lookup.rows(o, index, weight)
 end
+
+--- x where x > 0, else weight * x; weight has one element, or one for each channel (dim 2).
+function functional.prelu(x, weight)
+  local n, count = support.ndim(x), support.numel(weight)
+  if count == 1 then
+    weight = support.reshape(weight, n == 0 and {} or { 1 })
+  else
+    local dim = n > 1 and 2 or 1
+    if n == 0 or support.size(x, dim) ~= count then
+      support.raise("PReLU: 'input' must have %d channels in dim %d, got size %s", count, dim, support.shape_text(x))
+    end
+    if n > 2 then
+      local shape = { count }
+      for d = 3, n do shape[d - 1] = 1 end
+      weight = support.reshape(weight, shape)
+    end
+  end
+  return ops.add(ops.relu(x), ops.mul(weight, ops.clamp(x, -math.huge, 0)))
+end
+
+--- x1^T W_k x2 + b_k for each k, for x1 (..., in1), x2 (..., in2), weight (out, in1, in2), bias (out) or none.
+function functional.bilinear(x1, x2, weight, bias)
+  local products = ops.mul(ops.unsqueeze(x1, -1), ops.unsqueeze(x2, -2))
+  local shape = support.shape(products)
+  local count = shape[#shape] * shape[#shape - 1]
+  shape[#shape] = nil
+  shape[#shape] = count
+  return ops.linear(support.reshape(products, shape), support.reshape(weight, { support.size(weight, 1), count }), bias)
+end
+
+-- ---- distances and attention ----
+
+local function norm_along(x, p, dim, keepdim)
+  if p == 2 then return ops.sqrt(ops.sum(ops.square(x), dim, keepdim)) end
+  if p == math.huge then return ops.amax(ops.abs(x), dim, keepdim) end
+  return ops.pow(ops.sum(ops.pow(ops.abs(x), p), dim, keepdim), 1 / p)
+end
+
+local read_distance = options.reader('pairwise_distance', {
+  { 'p', kinds.positive, 2 }, { 'eps', kinds.nonnegative, 1e-6 }, { 'keepdim', kinds.boolean, false },
+})
+
+--- The p-norm of a - b + eps over the last dim.
+function functional.pairwise_distance(a, b, ...)
+  local o = read_distance(...)
+  return norm_along(ops.add(ops.sub(a, b), o.eps), o.p, -1, o.keepdim)
+end
+
+local read_attention = options.reader('scaled_dot_product_attention', {
+  { 'attn_mask', kinds.tensor, optional = true }, { 'dropout_p', kinds.probability, 0 },
+  { 'is_causal', kinds.boolean, false },
+})
+
+--- softmax(query key^T / sqrt(width)) value over the last two dims: query (..., L, E), key (..., S, E), value
+-- (..., S, V). attn_mask (..., L, S): bool, true where attention goes, or floats that are added, as in PyTorch.
+function functional.scaled_dot_product_attention(query, key, value, ...)
+  local o = read_attention(...)
+  local scores = ops.matmul(ops.mul(query, 1 / math.sqrt(support.size(query, -1))), key, false, true)
+  local mask = o.attn_mask
+  if o.is_causal then
+    if mask then support.raise("scaled_dot_product_attention: give 'attn_mask' or 'is_causal', not both") end
+    mask = ops.cast(ops.tril(ops.full({ support.size(query, -2), support.size(key, -2) }, 1)), 'bool')
+  end
+  if mask and support.dtype(mask) == 'bool' then
+    scores = ops.where(mask, scores, ops.full({}, -math.huge, support.dtype(scores)))
+  elseif mask then
+    scores = ops.add(scores, mask)
+  end
+  local weights = ops.softmax(scores, -1)
+  if o.dropout_p > 0 then weights = (ops.dropout(weights, o.dropout_p)) end
+  return ops.matmul(weights, value)
+end
+
+-- ---- normalising ----
 
 local read_batch_norm = options.reader('batch_norm', {
   { 'running_mean', kinds.tensor, optional = true },
@@ -88,6 +177,50 @@ local read_layer_norm = options.reader('layer_norm', {
 function functional.layer_norm(x, ...)
   local o = read_layer_norm(...)
   return normalization.over_last(x, o.normalized_shape, o.weight, o.bias, o.eps)
+end
+
+local read_group_norm = options.reader('group_norm', {
+  { 'num_groups', kinds.count },
+  { 'weight', kinds.tensor, optional = true },
+  { 'bias', kinds.tensor, optional = true },
+  { 'eps', kinds.nonnegative, 1e-5 },
+})
+
+--- Group norm of (N, C, ...), whose C channels make num_groups groups.
+function functional.group_norm(x, ...)
+  local o = read_group_norm(...)
+  if support.ndim(x) < 2 or support.size(x, 2) % o.num_groups ~= 0 then
+    support.raise("group_norm: 'input' must have a number of channels that %d divides, got size %s", o.num_groups,
+      support.shape_text(x))
+  end
+  return (normalization.groups(x, o.num_groups, o.weight, o.bias, o.eps))
+end
+
+local read_instance_norm = options.reader('instance_norm', {
+  { 'running_mean', kinds.tensor, optional = true },
+  { 'running_var', kinds.tensor, optional = true },
+  { 'weight', kinds.tensor, optional = true },
+  { 'bias', kinds.tensor, optional = true },
+  { 'use_input_stats', kinds.boolean, true },
+  { 'momentum', kinds.number, 0.1 },
+  { 'eps', kinds.nonnegative, 1e-5 },
+})
+
+--- Instance norm of (N, C, ...): with each sample's own statistics (running ones, if given, are moved on), or, with
+-- use_input_stats=false, with the running ones.
+function functional.instance_norm(x, ...)
+  local o = read_instance_norm(...)
+  if support.ndim(x) < 3 then
+    support.raise("instance_norm: 'input' must be a tensor of size (N, C, ...), got %s", support.describe(x))
+  end
+  if o.use_input_stats then
+    o.what = 'instance_norm'
+    return normalization.instances(x, o)
+  end
+  if not (o.running_mean and o.running_var) then
+    support.raise("instance_norm: 'running_mean' and 'running_var' must be given without use_input_stats")
+  end
+  return normalization.with_statistics(x, o.running_mean, o.running_var, o.weight, o.bias, o.eps)
 end
 
 for _, name in ipairs(TENSORS) do functional[name] = functions[name] end

@@ -6,11 +6,11 @@ local options = require 'metann.nn.options'
 local fresh = require 'metann.nn.fresh'
 local normalization = require 'metann.nn.normalization'
 local support = require 'metann.nn.support'
-local kinds, ops = options.kinds, support.ops
+local kinds = options.kinds
 
 local GroupNorm = class.new('GroupNorm', Module)
 
-local read = options.reader('GroupNorm', {
+local read = options.layer_reader('GroupNorm', {
   { 'num_groups', kinds.count },
   { 'num_channels', kinds.count },
   { 'eps', kinds.nonnegative, 1e-5 },
@@ -26,6 +26,7 @@ function GroupNorm:init(...)
   self.num_groups, self.num_channels, self.eps, self.affine = o.num_groups, o.num_channels, o.eps, o.affine
   self:register_parameter('weight', o.affine and fresh.constant({ o.num_channels }, 1) or nil)
   self:register_parameter('bias', o.affine and fresh.constant({ o.num_channels }, 0) or nil)
+  options.place(self, o)
 end
 
 function GroupNorm:forward(x)
@@ -34,12 +35,7 @@ function GroupNorm:forward(x)
     support.raise("GroupNorm: 'input' must be a tensor of size (N, %d, ...), got %s", self.num_channels,
       support.describe(x))
   end
-  local samples, total = support.size(x, 1), support.numel(x)
-  if total == 0 then return normalization.affine(x, self.weight, self.bias) end
-  local groups = samples * self.num_groups
-  local flat = support.reshape(x, { 1, groups, total / groups })
-  local y = ops.batch_norm(flat, nil, nil, self.eps)
-  return normalization.affine(ops.view(y, support.shape(x)), self.weight, self.bias)
+  return (normalization.groups(x, self.num_groups, self.weight, self.bias, self.eps))
 end
 
 function GroupNorm:extra_repr()

@@ -6,4 +6,5 @@ local ops = require('metann.nn.support').ops
 return pure.class('Hardtanh', { 'input' }, {
   { 'min_val', kinds.number, -1, show = true },
   { 'max_val', kinds.number, 1, show = true },
+  pure.INPLACE,
 }, function(o, x) return ops.clamp(x, o.min_val, o.max_val) end)

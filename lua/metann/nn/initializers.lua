@@ -2,7 +2,7 @@
 -- Gains and fans are PyTorch's: a weight is (out, in, kernel...).
 local options = require 'metann.nn.options'
 local support = require 'metann.nn.support'
-local kinds, ops, raise = options.kinds, support.ops, support.raise
+local kinds, ops, functions, raise = options.kinds, support.ops, support.functions, support.raise
 
 local init = {}
 
@@ -36,7 +36,9 @@ define('normal_', { { 'mean', kinds.number, 0 }, { 'std', kinds.nonnegative, 1 }
   function(t, o) return normal(t, o.mean, o.std) end)
 --- One value.
 define('constant_', { { 'val', kinds.number } }, function(t, o) return constant(t, o.val) end)
+--- Zeros.
 define('zeros_', {}, function(t) return constant(t, 0) end)
+--- Ones.
 define('ones_', {}, function(t) return constant(t, 1) end)
 
 --- How many inputs and outputs an element of a weight (out, in, kernel...) has.
@@ -48,13 +50,22 @@ local function fans(what, t)
   return support.size(t, 2) * field, support.size(t, 1) * field
 end
 
-local GAINS = { linear = 1, conv1d = 1, conv2d = 1, sigmoid = 1, tanh = 5 / 3, relu = math.sqrt(2), selu = 0.75 }
+local GAINS = {
+  linear = 1, conv1d = 1, conv2d = 1, conv3d = 1, conv_transpose1d = 1, conv_transpose2d = 1, conv_transpose3d = 1,
+  sigmoid = 1, tanh = 5 / 3, relu = math.sqrt(2), selu = 0.75,
+}
+local NONLINEARITIES = { 'leaky_relu' }
+for name in pairs(GAINS) do NONLINEARITIES[#NONLINEARITIES + 1] = name end
+table.sort(NONLINEARITIES)
 
 --- The gain recommended for a nonlinearity; leaky_relu takes its slope (0.01).
 function init.calculate_gain(nonlinearity, param)
   if nonlinearity == 'leaky_relu' then return math.sqrt(2 / (1 + (param or 0.01) ^ 2)) end
   local gain = GAINS[nonlinearity]
-  if not gain then raise("init.calculate_gain: unknown nonlinearity %s", support.describe(nonlinearity)) end
+  if not gain then
+    raise('init.calculate_gain: unknown nonlinearity %s%s', support.describe(nonlinearity),
+      support.errors.suggestion(nonlinearity, NONLINEARITIES))
+  end
   return gain
 end
 
@@ -72,8 +83,7 @@ end)
 
 local KAIMING = {
   { 'a', kinds.number, 0 }, { 'mode', kinds.choice('fan_in', 'fan_out'), 'fan_in' },
-  { 'nonlinearity', kinds.choice('leaky_relu', 'relu', 'linear', 'conv1d', 'conv2d', 'sigmoid', 'tanh', 'selu'),
-    'leaky_relu' },
+  { 'nonlinearity', kinds.choice(unpack(NONLINEARITIES)), 'leaky_relu' },
 }
 local function kaiming_std(what, t, o)
   local fan_in, fan_out = fans(what, t)
@@ -85,5 +95,102 @@ define('kaiming_uniform_', KAIMING, function(t, o)
   return uniform(t, -bound, bound)
 end)
 define('kaiming_normal_', KAIMING, function(t, o) return normal(t, 0, kaiming_std('kaiming_normal_', t, o)) end)
+
+-- ---- matrices ----
+
+local function check_dims(what, t, least, most)
+  local n = support.ndim(t)
+  if n < least or n > most then
+    raise('init.%s: needs a tensor with %s dims, got size %s', what,
+      least == most and tostring(least) or ('%d to %d'):format(least, most), support.shape_text(t))
+  end
+end
+
+--- Zeros with ones at some places, counted from 1 in row-major order.
+local function ones_at(t, places)
+  local flat = ops.full({ support.numel(t) }, 0, support.dtype(t))
+  if #places > 0 then
+    local index = functions.tensor(places, { dtype = 'int64' })
+    flat = ops.index_add(flat, index, ops.full({ #places }, 1, support.dtype(t)), 1)
+  end
+  return ops.view(flat, support.shape(t))
+end
+
+--- The identity, for a tensor of 2 dims.
+define('eye_', {}, function(t)
+  check_dims('eye_', t, 2, 2)
+  local rows, columns, places = support.size(t, 1), support.size(t, 2), {}
+  for i = 1, math.min(rows, columns) do places[i] = (i - 1) * columns + i end
+  return ones_at(t, places)
+end)
+
+--- The weight (out, in, kernel...) of a convolution that hands its input channels on as they are, as many as there are;
+-- in each of `groups` (1) groups.
+define('dirac_', { { 'groups', kinds.count, 1 } }, function(t, o)
+  check_dims('dirac_', t, 3, 5)
+  local out, inputs, places = support.size(t, 1), support.size(t, 2), {}
+  if out % o.groups ~= 0 then
+    raise("init.dirac_: dim 1 (%d) must be divisible by 'groups' (%d)", out, o.groups)
+  end
+  local kernel, middle = 1, 0
+  for d = 3, support.ndim(t) do
+    local side = support.size(t, d)
+    kernel, middle = kernel * side, middle * side + math.floor(side / 2)
+  end
+  local each = out / o.groups
+  for g = 0, o.groups - 1 do
+    for c = 0, math.min(each, inputs) - 1 do
+      places[#places + 1] = ((g * each + c) * inputs + c) * kernel + middle + 1
+    end
+  end
+  return ones_at(t, places)
+end)
+
+--- Normal, cut off: drawn anew, as it were, until within a (-2) .. b (2). By bisection of the distribution function.
+define('trunc_normal_', {
+  { 'mean', kinds.number, 0 }, { 'std', kinds.positive, 1 }, { 'a', kinds.number, -2 }, { 'b', kinds.number, 2 },
+}, function(t, o)
+  if o.a >= o.b then raise("init.trunc_normal_: 'a' (%s) must be below 'b' (%s)", o.a, o.b) end
+  local scale = 1 / (o.std * math.sqrt(2))
+  local function distribution(x) return ops.erf(ops.mul(ops.sub(x, o.mean), scale)) end
+  local shape = support.shape(t)
+  local low, high = ops.full(shape, o.a, 'float64'), ops.full(shape, o.b, 'float64')
+  local from, to = distribution(low), distribution(high)
+  local wanted = ops.add(from, ops.mul(ops.sub(to, from), ops.rand(shape, 0, 1, 'float64')))
+  for _ = 1, 60 do
+    local middle = ops.mul(ops.add(low, high), 0.5)
+    local below = ops.lt(distribution(middle), wanted)
+    low, high = ops.where(below, middle, low), ops.where(below, high, middle)
+  end
+  return low
+end)
+
+--- A (semi-)orthogonal matrix times gain (1): rows or columns, whichever are fewer, are orthonormal. A tensor of more
+-- than 2 dims counts as (dim 1) x (the rest) (Saxe et al. 2014).
+define('orthogonal_', { GAIN }, function(t, o)
+  if support.ndim(t) < 2 then
+    raise('init.orthogonal_: needs a tensor with at least 2 dims, got size %s', support.shape_text(t))
+  end
+  local total, rows = support.numel(t), support.size(t, 1)
+  if total == 0 then return t end
+  local columns = total / rows
+  local q, r = functions.qr(ops.randn({ math.max(rows, columns), math.min(rows, columns) }, 0, 1, 'float64'))
+  -- with r's diagonal made positive the distribution is uniform
+  q = ops.mul(q, ops.sign(ops.diagonal(r)))
+  if rows < columns then q = ops.transpose(q, 1, 2) end
+  return support.reshape(ops.mul(q, o.gain), support.shape(t))
+end)
+
+--- For a matrix: in each column the part `sparsity` of the elements, rounded up, is zero, the rest normal with standard
+-- deviation std (0.01) (Martens 2010).
+define('sparse_', { { 'sparsity', kinds.probability }, { 'std', kinds.nonnegative, 0.01 } }, function(t, o)
+  check_dims('sparse_', t, 2, 2)
+  local zeros = math.ceil(o.sparsity * support.size(t, 1))
+  local values = normal(t, 0, o.std)
+  if zeros == 0 then return values end
+  local keys = ops.rand(support.shape(t), 0, 1, 'float64')
+  local limit = ops.select(functions.sort(keys, 1), 1, zeros)
+  return ops.where(ops.gt(keys, limit), values, constant(t, 0))
+end)
 
 return init

@@ -8,18 +8,12 @@ local ops, size, ndim = support.ops, support.size, support.ndim
 local InstanceNorm2d = normalization.class('InstanceNorm2d', false, false)
 
 local function normalized(self, x)
-  local n, c, h, w = size(x, 1), size(x, 2), size(x, 3), size(x, 4)
-  if h * w <= 1 then
-    support.raise("InstanceNorm2d: needs more than 1 value for each channel, got 'input' of size %s",
-      support.shape_text(x))
-  end
-  local y, mean, var = ops.batch_norm(support.reshape(x, { 1, n * c, h, w }), nil, nil, self.eps)
-  if self.training and self.track_running_stats then
-    -- as in PyTorch, batches are not counted here
-    normalization.move(self.running_mean, self.running_var, ops.mean(ops.view(mean, n, c), 1),
-      ops.mean(ops.view(var, n, c), 1), self.momentum or 0, h * w)
-  end
-  return normalization.affine(ops.view(y, n, c, h, w), self.weight, self.bias)
+  local tracks = self.training and self.track_running_stats
+  return normalization.instances(x, {
+    what = 'InstanceNorm2d', weight = self.weight, bias = self.bias, eps = self.eps,
+    running_mean = tracks and self.running_mean, running_var = tracks and self.running_var,
+    momentum = self.momentum or 0, -- as in PyTorch, batches are not counted here
+  })
 end
 
 function InstanceNorm2d:forward(x)

@@ -10,7 +10,7 @@ local kinds = options.kinds
 
 local LayerNorm = class.new('LayerNorm', Module)
 
-local read = options.reader('LayerNorm', {
+local read = options.layer_reader('LayerNorm', {
   { 'normalized_shape', kinds.sizes },
   { 'eps', kinds.nonnegative, 1e-5 },
   { 'elementwise_affine', kinds.boolean, true },
@@ -22,6 +22,7 @@ function LayerNorm:init(...)
   local affine = o.elementwise_affine
   self:register_parameter('weight', affine and fresh.constant(o.normalized_shape, 1) or nil)
   self:register_parameter('bias', affine and fresh.constant(o.normalized_shape, 0) or nil)
+  options.place(self, o)
 end
 
 function LayerNorm:forward(x)

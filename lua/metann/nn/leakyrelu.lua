@@ -5,4 +5,5 @@ local ops = require('metann.nn.support').ops
 
 return pure.class('LeakyReLU', { 'input' }, {
   { 'negative_slope', kinds.number, 0.01, show = true },
+  pure.INPLACE,
 }, function(o, x) return ops.leaky_relu(x, o.negative_slope) end)

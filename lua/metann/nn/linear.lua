@@ -10,7 +10,7 @@ local is_tensor, ndim, size = support.is_tensor, support.ndim, support.size
 
 local Linear = class.new('Linear', Module)
 
-local read = options.reader('Linear', {
+local read = options.layer_reader('Linear', {
   { 'in_features', kinds.count },
   { 'out_features', kinds.count },
   { 'bias', kinds.boolean, true },
@@ -20,12 +20,14 @@ local read = options.reader('Linear', {
 -- @param in_features size of the input's last dim
 -- @param out_features size of the output's last dim
 -- @param bias false for none
+-- @param device, dtype as in PyTorch
 function Linear:init(...)
   local o = read(...)
   self.in_features, self.out_features = o.in_features, o.out_features
   local bound = 1 / math.sqrt(o.in_features)
   self:register_parameter('weight', fresh.uniform({ o.out_features, o.in_features }, bound))
   self:register_parameter('bias', o.bias and fresh.uniform({ o.out_features }, bound) or nil)
+  options.place(self, o)
 end
 
 --- @param x (..., in_features)

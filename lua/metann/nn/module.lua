@@ -258,15 +258,17 @@ function Module:requires_grad_(requires)
   return self
 end
 
---- Moves or converts one tensor; keeps what kind of tensor it is.
+--- Moves or converts one tensor; keeps what kind of tensor it is, and its gradient.
 local function converted(t, target, memo)
   local key = id(t)
   if memo[key] then return memo[key] end
   local made = t:to(target)
   if id(made) ~= key and is_parameter(t) then
+    local grad = support.grad(t)
     made = ops.detach(made)
     support.mark_parameter(made)
     support.set_requires_grad(made, support.requires_grad(t))
+    if grad then made.grad = ops.detach(grad):to(target) end
   end
   memo[key] = made
   return made
@@ -274,36 +276,76 @@ end
 
 local FLOATS = { float32 = true, float64 = true, float16 = true, bfloat16 = true }
 
-local function convert_slots(module, target, is_dtype, memo)
+local function convert_slots(module, target, floats_only, memo)
   for _, kind in ipairs{ '_parameters', '_buffers', '_dependents' } do
     local dict = module[kind]
     for _, name in ipairs(dict and dict.names or {}) do
       local value = dict.values[name]
-      if value and (not is_dtype or FLOATS[support.dtype(value)]) then
+      if value and (not floats_only or FLOATS[support.dtype(value)]) then
         slots.set(dict, name, support.keep(converted(value, target, memo)))
       end
     end
   end
 end
 
---- Converts the floating-point parameters and buffers to a dtype, or moves all to a device; returns this module.
--- The parameters are new tensors then (ties are kept): make the optimizer afterwards.
--- @param target a float dtype's name or a device's, such as 'float64' or 'cpu'
-function Module:to(target)
-  if type(target) ~= 'string' then
-    raise("%s:to: expected a dtype or a device, such as 'float64' or 'cpu', got %s", label(self), describe(target))
+--- What `to` is asked for: a dtype's name or nil, a device's name or nil.
+local function read_target(self, target, second)
+  if type(target) == 'table' and second == nil then
+    errors.check_options(label(self) .. ':to', target, { 'dtype', 'device' })
+    target, second = target.dtype, target.device
   end
-  local is_dtype = support.dtypes[target] ~= nil
-  if is_dtype and not FLOATS[support.dtype_names[support.dtypes[target]]] then
-    raise("%s:to: a module takes a floating-point dtype, got '%s'", label(self), target)
+  if is_tensor(target) then target = support.dtype(target) end
+  local dtype, device
+  for _, given in pairs{ target, second } do
+    if type(given) ~= 'string' then
+      raise("%s:to: expected a dtype or a device, such as 'float64' or 'cpu', got %s", label(self), describe(given))
+    end
+    if support.dtypes[given] then dtype = support.dtype_names[support.dtypes[given]] else device = given end
   end
+  if not dtype and not device then
+    raise("%s:to: expected a dtype or a device, such as 'float64' or 'cpu', got nothing", label(self))
+  end
+  if dtype and not FLOATS[dtype] then
+    raise("%s:to: a module takes a floating-point dtype, got '%s'", label(self), dtype)
+  end
+  return dtype, device
+end
+
+--- Converts or moves all tensors; kinds of modules that keep tensors elsewhere have their own.
+-- @param target a dtype's or device's name
+-- @param floats_only true for a dtype
+function Module:_convert(target, floats_only)
   local memo = {}
   for module in self:modules() do
     -- a functional view converts what it has in place of its base's
-    if rawget(module, '_view') then module:to(target) else convert_slots(module, target, is_dtype, memo) end
+    if rawget(module, '_view') then
+      module:_convert(target, floats_only)
+    else
+      convert_slots(module, target, floats_only, memo)
+    end
   end
+end
+
+--- Converts the floating-point parameters and buffers to a dtype, or moves all to a device, or both; returns this
+-- module. The parameters are new tensors then (ties and gradients are kept): make the optimizer afterwards.
+-- @param target a float dtype's name or a device's, such as 'float64' or 'cpu'; {dtype=, device=}; or a tensor, for its
+-- dtype
+-- @param second the other of the two names
+function Module:to(target, second)
+  local dtype, device = read_target(self, target, second)
+  if device then self:_convert(device, false) end
+  if dtype then self:_convert(dtype, true) end
   return self
 end
+
+--- Moves all parameters and buffers to main memory; returns this module.
+function Module:cpu() return self:to('cpu') end
+
+--- Moves all parameters and buffers to the GPU; returns this module.
+function Module:cuda() return self:to('cuda') end
+
+--- Converts floating-point parameters and buffers to float16, for storage; returns this module.
+function Module:half() return self:to('float16') end
 
 --- Converts floating-point parameters and buffers to float32; returns this module.
 function Module:float() return self:to('float32') end
@@ -432,18 +474,25 @@ end
 
 -- ---- hooks ----
 
+--- Lists of hooks are never changed but replaced, so that a hook may add and remove hooks while they run.
+local function put_hooks(self, field, hooks)
+  rawset(self, field, hooks)
+  local other = field == '_forward_hooks' and '_forward_pre_hooks' or '_forward_hooks'
+  self._hooked = #hooks > 0 or #(rawget(self, other) or {}) > 0
+end
+
 local function add_hook(self, field, hook)
   if type(hook) ~= 'function' then raise('%s: a hook must be a function, got %s', label(self), describe(hook)) end
-  local hooks = rawget(self, field) or {}
-  rawset(self, field, hooks)
-  local entry = { hook }
+  local entry, hooks = { hook }, { unpack(rawget(self, field) or {}) }
   hooks[#hooks + 1] = entry
-  self._hooked = true
+  put_hooks(self, field, hooks)
   return {
     remove = function()
-      for i, other in ipairs(hooks) do
-        if other == entry then table.remove(hooks, i) end
+      local left = {}
+      for _, other in ipairs(rawget(self, field)) do
+        if other ~= entry then left[#left + 1] = other end
       end
+      put_hooks(self, field, left)
     end,
   }
 end
@@ -484,13 +533,15 @@ function Module.extra_repr() return '' end
 
 local function indented(text) return (text:gsub('\n', '\n  ')) end
 
---- The tree of modules, as tostring gives it.
+--- The tree of modules, as tostring gives it. A module that stands in two places is drawn in both.
 function Module:_print()
-  local extra, lines = self:extra_repr(), {}
-  for name, child in self:named_children() do
-    lines[#lines + 1] = ('  (%s): %s'):format(name, indented(tostring(child)))
+  class.adopt(self)
+  local extra, lines, dict = self:extra_repr(), {}, self._modules
+  for _, name in ipairs(dict.names) do
+    local child = dict.values[name]
+    if child then lines[#lines + 1] = ('  (%s): %s'):format(name, indented(tostring(child))) end
   end
-  if #lines == 0 then return ('%s(%s)'):format(label(self), extra) end
+  if #lines == 0 and not extra:find('\n', 1, true) then return ('%s(%s)'):format(label(self), extra) end
   if extra ~= '' then table.insert(lines, 1, '  ' .. indented(extra)) end
   return ('%s(\n%s\n)'):format(label(self), table.concat(lines, '\n'))
 end

@@ -31,6 +31,7 @@ function ModuleDict:update(modules)
     end
     self[name] = module
   end
+  return self
 end
 
 --- The module of a name; an unknown name is an error.
@@ -39,7 +40,7 @@ function ModuleDict:get(name)
   return self[name]
 end
 
---- Adds or replaces a module.
+--- Adds or replaces a module; the same as `dict[name] = module`.
 function ModuleDict:set(name, module) self:update{ { name, module } } end
 
 --- True when there is a module of that name.
@@ -52,6 +53,9 @@ function ModuleDict:pop(name)
   return module
 end
 
+--- Takes all modules out.
+function ModuleDict:clear() slots.clear(self._modules) end
+
 --- How many modules there are.
 function ModuleDict:len() return #self._modules.names end
 
@@ -60,6 +64,13 @@ function ModuleDict:keys()
   local names = {}
   for i, name in ipairs(self._modules.names) do names[i] = name end
   return names
+end
+
+--- The modules, a fresh list in order.
+function ModuleDict:values()
+  local list = {}
+  for i, name in ipairs(self._modules.names) do list[i] = self[name] end
+  return list
 end
 
 --- Iterates over name and module.

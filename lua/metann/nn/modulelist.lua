@@ -5,6 +5,9 @@ local support = require 'metann.nn.support'
 
 local ModuleList = class.new('ModuleList', Container)
 
+--- What a slice is: a plain ModuleList.
+ModuleList._plain = ModuleList
+
 --- @param modules a list or iterator of modules; none for an empty list
 function ModuleList:init(modules)
   if modules == nil then return end
@@ -12,7 +15,6 @@ function ModuleList:init(modules)
       and not class.is(modules, Container))) then
     support.raise('ModuleList: expected a list of modules, got %s', support.describe(modules))
   end
-  if class.class_of(modules) then modules = modules:children() end
   self:extend(modules)
 end
 

@@ -45,6 +45,33 @@ function normalization.move(running_mean, running_var, mean, var, momentum, coun
   add_(running_var, var, momentum * count / (count - 1))
 end
 
+--- Each of `groups` groups of channels of each sample to mean 0 and variance 1, then times weight plus bias along dim 2.
+-- @return the result; mean and biased variance of the groups, (N * groups)
+function normalization.groups(x, groups, weight, bias, eps)
+  local samples, total = size(x, 1), support.numel(x)
+  if total == 0 then return normalization.affine(x, weight, bias) end
+  local flat = support.reshape(x, { 1, samples * groups, total / (samples * groups) })
+  local y, mean, var = ops.batch_norm(flat, nil, nil, eps)
+  return normalization.affine(view(y, support.shape(x)), weight, bias), mean, var
+end
+
+--- Each channel of each sample to mean 0 and variance 1; running statistics, where given, are moved by momentum towards
+-- the mean over the samples.
+function normalization.instances(x, o)
+  local n, c = size(x, 1), size(x, 2)
+  local count = support.numel(x) / math.max(n * c, 1)
+  if count <= 1 then
+    support.raise("%s: needs more than 1 value for each channel, got 'input' of size %s", o.what,
+      support.shape_text(x))
+  end
+  local y, mean, var = normalization.groups(x, c, o.weight, o.bias, o.eps)
+  if o.running_mean and mean then
+    normalization.move(o.running_mean, o.running_var, ops.mean(view(mean, n, c), 1), ops.mean(view(var, n, c), 1),
+      o.momentum, count)
+  end
+  return y
+end
+
 local function ends_with(x, shape)
   local n, k = ndim(x), #shape
   if n < k then return false end
@@ -97,7 +124,7 @@ end
 -- @param affine, track the defaults of these options
 function normalization.class(name, affine, track)
   local of = class.new(name, Module)
-  local read = options.reader(name, {
+  local read = options.layer_reader(name, {
     { 'num_features', kinds.count },
     { 'eps', kinds.nonnegative, 1e-5 },
     { 'momentum', momentum, 0.1 },
@@ -118,6 +145,7 @@ function normalization.class(name, affine, track)
     self:register_buffer('running_mean', tracks and ops.full(shape, 0) or nil)
     self:register_buffer('running_var', tracks and ops.full(shape, 1) or nil)
     self:register_buffer('num_batches_tracked', tracks and ops.full({}, 0, 'int64') or nil)
+    options.place(self, o)
   end
 
   function of:extra_repr()

@@ -51,6 +51,11 @@ function kinds.boolean(v)
   return nil, 'true or false'
 end
 
+function kinds.name(v)
+  if type(v) == 'string' then return v end
+  return nil, 'a name'
+end
+
 function kinds.tensor(v)
   if support.is_tensor(v) then return v end
   return nil, 'a tensor'
@@ -135,12 +140,13 @@ end
 
 --- Prepares the reading of arguments.
 -- @param what the class's or function's name, for messages
--- @param parameters list of {name, kind, default}; without a default a parameter must be given, unless optional=true
+-- @param parameters list of {name, kind, default}; without a default a parameter must be given, unless optional=true;
+-- named=true (last ones only): by name only
 -- @return a function that takes the arguments and returns a table of checked values by name
 function options.reader(what, parameters)
   local list = {}
   for i, p in ipairs(parameters) do
-    list[i] = { p[1], default = p[3], required = p[3] == nil and not p.optional, table = true }
+    list[i] = { p[1], default = p[3], required = p[3] == nil and not p.optional, table = true, named = p.named }
   end
   local signature = arguments.signature(what, list)
   return function(...)
@@ -157,6 +163,20 @@ function options.reader(what, parameters)
     end
     return values
   end
+end
+
+--- The reader of a layer with parameters of its own: takes `device` and `dtype` too, as PyTorch's do.
+function options.layer_reader(what, parameters)
+  local list = {}
+  for i, p in ipairs(parameters) do list[i] = p end
+  list[#list + 1] = { 'device', kinds.name, optional = true, named = true }
+  list[#list + 1] = { 'dtype', kinds.name, optional = true, named = true }
+  return options.reader(what, list)
+end
+
+--- Brings a new layer to the dtype and device that were asked for, if any.
+function options.place(module, o)
+  if o.dtype or o.device then module:to{ dtype = o.dtype, device = o.device } end
 end
 
 return options

@@ -1,6 +1,9 @@
 --- ParameterList: a list of parameters, registered under their numbers from 1. Plain tensors become parameters.
+-- `list[i]` reads one, negative numbers count from the end, `list[{first, last}]` is a plain list of that closed range;
+-- writing to the position after the last appends.
 local class = require 'metann.nn.class'
 local Module = require 'metann.nn.module'
+local positions = require 'metann.nn.positions'
 local support = require 'metann.nn.support'
 
 local ParameterList = class.new('ParameterList', Module)
@@ -28,8 +31,35 @@ function ParameterList:extend(parameters)
   return self
 end
 
---- How many parameters there are.
-function ParameterList:len() return #self._parameters.names end
+--- How many parameters there are; of a converted list those that became dependents count.
+function ParameterList:len()
+  local dependents = self._dependents
+  return #self._parameters.names + (dependents and #dependents.names or 0)
+end
+
+--- The parameter at a position; negative ones count from the end.
+function ParameterList:get(i)
+  return self[tostring(positions.must(class.class_of(self)._name .. ':get', i, self:len()))]
+end
+
+--- What reading a key gives that is no name: a parameter by position, or a slice.
+function ParameterList:_position(key)
+  if type(key) == 'number' then
+    local at = positions.find(class.class_of(self)._name, key, self:len())
+    return at and self[tostring(at)]
+  end
+  if not positions.is_range(key) then return nil end
+  local list = {}
+  for k, i in ipairs(positions.range(class.class_of(self)._name, key, self:len())) do list[k] = self[tostring(i)] end
+  return list
+end
+
+--- The name that writing to a number means.
+function ParameterList:_place(number)
+  local n = self:len()
+  local at = number == n + 1 and number or positions.must(class.class_of(self)._name, number, n)
+  return tostring(at)
+end
 
 --- Iterates over position and parameter.
 function ParameterList:iter()

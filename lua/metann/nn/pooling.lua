@@ -1,4 +1,5 @@
 --- What the pooling layers share: checking and batching of inputs.
+local kinds = require('metann.nn.options').kinds
 local support = require 'metann.nn.support'
 local ops = support.ops
 
@@ -14,6 +15,32 @@ function pooling.batched(name, x, sides)
     support.raise("%s: 'input' must be a tensor of size %s, got %s", name, LAYOUT[sides], support.describe(x))
   end
   return ops.unsqueeze(x, 1), true
+end
+
+--- The kind of output_size: a number, or a list of n of which false stands for the input's own size.
+function pooling.adaptive_sides(n)
+  local plain = kinds.sides(n, 1)
+  return function(v)
+    local list = type(v) == 'table' and {} or nil
+    for i = 1, list and n or 0 do list[i] = v[i] or 1 end
+    local checked, expected = plain(list or v)
+    if not checked or (list and #v ~= n) then return nil, expected end
+    for i = 1, list and n or 0 do checked[i] = v[i] end
+    return checked
+  end
+end
+
+--- The sizes to make of x.
+function pooling.adaptive_size(sizes, x)
+  local n = #sizes
+  for i = 1, n do
+    if not sizes[i] then
+      local list = {}
+      for k = 1, n do list[k] = sizes[k] or support.size(x, 2 + k) end
+      return list
+    end
+  end
+  return sizes
 end
 
 --- Fills in what follows from other options: a window moves by its own size unless told otherwise.

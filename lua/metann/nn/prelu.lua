@@ -4,11 +4,12 @@ local Module = require 'metann.nn.module'
 local options = require 'metann.nn.options'
 local fresh = require 'metann.nn.fresh'
 local support = require 'metann.nn.support'
-local kinds, ops = options.kinds, support.ops
+local functional = require 'metann.nn.functional'
+local kinds = options.kinds
 
 local PReLU = class.new('PReLU', Module)
 
-local read = options.reader('PReLU', {
+local read = options.layer_reader('PReLU', {
   { 'num_parameters', kinds.count, 1 },
   { 'init', kinds.number, 0.25 },
 })
@@ -19,28 +20,14 @@ function PReLU:init(...)
   local o = read(...)
   self.num_parameters = o.num_parameters
   self:register_parameter('weight', fresh.constant({ o.num_parameters }, o.init))
+  options.place(self, o)
 end
 
 function PReLU:forward(x)
   if not support.is_tensor(x) then
     support.raise("PReLU: 'input' must be a tensor, got %s", support.describe(x))
   end
-  local weight, n = self.weight, support.ndim(x)
-  if self.num_parameters > 1 then
-    local dim = n > 1 and 2 or 1
-    if n == 0 or support.size(x, dim) ~= self.num_parameters then
-      support.raise("PReLU: 'input' must have %d channels in dim %d, got size %s", self.num_parameters, dim,
-        support.shape_text(x))
-    end
-    if n > 2 then
-      local shape = { self.num_parameters }
-      for d = 3, n do shape[d - 1] = 1 end
-      weight = ops.view(weight, shape)
-    end
-  elseif n == 0 then
-    weight = ops.squeeze(weight)
-  end
-  return ops.add(ops.relu(x), ops.mul(weight, ops.clamp(x, -math.huge, 0)))
+  return functional.prelu(x, self.weight)
 end
 
 function PReLU:extra_repr() return 'num_parameters=' .. self.num_parameters end

@@ -5,13 +5,17 @@ local class = require 'metann.nn.class'
 local Module = require 'metann.nn.module'
 local options = require 'metann.nn.options'
 local support = require 'metann.nn.support'
-local raise, is_tensor, describe = support.raise, support.is_tensor, support.describe
+local kinds, raise, is_tensor, describe = options.kinds, support.raise, support.is_tensor, support.describe
 
 local pure = {}
 
 local function not_tensor(name, input, value)
   raise("%s: '%s' must be a tensor, got %s", name, input, describe(value))
 end
+
+--- The option `inplace` of PyTorch's activations. It saves memory there; here the result is a new tensor in any case,
+-- since most derivatives need the input as it was. So it is taken, shown, and changes nothing.
+pure.INPLACE = { 'inplace', kinds.boolean, false, show = 'true' }
 
 -- One function per number of inputs: these are on the hot path.
 local checked = {
@@ -63,12 +67,12 @@ local function text(value, show)
   return equal and tostring(value[1]) or support.tuple(value)
 end
 
---- Text of the options to print: those with `show`; 'sides' prints equal sides as one number.
+--- Text of the options to print: those with `show`; 'sides' prints equal sides as one number, 'true' a flag that is set.
 local function describe_options(parameters, o)
   local parts = {}
   for _, p in ipairs(parameters) do
     local value = o[p[1]]
-    if value ~= nil and p.show then parts[#parts + 1] = p[1] .. '=' .. text(value, p.show) end
+    if value ~= nil and p.show and (p.show ~= 'true' or value == true) then parts[#parts + 1] = p[1] .. '=' .. text(value, p.show) end
   end
   return table.concat(parts, ', ')
 end

@@ -13,21 +13,24 @@ local recurrent = {}
 
 local function gate(t, k, width) return slice(t, 2, (k - 1) * width + 1, width) end
 
--- A step takes what the input adds to the gates (N, gates * hidden), the state h (and c), and the weights on h; it
--- returns the new h (and c).
+-- A step takes what the input adds to the gates (N, gates * hidden), the state h (and c), the weights on h, and those
+-- that project h if there are any; it returns the new h (and c).
 local steps = {}
 
 function steps.tanh(gx, h, _, weight, bias) return tanh(add(gx, linear(h, weight, bias))) end
 
 function steps.relu(gx, h, _, weight, bias) return ops.relu(add(gx, linear(h, weight, bias))) end
 
---- Hochreiter and Schmidhuber 1997, with forget gates (Gers et al. 2000).
-function steps.lstm(gx, h, c, weight, bias)
-  local width = support.size(h, 2)
+--- Hochreiter and Schmidhuber 1997, with forget gates (Gers et al. 2000) and, where asked for, a projection of h (Sak
+-- et al. 2014).
+function steps.lstm(gx, h, c, weight, bias, projection)
+  local width = support.size(c, 2)
   local gates = add(gx, linear(h, weight, bias))
   local keep, write = sigmoid(gate(gates, 2, width)), sigmoid(gate(gates, 1, width))
   c = add(mul(keep, c), mul(write, tanh(gate(gates, 3, width))))
-  return mul(sigmoid(gate(gates, 4, width)), tanh(c)), c
+  h = mul(sigmoid(gate(gates, 4, width)), tanh(c))
+  if projection then h = linear(h, projection) end
+  return h, c
 end
 
 --- Cho et al. 2014; the reset gate acts after the product with the weights, as in PyTorch.
@@ -42,12 +45,16 @@ end
 
 local GATES = { tanh = 1, relu = 1, lstm = 4, gru = 3 }
 
-local function add_weights(self, suffix, inputs, hidden, gates, bias)
-  local bound = 1 / math.sqrt(hidden)
+--- @param projected width of h where it is projected, 0 for none
+local function add_weights(self, suffix, inputs, hidden, gates, bias, projected)
+  local bound, width = 1 / math.sqrt(hidden), projected > 0 and projected or hidden
   self:register_parameter('weight_ih' .. suffix, fresh.uniform({ gates * hidden, inputs }, bound))
-  self:register_parameter('weight_hh' .. suffix, fresh.uniform({ gates * hidden, hidden }, bound))
+  self:register_parameter('weight_hh' .. suffix, fresh.uniform({ gates * hidden, width }, bound))
   self:register_parameter('bias_ih' .. suffix, bias and fresh.uniform({ gates * hidden }, bound) or nil)
   self:register_parameter('bias_hh' .. suffix, bias and fresh.uniform({ gates * hidden }, bound) or nil)
+  if projected > 0 then
+    self:register_parameter('weight_hr' .. suffix, fresh.uniform({ projected, hidden }, bound))
+  end
 end
 
 local function zeros(x, shape) return ops.full(shape, 0, support.dtype(x)) end
@@ -86,13 +93,14 @@ function recurrent.cell(name, kind)
     { 'input_size', kinds.count }, { 'hidden_size', kinds.count }, { 'bias', kinds.boolean, true },
   }
   if not kind then parameters[4] = { 'nonlinearity', kinds.choice('tanh', 'relu'), 'tanh' } end
-  local read = options.reader(name, parameters)
+  local read = options.layer_reader(name, parameters)
 
   function of:init(...)
     local o = read(...)
     self.input_size, self.hidden_size = o.input_size, o.hidden_size
     self.kind = kind or o.nonlinearity
-    add_weights(self, '', o.input_size, o.hidden_size, GATES[self.kind], o.bias)
+    add_weights(self, '', o.input_size, o.hidden_size, GATES[self.kind], o.bias, 0)
+    options.place(self, o)
   end
 
   function of:forward(x, state)
@@ -119,7 +127,12 @@ function recurrent.cell(name, kind)
     return h
   end
 
-  function of:extra_repr() return self.input_size .. ', ' .. self.hidden_size end
+  function of:extra_repr()
+    local text = self.input_size .. ', ' .. self.hidden_size
+    if self.bias_ih == nil then text = text .. ', bias=false' end
+    if self.kind == 'relu' then text = text .. ', nonlinearity=relu' end
+    return text
+  end
   return of
 end
 
@@ -128,12 +141,12 @@ end
 --- One layer in one direction: x (L, N, inputs), h and c (N, hidden). Returns the list of h by time, the last state.
 local function run_direction(self, x, h, c, suffix, backwards)
   local step = steps[self.kind]
-  local weight, bias = self['weight_hh' .. suffix], self['bias_hh' .. suffix]
+  local weight, bias, projection = self['weight_hh' .. suffix], self['bias_hh' .. suffix], self['weight_hr' .. suffix]
   local gx = linear(x, self['weight_ih' .. suffix], self['bias_ih' .. suffix])
   local length, list = support.size(x, 1), {}
   for i = 1, length do
     local t = backwards and length + 1 - i or i
-    h, c = step(ops.select(gx, 1, t), h, c, weight, bias)
+    h, c = step(ops.select(gx, 1, t), h, c, weight, bias, projection)
     list[t] = h
   end
   return list, h, c
@@ -165,6 +178,7 @@ end
 
 local function layer_repr(self)
   local parts = { tostring(self.input_size), tostring(self.hidden_size) }
+  if self.proj_size > 0 then parts[#parts + 1] = 'proj_size=' .. self.proj_size end
   if self.num_layers > 1 then parts[#parts + 1] = 'num_layers=' .. self.num_layers end
   if self.bias_ih_l0 == nil then parts[#parts + 1] = 'bias=false' end
   if self.batch_first then parts[#parts + 1] = 'batch_first=true' end
@@ -187,10 +201,12 @@ end
 local function start(name, self, x, state, alone)
   local h, c = parts_of(name, state, self.kind == 'lstm')
   if alone then h, c = h and ops.unsqueeze(h, 2), c and ops.unsqueeze(c, 2) end
-  local shape = { self.num_layers * (self.bidirectional and 2 or 1), support.size(x, 2), self.hidden_size }
+  local shape = { self.num_layers * (self.bidirectional and 2 or 1), support.size(x, 2),
+    self.proj_size > 0 and self.proj_size or self.hidden_size }
   h = h or zeros(x, shape)
   check_size(name, 'h', h, shape)
   if self.kind ~= 'lstm' then return h, nil end
+  shape[3] = self.hidden_size
   c = c or zeros(x, shape)
   check_size(name, 'c', c, shape)
   return h, c
@@ -198,8 +214,9 @@ end
 
 local function define_forward(of, name)
   --- @param x (L, N, input_size), with batch_first (N, L, input_size), or (L, input_size)
-  -- @param state (layers * directions, N, hidden_size), of an LSTM a list {h, c} of these; zeros when left out
-  -- @return the last layer's outputs, (L, N, directions * hidden_size) or as the input; the last state, as `state`
+  -- @param state (layers * directions, N, hidden_size), of an LSTM a list {h, c} of these, h of width proj_size where
+  -- there is one; zeros when left out
+  -- @return the last layer's outputs, (L, N, directions * width of h) or as the input; the last state, as `state`
   function of:forward(x, state)
     local alone = check_input(name, self, x)
     if alone then x = ops.unsqueeze(x, 2) elseif self.batch_first then x = ops.transpose(x, 1, 2) end
@@ -226,21 +243,26 @@ function recurrent.layer(name, kind)
     { 'bidirectional', kinds.boolean, false },
   }
   if not kind then table.insert(parameters, 4, { 'nonlinearity', kinds.choice('tanh', 'relu'), 'tanh' }) end
-  local read = options.reader(name, parameters)
+  if kind == 'lstm' then parameters[8] = { 'proj_size', kinds.whole, 0 } end
+  local read = options.layer_reader(name, parameters)
 
   function of:init(...)
     local o = read(...)
     self.input_size, self.hidden_size, self.num_layers = o.input_size, o.hidden_size, o.num_layers
     self.batch_first, self.dropout, self.bidirectional = o.batch_first, o.dropout, o.bidirectional
-    self.kind = kind or o.nonlinearity
-    local directions = o.bidirectional and 2 or 1
+    self.kind, self.proj_size = kind or o.nonlinearity, o.proj_size or 0
+    if self.proj_size >= o.hidden_size then
+      raise("%s: 'proj_size' (%d) must be below 'hidden_size' (%d)", name, self.proj_size, o.hidden_size)
+    end
+    local directions, width = o.bidirectional and 2 or 1, self.proj_size > 0 and self.proj_size or o.hidden_size
     for layer = 0, o.num_layers - 1 do
-      local inputs = layer == 0 and o.input_size or o.hidden_size * directions
+      local inputs = layer == 0 and o.input_size or width * directions
       for direction = 1, directions do
         add_weights(self, '_l' .. layer .. (direction == 2 and '_reverse' or ''), inputs, o.hidden_size,
-          GATES[self.kind], o.bias)
+          GATES[self.kind], o.bias, self.proj_size)
       end
     end
+    options.place(self, o)
   end
 
   define_forward(of, name)

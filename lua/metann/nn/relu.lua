@@ -3,4 +3,4 @@ local pure = require 'metann.nn.pure'
 local ops = require('metann.nn.support').ops
 local relu = ops.relu
 
-return pure.class('ReLU', { 'input' }, {}, function(_, x) return relu(x) end)
+return pure.class('ReLU', { 'input' }, { pure.INPLACE }, function(_, x) return relu(x) end)

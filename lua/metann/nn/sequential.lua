@@ -5,6 +5,9 @@ local support = require 'metann.nn.support'
 
 local Sequential = class.new('Sequential', Container)
 
+--- What a slice is: a plain Sequential, whatever the class of the whole.
+Sequential._plain = Sequential
+
 --- @param ... modules, or one list of modules or of {name, module} pairs
 function Sequential:init(...)
   local list = { ... }
@@ -13,6 +16,9 @@ function Sequential:init(...)
   for i = 1, select('#', ...) > #list and select('#', ...) or #list do
     local entry = list[i]
     if type(entry) == 'table' and not class.class_of(entry) and type(entry[1]) == 'string' then
+      if not class.class_of(entry[2]) then
+        support.raise("Sequential: '%s' must be a module, got %s", entry[1], support.describe(entry[2]))
+      end
       self:add_module(entry[1], entry[2])
     elseif class.class_of(entry) then
       self:append(entry)

@@ -3,4 +3,4 @@ local pure = require 'metann.nn.pure'
 local ops = require('metann.nn.support').ops
 local silu = ops.silu
 
-return pure.class('SiLU', { 'input' }, {}, function(_, x) return silu(x) end)
+return pure.class('SiLU', { 'input' }, { pure.INPLACE }, function(_, x) return silu(x) end)

@@ -14,7 +14,7 @@ local kinds, ops = options.kinds, support.ops
 
 local TransformerEncoderLayer = class.new('TransformerEncoderLayer', Module)
 
-local read = options.reader('TransformerEncoderLayer', {
+local read = options.layer_reader('TransformerEncoderLayer', {
   { 'd_model', kinds.count },
   { 'nhead', kinds.count },
   { 'dim_feedforward', kinds.count, 2048 },
@@ -36,6 +36,7 @@ function TransformerEncoderLayer:init(...)
   self.norm2 = LayerNorm(o.d_model, { eps = o.layer_norm_eps })
   self.dropout1, self.dropout2 = Dropout(o.dropout), Dropout(o.dropout)
   self.activation = o.activation
+  options.place(self, o)
 end
 
 local function attention(self, x, o)

@@ -31,8 +31,11 @@ local function total_norm(grads, norm_type)
   return norm_type == 2 and ops.sqrt(total) or ops.pow(total, 1 / norm_type)
 end
 
-local function clip_norm(grads, max_norm, norm_type)
+local function clip_norm(grads, max_norm, norm_type, error_if_nonfinite)
   local norm = total_norm(grads, norm_type)
+  if error_if_nonfinite and not (norm:item() < math.huge) then
+    raise('clip_grad_norm_: the norm of the gradients is %s, nothing was scaled', tostring(norm:item()))
+  end
   -- scaled by a tensor, so that nothing waits for the number
   local scale = ops.clamp(ops.div(max_norm, ops.add(norm, 1e-6)), -math.huge, 1)
   for _, g in ipairs(grads) do ops.mul_(g, scale) end
@@ -43,11 +46,13 @@ end
 -- @param parameters a list, table by name or iterator
 -- @param max_norm a positive number
 -- @param norm_type 2 unless given; math.huge for the largest element; as position or {norm_type=}
+-- @param error_if_nonfinite false; true: a norm that is no finite number is an error; by name only
 -- @return the norm before, a 0-dim tensor
 function utils.clip_grad_norm_(parameters, max_norm, norm_type)
+  local error_if_nonfinite
   if type(norm_type) == 'table' then
-    support.errors.check_options('clip_grad_norm_', norm_type, { 'norm_type' })
-    norm_type = norm_type.norm_type
+    support.errors.check_options('clip_grad_norm_', norm_type, { 'norm_type', 'error_if_nonfinite' })
+    norm_type, error_if_nonfinite = norm_type.norm_type, norm_type.error_if_nonfinite
   end
   norm_type = norm_type or 2
   if type(max_norm) ~= 'number' or max_norm < 0 then
@@ -56,7 +61,8 @@ function utils.clip_grad_norm_(parameters, max_norm, norm_type)
   if type(norm_type) ~= 'number' or norm_type <= 0 then
     raise("clip_grad_norm_: 'norm_type' must be a number above 0, got %s", describe(norm_type))
   end
-  return support.no_grad(clip_norm, gradients(parameters, 'clip_grad_norm_'), max_norm, norm_type)
+  return support.no_grad(clip_norm, gradients(parameters, 'clip_grad_norm_'), max_norm, norm_type,
+    error_if_nonfinite)
 end
 
 local function clip_value(grads, value)

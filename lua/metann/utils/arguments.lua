@@ -1,8 +1,9 @@
 --- Arguments by position, or a table by name in place of the rest.
 -- Owns the one way in which learners and their like read their arguments. A signature is a list of parameters
--- `{name, default=, required=, opaque=, table=, data=}`: `opaque` means that a table which names no parameter stands for
--- itself (a module, a pair {x, y}); `table` that one does whose keys are not even like the parameters' (a learning rate
--- by parameter name); `data` that any table does.
+-- `{name, default=, required=, opaque=, table=, data=, named=}`: `opaque` means that a table which names no parameter stands
+-- for itself (a module, a pair {x, y}); `table` that one does whose keys are not even like the parameters' (a learning rate
+-- by parameter name); `data` that any table does; `named` that the parameter is given by name only
+-- (such ones come last).
 local errors = require 'metann.binding.errors'
 local raise = errors.raise
 
@@ -12,9 +13,10 @@ local arguments = {}
 -- @param what the function's name, for messages
 -- @param parameters list of parameters, in order
 function arguments.signature(what, parameters)
-  local signature = { what = what, names = {}, index = {} }
+  local signature = { what = what, names = {}, index = {}, positional = 0 }
   for i, p in ipairs(parameters) do
     signature[i] = p
+    if not p.named then signature.positional = i end
     signature.names[i], signature.index[p[1]] = p[1], i
   end
   return signature
@@ -26,7 +28,7 @@ local function is_plain(value) return type(value) == 'table' and getmetatable(va
 local function is_options(signature, position, value)
   if not is_plain(value) then return false end
   local p = signature[position]
-  if not p then return true end
+  if not p or p.named then return true end
   if p.data then return false end
   if not (p.opaque or p.table) then return true end
   local misspelt = false
@@ -64,8 +66,8 @@ function arguments.read(signature, ...)
     options = given[n]
     n = n - 1
   end
-  if n > #signature then
-    raise('%s: takes %d arguments, got %d', signature.what, #signature, n)
+  if n > signature.positional then
+    raise('%s: takes %d arguments, got %d', signature.what, signature.positional, n)
   end
   for i = 1, n do values[i] = given[i] end
   if options then read_options(signature, values, options) end
@@ -75,7 +77,7 @@ function arguments.read(signature, ...)
     if value == nil then
       if p.required then
         raise("%s: argument '%s' is missing (%s(%s))", signature.what, p[1], signature.what:match('[%w_]+$'),
-          table.concat(signature.names, ', '))
+          table.concat(signature.names, ', ', 1, signature.positional))
       end
       value = p.default
     end

@@ -1,0 +1,70 @@
+--- Looking up rows of a table, as nn.Embedding and functional.embedding do.
+local support = require 'metann.nn.support'
+local ops, size, numel = support.ops, support.size, support.numel
+
+local lookup = {}
+
+--- The row from 1 that padding_idx means, or nil; checked.
+function lookup.padding_row(what, at, rows)
+  if not at then return nil end
+  if at == 0 or math.abs(at) > rows then
+    support.raise("%s: 'padding_idx' must be from 1 to %d, got %d", what, rows, at)
+  end
+  return at < 0 and rows + 1 + at or at
+end
+
+--- For each looked-up row what it is to be multiplied by, so that its norm is at most max_norm: (n, 1), no history.
+local function scales(rows, o)
+  rows = ops.detach(rows)
+  local norm
+  if o.norm_type == math.huge then
+    norm = ops.amax(ops.abs(rows), 2, true)
+  else
+    norm = ops.pow(ops.sum(ops.pow(ops.abs(rows), o.norm_type), 2, true), 1 / o.norm_type)
+  end
+  -- the small addend is PyTorch's
+  local scale = ops.div(o.max_norm, ops.add(norm, 1e-7))
+  return ops.where(ops.gt(norm, o.max_norm), scale, ops.full({}, 1, support.dtype(scale)))
+end
+
+local function write_scaled(weight, flat, rows, o)
+  -- the same row may be looked up several times: each writes the same values
+  ops.assign_(weight, support.functions.index_put(weight, { flat }, ops.mul(rows, scales(rows, o))))
+end
+
+--- For each looked-up row one over how often it occurs, (n, 1).
+local function frequencies(flat, rows, dtype)
+  local one = ops.full({ numel(flat) }, 1, dtype)
+  local counts = ops.index_add(ops.full({ rows }, 0, dtype), flat, one, 1)
+  return ops.unsqueeze(ops.reciprocal(ops.index_select(counts, flat, 1)), 2)
+end
+
+--- Rows of weight (rows, width) at `index`, numbers from 1.
+-- @param o options by name: padding_idx (a row from 1 that gets no gradient), max_norm, norm_type, scale_grad_by_freq
+-- @return tensor: the size of index, then width
+function lookup.rows(o, index, weight)
+  local shape, width = support.shape(index), size(weight, 2)
+  local flat = support.reshape(index, { numel(index) })
+  local rows = ops.index_select(weight, flat, 1)
+  if o.max_norm then
+    if support.is_leaf(weight) and not rawget(o, '_view') then
+      -- as in PyTorch, the table itself is changed
+      support.no_grad(write_scaled, weight, flat, rows, o)
+      rows = ops.index_select(weight, flat, 1)
+    else
+      -- weights that were computed, and what a view reads, are not written to: the rows are scaled by constants
+      rows = ops.mul(rows, scales(rows, o))
+    end
+  end
+  if o.scale_grad_by_freq then
+    local constant = ops.detach(rows)
+    rows = ops.add(constant, ops.mul(ops.sub(rows, constant), frequencies(flat, size(weight, 1), support.dtype(rows))))
+  end
+  if o.padding_idx then
+    rows = ops.where(ops.unsqueeze(ops.eq(flat, o.padding_idx), 2), ops.detach(rows), rows)
+  end
+  shape[#shape + 1] = width
+  return ops.view(rows, shape)
+end
+
+return lookup
