@@ -2,6 +2,8 @@
 -- A dependent is a slot in `_dependents`, as nn's slots are, with `info` beside the values: what is remembered of a
 -- slot (shape, dtype, device, frozen), and where it stands. Tied slots share one info, and filling one of them fills
 -- all. Owns conversion, those slots, and what fills them.
+local traversal = require 'metann.binding.traversal'
+local next, pairs = traversal.next, traversal.pairs
 local nn = require 'metann.nn'
 local class = require 'metann.nn.class'
 local copy = require 'metann.nn.copy'

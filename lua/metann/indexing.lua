@@ -1,6 +1,7 @@
 --- Reading and writing by index: t[i], t[{i, {a, b}, {}}], t[mask], t[index], and assignment likewise. All 1-based.
 -- Numbers and ranges give views. Assignment writes through an in-place row on the handle's own tensor, never through a
 -- temporary view, so it is recorded as that tensor's history.
+local next = require('metann.binding.traversal').next
 local binding = require 'metann.binding'
 local common = require 'metann.compose.common'
 local index_ops = require 'metann.compose.index'

@@ -1,5 +1,6 @@
 --- All functions on tensors by name: the rows of the op table, made as they are asked for, and compositions of rows.
 -- A composition that has a row's name replaces it here; the row itself stays in binding.stub.ops.
+local pairs = require('metann.binding.traversal').pairs
 local binding = require 'metann.binding'
 local raw = binding.stub.ops
 

@@ -1,4 +1,6 @@
 --- ProtoModule: a module whose functional views run with other parameters; and tensor_copy.
+local traversal = require 'metann.binding.traversal'
+local next, pairs = traversal.next, traversal.pairs
 local nn = require 'metann.nn'
 local class = require 'metann.nn.class'
 local slots = require 'metann.nn.slots'

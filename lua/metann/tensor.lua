@@ -1,6 +1,8 @@
 --- Methods, fields and operators of tensors.
 -- Every row and composition whose first argument is a tensor is a method too, looked up at its first use. Indexing is
 -- in indexing.lua, text in printing.lua, backward in autograd.lua.
+local traversal = require 'metann.binding.traversal'
+local next, pairs = traversal.next, traversal.pairs
 local binding = require 'metann.binding'
 local handle, errors, scope = binding.handle, binding.errors, binding.scope
 local common = require 'metann.compose.common'

@@ -9,6 +9,8 @@
 --   weights   tensors by slot name, in place of the base's parameters and dependents; false for none
 --   tensors   plain tensor fields written in the view
 -- Plain fields written in a view stand raw in it, as in any module.
+local traversal = require 'metann.binding.traversal'
+local next, pairs = traversal.next, traversal.pairs
 local class = require 'metann.nn.class'
 local Module = require 'metann.nn.module'
 local StateDict = require 'metann.nn.statedict'

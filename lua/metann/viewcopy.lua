@@ -1,4 +1,6 @@
 --- Deep copies of views: modules of their own, with the view's weights and buffers as detached leaves.
+local traversal = require 'metann.binding.traversal'
+local next, pairs = traversal.next, traversal.pairs
 local class = require 'metann.nn.class'
 local slots = require 'metann.nn.slots'
 local copy = require 'metann.nn.copy'

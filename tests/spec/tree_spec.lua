@@ -114,6 +114,22 @@ describe('the tree', function()
     end))
   end)
 
+  it("takes next and pairs from binding/traversal.lua, which says why (`local pairs = require(...).pairs`)", function()
+    local bare = {}
+    for _, file in ipairs(matching '^lua/.*%.lua$') do
+      local walks = false
+      each_line(file, function(line)
+        line = line:gsub('%-%-.*', ''):gsub('local .*traversal.*', '')
+        walks = walks or line:find '%f[%w_.:]pairs%s*[({]' or line:find '%f[%w_.:]next%s*[(,]'
+      end)
+      local own = file == 'lua/metann/binding/traversal.lua'
+      if walks and not own and not scratch.read(file):find('metann.binding.traversal', 1, true) then
+        bare[#bare + 1] = file
+      end
+    end
+    none(bare)
+  end)
+
   -- Each layer may require itself and those before it.
   local layers = {
     { 'version' }, { 'binding' }, { '', 'init', 'tensor', 'ops', 'compose', 'indexing', 'printing', 'autograd', 'gradcheck' },

@@ -1,6 +1,7 @@
 --- Errors that point at the caller's line, and the wording that arguments' errors share.
 -- Usable without the library. A level is found by walking out of metann's own files, so that a message names the line
 -- of the user's script however many of our functions lie between.
+local pairs = require('metann.binding.traversal').pairs
 local errors = {}
 
 local source = debug.getinfo(1, 'S').source

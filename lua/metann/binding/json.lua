@@ -1,5 +1,6 @@
 --- JSON to Lua values and back, by jansson: strict, UTF-8 checked, repeated keys refused.
 -- Owns the calls into jansson and the conversion of values.
+local pairs = require('metann.binding.traversal').pairs
 local ffi = require 'ffi'
 local clib = require 'metann.binding.clib'
 

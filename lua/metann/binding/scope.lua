@@ -1,5 +1,6 @@
 --- Modes that hold while a function runs, and scopes, which release what was made inside.
 -- Owns how a mode is put back on return, error and yield, and the lists of handles of open scopes.
+local next = require('metann.binding.traversal').next
 local ffi = require 'ffi'
 local handle = require 'metann.binding.handle'
 local errors = require 'metann.binding.errors'

@@ -5,6 +5,8 @@
 --
 -- Arguments: the row's inputs, then its attributes by position; or, anywhere after the required inputs, one table of
 -- attributes (and optional inputs) by name. Dims and positions count from 1, negative ones from the end.
+local traversal = require 'metann.binding.traversal'
+local next, pairs = traversal.next, traversal.pairs
 local ffi = require 'ffi'
 local handle = require 'metann.binding.handle'
 local errors = require 'metann.binding.errors'

@@ -1,4 +1,5 @@
 --- What the compositions share: reading sizes and arguments. Internal.
+local next = require('metann.binding.traversal').next
 local binding = require 'metann.binding'
 local handle, errors = binding.handle, binding.errors
 local array, is_tensor = handle.array, handle.is_tensor

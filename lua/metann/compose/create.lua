@@ -1,5 +1,6 @@
 --- Constructors.
 -- All take, as their last argument, a table of options: dtype (a name), device ('cpu'), requires_grad.
+local next = require('metann.binding.traversal').next
 local common = require 'metann.compose.common'
 local raw, handle, raise, describe = common.raw, common.handle, common.raise, common.describe
 local C, ctx, is_tensor = handle.C, handle.ctx, handle.is_tensor

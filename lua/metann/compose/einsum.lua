@@ -1,4 +1,5 @@
 --- Sums of products by Einstein's convention: each pair of operands becomes one batched matrix product.
+local pairs = require('metann.binding.traversal').pairs
 local common = require 'metann.compose.common'
 local reshape = require('metann.compose.shape').reshape
 local raw, raise, describe = common.raw, common.raise, common.describe

@@ -1,4 +1,5 @@
 --- In-place variants of what has no row that could write over its input: name_ computes and then overwrites.
+local pairs = require('metann.binding.traversal').pairs
 local common = require 'metann.compose.common'
 local raw = common.raw
 

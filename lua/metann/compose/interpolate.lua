@@ -1,4 +1,5 @@
 --- Resampling of lines, planes and volumes to another size, one dim after the other.
+local pairs = require('metann.binding.traversal').pairs
 local common = require 'metann.compose.common'
 local raw, raise, describe = common.raw, common.raise, common.describe
 local shape_of = common.shape

@@ -1,6 +1,7 @@
 --- Omniglot: handwritten characters of many alphabets, 20 drawings each.
 -- Source: Lake, Salakhutdinov and Tenenbaum, "Human-level concept learning through probabilistic program induction",
 -- Science 350(6266), 2015; files from github.com/brendenlake/omniglot, as they are.
+local pairs = require('metann.binding.traversal').pairs
 local bytes = require 'metann.binding.bytes'
 local errors = require 'metann.binding.errors'
 local files = require 'metann.data.files'

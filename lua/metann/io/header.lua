@@ -2,6 +2,7 @@
 -- Format: github.com/huggingface/safetensors, "Format". 8 bytes little-endian length of the header, the header
 -- {name: {dtype, shape, data_offsets: [begin, end]}, "__metadata__": {string: string}}, padded with spaces, then the
 -- data, row-major little-endian, without holes or overlaps. Knows nothing of files or tensors.
+local pairs = require('metann.binding.traversal').pairs
 local json = require 'metann.binding.json'
 
 local header = {}

@@ -2,6 +2,7 @@
 -- Format: numpy.org/doc/stable/reference/generated/numpy.lib.format.html. "\147NUMPY", a version (two bytes), the length
 -- of the header (two bytes in version 1, else four), the header: a Python dictionary in text, which is parsed here and
 -- never evaluated. Knows nothing of files.
+local pairs = require('metann.binding.traversal').pairs
 local bytes = require 'metann.binding.bytes'
 local functions = require 'metann.ops'
 

@@ -1,4 +1,5 @@
 --- NumPy's .npz files: arrays by name, each an .npy file in a zip file.
+local pairs = require('metann.binding.traversal').pairs
 local atomic = require 'metann.io.atomic'
 local bytes = require 'metann.binding.bytes'
 local errors = require 'metann.binding.errors'

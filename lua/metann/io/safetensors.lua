@@ -1,6 +1,7 @@
 --- safetensors files: tensors by name, raw, with a JSON header (header.lua has the format).
 -- Data is read by position straight into the tensors' memory: a file of any size costs what is asked of it, and one that
 -- is cut short meanwhile is an error (a mapped file would end the process).
+local pairs = require('metann.binding.traversal').pairs
 local atomic = require 'metann.io.atomic'
 local bytes = require 'metann.binding.bytes'
 local errors = require 'metann.binding.errors'

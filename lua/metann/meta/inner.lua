@@ -2,6 +2,7 @@
 -- Owns which weights are adapted, what is recorded, and the loop itself; learners and meta-learners only say which
 -- rule, how many steps and on what data. The hot path makes per step one call of the evaluator, one of metann.grad and
 -- one of the rule per parameter.
+local pairs = require('metann.binding.traversal').pairs
 local metann = require 'metann'
 local support = require 'metann.nn.support'
 local errors = require 'metann.binding.errors'

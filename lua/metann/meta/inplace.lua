@@ -1,4 +1,5 @@
 --- Learners' in-place variant: the model itself is trained, with `.grad` and the optimizer.
+local pairs = require('metann.binding.traversal').pairs
 local errors = require 'metann.binding.errors'
 local support = require 'metann.nn.support'
 local optim = require 'metann.optim'

@@ -1,4 +1,5 @@
 --- OptimizerLearner: any optimizer of metann.optim as the inner rule.
+local pairs = require('metann.binding.traversal').pairs
 local nn = require 'metann.nn'
 local optim = require 'metann.optim'
 local errors = require 'metann.binding.errors'

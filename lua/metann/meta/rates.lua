@@ -1,5 +1,7 @@
 --- Learning rates of the inner loop: one number or tensor, one per parameter name, one per step, or one per both.
 -- Owns checking them when a learner is made, registering those that are parameters, and finding the one that holds.
+local traversal = require 'metann.binding.traversal'
+local next, pairs = traversal.next, traversal.pairs
 local errors = require 'metann.binding.errors'
 local support = require 'metann.nn.support'
 local nn = require 'metann.nn'

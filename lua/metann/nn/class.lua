@@ -7,6 +7,7 @@
 -- another one by defining `_make_meta(class)`, and may define `_construct(class, ...)`, what calling the class does.
 -- A class of containers says what reading a key that is no name gives (`_position(self, key)`), and which name writing
 -- to a number means (`_place(self, number, value)`, false when it has done the writing).
+local next = require('metann.binding.traversal').next
 local slots = require 'metann.nn.slots'
 local support = require 'metann.nn.support'
 local raise, describe, keep = support.raise, support.describe, support.keep

@@ -1,5 +1,6 @@
 --- What the convolution layers share: arguments, parameters, printing. Weights and biases are uniform within
 -- 1 / sqrt(fan in), as PyTorch's.
+local pairs = require('metann.binding.traversal').pairs
 local class = require 'metann.nn.class'
 local Module = require 'metann.nn.module'
 local options = require 'metann.nn.options'

@@ -1,6 +1,7 @@
 --- Deep copies of modules: ties, hooks and sharing between plain fields are kept.
 -- A metatable may have a function `copy(value, memo, path)`: it returns the copy, or puts copies of parts into the memo
 -- and returns nil.
+local next = require('metann.binding.traversal').next
 local class = require 'metann.nn.class'
 local support = require 'metann.nn.support'
 local ops, raise, is_tensor = support.ops, support.raise, support.is_tensor

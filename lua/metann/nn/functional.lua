@@ -1,6 +1,7 @@
 --- nn.functional: the layers that have no parameters, and the losses, as functions; and what computes a layer from
 -- given parameters. Inputs by position, then the options of the layer by position or in one table by name:
 -- `F.cross_entropy(scores, labels, {label_smoothing = 0.1})`.
+local pairs = require('metann.binding.traversal').pairs
 local lookup = require 'metann.nn.lookup'
 local normalization = require 'metann.nn.normalization'
 local options = require 'metann.nn.options'

@@ -1,4 +1,5 @@
 --- metann.nn: modules, layers, losses. Classes are loaded on first use, each from the file of its name.
+local pairs = require('metann.binding.traversal').pairs
 local class = require 'metann.nn.class'
 local Module = require 'metann.nn.module'
 local support = require 'metann.nn.support'

@@ -1,5 +1,6 @@
 --- nn.init: fill a tensor with initial values, in place and without recording; each returns the tensor.
 -- Gains and fans are PyTorch's: a weight is (out, in, kernel...).
+local pairs = require('metann.binding.traversal').pairs
 local options = require 'metann.nn.options'
 local support = require 'metann.nn.support'
 local kinds, ops, functions, raise = options.kinds, support.ops, support.functions, support.raise

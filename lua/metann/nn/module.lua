@@ -1,4 +1,5 @@
 --- Module: the base of all layers and networks. What stands where in an instance is told in class.lua.
+local pairs = require('metann.binding.traversal').pairs
 local class = require 'metann.nn.class'
 local slots = require 'metann.nn.slots'
 local StateDict = require 'metann.nn.statedict'

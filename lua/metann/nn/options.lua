@@ -1,4 +1,5 @@
 --- What the layers' arguments may be: checks with one wording, over utils.arguments' reading by position or by name.
+local next = require('metann.binding.traversal').next
 local arguments = require 'metann.utils.arguments'
 local support = require 'metann.nn.support'
 local raise, describe = support.raise, support.describe

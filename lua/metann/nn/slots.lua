@@ -2,6 +2,7 @@
 -- `{names = {...}, values = {name = value}}`; `false` is a known name without a value (a bias left out). A name that is
 -- a number's text (container entries) is found under the number too: `values[1]` is `values['1']`. Change them through
 -- this file only; reading `values[name]` and walking `names` is free. `version` goes up at each change.
+local pairs = require('metann.binding.traversal').pairs
 local slots = {}
 
 function slots.new() return { names = {}, values = {}, version = 0 } end

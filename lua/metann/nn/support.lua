@@ -1,5 +1,7 @@
 --- What the modules and optimizers share: sizes, flags and lists of tensors.
 -- The only file of nn/ and optim/ that looks into handles; layers call the rows of the op table through `support.ops`.
+local traversal = require 'metann.binding.traversal'
+local next, pairs = traversal.next, traversal.pairs
 local binding = require 'metann.binding'
 require 'metann.tensor'
 local common = require 'metann.compose.common'

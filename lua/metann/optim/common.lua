@@ -1,4 +1,5 @@
 --- What rules share: checks of options, steps that are counted by a tensor, weight decay.
+local pairs = require('metann.binding.traversal').pairs
 local support = require 'metann.nn.support'
 local raise, describe, is_tensor = support.raise, support.describe, support.is_tensor
 local ops = support.ops

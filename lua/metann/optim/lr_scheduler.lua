@@ -1,5 +1,6 @@
 --- Learning-rate schedules, as PyTorch has them. Each is made for an optimizer and changes the lr of its groups at
 -- every `step()`, called after the optimizer's. An lr that is a tensor is written in place.
+local pairs = require('metann.binding.traversal').pairs
 local options = require 'metann.nn.options'
 local support = require 'metann.nn.support'
 local kinds, raise, is_tensor, ops = options.kinds, support.raise, support.is_tensor, support.ops

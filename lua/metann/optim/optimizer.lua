@@ -4,6 +4,7 @@
 -- made of ordinary ops, so it can be differentiated. Whatever changes from step to step is a tensor in the state.
 -- `state` lists the names that the state may have; `defaults` holds an option's default, or common.REQUIRED; `check(o)`
 -- raises on bad options.
+local pairs = require('metann.binding.traversal').pairs
 local common = require 'metann.optim.common'
 local support = require 'metann.nn.support'
 local errors = support.errors

@@ -1,5 +1,6 @@
 --- A training loop's limits, and its progress on one line of the terminal: rate, time left, values such as the loss.
 -- Into a pipe or file nothing is written.
+local pairs = require('metann.binding.traversal').pairs
 local errors = require 'metann.binding.errors'
 local posix = require 'metann.binding.posix'
 

@@ -4,6 +4,7 @@
 -- for itself (a module, a pair {x, y}); `table` that one does whose keys are not even like the parameters' (a learning rate
 -- by parameter name); `data` that any table does; `named` that the parameter is given by name only
 -- (such ones come last).
+local pairs = require('metann.binding.traversal').pairs
 local errors = require 'metann.binding.errors'
 local raise = errors.raise
 

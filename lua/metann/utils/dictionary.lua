@@ -2,6 +2,7 @@
 -- A class gives `_find(self, key)` (the value or nil), `_store(self, key, value)`, `_remove(self, key)` and
 -- `_order(self)` (a fresh list of the present keys, in order). State is kept under keys no caller can name, so that
 -- indexing is free for the dictionary's own keys, but for method names.
+local pairs = require('metann.binding.traversal').pairs
 local errors = require 'metann.binding.errors'
 local raise, describe = errors.raise, errors.describe
 
