@@ -208,9 +208,13 @@ function plans.match(what, targets, source, strict)
   return changes
 end
 
---- Matches a list with the targets that are listed, in order; its length must agree.
+--- Matches a list with the targets that are listed, in order; its length must agree. A table by name, which has no
+-- order, is matched by name.
 function plans.match_list(what, targets, source)
-  local list = support.to_list(source, what)
+  local list, names = support.to_list(source, what)
+  if names and type(source) == 'table' and getmetatable(source) == nil then
+    return plans.match(what, targets, source, true)
+  end
   local listed = {}
   for _, target in ipairs(targets) do
     if target.listed then listed[#listed + 1] = target end

@@ -1,97 +1,139 @@
--- Every kind of layer runs with the weights of a view or of a dependent module, and gradients flow into their history.
+-- Every class of metann.nn, and classes of a user's own, converted in place and seen through views: outputs, gradients
+-- into the history of the weights, buffers, modes, hooks, printing, ties, frozen parts.
 local metann = require 'metann'
-local nn = metann.nn
-
-local function double(...) return metann.randn(..., { dtype = 'float64' }) end
-
-local Mixed = nn.class('Mixed')
-function Mixed:init()
-  self.scales = nn.ParameterList{ nn.Parameter(metann.ones(3)), nn.Parameter(metann.ones(3)) }
-  self.parts = nn.ModuleDict{ first = nn.Linear(3, 3), second = nn.Linear(3, 3, { bias = false }) }
-  self.parts.second.weight = self.parts.first.weight
-  self.sizes = { 1, 2 }
-end
-function Mixed:forward(x)
-  for i = 1, 2 do x = self.parts[i == 1 and 'first' or 'second'](x) * self.scales[i] * self.sizes[i] end
-  return x
-end
-
-local cases = {
-  Linear = { function() return nn.Linear(3, 2) end, { 4, 3 } },
-  ['Linear without bias'] = { function() return nn.Linear(3, 2, { bias = false }) end, { 4, 3 } },
-  Bilinear = { function() return nn.Bilinear(3, 2, 2) end, { 4, 3 }, { 4, 2 } },
-  Conv1d = { function() return nn.Conv1d(2, 3, 2) end, { 2, 2, 5 } },
-  Conv2d = { function() return nn.Conv2d(2, 3, 2) end, { 2, 2, 4, 4 } },
-  ConvTranspose2d = { function() return nn.ConvTranspose2d(2, 3, 2) end, { 2, 2, 3, 3 } },
-  BatchNorm1d = { function() return nn.BatchNorm1d(3) end, { 5, 3 } },
-  BatchNorm2d = { function() return nn.BatchNorm2d(2) end, { 3, 2, 3, 3 } },
-  LayerNorm = { function() return nn.LayerNorm(4) end, { 3, 4 } },
-  GroupNorm = { function() return nn.GroupNorm(2, 4) end, { 3, 4, 2 } },
-  InstanceNorm2d = { function() return nn.InstanceNorm2d(2, { affine = true }) end, { 2, 2, 3, 3 } },
-  PReLU = { function() return nn.PReLU() end, { 3, 4 } },
-  RNN = { function() return nn.RNN(3, 4) end, { 5, 2, 3 } },
-  LSTM = { function() return nn.LSTM(3, 4, { num_layers = 2, bidirectional = true }) end, { 5, 2, 3 } },
-  GRU = { function() return nn.GRU(3, 4) end, { 5, 2, 3 } },
-  RNNCell = { function() return nn.RNNCell(3, 4) end, { 2, 3 } },
-  LSTMCell = { function() return nn.LSTMCell(3, 4) end, { 2, 3 } },
-  GRUCell = { function() return nn.GRUCell(3, 4) end, { 2, 3 } },
-  MultiheadAttention = { function() return nn.MultiheadAttention(4, 2) end, { 3, 2, 4 }, { 3, 2, 4 }, { 3, 2, 4 } },
-  TransformerEncoderLayer = {
-    function() return nn.TransformerEncoderLayer(4, 2, { dim_feedforward = 5, dropout = 0 }) end, { 3, 2, 4 },
-  },
-  ['a shared module'] = {
-    function()
-      local shared = nn.Linear(3, 3)
-      return nn.Sequential(shared, nn.Tanh(), shared)
-    end, { 4, 3 },
-  },
-  ['a class with fields, a list, a dictionary and a tie'] = { function() return Mixed() end, { 4, 3 } },
-}
-
-local function lists(module)
-  local values = {}
-  for p in module:parameters() do values[#values + 1] = p end
-  return values
-end
+local layers = require 'tests.support.layers'
+local support = require 'tests.support.meta'
+local scratch = require 'tests.support.scratch'
+local nn, DependentModule, ProtoModule = metann.nn, metann.DependentModule, metann.ProtoModule
+local list, named, names, close = support.list, support.named, support.names, support.close
 
 -- The weighted sum of the (first) output: a plain sum would be constant for a normalisation.
 local function loss_of(module, inputs)
+  metann.manual_seed(23) -- dropout draws the same in each
   local y = module(unpack(inputs))
-  return (y * y:detach():cos()):sum()
+  return (y * (y:detach() + 0.5):cos()):sum()
 end
 
-describe('layers with other weights', function()
-  for name, case in pairs(cases) do
-    it(name, function()
-      metann.manual_seed(11)
-      local net = case[1]():double()
-      local inputs = {}
-      for i = 2, #case do inputs[i - 1] = double(case[i]) end
-      local weights = lists(net)
-      local loss = loss_of(net, inputs)
-      local grads = metann.grad(loss, weights)
-      -- by the chain rule, along w * s at s = 1
-      local expected = 0
-      for k = 1, #weights do expected = expected + (weights[k] * grads[k]):sum():item() end
+local function near(a, b) return math.abs(a - b) <= 1e-9 * (1 + math.abs(b)) end
 
-      local s = metann.tensor(1, { dtype = 'float64', requires_grad = true })
-      local scaled = {}
-      for k = 1, #weights do scaled[k] = weights[k]:detach() * s end
-      local view = metann.ProtoModule(net):functional(scaled)
-      local d = metann.DependentModule.stateless(net)
-      d:substitute_from_list(scaled)
-      local copies = { view, d, metann.DependentModule(net:deepcopy()):clear_params(true) }
-      for k, module in ipairs(copies) do
-        local other = loss_of(module, inputs)
-        assert.is_true(math.abs(other:item() - loss:item()) < 1e-9 * (1 + math.abs(loss:item())))
-        if k < 3 then
-          local slope = metann.grad(other, s, { retain_graph = true }):item()
-          assert.is_true(math.abs(slope - expected) < 1e-9 * (1 + math.abs(expected)))
+local function buffers_of(module)
+  local _, by_name = named(module:named_buffers())
+  return by_name
+end
+
+--- What `module` computes and leaves in its buffers is what `net`, a copy of the original, computes and leaves.
+local function check_alike(module, net, inputs, buffer_names)
+  for _, training in ipairs{ true, false } do
+    module:train(training)
+    net:train(training)
+    assert.is_true(near(loss_of(module, inputs):item(), loss_of(net, inputs):item()))
+    local got, expected = buffers_of(module), buffers_of(net)
+    for _, name in ipairs(buffer_names) do
+      assert.is_true(close(got[name]:double(), expected[name]:double(), 1e-12), name)
+    end
+  end
+end
+
+--- Weights w * s of a net, s a parameter that is 1, and the derivative by s that the chain rule gives.
+local function scaled(net, inputs)
+  local order, weights = named(net:named_parameters())
+  local floats = list(net:parameters())
+  local loss = loss_of(net, inputs)
+  local s, by_name, slope = metann.tensor(1, { dtype = 'float64', requires_grad = true }), {}, 0
+  local grads = loss.requires_grad and metann.grad(loss, floats, { allow_unused = true }) or {}
+  for k, name in ipairs(order) do
+    by_name[name] = weights[name]:detach() * s
+    if grads[k] then slope = slope + (weights[name] * grads[k]):sum():item() end
+  end
+  return by_name, s, slope
+end
+
+describe('conversion', function()
+  it('has a case for every class', function()
+    local text = scratch.read 'lua/metann/nn/init.lua'
+    local found = 0
+    for name in assert(text:match 'CLASSES = (%b{})'):gmatch "'(%w+)'" do
+      found = found + 1
+      assert.is_truthy(layers.cases[name] or layers.containers[name], 'add a case for ' .. name .. ' to tests/support/layers.lua')
+    end
+    assert.is_true(found > 40)
+  end)
+
+  for name in pairs(layers.cases) do
+    describe('of ' .. name .. ':', function()
+      local net, inputs, copy, buffer_names
+      before_each(function()
+        metann.manual_seed(11)
+        net, inputs = layers.make(name)
+        copy = net:deepcopy()
+        buffer_names = named(net:named_buffers())
+      end)
+
+      it('in place', function()
+        local frozen = {}
+        for parameter, p in net:named_parameters() do frozen[parameter] = not p.requires_grad end
+        local order, before = names(net:named_parameters()), tostring(net)
+        local d = DependentModule(net)
+        assert.equal(net, d)
+        for m in d:modules() do assert.is_true(nn.is(m, DependentModule)) end
+        assert.equal(before, (tostring(d):gsub('Dependent', '')))
+        check_alike(d, copy, inputs, buffer_names)
+        d:clear_params(true)
+        assert.equal(order, names(d:named_dependents()))
+        assert.equal('', names(d:named_parameters()))
+        check_alike(d, copy, inputs, buffer_names)
+        for dependent, t in d:named_dependents() do assert.equal(not frozen[dependent], t.requires_grad) end
+        d:clear_params()
+        assert.equal(before, (tostring(d):gsub('Dependent', '')))
+        d:substitute(copy:named_parameters())
+        check_alike(d, copy, inputs, buffer_names)
+        check_alike(d:deepcopy(), copy, inputs, buffer_names)
+      end)
+
+      it('as a view', function()
+        local zeros = {}
+        local before = net:deepcopy():state_dict()
+        for parameter, p in copy:named_parameters() do zeros[parameter] = metann.zeros_like(p) end
+        local proto = ProtoModule(net)
+        local other, view = proto:functional(zeros), proto:functional(copy:parameters())
+        check_alike(view, copy, inputs, buffer_names)
+        check_alike(view:deepcopy(), copy, inputs, buffer_names)
+        loss_of(other, inputs)
+        assert.equal(tostring(net), tostring(view))
+        for slot, t in net:state_dict():pairs() do assert.is_true(t:eq(before[slot]):all():item() ~= 0, slot) end
+        assert.is_true(net.training)
+      end)
+
+      it('gradients flow into the weights\' history', function()
+        local weights, s, slope = scaled(copy, inputs)
+        if next(weights) == nil then return end
+        local d = DependentModule.stateless(net)
+        d:substitute(weights)
+        local dependents = ProtoModule(DependentModule.stateless(net))
+        for _, module in ipairs{ d, ProtoModule(net):functional(weights), dependents:functional(weights) } do
+          local grad = metann.grad(loss_of(module, inputs), s, { allow_unused = true })
+          assert.is_true(near(grad and grad:item() or 0, slope))
         end
-      end
-      assert.equal(tostring(net), tostring(view))
-      assert.equal(tostring(view:deepcopy()), tostring(net))
-      for k, p in ipairs(lists(net)) do assert.is_true(p == weights[k]) end
+      end)
+
+      it('hooks stay', function()
+        local calls = {}
+        for path, module in net:named_modules() do
+          module:register_forward_pre_hook(function() calls[path .. ' before'] = (calls[path .. ' before'] or 0) + 1 end)
+          module:register_forward_hook(function(self) calls[path .. ' after ' .. tostring(nn.is(self, nn.Module))] = true end)
+        end
+        loss_of(net, inputs)
+        local expected
+        expected, calls = calls, {}
+        loss_of(ProtoModule(net):functional(copy:parameters()), inputs)
+        assert.same(expected, calls)
+        calls = {}
+        loss_of(DependentModule(net):clear_params(true), inputs)
+        assert.same(expected, calls)
+        calls = {}
+        loss_of(net:deepcopy(), inputs)
+        assert.same(expected, calls)
+      end)
     end)
   end
 end)

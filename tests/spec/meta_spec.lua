@@ -1,56 +1,11 @@
 local metann = require 'metann'
 local nn, meta = metann.nn, metann.meta
 
-local function message(fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  return tostring(err)
-end
-
-local function list(iterator)
-  local values = {}
-  for t in iterator do values[#values + 1] = t end
-  return values
-end
-
-local function close(a, b, eps) return (a - b):abs():max():item() < (eps or 1e-6) end
-
+local support = require 'tests.support.meta'
+local message, list, close, mse = support.message, support.list, support.close, support.mse
+local mlp, regression, convnet, images = support.mlp, support.regression, support.convnet, support.images
+local check_gradients = support.check_gradients
 local function double(...) return metann.randn(..., { dtype = 'float64' }) end
-
-local function mse(model, data) return ((model(data[1]) - data[2]) ^ 2):mean() end
-
-local function mlp() return nn.Sequential(nn.Linear(1, 4), nn.Tanh(), nn.Linear(4, 1)):double() end
-local function regression() return { double{ 6, 1 }, double{ 6, 1 } } end
-
-local function convnet()
-  return nn.Sequential(nn.Conv2d(1, 2, 3, { padding = 1 }), nn.BatchNorm2d(2), nn.Tanh(), nn.AvgPool2d(3), nn.Flatten(),
-    nn.Linear(8, 4)):double()
-end
-local function images()
-  return { double{ 4, 1, 6, 6 }, metann.tensor({ 1, 2, 3, 4 }, { dtype = 'int64' }) }
-end
-
---- Compares gradients with central differences of `value()` in each element of the tensors.
-local function check_gradients(value, tensors, grads)
-  local h = 1e-5
-  for k, t in ipairs(tensors) do
-    local flat, g = t:detach():view(t:numel()), grads[k]:flatten():to_table()
-    local scale = 0
-    for i = 1, #g do scale = math.max(scale, math.abs(g[i])) end
-    for i = 1, #g do
-      local old = flat[i]:item()
-      local function at(x)
-        metann.no_grad(function() flat[i] = x end)
-        return value()
-      end
-      -- fourth order, so that rounding and truncation are both far below 1e-6
-      local slope = (8 * (at(old + h) - at(old - h)) - (at(old + 2 * h) - at(old - 2 * h))) / (12 * h)
-      metann.no_grad(function() flat[i] = old end)
-      assert.is_true(math.abs(slope - g[i]) <= 1e-6 * math.max(scale, 1e-3),
-        ('tensor %d element %d: %.12g, differences give %.12g'):format(k, i, g[i], slope))
-    end
-  end
-end
 
 before_each(function() metann.manual_seed(7) end)
 
@@ -60,24 +15,24 @@ describe('the meta-gradient of MAML', function()
     ['a convnet with batch norm'] = { convnet, images, meta.default_evaluator_classification, 0.2 },
   } do
     it('equals finite differences for ' .. name, function()
-      local net, support, query, evaluator = case[1](), case[2](), case[2](), case[3]
+      local net, given, query, evaluator = case[1](), case[2](), case[2](), case[3]
       local lr = nn.Parameter(metann.tensor(case[4], { dtype = 'float64' }))
       local maml = meta.MAML(net, 2, 2, lr, evaluator)
-      local function loss() return evaluator(maml(support), query) end
+      local function loss() return evaluator(maml(given), query) end
       local inputs = list(net:parameters())
       inputs[#inputs + 1] = lr
       check_gradients(function() return loss():item() end, inputs, metann.grad(loss(), inputs))
     end)
 
     it('of first order is the gradient at the adapted weights for ' .. name, function()
-      local net, support, query, evaluator = case[1](), case[2](), case[2](), case[3]
+      local net, given, query, evaluator = case[1](), case[2](), case[2](), case[3]
       local maml = meta.MAML(net, 3, 3, case[4], { evaluator = evaluator, first_order = true })
-      local adapted = maml(support)
+      local adapted = maml(given)
       local inputs = list(net:parameters())
       local grads = metann.grad(evaluator(adapted, query), inputs)
       -- the reference: weights as leaves of their own, in a net of their own
       local own = adapted:deepcopy()
-      own:load_state_dict(maml(support):state_dict())
+      own:load_state_dict(maml(given):state_dict())
       local reference = metann.grad(evaluator(own, query), list(own:parameters()))
       for k in ipairs(inputs) do assert.is_true(close(grads[k], reference[k], 1e-12)) end
     end)

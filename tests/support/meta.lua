@@ -31,8 +31,8 @@ function support.names(iterator) return table.concat((support.named(iterator)), 
 --- True when two tensors agree to `eps` in each element.
 function support.close(a, b, eps) return (a - b):abs():max():item() <= (eps or 1e-6) end
 
---- float64 normal numbers.
-function support.double(...) return metann.randn(..., { dtype = 'float64' }) end
+--- float64 normal numbers; sizes as one number or a table.
+function support.double(size) return metann.randn(size, { dtype = 'float64' }) end
 
 function support.labels(list) return metann.tensor(list, { dtype = 'int64' }) end
 
