@@ -155,15 +155,16 @@ local function copy_methods(of, target)
   end
 end
 
---- What extra_repr reads instead of a module: emptied slots count as there, so that it tells what the layer was built
--- with.
+--- What extra_repr reads instead of a module: emptied slots count as there, with the size and dtype that they had, so
+-- that it tells what the layer was built with.
 local function as_built(self)
   local dict = self._dependents
   return setmetatable({}, {
     class = class_of(self),
     __index = function(_, name)
       local value = self[name]
-      if value == nil and dict.info[name] and dict.info[name].shape then return true end
+      local info = value == nil and dict.info[tostring(name)]
+      if info and info.shape then return ops.full({}, 0, info.dtype):expand(info.shape) end
       return value
     end,
   })
