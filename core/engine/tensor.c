@@ -165,6 +165,41 @@ mn_tensor *mn_tensor_from_data(mn_context *ctx, int dtype, int ndim, const int64
   return t;
 }
 
+/* Whether the elements at offset + sum of index * stride lie among n; fills in numel. */
+static bool strides_fit(mn_array *a, int64_t offset, int64_t n) {
+  double numel = 1, last = (double)offset;
+  for (int d = 0; d < a->ndim; d++) {
+    if (a->size[d] < 0 || a->stride[d] < 0) return false;
+    numel *= (double)a->size[d];
+    last += (double)(a->size[d] - 1) * (double)a->stride[d];
+    if (!(numel <= 0x1p53 && last <= 0x1p53)) return false;
+  }
+  a->numel = (int64_t)numel;
+  return offset >= 0 && (a->numel == 0 ? offset <= n : last < (double)n);
+}
+
+mn_tensor *mn_tensor_strided(mn_context *ctx, mn_tensor *t, int ndim, const int64_t *sizes,
+                             const int64_t *strides, int64_t offset) {
+  if (!t || mn_is_none(t) || !t->a.contiguous || ndim < 0 || ndim > MN_MAX_DIMS)
+    return mn_error_set(ctx, MN_ERR_ARGUMENT, "strided: expected a dense tensor and at most %d dims",
+                        MN_MAX_DIMS),
+           NULL;
+  mn_array a = {.dtype = t->a.dtype, .ndim = ndim, .device = t->a.device};
+  for (int d = 0; d < ndim; d++) a.size[d] = sizes[d], a.stride[d] = strides[d];
+  if (!strides_fit(&a, offset, t->a.numel))
+    return mn_error_set(ctx, MN_ERR_ARGUMENT, "strided: the sizes and strides reach beyond the %lld elements",
+                        (long long)t->a.numel),
+           NULL;
+  a.data = (char *)t->a.data + offset * (int64_t)mn_dtype_size(a.dtype);
+  a.contiguous = mn_array_is_contiguous(&a);
+  mn_tensor *made = mn_tensor_header(ctx);
+  if (!made) return NULL;
+  made->a = a;
+  made->storage = t->storage;
+  made->storage->refs++;
+  return made;
+}
+
 /* Copies between t's elements in row-major order and a dense buffer. */
 static void transfer(const mn_array *a, char *buffer, bool read) {
   size_t item = mn_dtype_size(a->dtype);

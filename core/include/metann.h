@@ -129,6 +129,10 @@ void mn_set_grad_enabled(mn_context *ctx, int enabled);
 mn_tensor *mn_none(void);
 mn_tensor *mn_tensor_from_data(mn_context *ctx, int dtype, int ndim, const int64_t *sizes, const void *data);
 mn_tensor *mn_tensor_empty(mn_context *ctx, int dtype, int ndim, const int64_t *sizes);
+/* A tensor on the storage of a dense one, without a history, at an offset and with strides (in elements, not negative)
+ * that stay within it: how tensors that shared a storage are put together again. */
+mn_tensor *mn_tensor_strided(mn_context *ctx, mn_tensor *t, int ndim, const int64_t *sizes, const int64_t *strides,
+                             int64_t offset);
 void mn_tensor_retain(mn_tensor *t);
 void mn_tensor_release(mn_tensor *t);
 void mn_handle_free(mn_handle *h); /* releases h->p, if any, and clears it */

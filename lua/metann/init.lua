@@ -107,6 +107,7 @@ local MEMBERS = {
   grad = 'metann.autograd', backward = 'metann.autograd', no_grad = 'metann.autograd', enable_grad = 'metann.autograd',
   is_grad_enabled = 'metann.autograd', scope = 'metann.autograd', keep = 'metann.autograd',
   gradcheck = 'metann.autograd',
+  save = 'metann.io.checkpoint', load = 'metann.io.checkpoint',
 }
 
 require 'metann.tensor'

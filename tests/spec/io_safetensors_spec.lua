@@ -206,7 +206,7 @@ describe('safetensors.open', function()
     local reader = sample()
     local ok, message = pcall(reader.get, reader, 'A')
     assert.is_false(ok)
-    assert.truthy(message:find("has no tensor A, did you mean 'a'?", 1, true), message)
+    assert.truthy(message:find("there is no tensor A, did you mean 'a'?", 1, true), message)
     local size = #scratch.read(path)
     assert(scratch.run(("truncate -s %d '%s'"):format(size - 4, path)) == 0)
     assert.are.same({3}, reader:get 'b':to_table())
@@ -228,8 +228,8 @@ describe('safetensors.open', function()
 
   it('names what is wrong', function()
     for pattern, call in pairs{
-      ['safetensors.open: ' .. folder .. ': not a regular file'] = function() safetensors.open(folder) end,
-      ['safetensors.open: /dev/null: not a regular file'] = function() safetensors.open '/dev/null' end,
+      ['safetensors: ' .. folder .. ': not a regular file'] = function() safetensors.open(folder) end,
+      ['safetensors: /dev/null: not a regular file'] = function() safetensors.open '/dev/null' end,
       ["unknown option 'fro', did you mean 'from'"] = function() safetensors.open(path, {fro = 'pytorch'}) end,
       ["'from' must be 'pytorch', got string 'torch'"] = function() safetensors.load(path, {from = 'torch'}) end,
       ['options must be a table, got string'] = function() safetensors.load(path, 'pytorch') end,

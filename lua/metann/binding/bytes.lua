@@ -69,6 +69,43 @@ function bytes.are_bools(pointer, n)
   return true
 end
 
+-- ---- tensors that share a storage ----
+
+--- Where a tensor's elements lie: {storage (a number that stands for it), address (of the first, in bytes), span (how
+-- many elements from the first to the last), sizes, strides, dense}.
+function bytes.layout(t)
+  local a = handle.array(t)
+  local layout = {
+    storage = handle.C.mn_storage_id(t.p), address = tonumber(ffi.cast('intptr_t', a.data)), sizes = {}, strides = {},
+    dense = a.contiguous ~= 0, span = a.numel > 0 and 1 or 0,
+  }
+  for d = 1, a.ndim do
+    local size, stride = tonumber(a.size[d - 1]), tonumber(a.stride[d - 1])
+    layout.sizes[d], layout.strides[d] = size, stride
+    if layout.span > 0 then layout.span = layout.span + (size - 1) * stride end
+  end
+  return layout
+end
+
+--- A flat tensor with a copy of the n elements that begin `before` elements in front of t's first: a stretch of t's
+-- storage, which the caller knows from layouts.
+function bytes.stretch(t, before, n)
+  local a = handle.array(t)
+  local dtype = handle.dtype_names[a.dtype]
+  local first = ffi.cast('const uint8_t *', a.data) - before * bytes.width[dtype]
+  local copy = bytes.to_tensor(dtype, { n }, first)
+  handle.array(t) -- so that it lives until here
+  return copy
+end
+
+local sizes_buffer, strides_buffer = ffi.new('int64_t[8]'), ffi.new('int64_t[8]')
+
+--- A tensor on the storage of a dense one, at an offset and with strides in elements; all are checked against it.
+function bytes.strided(t, sizes, strides, offset)
+  for d = 1, #sizes do sizes_buffer[d - 1], strides_buffer[d - 1] = sizes[d], strides[d] end
+  return handle.call(handle.C.mn_tensor_strided, handle.ctx, t.p, #sizes, sizes_buffer, strides_buffer, offset)
+end
+
 --- n bytes as a string, from `fill(pointer)`, which puts them there and returns true; or nil and its message.
 function bytes.string_of(n, fill)
   local buffer = ffi.new('uint8_t[?]', math.max(n, 1))

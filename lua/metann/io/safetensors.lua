@@ -19,30 +19,27 @@ local METADATA = header.METADATA
 
 -- ---- writing ----
 
-local function check_metadata(metadata)
-  if type(metadata) ~= 'table' then
-    raise('safetensors.save: metadata must be a table, got %s', describe(metadata))
-  end
+local function check_metadata(what, metadata)
+  if type(metadata) ~= 'table' then raise('%s: metadata must be a table, got %s', what, describe(metadata)) end
   for key, value in pairs(metadata) do
     if type(key) ~= 'string' or type(value) ~= 'string' then
-      raise('safetensors.save: metadata must have strings for keys and values, got %s = %s', describe(key),
-        describe(value))
+      raise('%s: metadata must have strings for keys and values, got %s = %s', what, describe(key), describe(value))
     end
   end
 end
 
-local function entries_of(tensors)
+local function entries_of(what, tensors)
   if type(tensors) ~= 'table' then
-    raise('safetensors.save: a table of tensors by name expected, got %s', describe(tensors))
+    raise('%s: a table of tensors by name expected, got %s', what, describe(tensors))
   end
   local entries = {}
   for name, t in pairs(tensors) do
     if type(name) ~= 'string' or name == METADATA then
-      raise('safetensors.save: a name must be a string other than %s, got %s', METADATA, describe(name))
+      raise('%s: a name must be a string other than %s, got %s', what, METADATA, describe(name))
     end
-    if not is_tensor(t) then raise('safetensors.save: %s must be a tensor, got %s', name, describe(t)) end
+    if not is_tensor(t) then raise('%s: %s must be a tensor, got %s', what, name, describe(t)) end
     local dtype = t.dtype
-    if not header.writes(dtype) then raise('safetensors.save: %s has dtype %s, which the format lacks', name, dtype) end
+    if not header.writes(dtype) then raise('%s: %s has dtype %s, which the format lacks', what, name, dtype) end
     entries[#entries + 1] = {
       name = name, dtype = dtype, shape = t.shape, length = t:numel() * bytes.width[dtype],
     }
@@ -51,26 +48,29 @@ local function entries_of(tensors)
   return entries
 end
 
---- Write tensors to a file, whole or not at all, byte for byte as the Python package writes them. Equal arguments give
--- equal files.
--- @param path of the file
--- @param tensors table of tensors by name, for example a module's `state_dict()`; views are written out
--- @param[opt] metadata table of strings by string
--- @raise what can't be written, with the name; or the system's message, with the path
-function safetensors.save(path, tensors, metadata)
-  paths.check('safetensors.save', path)
-  if metadata ~= nil then check_metadata(metadata) end
-  local entries = entries_of(tensors)
+--- save, under the name that errors give it.
+function safetensors._save(what, path, tensors, metadata)
+  paths.check(what, path)
+  if metadata ~= nil then check_metadata(what, metadata) end
+  local entries = entries_of(what, tensors)
   local encoded, text = pcall(header.encode, entries, metadata)
-  if not encoded then raise('safetensors.save: %s', text) end
+  if not encoded then raise('%s: %s', what, text) end
   local ok, message = atomic.write(path, function(file)
     file:write(text)
     for _, entry in ipairs(entries) do
       bytes.with_elements(tensors[entry.name], function(pointer, n) file:write(pointer, n) end)
     end
   end)
-  if not ok then raise('safetensors.save: %s', message) end
+  if not ok then raise('%s: %s', what, message) end
 end
+
+--- Write tensors to a file, whole or not at all, byte for byte as the Python package writes them. Equal arguments give
+-- equal files.
+-- @param path of the file
+-- @param tensors table of tensors by name, for example a module's `state_dict()`; views are written out
+-- @param[opt] metadata table of strings by string
+-- @raise what can't be written, with the name; or the system's message, with the path
+function safetensors.save(path, tensors, metadata) safetensors._save('safetensors.save', path, tensors, metadata) end
 
 -- ---- reading ----
 
@@ -116,7 +116,8 @@ end
 local Reader = {}
 Reader.__index = Reader
 
-local function open(what, path, options)
+--- open, under the name that errors give it.
+function safetensors._open(what, path, options)
   paths.check(what, path)
   options = read_options(what, options)
   local file, message = posix.open(path)
@@ -132,7 +133,7 @@ local function open(what, path, options)
     by_name[entry.name], names[i] = entry, entry.name
   end
   return setmetatable({
-    _file = file, _path = path, _start = start, _entries = by_name, _names = names, _metadata = metadata,
+    _what = what, _file = file, _path = path, _start = start, _entries = by_name, _names = names, _metadata = metadata,
   }, Reader)
 end
 
@@ -141,7 +142,7 @@ end
 -- @param[opt] options {from='pytorch'}: numbers in names, which count from 0 in PyTorch, count from 1
 -- @return a reader with `names()`, `metadata()`, `info(name)`, `get(name)` and `close()`
 -- @raise the path and what is wrong with it
-function safetensors.open(path, options) return open('safetensors.open', path, options) end
+function safetensors.open(path, options) return safetensors._open('safetensors', path, options) end
 
 --- The names in the order of the data, a fresh list.
 function Reader:names()
@@ -157,10 +158,10 @@ function Reader:metadata()
   return copy
 end
 
-local function entry_of(self, what, name)
+local function entry_of(self, name)
   local entry = self._entries[name]
   if not entry then
-    raise('safetensors: %s: %s has no tensor %s%s', what, self._path, tostring(name),
+    raise('%s: %s: there is no tensor %s%s', self._what, self._path, tostring(name),
       errors.suggestion(name, self._names))
   end
   return entry
@@ -169,7 +170,7 @@ end
 --- What a tensor is, without reading it: {dtype, shape, bytes}; dtype is the format's name (such as 'I8') where metann
 -- has none.
 function Reader:info(name)
-  local entry = entry_of(self, 'info', name)
+  local entry = entry_of(self, name)
   local shape = {}
   for i, size in ipairs(entry.shape) do shape[i] = size end
   return { dtype = entry.dtype or entry.format, shape = shape, bytes = entry.to - entry.from }
@@ -178,8 +179,8 @@ end
 --- Reads a tensor, a copy of its own. An unknown name, a dtype that metann lacks, a file that has become shorter, and a
 -- closed reader are errors.
 function Reader:get(name)
-  local t, message = read_tensor(self._file, entry_of(self, 'get', name), self._start)
-  if not t then raise('safetensors: get: %s: %s', self._path, message) end
+  local t, message = read_tensor(self._file, entry_of(self, name), self._start)
+  if not t then raise('%s: %s: %s', self._what, self._path, message) end
   return t
 end
 
@@ -205,7 +206,7 @@ end
 -- @return table of tensors by name; table of the metadata's strings (empty if there are none)
 -- @raise the path and what is wrong with it
 function safetensors.load(path, options)
-  local reader = open('safetensors.load', path, options)
+  local reader = safetensors._open('safetensors.load', path, options)
   local ok, tensors, message = pcall(read_all, reader)
   reader:close()
   if not ok then error(tensors, 0) end

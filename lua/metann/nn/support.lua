@@ -140,9 +140,10 @@ function support.scope(fn, ...) return scope.run(fn, ...) end
 
 local function by_name(source)
   local mt = getmetatable(source)
+  local is_dictionary = type(mt) == 'table' and mt.is_dictionary
   local names
-  if type(mt) == 'table' and mt.is_dictionary then
-    names = source:keys()
+  if is_dictionary then
+    names = mt.__index(source, 'keys')(source) -- by the class: an entry may be called 'keys'
   else
     names = {}
     for name in pairs(source) do names[#names + 1] = name end
@@ -150,7 +151,7 @@ local function by_name(source)
   end
   local list = {}
   for i, name in ipairs(names) do
-    if type(mt) == 'table' and mt.is_dictionary then list[i] = source:get(name) else list[i] = source[name] end
+    if is_dictionary then list[i] = mt.__index(source, 'get')(source, name) else list[i] = source[name] end
   end
   return list, names
 end
