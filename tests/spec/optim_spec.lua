@@ -1,5 +1,5 @@
 -- Optimizers and schedules: groups, states, wrong use, and that every rule can be differentiated. Trajectories are
--- compared with PyTorch's in nn_golden_spec.
+-- compared with PyTorch's in golden_spec.
 local metann = require 'metann'
 local nn, optim = metann.nn, metann.optim
 

@@ -1,0 +1,84 @@
+--- Kind `optim`: trajectories of optimizers under given gradients, and learning-rate schedules.
+local metann = require 'metann'
+local derivatives = require 'tests.support.golden.derivatives'
+local modules = require 'tests.support.golden.torch.modules'
+local registry = require 'tests.support.golden.torch.registry'
+local torch = require 'tests.support.golden.torch.names'
+
+local optim = { inputs = { '^init%.', '^grad%.', '^metric$' } }
+
+local function options_of(args)
+  local options = {}
+  for name, value in pairs(args) do
+    if not modules.is_neutral(name, value) then options[name] = value end
+  end
+  return options
+end
+
+local function groups_of(case, params)
+  local groups = {}
+  for k, given in ipairs(case.groups) do
+    groups[k] = options_of(given)
+    groups[k].params = {}
+    for i, number in ipairs(given.params) do groups[k].params[i] = params[number + 1] end
+  end
+  return groups
+end
+
+local function run_optimizer(case)
+  local params = {}
+  for i = 1, case.params do params[i] = derivatives.leaf(case:tensor('init.' .. i - 1)) end
+  local make = metann.optim[case.optimizer]
+  local optimizer = make(case.groups and groups_of(case, params) or params, options_of(case.args))
+  for step = 1, case.steps do
+    for i, p in ipairs(params) do p.grad = case.tensors[('grad.%d.%d'):format(step, i - 1)] end
+    optimizer:step()
+    for i, p in ipairs(params) do case:compare(('param.%d.%d'):format(step, i - 1), p:detach()) end
+  end
+end
+
+--- A schedule's arguments; a function is given as Python text.
+local function schedule_options(args)
+  local options = {}
+  for name, value in pairs(args) do
+    if name == 'lr_lambda' and type(value) == 'string' then
+      local fn = torch.evaluate(value, {})
+      value = function(epoch) return registry.plain(fn.call({ n = 1, epoch }, {})) end
+    end
+    -- -1 is a schedule from its start, which is the only one here
+    if not (name == 'last_epoch' and value == -1) and name ~= 'verbose' then options[name] = value end
+  end
+  return options
+end
+
+--- Where an optimizer keeps what schedules call its momentum.
+local function momentum_of(group) return group.momentum or group.betas and group.betas[1] end
+
+local function run_schedule(case)
+  local p = metann.zeros(1):requires_grad_(true)
+  local options = { lr = case.base_lr }
+  local momentum = case.optimizer_momentum
+  if case.optimizer == 'SGD' or case.optimizer == 'RMSprop' then
+    options.momentum = momentum
+  elseif momentum and momentum ~= 0 then
+    options.betas = { momentum, 0.999 }
+  end
+  local optimizer = metann.optim[case.optimizer]({ p }, options)
+  local schedule = metann.optim.lr_scheduler[case.scheduler](optimizer, schedule_options(case.args))
+  local group = optimizer.param_groups[1]
+  local lrs, momenta, metric = { group.lr }, { momentum_of(group) }, case.tensors.metric
+  for k = 1, case.steps do
+    optimizer:step()
+    if metric then schedule:step(metric[k]:item()) else schedule:step() end
+    lrs[k + 1], momenta[k + 1] = group.lr, momentum_of(group)
+  end
+  case:compare_numbers('lr', lrs)
+  case:compare_numbers('momentum', momenta)
+end
+
+function optim.run(case)
+  if case.scheduler then return run_schedule(case) end
+  return run_optimizer(case)
+end
+
+return optim

@@ -1,0 +1,41 @@
+-- luajit tests/support/golden/run.lua DIR: checks the reference vectors of a folder. Prints a line for each case that
+-- fails, then how many of each kind passed. The numbers also go to the file that METANN_TEST_TALLY names.
+package.path = './?.lua;' .. package.path
+local runner = require 'tests.support.golden.runner'
+
+local folder = assert(arg[1], 'usage: luajit tests/support/golden/run.lua DIR')
+local clock = os.clock()
+local cases = runner.cases(folder)
+local passed, failed, kinds, counts = 0, 0, {}, {}
+
+if #cases == 0 then
+  failed = 1
+  print('FAILED ' .. folder .. ': no index.json and no .safetensors file is in it')
+end
+for _, case in ipairs(cases) do
+  local fault, kind = runner.check(case)
+  if not counts[kind] then
+    kinds[#kinds + 1] = kind
+    counts[kind] = { passed = 0, all = 0 }
+  end
+  counts[kind].all = counts[kind].all + 1
+  if fault then
+    failed = failed + 1
+    print('FAILED ' .. fault)
+  else
+    passed = passed + 1
+    counts[kind].passed = counts[kind].passed + 1
+  end
+end
+
+table.sort(kinds)
+for i, kind in ipairs(kinds) do kinds[i] = ('%s %d of %d'):format(kind, counts[kind].passed, counts[kind].all) end
+print(('%s (%.1f s): %s: %d passed, %d failed'):format(folder, os.clock() - clock, table.concat(kinds, ', '), passed,
+  failed))
+local tally = os.getenv 'METANN_TEST_TALLY'
+if tally then
+  local file = assert(io.open(tally, 'w'))
+  file:write(passed, ' ', failed, ' 0\n')
+  file:close()
+end
+os.exit(failed == 0 and 0 or 1, true)
