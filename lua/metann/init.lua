@@ -100,7 +100,7 @@ metann.is_tensor = handle.is_tensor
 
 local MODULES = {
   nn = 'metann.nn', optim = 'metann.optim', meta = 'metann.meta', utils = 'metann.utils', data = 'metann.data',
-  io = 'metann.io', train = 'metann.train', autograd = 'metann.autograd', ops = 'metann.ops',
+  io = 'metann.io', train = 'metann.train', autograd = 'metann.autograd', ops = 'metann.ops', linalg = 'metann.linalg',
 }
 local MEMBERS = {
   DependentModule = 'metann.dependent', ProtoModule = 'metann.proto', tensor_copy = 'metann.proto',

@@ -6,8 +6,8 @@ local raw = binding.stub.ops
 
 local ops = {}
 
-for _, part in ipairs{ 'create', 'pointwise', 'reduce', 'linalg', 'einsum', 'shape', 'index', 'conv', 'pool',
-  'interpolate', 'inplace', 'random' } do
+for _, part in ipairs{ 'create', 'pointwise', 'reduce', 'linalg', 'matrix', 'einsum', 'shape', 'index', 'conv',
+  'pool', 'interpolate', 'inplace', 'random' } do
   local functions = require('metann.compose.' .. part)
   for name, fn in pairs(functions) do ops[name] = fn end
 end

@@ -268,7 +268,10 @@ local function derivative(op, sample, n, shift)
   for i, t in ipairs(inputs) do
     if is_checked(descriptions[i]) then leaves[#leaves + 1] = rows.requires_grad(t) end
   end
-  local value = scalar_of(row, call(op, inputs, sample.attrs))
+  -- `before` and `after`: where the row is not a function of free inputs (it reads one triangle), or its outputs are
+  -- no function of them (a basis), what it is differentiated through
+  local outputs = call(op, sample.before and sample.before(inputs) or inputs, sample.attrs)
+  local value = scalar_of(row, sample.after and sample.after(outputs) or outputs)
   for k = 1, n do
     if not value.requires_grad then return 0 end
     local draw, sum = directions(100 + k), nil

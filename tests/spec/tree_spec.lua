@@ -132,7 +132,8 @@ describe('the tree', function()
 
   -- Each layer may require itself and those before it.
   local layers = {
-    { 'version' }, { 'binding' }, { '', 'init', 'tensor', 'ops', 'compose', 'indexing', 'printing', 'autograd', 'gradcheck' },
+    { 'version' }, { 'binding' }, { '', 'init', 'tensor', 'ops', 'compose', 'linalg', 'indexing', 'printing', 'autograd',
+      'gradcheck' },
     { 'utils' }, { 'nn' }, { 'optim' }, { 'plan', 'view', 'viewcopy', 'dependent', 'dependentmodule', 'proto' }, { 'meta' },
     { 'data', 'io', 'train' },
   }

@@ -2,6 +2,7 @@
  * BLAS, cut into parts by shape alone. It must not know of derivatives. */
 #include "variant.h"
 #include "dense.h"
+#include "matrices.h"
 #include "cpu/blas.h"
 #include <string.h>
 
@@ -120,23 +121,6 @@ static int run(mn_call *call, gemm *g) {
   return 0;
 }
 
-/* Where the matrices of each batch begin in an array that is broadcast over the batch dims of out. */
-static void batch_starts(const mn_array *a, const mn_array *out, int64_t *at) {
-  int dims = out->ndim - 2, shift = out->ndim - a->ndim;
-  int64_t index[8] = {0}, count = 1, from = 0;
-  for (int d = 0; d < dims; d++) count *= out->size[d];
-  for (int64_t i = 0; i < count; i++) {
-    at[i] = from;
-    for (int d = dims - 1; d >= 0; d--) {
-      int64_t step = d >= shift && a->size[d - shift] != 1 ? a->stride[d - shift] : 0;
-      from += step;
-      if (++index[d] < out->size[d]) break;
-      from -= step * index[d];
-      index[d] = 0;
-    }
-  }
-}
-
 /* Whether the batch dims and the rows of a can be walked as one long column of rows. */
 static int rows_fold(const mn_array *a, int64_t *rows, int64_t *step) {
   *rows = 1, *step = 0;
@@ -154,7 +138,7 @@ int MN_KERNEL(matmul)(mn_call *call) {
   const mn_array *a = call->in[0], *b = call->in[1], *c = call->out[0];
   int ar = a->ndim - 2 + (t->transpose_input != 0), ac = 2 * a->ndim - 3 - ar;
   int br = b->ndim - 2 + (t->transpose_other != 0), bc = 2 * b->ndim - 3 - br;
-  int64_t zero = 0, rows, step, batches = 1;
+  int64_t zero = 0, rows, step, batches = mn_matrices(c);
   gemm g = {.m = a->size[ar],
             .n = b->size[bc],
             .k = a->size[ac],
@@ -171,14 +155,13 @@ int MN_KERNEL(matmul)(mn_call *call) {
             .dtype = c->dtype,
             .c_row = b->size[bc],
             .c_col = 1};
-  for (int d = 0; d < c->ndim - 2; d++) batches *= c->size[d];
   if (batches != 1 && b->ndim == 2 && !t->transpose_input && c->numel && rows_fold(a, &rows, &step)) {
     g.m = rows, g.a_row = step;
   } else if (batches != 1) {
     int64_t *at = mn_scratch(call, (size_t)(2 * batches + 1) * sizeof *at);
     if (!at) return 1;
-    batch_starts(a, c, at);
-    batch_starts(b, c, at + batches);
+    mn_batch_starts(a, c, c->ndim - 2, at);
+    mn_batch_starts(b, c, c->ndim - 2, at + batches);
     g.batches = batches, g.a_at = at, g.b_at = at + batches;
   }
   return run(call, &g);

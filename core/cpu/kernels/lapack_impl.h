@@ -1,0 +1,253 @@
+/* lapack_impl.h: what lapack.c does to one matrix, for one float type; lapack.c includes it once for each.
+ * LAPACK's matrices stand by columns, ours by rows. */
+
+/* rows x cols elements at the given steps, to adjacent rows. */
+static void MN_TN(copy)(const MN_T *from, int64_t row, int64_t col, int rows, int cols, MN_T *to) {
+  for (int r = 0; r < rows; r++, from += row)
+    for (int c = 0; c < cols; c++) *to++ = from[c * col];
+}
+
+/* Matrix i of a, by columns. */
+static void MN_TN(load)(const mn_array *a, int64_t at, MN_T *to) {
+  int d = a->ndim - 2;
+  MN_TN(copy)
+  ((const MN_T *)a->data + at, a->stride[d + 1], a->stride[d], (int)a->size[d + 1], (int)a->size[d], to);
+}
+
+/* A matrix by columns to place i of an output. */
+static void MN_TN(store)(const MN_T *from, int rows, int cols, void *out, int64_t i) {
+  MN_TN(copy)(from, 1, rows, rows, cols, (MN_T *)out + i * rows * cols);
+}
+
+static int MN_TN(finite)(const MN_T *a, size_t count) {
+  MN_T zero = 0; /* a sum of zeros, or NaN */
+  for (size_t i = 0; i < count; i++) zero += a[i] * 0;
+  return zero == 0;
+}
+
+static void MN_TN(identity)(MN_T *a, int rows, int cols) {
+  memset(a, 0, (size_t)rows * (size_t)cols * sizeof *a);
+  for (int i = 0; i < rows && i < cols; i++) a[(size_t)i * (size_t)rows + (size_t)i] = 1;
+}
+
+/* What LAPACK asks for, given as a float: -1 where it is beyond its own integers. */
+static int MN_TN(wanted)(MN_T work) {
+  double size = (double)work * (1 + 1e-6) + 1; /* a float32 may have been rounded down */
+  return size < INT32_MAX ? (int)size : -1;
+}
+
+static int MN_TN(cholesky)(const job *j, int64_t i, void *reals, int *ints) {
+  (void)ints;
+  MN_T *a = reals;
+  int n = j->n, ld = at_least_1(n), info = 0;
+  MN_TN(load)(j->a, j->a_at[i], a);
+  MN_LAPACK(j, potrf)(j->option ? "U" : "L", &n, a, &ld, &info, 1);
+  for (int r = 0; r < n && info == 0; r++) /* some libraries let NaNs pass */
+    if (!(a[(size_t)r * (size_t)(n + 1)] > 0)) info = r + 1;
+  for (int c = 0; c < n; c++)
+    for (int r = 0; r < n; r++)
+      if (j->option ? r > c : r < c) a[(size_t)c * (size_t)n + (size_t)r] = 0;
+  MN_TN(store)(a, n, n, j->out[0], i);
+  return info;
+}
+
+static void MN_TN(inverse_work)(job *j) {
+  int n = j->n, ld = at_least_1(n), query = -1, pivot = 1, info = 0;
+  MN_T a = 0, work = 1;
+  if (n > 0) MN_LAPACK(j, getri)(&n, &a, &ld, &pivot, &work, &query, &info);
+  j->lwork = MN_TN(wanted)(work);
+}
+
+static int MN_TN(inverse)(const job *j, int64_t i, void *reals, int *ints) {
+  MN_T *a = reals, *work = a + square(j->n);
+  int n = j->n, ld = at_least_1(n), info = 0;
+  MN_TN(load)(j->a, j->a_at[i], a);
+  MN_LAPACK(j, getrf)(&n, &n, a, &ld, ints, &info);
+  if (info == 0 && n > 0) MN_LAPACK(j, getri)(&n, a, &ld, ints, work, &j->lwork, &info);
+  MN_TN(store)(a, n, n, j->out[0], i);
+  return info;
+}
+
+static int MN_TN(solve)(const job *j, int64_t i, void *reals, int *ints) {
+  MN_T *a = reals, *b = a + square(j->n);
+  int n = j->n, ld = at_least_1(n), info = 0;
+  MN_TN(load)(j->a, j->a_at[i], a);
+  MN_TN(load)(j->b, j->b_at[i], b);
+  MN_LAPACK(j, getrf)(&n, &n, a, &ld, ints, &info);
+  if (info == 0) MN_LAPACK(j, getrs)("N", &n, &j->k_b, a, &ld, ints, b, &ld, &info, 1);
+  MN_TN(store)(b, n, j->k_b, j->out[0], i);
+  return info;
+}
+
+/* The rows of b, and so of the result, are the columns that BLAS sees: it solves x^T a^T = b^T. */
+static int MN_TN(solve_triangular)(const job *j, int64_t i, void *reals, int *ints) {
+  (void)ints;
+  const mn_array *b = j->b;
+  MN_T *a = reals, *x = (MN_T *)j->out[0] + i * j->n * j->k_b, one = 1;
+  int n = j->n, ld = at_least_1(n), ld_x = at_least_1(j->k_b), d = b->ndim - 2;
+  MN_TN(load)(j->a, j->a_at[i], a);
+  for (int r = 0; r < n && !j->unit; r++)
+    if (a[(size_t)r * (size_t)(n + 1)] == 0) return r + 1;
+  MN_TN(copy)((const MN_T *)b->data + j->b_at[i], b->stride[d], b->stride[d + 1], n, j->k_b, x);
+  MN_LAPACK(j, trsm)
+  ("R", j->option ? "U" : "L", "T", j->unit ? "U" : "N", &j->k_b, &n, &one, a, &ld, x, &ld_x, 1, 1, 1, 1);
+  return 0;
+}
+
+/* Factorizes a by columns into permutation, lower and upper triangle; the permutation's sign. */
+static MN_T MN_TN(lu)(const job *j, MN_T *a, int *pivots) {
+  int n = j->n, ld = at_least_1(n), info = 0;
+  MN_T sign = 1;
+  MN_LAPACK(j, getrf)(&n, &n, a, &ld, pivots, &info);
+  for (int r = 0; r < n; r++)
+    if (pivots[r] != r + 1) sign = -sign;
+  return sign;
+}
+
+static int MN_TN(det)(const job *j, int64_t i, void *reals, int *ints) {
+  MN_T *a = reals;
+  MN_TN(load)(j->a, j->a_at[i], a);
+  MN_T det = MN_TN(lu)(j, a, ints);
+  for (int r = 0; r < j->n; r++) det *= a[(size_t)r * (size_t)(j->n + 1)];
+  ((MN_T *)j->out[0])[i] = det;
+  return 0;
+}
+
+/* The sign of a's determinant, 0 for 0 and NaN for NaN, and in *size the logarithm of its size; a is lost. */
+static MN_T MN_TN(sign_and_size)(const job *j, MN_T *a, int *pivots, MN_T *size) {
+  MN_T sign = MN_TN(lu)(j, a, pivots), sum = 0;
+  for (int r = 0; r < j->n; r++) {
+    MN_T x = a[(size_t)r * (size_t)(j->n + 1)];
+    sign *= x > 0 ? 1 : x < 0 ? -1 : x;
+    sum += (MN_T)log(fabs((double)x));
+  }
+  *size = sum;
+  return sign;
+}
+
+static int MN_TN(slogdet)(const job *j, int64_t i, void *reals, int *ints) {
+  MN_T *a = reals;
+  MN_TN(load)(j->a, j->a_at[i], a);
+  ((MN_T *)j->out[0])[i] = MN_TN(sign_and_size)(j, a, ints, (MN_T *)j->out[1] + i);
+  return 0;
+}
+
+static void MN_TN(eigh_work)(job *j) {
+  int n = j->n, ld = at_least_1(n), query = -1, info = 0;
+  MN_T a = 0, w = 0, work = 1;
+  if (n > 0) MN_LAPACK(j, syevd)("V", "L", &n, &a, &ld, &w, &work, &query, &j->liwork, &query, &info, 1, 1);
+  j->lwork = MN_TN(wanted)(work);
+}
+
+/* The triangle that counts is copied over the other one, which may hold anything. */
+static void MN_TN(mirror)(MN_T *a, int n, int upper) {
+  for (int c = 0; c < n; c++)
+    for (int r = c + 1; r < n; r++) {
+      MN_T *low = &a[(size_t)c * (size_t)n + (size_t)r], *high = &a[(size_t)r * (size_t)n + (size_t)c];
+      if (upper) *low = *high;
+      else *high = *low;
+    }
+}
+
+static int MN_TN(eigh)(const job *j, int64_t i, void *reals, int *ints) {
+  MN_T *a = reals, *work = a + square(j->n), *w = (MN_T *)j->out[0] + i * j->n;
+  int n = j->n, ld = at_least_1(n), info = 0;
+  if (n == 0) return 0;
+  MN_TN(load)(j->a, j->a_at[i], a);
+  MN_TN(mirror)(a, n, j->option);
+  if (!MN_TN(finite)(a, square(n))) return NOT_FINITE;
+  MN_LAPACK(j, syevd)
+  ("V", j->option ? "U" : "L", &n, a, &ld, w, work, &j->lwork, ints, &j->liwork, &info, 1, 1);
+  MN_TN(store)(a, n, n, j->out[1], i);
+  return info;
+}
+
+static void MN_TN(svd_work)(job *j) {
+  int m = j->m, n = j->n, query = -1, iwork = 0, info = 0, ld_u = at_least_1(m),
+      ld_v = at_least_1(j->option ? n : j->k);
+  MN_T a = 0, work = 1;
+  if (j->k > 0) MN_LAPACK(j, gesdd)
+  (j->option ? "A" : "S", &m, &n, &a, &ld_u, &a, &a, &ld_u, &a, &ld_v, &work, &query, &iwork, &info, 1);
+  j->lwork = MN_TN(wanted)(work);
+}
+
+/* a = u diag(s) vt, all by columns, a being lost. */
+static int MN_TN(decompose)(const job *j, MN_T *a, MN_T *u, MN_T *s, MN_T *vt, MN_T *work, int *ints) {
+  int m = j->m, n = j->n, rows_v = j->option ? n : j->k, info = 0;
+  if (j->k == 0) {
+    MN_TN(identity)(u, m, j->option ? m : 0);
+    MN_TN(identity)(vt, rows_v, n);
+    return 0;
+  }
+  if (!MN_TN(finite)(a, (size_t)m * (size_t)n)) return NOT_FINITE;
+  MN_LAPACK(j, gesdd)
+  (j->option ? "A" : "S", &m, &n, a, &m, s, u, &m, vt, &rows_v, work, &j->lwork, ints, &info, 1);
+  return info;
+}
+
+static int MN_TN(svd)(const job *j, int64_t i, void *reals, int *ints) {
+  int cols_u = j->option ? j->m : j->k, rows_v = j->option ? j->n : j->k;
+  MN_T *a = reals, *u = a + (size_t)j->m * (size_t)j->n, *vt = u + (size_t)j->m * (size_t)cols_u,
+       *work = vt + (size_t)rows_v * (size_t)j->n;
+  MN_TN(load)(j->a, j->a_at[i], a);
+  int info = MN_TN(decompose)(j, a, u, (MN_T *)j->out[1] + i * j->k, vt, work, ints);
+  if (info) return info;
+  MN_TN(store)(u, j->m, cols_u, j->out[0], i);
+  MN_TN(store)(vt, rows_v, j->n, j->out[2], i);
+  return 0;
+}
+
+/* With a = u diag(s) v^T, the cofactors are det(u) det(v) u diag(p) v^T, p[i] being the product of all s but
+ * s[i]: right for singular matrices too, where det(a) a^-T is not to be had. */
+static int MN_TN(cofactor)(const job *j, int64_t i, void *reals, int *ints) {
+  int n = j->n;
+  size_t count = square(n);
+  MN_T *a = reals, *u = a + count, *vt = u + count, *s = vt + count, *p = s + n, *work = p + n;
+  MN_T size, one = 1, zero = 0, *out = (MN_T *)j->out[0] + (size_t)i * count;
+  if (n == 0) return 0;
+  MN_TN(load)(j->a, j->a_at[i], a);
+  int info = MN_TN(decompose)(j, a, u, s, vt, work, ints);
+  for (size_t e = 0; e < count && info == NOT_FINITE; e++) out[e] = NAN;
+  if (info) return info == NOT_FINITE ? 0 : info;
+  memcpy(a, u, count * sizeof *a);
+  MN_T sign = MN_TN(sign_and_size)(j, a, ints + 8 * n, &size);
+  memcpy(a, vt, count * sizeof *a);
+  sign *= MN_TN(sign_and_size)(j, a, ints + 8 * n, &size);
+  for (int r = 0; r < n; r++) {
+    p[r] = sign;
+    for (int c = 0; c < n; c++)
+      if (c != r) p[r] *= s[c];
+    for (int c = 0; c < n; c++) u[(size_t)r * (size_t)n + (size_t)c] *= p[r];
+  }
+  MN_LAPACK(j, gemm)("N", "N", &n, &n, &n, &one, u, &n, vt, &n, &zero, a, &n, 1, 1);
+  MN_TN(store)(a, n, n, j->out[0], i);
+  return 0;
+}
+
+static void MN_TN(qr_work)(job *j) {
+  int m = j->m, n = j->n, cols = j->option ? m : j->k, ld = at_least_1(m), query = -1, info = 0;
+  MN_T a = 0, first = 1, second = 1;
+  if (j->k > 0) {
+    MN_LAPACK(j, geqrf)(&m, &n, &a, &ld, &a, &first, &query, &info);
+    MN_LAPACK(j, orgqr)(&m, &cols, &j->k, &a, &ld, &a, &second, &query, &info);
+  }
+  j->lwork = MN_TN(wanted)(first > second ? first : second);
+}
+
+static int MN_TN(qr)(const job *j, int64_t i, void *reals, int *ints) {
+  (void)ints;
+  int m = j->m, n = j->n, cols = j->option ? m : j->k, ld = at_least_1(m), info = 0;
+  MN_T *a = reals, *q = a + (size_t)m * (size_t)n, *tau = q + (size_t)m * (size_t)cols, *work = tau + j->k;
+  MN_T *r = (MN_T *)j->out[1] + (size_t)i * (size_t)cols * (size_t)n;
+  MN_TN(load)(j->a, j->a_at[i], a);
+  MN_TN(identity)(q, m, cols);
+  if (j->k > 0) {
+    MN_LAPACK(j, geqrf)(&m, &n, a, &ld, tau, work, &j->lwork, &info);
+    memcpy(q, a, (size_t)m * (size_t)(n < cols ? n : cols) * sizeof *q);
+    MN_LAPACK(j, orgqr)(&m, &cols, &j->k, q, &ld, tau, work, &j->lwork, &info);
+  }
+  for (int row = 0; row < cols; row++)
+    for (int c = 0; c < n; c++) *r++ = c >= row ? a[(size_t)c * (size_t)m + (size_t)row] : 0;
+  MN_TN(store)(q, m, cols, j->out[0], i);
+  return 0;
+}

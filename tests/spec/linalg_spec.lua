@@ -1,0 +1,187 @@
+-- Linear algebra as users call it: metann's and torch.linalg's names, vectors, sides, options, errors. The rows beneath
+-- are in the op spec.
+local metann = require 'metann'
+
+local function f64(x) return metann.tensor(x, { dtype = 'float64' }) end
+
+local function message_of(fn, ...)
+  local ok, message = pcall(fn, ...)
+  assert.is_false(ok)
+  return tostring(message)
+end
+
+local function fails(pattern, fn, ...)
+  local message = message_of(fn, ...)
+  assert.truthy(message:find(pattern), message)
+  assert.truthy(message:find('linalg_spec%.lua:%d+:'), message)
+end
+
+--- Both as nested tables of numbers, alike to 1e-10.
+local function near(want, got)
+  if metann.is_tensor(got) then got = got:to_table() end
+  if type(want) == 'number' then
+    assert.near(want, got, 1e-10)
+    return
+  end
+  assert.equal(#want, #got)
+  for i = 1, #want do near(want[i], got[i]) end
+end
+
+local a = f64{ { 2, 1 }, { 1, 3 } } -- its determinant is 5, its inverse {3, -1; -1, 2} / 5
+local lower, upper = f64{ { 2, 0 }, { 1, 3 } }, f64{ { 2, 1 }, { 0, 3 } }
+
+describe('solve', function()
+  it('takes columns, a vector, and a vector for each matrix', function()
+    near({ { 0.6, -0.2 }, { -0.2, 0.4 } }, metann.solve(a, metann.eye(2, 2, { dtype = 'float64' })))
+    near({ 1, 2 }, metann.solve(a, f64{ 4, 7 }))
+    near({ 1, 2 }, a:solve(f64{ 4, 7 }))
+    local both = metann.stack{ a, lower }
+    near({ { 1, 2 }, { 2, 5 / 3 } }, metann.solve(both, f64{ { 4, 7 }, { 4, 7 } }))
+    near({ { 1, 2 }, { 2, 5 / 3 } }, metann.solve(both, f64{ 4, 7 })) -- the vector stands for both
+    assert.same({ 2, 2, 1 }, metann.solve(both, f64{ { 4 }, { 7 } }).shape)
+  end)
+
+  it('from the right', function()
+    -- x a = (4, 7) where a is not symmetric: x = (4, 7) upper^-1 = (2, 5/3)
+    near({ { 2, 5 / 3 } }, metann.solve(upper, f64{ { 4, 7 } }, { left = false }))
+    near({ 2, 5 / 3 }, metann.solve(upper, f64{ 4, 7 }, { left = false }))
+  end)
+
+  it('says what is wrong', function()
+    fails('solve: the matrix is singular', metann.solve, f64{ { 1, 2 }, { 2, 4 } }, f64{ 1, 2 })
+    fails('solve: matrix 2 of the batch is singular', metann.solve, metann.stack{ a, a * 0 }, f64{ 1, 2 })
+    fails("solve: 'input' must be a tensor, got number 1", metann.solve, 1, a)
+    fails("solve: 'input' must have at least 2 dims, got 1", metann.solve, f64{ 1 }, a)
+    fails("unknown option 'lefts', did you mean 'left'", metann.solve, a, a, { lefts = true })
+    fails("'left' must be true or false", metann.solve, a, a, { left = 1 })
+    fails('solve: size mismatch, the matrix %(2 x 2%) and the right%-hand side %(3 x 1%)', metann.solve, a, f64{ 1, 2, 3 })
+  end)
+end)
+
+describe('triangles', function()
+  it('solve_triangular takes the matrix first, triangular_solve last', function()
+    near({ { 2 }, { 5 / 3 } }, metann.solve_triangular(lower, f64{ { 4 }, { 7 } }, { upper = false }))
+    near({ { 5 / 6 }, { 7 / 3 } }, metann.solve_triangular(upper, f64{ { 4 }, { 7 } }, { upper = true }))
+    near({ { 2, 5 / 3 } }, metann.solve_triangular(upper, f64{ { 4, 7 } }, { upper = true, left = false }))
+    near({ { 4 }, { 3 } }, metann.solve_triangular(lower, f64{ { 4 }, { 7 } }, { upper = false, unitriangular = true }))
+    local x, same = metann.triangular_solve(f64{ { 4 }, { 7 } }, upper)
+    near({ { 5 / 6 }, { 7 / 3 } }, x)
+    near(upper:to_table(), same)
+    near({ { 2 }, { 5 / 3 } }, (metann.triangular_solve(f64{ { 4 }, { 7 } }, lower, { upper = false })))
+    near({ { 2 }, { 5 / 3 } }, (f64{ { 4 }, { 7 } }:triangular_solve(upper, true, true)))
+  end)
+
+  it('cholesky_solve and cholesky_inverse take a factor', function()
+    local l = metann.cholesky(a)
+    near({ { math.sqrt(2), 0 }, { 1 / math.sqrt(2), math.sqrt(2.5) } }, l)
+    near({ { 1 }, { 2 } }, metann.cholesky_solve(f64{ { 4 }, { 7 } }, l))
+    near({ { 1 }, { 2 } }, metann.cholesky_solve(f64{ { 4 }, { 7 } }, l.mT, true))
+    near({ { 0.6, -0.2 }, { -0.2, 0.4 } }, metann.cholesky_inverse(l))
+    near({ { 0.6, -0.2 }, { -0.2, 0.4 } }, metann.cholesky_inverse(l.mT, { upper = true }))
+  end)
+
+  it('say what is wrong', function()
+    fails("'upper' must be given", metann.solve_triangular, lower, lower, { left = true })
+    fails("'{upper = true}' or '{upper = false}' must be given, got nil", metann.solve_triangular, lower, lower)
+    fails('the matrix must be square, got %(2 x 1%); the right%-hand side comes first', metann.triangular_solve, lower,
+      f64{ { 4 }, { 7 } })
+    fails('solve_triangular: the matrix is singular, its diagonal has a 0 %(at row 1%)', metann.solve_triangular,
+      f64{ { 0, 0 }, { 1, 1 } }, lower, { upper = false })
+    fails("triangular_solve: 'upper' must be true or false", metann.triangular_solve, lower, lower, 'U')
+    fails("cholesky_solve: 'b' must be a tensor", metann.cholesky_solve, nil, lower)
+    fails("cholesky_inverse: 'factor' must have at least 2 dims", metann.cholesky_inverse, f64{ 1 })
+    fails('cholesky: the matrix is not positive definite', metann.cholesky, f64{ { 1, 2 }, { 2, 1 } })
+  end)
+end)
+
+describe('determinants', function()
+  it('have their sign and logarithm', function()
+    near(5, metann.det(a):item())
+    near(math.log(5), metann.logdet(a):item())
+    local sign, size = metann.slogdet(f64{ { 0, 2 }, { 3, 0 } })
+    near(-1, sign:item())
+    near(math.log(6), size:item())
+    near({ math.log(5), math.log(6) }, metann.logdet(metann.stack{ a, lower }))
+    near(1, metann.det(metann.zeros(0, 0)):item())
+  end)
+
+  it('logdet is NaN for a negative one and -inf for 0', function()
+    local x = metann.logdet(f64{ { 0, 2 }, { 3, 0 } }):item()
+    assert.is_true(x ~= x)
+    assert.equal(-math.huge, metann.logdet(f64{ { 1, 2 }, { 2, 4 } }):item())
+  end)
+
+  it('logdet has derivatives of orders 1 to 3', function()
+    local x = f64{ { 2, 0.5 }, { 0.3, 3 } }:requires_grad_()
+    assert.is_true(metann.gradcheck(metann.logdet, { x }, { order = 3 }))
+  end)
+
+  it('det has a first derivative at singular matrices; a second one is an error', function()
+    local x = f64{ { 1, 2 }, { 2, 4 } }:requires_grad_()
+    local g = metann.grad(metann.det(x), x, { create_graph = true })
+    near({ { 4, -2 }, { -2, 1 } }, g)
+    fails('inverse: the matrix is singular', metann.grad, g:sum(), x)
+    fails('expected square matrices, got %(1 x 2%)', metann.logdet, f64{ { 1, 2 } })
+  end)
+end)
+
+describe('decompositions', function()
+  local x = f64{ { 3, 0 }, { 0, -2 }, { 0, 0 } }
+
+  it('svd gives V, linalg.svd its transpose', function()
+    local b = f64{ { 1, 2 }, { 3, 4 }, { 5, 6 } }
+    local u, s, v = metann.svd(b)
+    assert.same({ { 3, 2 }, { 2 }, { 2, 2 } }, { u.shape, s.shape, v.shape })
+    near(b:to_table(), (u * s):matmul(v.mT))
+    assert.same({ 3, 3 }, metann.svd(b, false).shape)
+    assert.same({ 3, 3 }, metann.svd(b, { some = false }).shape)
+    local u2, s2, vh = metann.linalg.svd(b)
+    assert.same({ { 3, 3 }, { 2 }, { 2, 2 } }, { u2.shape, s2.shape, vh.shape })
+    near(b:to_table(), (u2[{ {}, { 1, 2 } }] * s2):matmul(vh))
+    assert.same({ 3, 2 }, metann.linalg.svd(b, { full_matrices = false }).shape)
+    near({ 3, 2 }, metann.svdvals(x))
+    fails("svd: 'some' must be true or false", metann.svd, b, 3)
+  end)
+
+  it('eigvalsh reads one triangle', function()
+    near({ 1, 3 }, metann.eigvalsh(f64{ { 2, 9 }, { 1, 2 } }))
+    near({ 1, 3 }, metann.eigvalsh(f64{ { 2, 1 }, { 9, 2 } }, 'U'))
+    near({ 1, 3 }, metann.linalg.eigvalsh(f64{ { 2, 1 }, { 9, 2 } }, { UPLO = 'U' }))
+    fails("eigh: 'UPLO' must be one of L, U", metann.eigvalsh, x, 'M')
+  end)
+
+  it('equal eigenvalues have vectors without a derivative: it counts as 0, not NaN', function()
+    local i = metann.eye(2, 2, { dtype = 'float64' }):requires_grad_()
+    local w, v = metann.eigh(i)
+    near({ { 1, 0 }, { 0, 1 } }, metann.grad(w:sum(), i))
+    local _, again = metann.eigh(i)
+    near({ { 0, 0 }, { 0, 0 } }, metann.grad((again * f64{ { 1, 2 }, { 3, 4 } }):sum(), i))
+    near({ { 1, 0 }, { 0, 1 } }, v.mT:matmul(v):detach())
+  end)
+
+  it('qr takes a mode or a boolean', function()
+    assert.same({ 3, 2 }, metann.qr(x).shape)
+    assert.same({ 3, 3 }, metann.qr(x, 'complete').shape)
+    assert.same({ 3, 3 }, metann.qr(x, false).shape)
+    assert.same({ 3, 3 }, metann.qr(x, { some = false }).shape)
+    assert.same({ 3, 3 }, metann.linalg.qr(x, { mode = 'complete' }).shape)
+    fails("'mode' must be one of reduced, complete", metann.qr, x, 'full')
+    fails("'mode' and 'some' are two names", metann.qr, x, { mode = 'complete', some = false })
+  end)
+
+  it('matrix_power multiplies, and inverts for negative numbers', function()
+    local m = f64{ { 1, 1 }, { 0, 1 } }
+    near({ { 1, 5 }, { 0, 1 } }, metann.matrix_power(m, 5))
+    near({ { 1, -3 }, { 0, 1 } }, metann.matrix_power(m, -3))
+    near({ { 1, 0 }, { 0, 1 } }, metann.matrix_power(m, 0))
+    near({ { 1, 1 }, { 0, 1 } }, m:matrix_power(1))
+    fails('matrix_power: expected square matrices', metann.matrix_power, x, 2)
+    fails("matrix_power: 'n' must be an integer, got number 0.5", metann.matrix_power, m, 0.5)
+  end)
+
+  it('linalg.inv is inverse', function()
+    near({ { 0.6, -0.2 }, { -0.2, 0.4 } }, metann.linalg.inv(a))
+    near({ { 0.6, -0.2 }, { -0.2, 0.4 } }, a:inverse())
+    fails('inverse: the matrix is singular', a.inverse, a * 0)
+  end)
+end)
