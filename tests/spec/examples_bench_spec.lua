@@ -12,3 +12,23 @@ describe('tests/bench/compare.lua', function()
     assert.truthy(said:find 'kernels: %w+, ', said)
   end)
 end)
+
+describe('tests/bench/views.lua', function()
+  it('finds that views allocate no tensor data and leave memory flat', function()
+    local status, said = scratch.run 'luajit tests/bench/views.lua --smoke'
+    assert.are.equal(0, status, said)
+    assert.truthy(said:find('tensor data that a view allocates: 0 bytes', 1, true), said)
+  end)
+end)
+
+describe('tests/bench/peers/agree.lua', function()
+  it('says what it needs, and what the Python that it is given lacks', function()
+    local status, said = scratch.run 'luajit tests/bench/peers/agree.lua'
+    assert.are.equal(2, status)
+    assert.truthy(said:find 'name a Python that can import torch 1.x and metann by %-%-python', said)
+    -- a program that is no such Python, after the nets have been drawn and run here
+    status, said = scratch.run 'luajit tests/bench/peers/agree.lua --python false --seed 1'
+    assert.are.equal(2, status)
+    assert.truthy(said:find 'seed 1\n' and said:find 'false gave no results', said)
+  end)
+end)
