@@ -64,6 +64,8 @@ describe('safetensors.load', function()
       '1.5 is not written as a whole number'},
     ['sizes whose product overflows'] = {
       '{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}}', '', 'a: shape has more elements than can be counted'},
+    ['sizes that overflow beside a 0'] = {
+      '{"a":{"dtype":"F32","shape":[9007199254740992,0],"data_offsets":[0,0]}}', '', 'can be counted'},
     ['nine dims'] = {'{"a":{"dtype":"U8","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[0,1]}}', 'x', '9 dims'},
     ['no shape'] = {'{"a":{"dtype":"U8","data_offsets":[0,1]}}', 'x', 'a: shape is no array'},
     ['one offset'] = {'{"a":{"dtype":"U8","shape":[1],"data_offsets":[0]}}', 'x', 'data_offsets must be two'},
@@ -200,6 +202,21 @@ describe('safetensors.open', function()
     assert.are.same({0, 0}, reader:get 'small':to_table())
     assert.is_true(metann.memory().live_bytes - before < 4096)
     reader:close()
+  end)
+
+  it('names the file when there is no memory for a tensor', function()
+    safetensors.save(path, {big = metann.zeros(1e6)})
+    local limit = metann.memory().limit_bytes
+    collectgarbage()
+    metann.empty_cache()
+    metann.set_memory_limit(metann.memory().live_bytes + 1e5)
+    for _, load in ipairs{safetensors.load, function(p) return safetensors.open(p):get 'big' end} do
+      local ok, message = pcall(load, path)
+      assert.is_false(ok)
+      assert.truthy(message:find('spec.lua:%d+: safetensors[.load]*: ' .. path:gsub('%p', '%%%0') .. ': out of memory'),
+        message)
+    end
+    metann.set_memory_limit(limit)
   end)
 
   it('gives errors for unknown names, a closed file, and a file cut short meanwhile', function()

@@ -24,11 +24,16 @@ function scratch.remove(folder)
   os.execute("rm -rf '" .. folder .. "'")
 end
 
-function scratch.write(path, text)
-  os.execute(("mkdir -p '%s'"):format(path:match '^(.*)/'))
+--- Write a file in a folder that is there.
+function scratch.overwrite(path, text)
   local file = assert(io.open(path, 'wb'))
   file:write(text)
   file:close()
+end
+
+function scratch.write(path, text)
+  os.execute(("mkdir -p '%s'"):format(path:match '^(.*)/'))
+  scratch.overwrite(path, text)
 end
 
 function scratch.read(path)

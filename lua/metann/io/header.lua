@@ -4,6 +4,7 @@
 -- data, row-major little-endian, without holes or overlaps. Knows nothing of files or tensors.
 local pairs = require('metann.binding.traversal').pairs
 local json = require 'metann.binding.json'
+local paths = require 'metann.io.paths'
 
 local header = {}
 
@@ -29,7 +30,6 @@ end
 table.sort(known)
 
 local LARGEST_HEADER = 100e6 -- the format's own limit
-local LARGEST_NUMBER = 2 ^ 53
 local MAX_DIMS = 8
 
 local function whole(n) return type(n) == 'number' and n >= 0 and n % 1 == 0 end
@@ -98,15 +98,6 @@ function header.length(text, size)
   return n
 end
 
---- The number of elements, or nil where a product is beyond 2^53.
-local function count_of(shape)
-  local count = 1
-  for i = 1, #shape do
-    count = count * shape[i]
-    if count > LARGEST_NUMBER then return nil end
-  end
-  return count
-end
 
 --- Why a format's dtype or number of dims can't become a tensor, or nil.
 local function refusal_of(record, shape)
@@ -127,7 +118,7 @@ local function read_entry(name, entry)
   for i = 1, #shape do
     if not whole(shape[i]) then return nil, 'shape has ' .. tostring(shape[i]) end
   end
-  local count = count_of(shape)
+  local count = paths.count(shape)
   if not count then return nil, 'shape has more elements than can be counted' end
   if not json.is_array(offsets) or #offsets ~= 2 or not whole(offsets[1]) or not whole(offsets[2]) then
     return nil, 'data_offsets must be two whole numbers'

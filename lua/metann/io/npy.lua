@@ -47,7 +47,7 @@ function npy.load(path)
   local ok, t
   ok, t, message = pcall(npyformat.read, source)
   file:close()
-  if not ok then error(t, 0) end
+  if not ok then paths.fail('npy.load', path, t) end
   if not t then raise('npy.load: %s: %s', path, message) end
   return t
 end

@@ -5,12 +5,12 @@
 local pairs = require('metann.binding.traversal').pairs
 local bytes = require 'metann.binding.bytes'
 local functions = require 'metann.ops'
+local paths = require 'metann.io.paths'
 
 local npyformat = {}
 
 local MAGIC = '\147NUMPY'
 local LARGEST_HEADER = 2 ^ 20
-local LARGEST_NUMBER = 2 ^ 53
 local MAX_DIMS = 8
 -- NumPy leaves room for the first size to grow to this many digits, and ends the header at a multiple of 64 bytes.
 local GROWTH_DIGITS, ALIGNMENT = 21, 64
@@ -122,14 +122,10 @@ local function describe(text)
   local array
   array, message = read_description(fields.descr)
   if not array then return nil, message end
-  local shape, count = fields.shape, 1
+  local shape = fields.shape
   if #shape > MAX_DIMS then return nil, ('%d dims are more than %d'):format(#shape, MAX_DIMS) end
-  for d = 1, #shape do
-    count = count * shape[d]
-    if not (count <= LARGEST_NUMBER and shape[d] <= LARGEST_NUMBER) then
-      return nil, 'shape has more elements than can be counted'
-    end
-  end
+  local count = paths.count(shape)
+  if not count then return nil, 'shape has more elements than can be counted' end
   array.fortran, array.shape, array.count = fields.fortran_order == 1, shape, count
   return array
 end

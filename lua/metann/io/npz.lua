@@ -146,7 +146,7 @@ function npz.load(path)
   local ok, tensors
   ok, tensors, message = pcall(read_all, archive, status.size)
   archive:close()
-  if not ok then error(tensors, 0) end
+  if not ok then paths.fail('npz.load', path, tensors) end
   if not tensors then raise('npz.load: %s: %s', path, message) end
   return tensors
 end

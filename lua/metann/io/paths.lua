@@ -1,4 +1,4 @@
---- What all readers and writers ask of a path, and of the machine.
+--- What all readers and writers ask of a path, of sizes and of the machine, and how their errors name the file.
 local bytes = require 'metann.binding.bytes'
 local errors = require 'metann.binding.errors'
 
@@ -10,6 +10,28 @@ function paths.check(what, path)
   if type(path) ~= 'string' then errors.raise('%s: a path expected, got %s', what, errors.describe(path)) end
   if path:find '%z' then errors.raise('%s: the path has a zero byte', what) end
   if not bytes.little_endian then errors.raise('%s: needs a little-endian machine', what) end
+end
+
+-- More elements than a machine's memory has bytes: the core makes no tensor of such sizes.
+local MOST_ELEMENTS = 2 ^ 44
+
+--- How many elements sizes (a list) ask for; nil where the sizes that aren't 0 multiply to more than any machine holds.
+function paths.count(shape)
+  local most, count = 1, 1
+  for d = 1, #shape do
+    count = count * shape[d]
+    most = most * math.max(shape[d], 1)
+    if not (most <= MOST_ELEMENTS) then return nil end
+  end
+  return count
+end
+
+--- Raises what a failed pcall gave, for example that there is no memory for a tensor, with the file's path in it.
+function paths.fail(what, path, failure)
+  local place = errors.where() .. ': '
+  if type(failure) ~= 'string' then error(failure, 0) end
+  if failure:sub(1, #place) == place then failure = failure:sub(#place + 1) end
+  errors.raise('%s: %s: %s', what, path, failure)
 end
 
 return paths

@@ -179,7 +179,8 @@ end
 --- Reads a tensor, a copy of its own. An unknown name, a dtype that metann lacks, a file that has become shorter, and a
 -- closed reader are errors.
 function Reader:get(name)
-  local t, message = read_tensor(self._file, entry_of(self, name), self._start)
+  local ok, t, message = pcall(read_tensor, self._file, entry_of(self, name), self._start)
+  if not ok then paths.fail(self._what, self._path, t) end
   if not t then raise('%s: %s: %s', self._what, self._path, message) end
   return t
 end
@@ -209,7 +210,7 @@ function safetensors.load(path, options)
   local reader = safetensors._open('safetensors.load', path, options)
   local ok, tensors, message = pcall(read_all, reader)
   reader:close()
-  if not ok then error(tensors, 0) end
+  if not ok then paths.fail('safetensors.load', path, tensors) end
   if not tensors then raise('safetensors.load: %s: %s', path, message) end
   return tensors, reader._metadata
 end
