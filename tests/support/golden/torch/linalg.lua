@@ -29,50 +29,33 @@ local function products(define, alias)
     for i = 2, #a.matrices do out = metann.matmul(out, a.matrices[i]) end
     return out
   end)
-  define('matrix_power(input, n)', function(a)
-    local base = a.n < 0 and metann.inverse(a.input) or a.input
-    local out = metann.eye(a.input:size(-1), { dtype = a.input.dtype }):expand(a.input.shape)
-    for _ = 1, math.abs(a.n) do out = metann.matmul(out, base) end
-    return out
-  end)
+  define('matrix_power(input, n)', function(a) return metann.matrix_power(a.input, a.n) end)
 end
 
-local function mirrored(x) return x:transpose(-2, -1) end
-
 local function decompositions(define)
-  define('cholesky(input, *, upper=False)', function(a)
-    local l = metann.cholesky(a.input)
-    return a.upper and mirrored(l) or l
+  local linalg = metann.linalg
+  define('cholesky(input, *, upper=False)', function(a) return linalg.cholesky(a.input, a.upper) end)
+  define('inv(input)', function(a) return linalg.inv(a.input) end)
+  define('det(input)', function(a) return linalg.det(a.input) end)
+  define('slogdet(input)', function(a) return values.named({ linalg.slogdet(a.input) }, { 'sign', 'logabsdet' }) end)
+  define('solve(input, other, *, left=True)', function(a)
+    return linalg.solve(a.input, a.other, { left = a.left })
   end)
-  define('inv(input)', function(a) return metann.inverse(a.input) end)
-  define('det(input)', function(a) return metann.det(a.input) end)
-  define('slogdet(input)', function(a)
-    local sign = metann.det(a.input):sign():detach()
-    return values.named({ sign, metann.det(a.input):abs():log() }, { 'sign', 'logabsdet' })
-  end)
-  define('solve(input, other)', function(a) return metann.solve(a.input, a.other) end)
   define('solve_triangular(input, other, *, upper, left=True, unitriangular=False)', function(a)
-    local options = { upper = a.upper, unitriangular = a.unitriangular or nil }
-    if a.left then return metann.triangular_solve(a.input, a.other, options) end
-    -- X A = B is A^T X^T = B^T
-    options.upper = not a.upper
-    return mirrored(metann.triangular_solve(mirrored(a.input), mirrored(a.other), options))
+    return linalg.solve_triangular(a.input, a.other, {
+      upper = a.upper, left = a.left, unitriangular = a.unitriangular,
+    })
   end)
   define('svd(input, full_matrices=True)', function(a)
-    local u, s, vh = metann.svd(a.input)
-    if a.full_matrices and a.input:size(-1) ~= a.input:size(-2) then error('svd: full_matrices is not understood', 0) end
-    return values.named({ u, s, vh }, { 'U', 'S', 'Vh' })
+    return values.named({ linalg.svd(a.input, a.full_matrices) }, { 'U', 'S', 'Vh' })
   end)
-  define('svdvals(input)', function(a) return (select(2, metann.svd(a.input))) end)
+  define('svdvals(input)', function(a) return linalg.svdvals(a.input) end)
   define("eigh(input, UPLO='L')", function(a)
-    local w, v = metann.eigh(a.input)
-    return values.named({ w, v }, { 'eigenvalues', 'eigenvectors' })
+    return values.named({ linalg.eigh(a.input, a.UPLO) }, { 'eigenvalues', 'eigenvectors' })
   end)
-  define("eigvalsh(input, UPLO='L')", function(a) return (metann.eigh(a.input)) end)
+  define("eigvalsh(input, UPLO='L')", function(a) return linalg.eigvalsh(a.input, a.UPLO) end)
   define("qr(input, mode='reduced')", function(a)
-    if a.mode ~= 'reduced' and a.input:size(-2) > a.input:size(-1) then error('qr: this mode is not understood', 0) end
-    local q, r = metann.qr(a.input)
-    return values.named({ q, r }, { 'Q', 'R' })
+    return values.named({ linalg.qr(a.input, a.mode) }, { 'Q', 'R' })
   end)
   define('multi_dot(tensors)', function(a)
     local out = a.tensors[1]
@@ -96,7 +79,7 @@ local function matrix_norm(x, ord, dim, keepdim)
   elseif ord == math.huge or ord == -math.huge then
     out = column_norm(x, c, r, ord < 0)
   else
-    local s = select(2, metann.svd(x:movedim({ r, c }, { -2, -1 })))
+    local s = metann.svdvals(x:movedim({ r, c }, { -2, -1 }))
     if ord == 'nuc' then s = s:sum(-1) elseif ord == 2 then s = s:amax(-1) else s = s:amin(-1) end
     return keepdim and s:unsqueeze(-1):unsqueeze(-1) or s
   end
@@ -120,20 +103,23 @@ end
 
 --- Names in torch itself that stand for functions of torch.linalg.
 local function older(torch, linalg)
-  for new, old in pairs{
-    cholesky = 'cholesky', inverse = 'inv', det = 'det', slogdet = 'slogdet', qr = 'qr', inv = 'inv',
-  } do torch.calls[new] = linalg.get(old) end
+  for _, name in ipairs{ 'cholesky', 'det', 'slogdet' } do torch.calls[name] = linalg.get(name) end
+  for _, name in ipairs{ 'inverse', 'inv' } do torch.calls[name] = linalg.get('inv') end
   torch.define('logdet(input)', function(a) return metann.logdet(a.input) end)
   torch.define('svd(input, some=True, compute_uv=True)', function(a)
-    local u, s, vh = metann.svd(a.input)
-    return values.named({ u, s, mirrored(vh) }, { 'U', 'S', 'V' })
+    return values.named({ metann.svd(a.input, a.some) }, { 'U', 'S', 'V' })
+  end)
+  torch.define('qr(input, some=True)', function(a)
+    return values.named({ metann.qr(a.input, a.some) }, { 'Q', 'R' })
   end)
   torch.define('triangular_solve(input, A, upper=True, transpose=False, unitriangular=False)', function(a)
-    local matrix, upper = a.A, a.upper
-    if a.transpose then matrix, upper = mirrored(matrix), not upper end
-    local options = { upper = upper, unitriangular = a.unitriangular or nil }
-    return values.named({ metann.triangular_solve(matrix, a.input, options), a.A }, { 'solution', 'cloned_coefficient' })
+    return values.named({ metann.triangular_solve(a.input, a.A, a.upper, a.transpose, a.unitriangular) },
+      { 'solution', 'cloned_coefficient' })
   end)
+  torch.define('cholesky_solve(input, L, upper=False)', function(a)
+    return metann.cholesky_solve(a.input, a.L, a.upper)
+  end)
+  torch.define('cholesky_inverse(L, upper=False)', function(a) return metann.cholesky_inverse(a.L, a.upper) end)
 end
 
 return function(torch, linalg)
