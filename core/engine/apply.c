@@ -122,11 +122,12 @@ static int cast_inputs(call_state *s) {
       s->temps = mn_memory_get(s->ctx, (size_t)s->n_in * sizeof *s->temps);
       if (!s->temps) return -1;
     }
-    int mark_depth = s->ctx->scope.depth;
+    int mark_depth = s->ctx->scope.depth, place = s->ctx->place_state;
     s->ctx->scope.depth = 0; /* the cast is this call's own, not the scope's */
     mn_cast_attrs attrs = {.dtype = dtype};
     t = mn_apply1(s->ctx, MN_OP_cast, t, (const mn_slot *)&attrs);
     s->ctx->scope.depth = mark_depth;
+    s->ctx->place_state = place;
     if (!t) return -1;
     s->temps[s->n_temps++] = t;
     s->in[i] = t;
@@ -248,12 +249,25 @@ static int begin(call_state *s, mn_context *ctx, int op, int n_in, mn_tensor *co
   return mn_check_interrupt(ctx) || check_inputs(s, inputs) || copy_attrs(s, attrs) ? -1 : 0;
 }
 
+/* What is noted of a row that has run: a recording, an anomaly. */
+static int watch_row(call_state *s, bool inplace, int n_out, mn_tensor *const *out) {
+  mn_context *ctx = s->ctx;
+  if (ctx->recording && mn_record_row(ctx, s->op->index, inplace, s->n_in, s->in, n_out, out, s->attrs))
+    return -1;
+  if (!(ctx->watch & MN_WATCH_ANOMALY)) return 0;
+  bool view = mn_rules(s->op->index)->view;
+  int skip = inplace && s->in[0] == out[0]; /* the target holds the result now */
+  int failed = !view && mn_anomaly_check(ctx, s->op, s->attrs, s->n_in - skip, s->in + skip, n_out, out);
+  mn_anomaly_end(ctx);
+  return failed ? -1 : 0;
+}
+
 static int apply_with(call_state *s, mn_tensor **outputs) {
   mn_context *ctx = s->ctx;
+  if (ctx->watch & MN_WATCH_ANOMALY && mn_anomaly_begin(ctx)) return -1;
   int failed = cast_inputs(s) || make_outputs(s) || allocate_outputs(s) || make_node(s) ||
                mn_scope_reserve(ctx, s->n_out) || run_kernel(s, s->out_arrays);
-  if (!failed && ctx->recording)
-    failed = mn_record_row(ctx, s->op->index, false, s->n_in, s->in, s->n_out, s->out, s->attrs);
+  if (!failed && ctx->watch) failed = watch_row(s, false, s->n_out, s->out);
   if (!failed) {
     if (s->node) attach_node(s);
     for (int k = 0; k < s->n_out; k++) {
@@ -274,6 +288,7 @@ int mn_apply(mn_context *ctx, int op, int n_in, mn_tensor *const *inputs, const 
   if (n_in > INLINE_INPUTS && !(s.in = mn_memory_get(ctx, bytes))) return -1;
   int failed = begin(&s, ctx, op, n_in, inputs, attrs) || apply_with(&s, outputs);
   if (failed || s.n_temps) release_all(&s, failed);
+  if (failed && ctx->watch) mn_anomaly_end(ctx);
   if (s.in != few) mn_memory_put(ctx, s.in, bytes);
   return failed ? -1 : 0;
 }
@@ -370,15 +385,15 @@ static void rebase(call_state *s) {
   mn_node_unref(t->node);
   t->node = s->node;
   t->out_nr = 0;
+  s->node = NULL;
 }
 
 /* The kernel writes over the target itself. */
 static int apply_direct(call_state *s) {
   mn_array *out[MN_MAX_OUT] = {&s->target->a};
   if (make_node(s) || run_kernel(s, out)) return -1;
-  if (s->ctx->recording && mn_record_row(s->ctx, s->op->index, true, s->n_in, s->in, 1, &s->target, s->attrs))
-    return -1;
   rebase(s);
+  if (s->ctx->watch && watch_row(s, true, 1, &s->target)) return -1;
   mn_tensor_unref(s->out[0]); /* only its inferred shape was wanted */
   mn_drain(s->ctx);
   return 0;
@@ -388,11 +403,12 @@ static int apply_direct(call_state *s) {
 static int apply_and_assign(mn_context *ctx, int op, int n_in, mn_tensor *const *inputs,
                             const mn_slot *attrs) {
   mn_tensor *out[MN_MAX_OUT] = {0};
-  int depth = ctx->scope.depth;
+  int depth = ctx->scope.depth, place = ctx->place_state;
   ctx->scope.depth = 0; /* the result is this call's own, not the scope's */
   int failed = mn_apply(ctx, op, n_in, inputs, attrs, out);
   if (!failed) {
     mn_tensor *pair[2] = {inputs[0], out[0]};
+    ctx->place_state = place;
     failed = mn_apply_inplace(ctx, MN_OP_assign, 2, pair, NULL);
     for (int k = 0; k < mn_op(op)->n_out; k++) mn_tensor_unref(out[k]);
   }
@@ -403,7 +419,8 @@ static int apply_and_assign(mn_context *ctx, int op, int n_in, mn_tensor *const 
 static int begin_inplace(call_state *s, mn_tensor *target) {
   s->target = target;
   if (mn_is_none(target)) return mn_error_set(s->ctx, MN_ERR_ARGUMENT, "%s_: expected a tensor", s->op->name);
-  return check_target(s) || cast_inputs(s) || make_outputs(s) || check_result(s) ? -1 : 0;
+  if (check_target(s) || (s->ctx->watch & MN_WATCH_ANOMALY && mn_anomaly_begin(s->ctx))) return -1;
+  return cast_inputs(s) || make_outputs(s) || check_result(s) ? -1 : 0;
 }
 
 int mn_apply_inplace(mn_context *ctx, int op, int n_in, mn_tensor *const *inputs, const mn_slot *attrs) {
@@ -417,6 +434,7 @@ int mn_apply_inplace(mn_context *ctx, int op, int n_in, mn_tensor *const *inputs
   if (now) failed = apply_direct(&s);
   if (failed || !now || s.n_temps) release_all(&s, failed || !now);
   if (!failed && !now) failed = apply_and_assign(ctx, op, n_in, inputs, attrs);
+  if (failed && ctx->watch) mn_anomaly_end(ctx);
   if (s.in != few) mn_memory_put(ctx, s.in, bytes);
   return failed ? -1 : 0;
 }

@@ -7,6 +7,16 @@ enum { OUT_BIT = 16 };
 
 static int64_t shape_words(const mn_tensor *t) { return 2 + (mn_is_none(t) ? 0 : t->a.ndim); }
 
+const char *mn_node_name(const mn_node *node) {
+  return node->op == MN_OP_FUNCTION ? (const char *)node->attrs : mn_op(node->op)->name;
+}
+
+void mn_shape_read(const int64_t *words, mn_array *out) {
+  out->dtype = (int32_t)words[0];
+  out->ndim = (int32_t)words[1];
+  for (int d = 0; d < out->ndim; d++) out->size[d] = words[2 + d];
+}
+
 static int64_t *put_shape(int64_t *at, const mn_tensor *t) {
   *at++ = t->a.dtype;
   *at++ = t->a.ndim;
@@ -53,7 +63,7 @@ static mn_edge edge_of(mn_tensor *t) {
 
 /* Leaves that need gradients are kept themselves; anything else as an alias, since its node may later be
  * replaced by one that depends on this node. */
-static int save(mn_node *node, mn_tensor *t, int which, bool alias) {
+int mn_node_save(mn_node *node, mn_tensor *t, int which, bool alias) {
   mn_saved *s = &node->saved[node->n_saved];
   s->which = (int16_t)which;
   if (mn_is_none(t)) {
@@ -71,28 +81,41 @@ static int save(mn_node *node, mn_tensor *t, int which, bool alias) {
 static int save_all(mn_node *node, uint32_t saves, mn_tensor *const *in, mn_tensor *const *out,
                     bool inplace) {
   for (int i = 0; i < node->n_in && i < OUT_BIT; i++)
-    if (saves >> i & 1 && save(node, in[i], i, inplace && i == 0)) return -1;
+    if (saves >> i & 1 && mn_node_save(node, in[i], i, inplace && i == 0)) return -1;
   for (int k = 0; k < node->n_out; k++)
-    if (saves >> (OUT_BIT + k) & 1 && save(node, out[k], -1 - k, true)) return -1;
+    if (saves >> (OUT_BIT + k) & 1 && mn_node_save(node, out[k], -1 - k, true)) return -1;
   return 0;
+}
+
+static inline mn_node *make(mn_context *ctx, int op, int n_in, mn_tensor *const *in, int n_out,
+                            mn_tensor *const *out, int n_saved, int n_slots) {
+  mn_node *node = node_allocate(ctx, n_in, in, n_out, out, n_saved, n_slots);
+  if (!node) return NULL;
+  node->ctx = ctx;
+  node->seq = ctx->next_seq++;
+  node->refs = 1;
+  if (ctx->watch & MN_WATCH_ANOMALY) node->place = ctx->place;
+  node->op = (uint16_t)op, node->n_in = (uint16_t)n_in, node->n_out = (uint16_t)n_out;
+  int64_t *at = node->shapes;
+  for (int i = 0; i < n_in; i++) node->edges[i] = edge_of(in[i]), at = put_shape(at, in[i]);
+  for (int k = 0; k < n_out; k++) at = put_shape(at, out[k]);
+  ctx->refs++;
+  ctx->stats.live_nodes++;
+  return node;
+}
+
+mn_node *mn_node_make(mn_context *ctx, int op, int n_in, mn_tensor *const *in, int n_out,
+                      mn_tensor *const *out, int n_saved, int n_slots) {
+  return make(ctx, op, n_in, in, n_out, out, n_saved, n_slots);
 }
 
 mn_node *mn_node_new(mn_context *ctx, int op, int n_in, mn_tensor *const *in, int n_out,
                      mn_tensor *const *out, const mn_slot *attrs, bool inplace) {
   uint32_t saves = mn_rules(op)->saves;
   int n_slots = mn_op(op)->n_slots;
-  mn_node *node = node_allocate(ctx, n_in, in, n_out, out, count_saved(saves, n_in, n_out), n_slots);
+  mn_node *node = make(ctx, op, n_in, in, n_out, out, count_saved(saves, n_in, n_out), n_slots);
   if (!node) return NULL;
-  node->ctx = ctx;
-  node->seq = ctx->next_seq++;
-  node->refs = 1;
-  node->op = (uint16_t)op, node->n_in = (uint16_t)n_in, node->n_out = (uint16_t)n_out;
   memcpy(node->attrs, attrs, (size_t)n_slots * sizeof(mn_slot));
-  int64_t *at = node->shapes;
-  for (int i = 0; i < n_in; i++) node->edges[i] = edge_of(in[i]), at = put_shape(at, in[i]);
-  for (int k = 0; k < n_out; k++) at = put_shape(at, out[k]);
-  ctx->refs++;
-  ctx->stats.live_nodes++;
   if (save_all(node, saves, in, out, inplace) == 0) return node;
   mn_node_unref(node);
   mn_drain(ctx);
@@ -129,6 +152,8 @@ void mn_node_destroy(mn_node *node) {
     mn_node_unref(node->edges[i].node);
     mn_tensor_unref(node->edges[i].leaf);
   }
+  if (node->outputs) mn_memory_put(ctx, node->outputs, node->n_out * sizeof *node->outputs);
+  if (node->hooked || node->op == MN_OP_FUNCTION) mn_number_died(ctx, (double)node->seq);
   mn_memory_put(ctx, node, node->bytes);
   ctx->stats.live_nodes--;
   ctx->refs--; /* mn_drain holds one more */

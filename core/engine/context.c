@@ -40,6 +40,7 @@ void mn_context_release(mn_context *ctx) {
   mn_program_free(ctx->recording);
   mn_empty_cache(ctx);
   free(ctx->scope.items);
+  free(ctx->dead_numbers);
   free(ctx);
 }
 
@@ -61,8 +62,7 @@ void mn_error_clear(mn_context *ctx) { ctx->error_code = MN_OK, ctx->error[0] = 
 
 void mn_interrupt(mn_context *ctx) { atomic_store_explicit(&ctx->interrupted, 1, memory_order_relaxed); }
 
-int mn_check_interrupt(mn_context *ctx) {
-  if (!atomic_load_explicit(&ctx->interrupted, memory_order_relaxed)) return 0;
+int mn_interrupted(mn_context *ctx) {
   atomic_store_explicit(&ctx->interrupted, 0, memory_order_relaxed);
   return mn_error_set(ctx, MN_ERR_INTERRUPTED, "interrupted");
 }

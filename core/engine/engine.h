@@ -24,7 +24,7 @@ typedef struct mn_storage {
       views; /* live tensors made by view ops: an in-place write would change them behind autograd's back */
 } mn_storage;
 
-enum { T_REQUIRES_GRAD = 1, T_PARAMETER = 2, T_VIEW = 4, T_RETAIN_GRAD = 8 };
+enum { T_REQUIRES_GRAD = 1, T_PARAMETER = 2, T_VIEW = 4, T_RETAIN_GRAD = 8, T_HOOKED = 16 };
 
 struct mn_tensor {
   mn_array a; /* first: mn_tensor* is cast to mn_array* */
@@ -47,8 +47,11 @@ typedef struct mn_edge {
 typedef struct mn_saved {
   mn_tensor *t;
   uint32_t version;
-  int16_t which; /* input i, or -1 - output k */
+  int16_t which; /* input i, -1 - output k, or MN_SAVED_CONSTANT */
 } mn_saved;
+
+/* The op of a node whose derivative is Lua's (function.c): no row of the table. */
+enum { MN_OP_FUNCTION = 0xffff, MN_SAVED_CONSTANT = INT16_MIN };
 
 struct mn_node {
   mn_context *ctx;
@@ -57,13 +60,20 @@ struct mn_node {
   uint32_t refs, bytes;
   uint16_t op, n_in, n_out, n_saved;
   bool freed;
-  bool retains; /* some output asked to keep its gradient */
+  bool hooked;    /* Lua has hooks for its outputs */
+  uint32_t place; /* where it was made, as the binding told under detect_anomaly; 0: unknown */
   mn_edge *edges;
   mn_saved *saved;
-  mn_slot *attrs;
-  int64_t *shapes;                /* for each input, then each output: dtype, ndim, sizes */
-  mn_tensor *outputs[MN_MAX_OUT]; /* not owned: cleared when the tensor dies; only where retains */
+  mn_slot *attrs;  /* of a function's node: its name */
+  int64_t *shapes; /* for each input, then each output: dtype, ndim, sizes */
+  mn_tensor *
+      *outputs; /* NULL unless one asked to keep its gradient; not owned, cleared when the tensor dies */
 };
+
+/* What apply looks at beside its work. */
+enum { MN_WATCH_RECORDING = 1, MN_WATCH_ANOMALY = 2 };
+/* Under detect_anomaly: does ctx->place say where the running call was made? For that call, or while a walk runs. */
+enum { MN_PLACE_UNKNOWN, MN_PLACE_ONCE, MN_PLACE_HELD };
 
 typedef struct mn_block mn_block;
 
@@ -90,12 +100,19 @@ struct mn_context {
   mn_node *dead_nodes;
   int draining;
   mn_program *recording;
+  int watch, place_state;
+  uint32_t place;
+  double *dead_numbers; /* room for all that are live as well */
+  int live_numbers, dead_capacity;
 };
 
 /* context.c */
 int mn_error_set(mn_context *ctx, mn_error code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-int mn_check_interrupt(mn_context *ctx); /* -1 and the error 'interrupted' when the flag is set; clears it */
+int mn_interrupted(mn_context *ctx); /* clears the flag; -1 and the error 'interrupted' */
+static inline int mn_check_interrupt(mn_context *ctx) {
+  return atomic_load_explicit(&ctx->interrupted, memory_order_relaxed) ? mn_interrupted(ctx) : 0;
+}
 
 /* allocator.c: NULL with MN_ERR_MEMORY set when there is none. The caller remembers the size. */
 void *mn_memory_get(mn_context *ctx, size_t bytes);
@@ -130,6 +147,24 @@ void mn_node_saved_versions(mn_node *node,
                             bool inplace); /* after the kernel has run: remember what is current */
 void mn_node_destroy(mn_node *node);
 void mn_node_free_saved(mn_node *node);
+const char *mn_node_name(const mn_node *node);
+mn_node *mn_node_make(mn_context *ctx, int op, int n_in, mn_tensor *const *in, int n_out,
+                      mn_tensor *const *out, int n_saved, int n_slots); /* saves nothing yet, attrs unset */
+int mn_node_save(mn_node *node, mn_tensor *t, int which, bool alias);
+void mn_shape_read(const int64_t *words, mn_array *out); /* dtype, ndim and sizes */
+
+/* function.c: what a node or a leaf needs of Lua. */
+mn_tensor *mn_edge_tensor(mn_context *ctx, const mn_edge *e,
+                          const int64_t *shape); /* the leaf, or a tensor without storage: a new reference */
+void mn_number_died(mn_context *ctx, double number);
+
+/* anomaly.c: detect_anomaly. */
+int mn_anomaly_begin(mn_context *ctx); /* -1 and MN_ERR_PLACE where the place of the call is unknown */
+void mn_anomaly_end(mn_context *ctx);  /* the place was for one call */
+int mn_anomaly_check(mn_context *ctx, const mn_op_info *op, const mn_slot *attrs, int n_in,
+                     mn_tensor *const *in, int n_out, mn_tensor *const *out);
+const char *mn_anomaly_in(mn_context *ctx, mn_tensor *t); /* "nan", "inf" or NULL */
+
 typedef struct mn_op_rules {
   int (*infer)(mn_infer *);
   void (*vjp)(mn_rule *);

@@ -35,13 +35,14 @@ static int room(mn_program *p) {
 int mn_record_row(mn_context *ctx, int op, bool inplace, int n_in, mn_tensor *const *in, int n_out,
                   mn_tensor *const *out, const mn_slot *attrs) {
   mn_program *p = ctx->recording;
-  size_t slots = (size_t)mn_op(op)->n_slots * sizeof(mn_slot), refs = (size_t)(n_in + n_out) * sizeof(mn_ref);
+  size_t slots = op < 0 ? 0 : (size_t)mn_op(op)->n_slots * sizeof(mn_slot),
+         refs = (size_t)(n_in + n_out) * sizeof(mn_ref);
   char *block = room(p) ? NULL : malloc(refs + slots);
   if (!block) return mn_error_set(ctx, MN_ERR_MEMORY, "out of memory while recording");
   mn_ref *r = (mn_ref *)block;
   for (int i = 0; i < n_in; i++) r[i] = ref_of(in[i]);
   for (int k = 0; k < n_out; k++) r[n_in + k] = ref_of(out[k]);
-  memcpy(block + refs, attrs, slots);
+  if (slots) memcpy(block + refs, attrs, slots);
   p->rows[p->n++] = (mn_row){op, inplace, n_in, n_out, r, r + n_in, (mn_slot *)(block + refs)};
   return 0;
 }
@@ -49,6 +50,7 @@ int mn_record_row(mn_context *ctx, int op, bool inplace, int n_in, mn_tensor *co
 int mn_record_begin(mn_context *ctx) {
   if (ctx->recording) return mn_error_set(ctx, MN_ERR_ARGUMENT, "record: a recording is on already");
   ctx->recording = calloc(1, sizeof *ctx->recording);
+  if (ctx->recording) ctx->watch |= MN_WATCH_RECORDING;
   return ctx->recording ? 0 : mn_error_set(ctx, MN_ERR_MEMORY, "out of memory while recording");
 }
 
@@ -56,6 +58,7 @@ mn_program *mn_record_end(mn_context *ctx) {
   mn_program *p = ctx->recording;
   if (!p) mn_error_set(ctx, MN_ERR_ARGUMENT, "record: no recording is on");
   ctx->recording = NULL;
+  ctx->watch &= ~MN_WATCH_RECORDING;
   return p;
 }
 

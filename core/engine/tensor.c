@@ -96,8 +96,9 @@ static void tensor_destroy(mn_tensor *t) {
   mn_context *ctx = t->ctx;
   if (t->flags & T_VIEW) t->storage->views--;
   if (t->storage) storage_unref(ctx, t->storage);
-  if (t->flags & T_RETAIN_GRAD && t->node && t->node->outputs[t->out_nr] == t)
+  if (t->flags & T_RETAIN_GRAD && t->node && t->node->outputs && t->node->outputs[t->out_nr] == t)
     t->node->outputs[t->out_nr] = NULL;
+  if (t->flags & T_HOOKED) mn_number_died(ctx, -t->id);
   mn_node_unref(t->node);
   mn_tensor_unref(t->grad);
   mn_memory_put(ctx, t, sizeof *t);
@@ -294,7 +295,7 @@ int mn_tensor_is_parameter(const mn_tensor *t) { return (t->flags & T_PARAMETER)
 void mn_tensor_set_parameter(mn_tensor *t, int b) {
   t->flags = (uint16_t)(b ? t->flags | T_PARAMETER : t->flags & ~T_PARAMETER);
 }
-const char *mn_tensor_grad_fn(const mn_tensor *t) { return t->node ? mn_op(t->node->op)->name : NULL; }
+const char *mn_tensor_grad_fn(const mn_tensor *t) { return t->node ? mn_node_name(t->node) : NULL; }
 
 int mn_tensor_set_requires_grad(mn_context *ctx, mn_tensor *t, int b) {
   if (t->node) {
@@ -312,10 +313,16 @@ int mn_tensor_set_requires_grad(mn_context *ctx, mn_tensor *t, int b) {
 int mn_tensor_set_retain_grad(mn_context *ctx, mn_tensor *t) {
   if (!mn_tensor_needs_grad(t))
     return mn_error_set(ctx, MN_ERR_ARGUMENT, "retain_grad: the tensor doesn't require grad");
-  if (!t->node || t->flags & T_RETAIN_GRAD) return 0;
+  mn_node *node = t->node;
+  if (!node || (node->outputs && node->outputs[t->out_nr] == t)) return 0;
+  if (!node->outputs) {
+    size_t bytes = node->n_out * sizeof *node->outputs;
+    node->outputs = mn_memory_get(ctx, bytes);
+    if (!node->outputs) return -1;
+    memset(node->outputs, 0, bytes);
+  }
   t->flags |= T_RETAIN_GRAD;
-  t->node->retains = true;
-  t->node->outputs[t->out_nr] = t;
+  node->outputs[t->out_nr] = t;
   return 0;
 }
 

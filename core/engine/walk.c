@@ -1,8 +1,9 @@
 /* walk.c: the backward walk. An object of its own: marks, counts and cotangents stand here and not in the
  * nodes, so walks nest. Nodes are visited from the newest to the oldest (a node's inputs are always older),
  * and only those that lead to something wanted. A rule that fails for want of memory leaves the walk as it
- * was; it can be run again. */
+ * was; it can be run again. Where a derivative or a hook is Lua's, the walk pauses, holding what it asks for. */
 #include "engine/engine.h"
+#include "engine/pointers.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,13 +18,8 @@ typedef struct visit {
   mn_node *node;
   int first_slot; /* of n_out slots */
   bool needed;
+  bool barrier; /* an input of a walk with MN_WALK_PARTIAL: nothing behind it is visited */
 } visit;
-
-typedef struct table {
-  const void **keys;
-  int *values;
-  int capacity, n;
-} table;
 
 struct mn_walk {
   mn_context *ctx;
@@ -39,6 +35,12 @@ struct mn_walk {
   mn_tensor **results; /* for each input, or NULL */
   int *input_slots;
   bool failed;
+  /* What Lua is asked, and how far the present node (or leaf) has got: hooks first, then the derivative. */
+  mn_request request;
+  enum { NOTHING, ASKED, HOOKS_DONE, FUNCTION_DONE } stage;
+  int leaf_at;       /* leaves before it have had their hooks */
+  mn_tensor **given; /* gradients of the present node's inputs, by Lua */
+  int n_given;
 };
 
 struct mn_rule {
@@ -48,55 +50,6 @@ struct mn_rule {
   slot *slots;
   mn_tensor **results;
 };
-
-/* ---- a small hash table of pointers ---- */
-
-static size_t hash(const void *p) {
-  uint64_t x = (uint64_t)(uintptr_t)p;
-  return (size_t)((x >> 6) * 0x9E3779B97F4A7C15ull >> 20);
-}
-
-static int *table_find(table *t, const void *key) {
-  size_t mask = (size_t)t->capacity - 1, i = hash(key) & mask;
-  while (t->keys[i] && t->keys[i] != key) i = (i + 1) & mask;
-  return t->keys[i] ? &t->values[i] : NULL;
-}
-
-static void table_set(table *t, const void *key, int value) {
-  size_t mask = (size_t)t->capacity - 1, i = hash(key) & mask;
-  while (t->keys[i] && t->keys[i] != key) i = (i + 1) & mask;
-  t->n += t->keys[i] == NULL;
-  t->keys[i] = key, t->values[i] = value;
-}
-
-static int table_resize(table *t, int capacity) {
-  table bigger = {calloc((size_t)capacity, sizeof *bigger.keys),
-                  malloc((size_t)capacity * sizeof *bigger.values), capacity, 0};
-  if (!bigger.keys || !bigger.values) {
-    free(bigger.keys), free(bigger.values);
-    return -1;
-  }
-  for (int i = 0; i < t->capacity; i++)
-    if (t->keys[i]) table_set(&bigger, t->keys[i], t->values[i]);
-  free(t->keys), free(t->values);
-  *t = bigger;
-  return 0;
-}
-
-static int table_add(table *t, const void *key, int value) {
-  if (2 * (t->n + 1) > t->capacity && table_resize(t, t->capacity ? 2 * t->capacity : 128)) return -1;
-  table_set(t, key, value);
-  return 0;
-}
-
-static int grow(void **items, int *capacity, int n, size_t item) {
-  if (n < *capacity) return 0;
-  int wanted = *capacity ? 2 * *capacity : 64;
-  void *p = realloc(*items, (size_t)wanted * item);
-  if (!p) return -1;
-  *items = p, *capacity = wanted;
-  return 0;
-}
 
 static int no_memory(mn_walk *w) {
   return mn_error_set(w->ctx, MN_ERR_MEMORY, "out of memory in the backward walk");
@@ -117,7 +70,7 @@ static int add_visit(mn_walk *w, mn_node *node) {
   if (grow((void **)&w->visits, &w->capacity, w->n_visits, sizeof *w->visits)) return no_memory(w);
   if (table_add(&w->index, node, 0)) return no_memory(w);
   node->refs++;
-  w->visits[w->n_visits++] = (visit){node, 0, false};
+  w->visits[w->n_visits++] = (visit){node, 0, false, false};
   return 0;
 }
 
@@ -149,12 +102,18 @@ static int compare_age(const void *a, const void *b) {
 
 /* Breadth first: visits doubles as the queue. */
 static int collect(mn_walk *w, int n_out, mn_tensor *const *outputs) {
+  for (int i = 0; i < w->n_in && w->flags & MN_WALK_PARTIAL; i++) {
+    mn_node *node = w->inputs[i]->node;
+    if (!node) continue;
+    if (add_visit(w, node)) return -1;
+    w->visits[w->n_visits - 1].barrier = true; /* where it was there already, the last one is an input too */
+  }
   for (int i = 0; i < n_out; i++) {
     if (outputs[i]->node ? add_visit(w, outputs[i]->node) : leaf_number(w, outputs[i]) < 0) return -1;
   }
   for (int v = 0; v < w->n_visits; v++) {
     mn_node *node = w->visits[v].node;
-    for (int i = 0; i < node->n_in; i++) {
+    for (int i = 0; i < node->n_in && !w->visits[v].barrier; i++) {
       const mn_edge *e = &node->edges[i];
       if (e->node && add_visit(w, e->node)) return -1;
       if (e->leaf && leaf_number(w, e->leaf) < 0) return -1;
@@ -189,7 +148,7 @@ static void want_inputs(mn_walk *w) {
   }
 }
 
-static bool edge_wanted(mn_walk *w, const mn_edge *e) {
+static inline bool edge_wanted(mn_walk *w, const mn_edge *e) {
   if (e->node) return w->visits[*table_find(&w->index, e->node)].needed;
   return e->leaf && w->leaf_wanted[*table_find(&w->index, e->leaf)];
 }
@@ -200,8 +159,9 @@ static void spread_wanted(mn_walk *w) {
   if (!all) want_inputs(w);
   for (int v = 0; v < w->n_visits; v++) {
     visit *x = &w->visits[v];
-    for (int i = 0; i < x->node->n_in && !x->needed; i++) x->needed = edge_wanted(w, &x->node->edges[i]);
-    x->needed |= all && x->node->retains;
+    for (int i = 0; i < x->node->n_in && !x->needed && !x->barrier; i++)
+      x->needed = edge_wanted(w, &x->node->edges[i]);
+    x->needed |= all && x->node->outputs;
   }
 }
 
@@ -312,29 +272,22 @@ mn_tensor *mn_grad(mn_rule *r, int k) {
   return mn_zeros(r->ctx, size, mn_in_dtype(r, r->node->n_in + k));
 }
 
-/* A saved tensor as the rule shall see it: with its history, when one is being recorded. */
-static mn_tensor *unpack(mn_rule *r, int which) {
-  mn_node *node = r->node;
-  mn_context *ctx = r->ctx;
-  mn_saved *s = NULL;
-  for (int i = 0; i < node->n_saved; i++)
-    if (node->saved[i].which == which) s = &node->saved[i];
-  if (!s)
-    return mn_error_set(ctx, MN_ERR_ARGUMENT, "%s: its rule reads what its row doesn't save",
-                        mn_op(node->op)->name),
-           NULL;
+/* A saved tensor as a derivative shall see it: with its history, when one is being recorded. */
+static mn_tensor *unpack(mn_node *node, mn_saved *s) {
+  mn_context *ctx = node->ctx;
+  int which = s->which;
   if (mn_is_none(s->t)) return s->t;
   if (s->t->storage->version != s->version)
     return mn_error_set(ctx, MN_ERR_ARGUMENT,
                         "backward: a tensor that %s saved for its derivative has been changed in place "
                         "since; change a "
                         "clone() of it",
-                        mn_op(node->op)->name),
+                        mn_node_name(node)),
            NULL;
-  if (!ctx->grad_enabled || s->t->flags & T_REQUIRES_GRAD) return s->t;
+  if (!ctx->grad_enabled || s->t->flags & T_REQUIRES_GRAD || which == MN_SAVED_CONSTANT) return s->t;
   const mn_edge *e = which >= 0 ? &node->edges[which] : NULL;
   if (e && !e->node && !e->leaf) return s->t;
-  if (!e && mn_op(node->op)->flags & MN_F_FIRST && which != -1) return s->t;
+  if (which < -1 && node->op != MN_OP_FUNCTION && mn_op(node->op)->flags & MN_F_FIRST) return s->t;
   if (mn_scope_reserve(ctx, 1)) return NULL;
   mn_tensor *t = mn_tensor_alias(s->t);
   if (!t) return NULL;
@@ -345,8 +298,17 @@ static mn_tensor *unpack(mn_rule *r, int which) {
   return t;
 }
 
-mn_tensor *mn_saved_in(mn_rule *r, int i) { return unpack(r, i); }
-mn_tensor *mn_saved_out(mn_rule *r, int k) { return unpack(r, -1 - k); }
+static mn_tensor *find_saved(mn_rule *r, int which) {
+  mn_node *node = r->node;
+  for (int i = 0; i < node->n_saved; i++)
+    if (node->saved[i].which == which) return unpack(node, &node->saved[i]);
+  return mn_error_set(r->ctx, MN_ERR_ARGUMENT, "%s: its rule reads what its row doesn't save",
+                      mn_node_name(node)),
+         NULL;
+}
+
+mn_tensor *mn_saved_in(mn_rule *r, int i) { return find_saved(r, i); }
+mn_tensor *mn_saved_out(mn_rule *r, int k) { return find_saved(r, -1 - k); }
 
 void mn_give(mn_rule *r, int i, mn_tensor *grad) {
   if (grad && !mn_is_none(grad)) r->results[i] = grad;
@@ -375,6 +337,71 @@ static int deliver(mn_walk *w, const mn_edge *e, mn_tensor *g) {
   return gather(w, e->node ? w->visits[found].first_slot + e->out_nr : w->leaf_slots[found], g);
 }
 
+/* ---- what Lua is asked ---- */
+
+/* Pauses the walk: the node at hand is run again when Lua has answered. */
+static int ask(mn_walk *w, mn_request request) {
+  w->request = request;
+  w->stage = ASKED;
+  return -1;
+}
+
+static int ask_hooks(mn_walk *w, const visit *x) {
+  if (w->stage >= HOOKS_DONE) return 0;
+  return ask(w, (mn_request){.kind = MN_ASK_HOOKS, .n_out = x->node->n_out, .number = (double)x->node->seq});
+}
+
+static void forget_given(mn_walk *w) {
+  for (int i = 0; i < w->n_given; i++) mn_tensor_unref(w->given[i]);
+  free(w->given);
+  w->given = NULL, w->n_given = 0;
+}
+
+/* The derivative of a Function: asks for it, or takes what was given. */
+static int run_function(mn_walk *w, mn_node *node, mn_tensor **results) {
+  if (w->stage == FUNCTION_DONE) {
+    for (int i = 0; i < node->n_in; i++) results[i] = w->given[i];
+    return 0;
+  }
+  forget_given(w);
+  w->given = calloc((size_t)node->n_in + 1, sizeof *w->given);
+  if (!w->given) return no_memory(w);
+  w->n_given = node->n_in;
+  return ask(w, (mn_request){.kind = MN_ASK_FUNCTION,
+                             .n_in = node->n_in,
+                             .n_out = node->n_out,
+                             .n_saved = node->n_saved,
+                             .number = (double)node->seq});
+}
+
+/* Hooks of leaves, once all their gradients are gathered. */
+static int leaf_hooks(mn_walk *w) {
+  if (w->ctx->live_numbers == 0 || w->flags & MN_WALK_PARTIAL) return 0;
+  for (; w->leaf_at < w->n_leaves; w->leaf_at++) {
+    mn_tensor *leaf = w->leaves[w->leaf_at];
+    slot *s = &w->slots[w->leaf_slots[w->leaf_at]];
+    if (leaf->flags & T_HOOKED && s->sum && w->stage < HOOKS_DONE) {
+      if (flush(w, s)) return -1;
+      return ask(w, (mn_request){.kind = MN_ASK_LEAF_HOOKS, .n_out = 1, .number = -leaf->id});
+    }
+    w->stage = NOTHING;
+  }
+  return 0;
+}
+
+/* ---- a node ---- */
+
+static int check_anomaly(mn_walk *w, const mn_node *node, mn_tensor **results) {
+  for (int i = 0; i < node->n_in; i++) {
+    const char *what = results[i] ? mn_anomaly_in(w->ctx, results[i]) : NULL;
+    if (what)
+      return mn_error_set(w->ctx, MN_ERR_ANOMALY,
+                          "detect_anomaly: the derivative of %s for its input %d has %s",
+                          mn_node_name(node), i + 1, what);
+  }
+  return 0;
+}
+
 static int run_rule(mn_walk *w, visit *x, mn_tensor **results) {
   mn_node *node = x->node;
   mn_rule r = {w->ctx, node, w, &w->slots[x->first_slot], results};
@@ -383,15 +410,19 @@ static int run_rule(mn_walk *w, visit *x, mn_tensor **results) {
         w->ctx, MN_ERR_ARGUMENT,
         "backward: the graph through %s has been freed by an earlier backward; ask that one for "
         "retain_graph",
-        mn_op(node->op)->name);
-  mn_rules(node->op)->vjp(&r);
+        mn_node_name(node));
+  if (node->op == MN_OP_FUNCTION) {
+    if (run_function(w, node, results)) return -1;
+  } else {
+    mn_rules(node->op)->vjp(&r);
+  }
   if (w->ctx->error_code != MN_OK) return -1;
   for (int i = 0; i < node->n_in; i++) {
     if (!results[i]) continue;
     results[i] = fit(&r, i, results[i]);
     if (!results[i]) return -1;
   }
-  return 0;
+  return w->ctx->watch & MN_WATCH_ANOMALY ? check_anomaly(w, node, results) : 0;
 }
 
 static void free_slot(slot *s) {
@@ -402,7 +433,7 @@ static void free_slot(slot *s) {
 }
 
 static bool is_kept(const mn_walk *w, const visit *x) {
-  if (x->node->retains && w->flags & MN_WALK_ACCUMULATE) return true;
+  if (x->node->outputs && w->flags & MN_WALK_ACCUMULATE) return true;
   for (int i = 0; i < w->n_in; i++)
     if (w->inputs[i]->node == x->node) return true;
   return false;
@@ -416,7 +447,9 @@ static int visit_node(mn_walk *w, visit *x) {
     if (flush(w, &slots[k])) return -1;
     any |= slots[k].sum != NULL;
   }
-  for (int i = 0; i < node->n_in && any && !through; i++) through = edge_wanted(w, &node->edges[i]);
+  if (node->hooked && any && !x->barrier && ask_hooks(w, x)) return -1;
+  for (int i = 0; i < node->n_in && any && !through && !x->barrier; i++)
+    through = edge_wanted(w, &node->edges[i]);
   if (any && through) {
     mn_tensor *few[8] = {0}, **results = few;
     if (node->n_in > 8 && !(results = calloc(node->n_in, sizeof *results))) return no_memory(w);
@@ -426,7 +459,7 @@ static int visit_node(mn_walk *w, visit *x) {
     if (results != few) free(results);
     if (failed) return -1;
   }
-  if (!(w->flags & MN_WALK_RETAIN_GRAPH) && any) mn_node_free_saved(node);
+  if (!(w->flags & MN_WALK_RETAIN_GRAPH) && any && !x->barrier) mn_node_free_saved(node);
   if (!is_kept(w, x))
     for (int k = 0; k < node->n_out; k++) free_slot(&slots[k]);
   return 0;
@@ -465,7 +498,7 @@ typedef struct written {
 /* All new gradients are made before the first is written. */
 static int write_grads(mn_walk *w) {
   int n = 0, failed = 0, room = w->n_leaves;
-  for (int v = 0; v < w->n_visits; v++) room += w->visits[v].node->retains ? w->visits[v].node->n_out : 0;
+  for (int v = 0; v < w->n_visits; v++) room += w->visits[v].node->outputs ? w->visits[v].node->n_out : 0;
   written *list = calloc((size_t)room + 1, sizeof *list);
   if (!list) return no_memory(w);
   for (int i = 0; i < w->n_leaves && !failed; i++) {
@@ -479,7 +512,7 @@ static int write_grads(mn_walk *w) {
   }
   for (int v = 0; v < w->n_visits && !failed; v++) {
     mn_node *node = w->visits[v].node;
-    for (int k = 0; k < node->n_out && node->retains && !failed; k++) {
+    for (int k = 0; k < node->n_out && node->outputs && !failed; k++) {
       mn_tensor *g = w->slots[w->visits[v].first_slot + k].sum;
       if (!g || !node->outputs[k]) continue;
       list[n].leaf = node->outputs[k];
@@ -535,13 +568,15 @@ mn_walk *mn_walk_new(mn_context *ctx, int n_out, mn_tensor *const *outputs, mn_t
   w->flags = flags & MN_WALK_CREATE_GRAPH && !(flags & MN_WALK_ACCUMULATE) ? flags | MN_WALK_RETAIN_GRAPH
                                                                            : flags & ~MN_WALK_CREATE_GRAPH;
   ctx->refs++;
-  int mark = mn_scope_open(ctx), mode = ctx->grad_enabled;
+  int mark = mn_scope_open(ctx), mode = ctx->grad_enabled, place = ctx->place_state;
   ctx->grad_enabled = (w->flags & MN_WALK_CREATE_GRAPH) != 0;
+  ctx->place_state = MN_PLACE_HELD;
   int failed = set_inputs(w, n_in, inputs) || collect(w, n_out, outputs);
   if (!failed) spread_wanted(w);
   for (int i = 0; i < n_out && !failed; i++) failed = seed(w, outputs[i], grad_outputs[i]);
   w->next = w->n_visits - 1;
   ctx->grad_enabled = mode;
+  ctx->place_state = place;
   mn_scope_close(ctx, mark);
   if (!failed) return w;
   mn_walk_free(w);
@@ -554,13 +589,17 @@ static int step(mn_walk *w) {
   int failed = 0;
   if (w->next >= 0) {
     visit *x = &w->visits[w->next];
+    if (w->ctx->watch & MN_WATCH_ANOMALY) w->ctx->place = x->node->place;
     failed = x->needed ? visit_node(w, x) : 0;
   } else {
-    failed = w->flags & MN_WALK_ACCUMULATE ? 0 : collect_results(w);
+    failed = leaf_hooks(w) || (w->flags & MN_WALK_ACCUMULATE ? 0 : collect_results(w));
   }
   mn_scope_close(w->ctx, mark);
-  if (!failed) w->next--;
-  return failed;
+  if (failed) return -1;
+  w->next--;
+  w->stage = NOTHING;
+  if (w->given) forget_given(w);
+  return 0;
 }
 
 static int write_step(mn_walk *w) {
@@ -571,8 +610,10 @@ static int write_step(mn_walk *w) {
 
 int mn_walk_run(mn_walk *w) {
   mn_context *ctx = w->ctx;
-  int mode = ctx->grad_enabled, failed = w->failed;
+  int mode = ctx->grad_enabled, failed = w->failed, place = ctx->place_state;
   ctx->grad_enabled = (w->flags & MN_WALK_CREATE_GRAPH) != 0;
+  ctx->place_state = MN_PLACE_HELD;
+  if (w->stage == ASKED) w->stage = w->request.kind == MN_ASK_FUNCTION ? FUNCTION_DONE : HOOKS_DONE;
   while (!failed && w->next >= -1) {
     failed = step(w);
     if (!failed && w->next == -2 && w->flags & MN_WALK_ACCUMULATE) {
@@ -581,10 +622,58 @@ int mn_walk_run(mn_walk *w) {
     }
   }
   ctx->grad_enabled = mode;
+  ctx->place_state = place;
   if (!failed) return MN_WALK_DONE;
+  if (w->stage == ASKED) return MN_WALK_NEED_LUA;
   if (ctx->error_code == MN_ERR_MEMORY && !w->failed) return MN_WALK_NEED_MEMORY;
   w->failed = true;
   return MN_WALK_ERROR;
+}
+
+/* ---- what Lua reads and answers while the walk is paused ---- */
+
+const mn_request *mn_walk_request(const mn_walk *w) { return &w->request; }
+
+static mn_node *asked_node(const mn_walk *w) { return w->visits[w->next].node; }
+
+static slot *asked_slot(mn_walk *w, int k) {
+  if (w->request.kind == MN_ASK_LEAF_HOOKS) return &w->slots[w->leaf_slots[w->leaf_at]];
+  return &w->slots[w->visits[w->next].first_slot + k];
+}
+
+mn_tensor *mn_walk_cotangent(mn_walk *w, int k) {
+  mn_tensor *sum = asked_slot(w, k)->sum;
+  if (!sum) return mn_none();
+  sum->refs++;
+  return sum;
+}
+
+int mn_walk_needs(mn_walk *w, int i) { return edge_wanted(w, &asked_node(w)->edges[i]); }
+
+mn_tensor *mn_walk_saved(mn_walk *w, int i) {
+  mn_node *node = asked_node(w);
+  int mark = mn_scope_open(w->ctx);
+  mn_tensor *t = unpack(node, &node->saved[i]);
+  mn_tensor_retain(t);
+  mn_scope_close(w->ctx, mark);
+  return t;
+}
+
+mn_tensor *mn_walk_input(mn_walk *w, int i) {
+  mn_node *node = asked_node(w);
+  return mn_edge_tensor(w->ctx, &node->edges[i], node_shape(node, i));
+}
+
+void mn_walk_array(mn_walk *w, int i, mn_array *out) {
+  mn_shape_read(node_shape(asked_node(w), i), out);
+}
+
+void mn_walk_give(mn_walk *w, int i, mn_tensor *t) {
+  mn_tensor **place = w->request.kind == MN_ASK_FUNCTION ? &w->given[i] : &asked_slot(w, i)->sum;
+  mn_tensor *old = *place;
+  mn_tensor_retain(t);
+  *place = mn_is_none(t) ? NULL : t;
+  mn_tensor_release(old);
 }
 
 mn_tensor *mn_walk_result(mn_walk *w, int i) {
@@ -600,9 +689,10 @@ void mn_walk_free(mn_walk *w) {
   for (int v = 0; v < w->n_visits; v++) mn_node_unref(w->visits[v].node);
   for (int i = 0; i < w->n_leaves; i++) mn_tensor_unref(w->leaves[i]);
   for (int i = 0; i < w->n_in; i++) mn_tensor_unref(w->inputs[i]), mn_tensor_unref(w->results[i]);
+  forget_given(w);
   mn_drain(ctx);
   free(w->visits), free(w->slots), free(w->leaves), free(w->leaf_slots), free(w->leaf_wanted);
-  free(w->index.keys), free(w->index.values);
+  table_free(&w->index);
   free(w->inputs), free(w->results), free(w->input_slots);
   free(w);
   mn_context_release(ctx);

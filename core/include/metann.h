@@ -29,7 +29,9 @@ typedef enum mn_dtype {
   MN_FLOAT32, MN_FLOAT64, MN_INT64, MN_INT32, MN_UINT8, MN_BOOL, MN_FLOAT16, MN_BFLOAT16, MN_DTYPE_COUNT
 } mn_dtype;
 
-typedef enum mn_error { MN_OK, MN_ERR_ARGUMENT, MN_ERR_MEMORY, MN_ERR_INTERRUPTED, MN_ERR_LIVE_VIEWS } mn_error;
+typedef enum mn_error {
+  MN_OK, MN_ERR_ARGUMENT, MN_ERR_MEMORY, MN_ERR_INTERRUPTED, MN_ERR_LIVE_VIEWS, MN_ERR_PLACE, MN_ERR_ANOMALY
+} mn_error;
 
 typedef struct mn_context mn_context;
 typedef struct mn_tensor mn_tensor;
@@ -89,6 +91,7 @@ typedef struct mn_op_info {
 /* Live numbers of a context, as doubles so that LuaJIT reads them without boxing. */
 typedef struct mn_stats {
   double live_bytes, peak_bytes, cached_bytes, limit_bytes, live_tensors, live_storages, live_nodes;
+  double dead_numbers; /* waiting for mn_dead_number */
 } mn_stats;
 
 /* A handle: what a binding keeps. mark is the binding's own (Lua: which scope released it). */
@@ -144,7 +147,7 @@ int mn_tensor_set_requires_grad(mn_context *ctx, mn_tensor *t, int b); /* leaves
 int mn_tensor_is_leaf(const mn_tensor *t);
 int mn_tensor_is_parameter(const mn_tensor *t);
 void mn_tensor_set_parameter(mn_tensor *t, int b);
-const char *mn_tensor_grad_fn(const mn_tensor *t); /* name of the op that made it, or NULL */
+const char *mn_tensor_grad_fn(const mn_tensor *t); /* name of the op or function that made it, or NULL */
 int mn_tensor_set_retain_grad(mn_context *ctx, mn_tensor *t);
 mn_tensor *mn_tensor_grad(mn_tensor *t); /* new reference, or MN_NONE */
 int mn_tensor_set_grad(mn_context *ctx, mn_tensor *t, mn_tensor *grad); /* MN_NONE clears */
@@ -168,18 +171,66 @@ mn_tensor *mn_apply3(mn_context *ctx, int op, mn_tensor *a, mn_tensor *b, mn_ten
 
 /* The backward walk. outputs: what is differentiated; grad_outputs: their cotangents, MN_NONE for 1 (0-dim outputs
  * only); inputs: what for. With MN_WALK_ACCUMULATE, inputs must be empty and leaves' .grad is added to, once the
- * walk has succeeded. mn_walk_run returns MN_WALK_DONE, MN_WALK_ERROR or MN_WALK_NEED_MEMORY (free memory, run again:
- * the paused node is tried once more). */
-typedef enum mn_walk_flag { MN_WALK_CREATE_GRAPH = 1, MN_WALK_RETAIN_GRAPH = 2, MN_WALK_ACCUMULATE = 4 } mn_walk_flag;
-typedef enum mn_walk_state { MN_WALK_DONE, MN_WALK_ERROR, MN_WALK_NEED_MEMORY } mn_walk_state;
+ * walk has succeeded. mn_walk_run returns MN_WALK_DONE, MN_WALK_ERROR, MN_WALK_NEED_MEMORY (free memory, run again:
+ * the paused node is tried once more) or MN_WALK_NEED_LUA (do what mn_walk_request says, run again). */
+/* MN_WALK_PARTIAL: the inputs are taken as independent of each other and of anything else: nothing behind them is
+ * visited, and no hooks of theirs or of leaves run. */
+typedef enum mn_walk_flag {
+  MN_WALK_CREATE_GRAPH = 1, MN_WALK_RETAIN_GRAPH = 2, MN_WALK_ACCUMULATE = 4, MN_WALK_PARTIAL = 8
+} mn_walk_flag;
+typedef enum mn_walk_state { MN_WALK_DONE, MN_WALK_ERROR, MN_WALK_NEED_MEMORY, MN_WALK_NEED_LUA } mn_walk_state;
 mn_walk *mn_walk_new(mn_context *ctx, int n_out, mn_tensor *const *outputs, mn_tensor *const *grad_outputs, int n_in,
                      mn_tensor *const *inputs, int flags);
 int mn_walk_run(mn_walk *walk);
 mn_tensor *mn_walk_result(mn_walk *walk, int i); /* new reference, or MN_NONE where input i can't be reached */
 void mn_walk_free(mn_walk *walk);
 
+/* Derivatives and hooks of the binding's. The core knows them by numbers: a node's is above 0, a leaf's below. When
+ * the node or leaf dies its number is queued; mn_dead_number takes one off the queue, 0 when it is empty.
+ * mn_function_attach gives n_out results (MN_NONE stays) a node whose derivative is the binding's: attached[k] shares
+ * outputs[k]'s memory. The node keeps the n_saved tensors in saved: inputs and outputs come back with their history.
+ * Returns the node's number, or 0. mn_tensor_hook returns the number that stands for t (or the node that made it, of
+ * which t is output mn_tensor_output) when its gradient is complete, or 0. */
+double mn_function_attach(mn_context *ctx, const char *name, int n_in, mn_tensor *const *inputs, int n_out,
+                          mn_tensor *const *outputs, int n_saved, mn_tensor *const *saved, mn_tensor **attached);
+double mn_tensor_hook(mn_context *ctx, mn_tensor *t);
+int mn_tensor_output(const mn_tensor *t);
+double mn_dead_number(mn_context *ctx);
+
+/* What a paused walk asks for. MN_ASK_FUNCTION: from the cotangents of the node's outputs (MN_NONE: zero) and what it
+ * saved, the gradients of its inputs; mn_walk_give(walk, i, gradient) for each that isn't zero. MN_ASK_HOOKS and
+ * MN_ASK_LEAF_HOOKS: the hooks of the node's outputs, or of a leaf; mn_walk_give(walk, k, cotangent) replaces one.
+ * mn_walk_saved, mn_walk_cotangent and mn_walk_input (a stand-in for input i, without data) return new references;
+ * mn_walk_needs says whether the gradient of input i is wanted, mn_walk_array the dtype and size of input i, or, from
+ * n_in on, of output i - n_in. */
+typedef enum mn_request_kind { MN_ASK_FUNCTION, MN_ASK_HOOKS, MN_ASK_LEAF_HOOKS } mn_request_kind;
+typedef struct mn_request { int32_t kind, n_in, n_out, n_saved; double number; } mn_request;
+const mn_request *mn_walk_request(const mn_walk *walk);
+mn_tensor *mn_walk_cotangent(mn_walk *walk, int k);
+mn_tensor *mn_walk_saved(mn_walk *walk, int i);
+int mn_walk_needs(mn_walk *walk, int i);
+mn_tensor *mn_walk_input(mn_walk *walk, int i);
+void mn_walk_array(mn_walk *walk, int i, mn_array *out);
+void mn_walk_give(mn_walk *walk, int i, mn_tensor *t);
+
+/* The frontier of a computation: what its outputs depend on that was there before it, each once, as leaves or as
+ * stand-ins without data (inputs for mn_walk_new, mn_function_attach). "Before": by the two numbers of mn_now. */
+typedef struct mn_frontier { mn_tensor **tensors; int32_t n, capacity; } mn_frontier;
+void mn_now(mn_context *ctx, double *node, double *tensor);
+mn_frontier *mn_frontier_new(mn_context *ctx, int n_out, mn_tensor *const *outputs, double node, double tensor);
+void mn_frontier_free(mn_frontier *frontier);
+
+/* detect_anomaly. While on, a row called from outside fails with MN_ERR_PLACE until mn_set_place has said (as a number
+ * above 0 of the caller's) where the call stands; a result with NaN, or with an infinity that no input has, is
+ * MN_ERR_ANOMALY, and mn_place then is where what is named was made. */
+void mn_set_anomaly(mn_context *ctx, int on);
+int mn_anomaly(mn_context *ctx);
+void mn_set_place(mn_context *ctx, int place);
+int mn_place(mn_context *ctx);
+
 /* Recording: while on, every row that passes the door is noted. Ids name tensors and storages over time (a saved
- * output that a derivative reads has the id of the output it stands for). */
+ * output that a derivative reads has the id of the output it stands for). Of a function with a derivative of the
+ * binding's, op is -1, and the outputs are the inputs under ids of their own: what it computed are rows before it. */
 typedef struct mn_ref { double tensor, storage; int64_t offset; int32_t none, view; mn_array array; } mn_ref;
 typedef struct mn_row { int32_t op, inplace, n_in, n_out; const mn_ref *in, *out; const mn_slot *attrs; } mn_row;
 int mn_record_begin(mn_context *ctx);

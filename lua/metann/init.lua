@@ -101,12 +101,14 @@ metann.is_tensor = handle.is_tensor
 local MODULES = {
   nn = 'metann.nn', optim = 'metann.optim', meta = 'metann.meta', utils = 'metann.utils', data = 'metann.data',
   io = 'metann.io', train = 'metann.train', autograd = 'metann.autograd', ops = 'metann.ops', linalg = 'metann.linalg',
+  func = 'metann.func',
 }
 local MEMBERS = {
   DependentModule = 'metann.dependent', ProtoModule = 'metann.proto', tensor_copy = 'metann.proto',
   grad = 'metann.autograd', backward = 'metann.autograd', no_grad = 'metann.autograd', enable_grad = 'metann.autograd',
   is_grad_enabled = 'metann.autograd', scope = 'metann.autograd', keep = 'metann.autograd',
-  gradcheck = 'metann.autograd',
+  gradcheck = 'metann.gradcheck', checkpoint = 'metann.autograd.checkpoint',
+  detect_anomaly = 'metann.autograd.anomaly',
   save = 'metann.io.checkpoint', load = 'metann.io.checkpoint',
 }
 

@@ -1,6 +1,6 @@
 --- Methods, fields and operators of tensors.
 -- Every row and composition whose first argument is a tensor is a method too, looked up at its first use. Indexing is
--- in indexing.lua, text in printing.lua, backward in autograd.lua.
+-- in indexing.lua, text in printing.lua, backward in autograd/.
 local traversal = require 'metann.binding.traversal'
 local next, pairs = traversal.next, traversal.pairs
 local binding = require 'metann.binding'

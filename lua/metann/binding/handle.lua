@@ -67,8 +67,12 @@ local function sweep()
     end
   end
   free_count = n
+  if stats.dead_numbers > 0 then handle.forget_dead() end
   sweeping = false
 end
+
+--- For derivatives.lua, which puts its own here: drops what the core's dead nodes needed of Lua.
+function handle.forget_dead() end
 
 handle.sweep = sweep
 
@@ -215,6 +219,13 @@ function handle.mark_of(place)
   return mark
 end
 
+--- Under detect_anomaly: ", called at file:line" of what the core's message names; nothing where the error is raised.
+function handle.called_at()
+  local place = places[C.mn_place(ctx)]
+  if place == errors.where() then return '' end
+  return place and ', called at ' .. place or ', called outside detect_anomaly'
+end
+
 local function released(h)
   local place = places[h.mark]
   raise(place and 'this tensor was released at the end of metann.scope at ' .. place
@@ -223,6 +234,7 @@ end
 handle.released = released
 
 --- Raises the core's message at the user's line. The arguments of the failed call follow: a released one is the cause.
+-- Under detect_anomaly it ends with where what it names was called.
 local function fail(...)
   for i = 1, select('#', ...) do
     local h = select(i, ...)
@@ -232,16 +244,20 @@ local function fail(...)
     end
   end
   local message = ffi.string(C.mn_error_message(ctx))
+  if C.mn_error_code(ctx) == C.MN_ERR_ANOMALY then message = message .. handle.called_at() end
   C.mn_error_clear(ctx)
   raise(message ~= '' and message or 'metann: a call failed without a message')
 end
 handle.fail = fail
 
 --- After a failed call: true when garbage was in the way, has been collected, and the call should be made once more.
+-- Under detect_anomaly also when the core wanted to know where the call stands.
 local function again()
   local code = C.mn_error_code(ctx)
-  if code ~= C.MN_ERR_MEMORY and code ~= C.MN_ERR_LIVE_VIEWS then return false end
+  if code ~= C.MN_ERR_MEMORY and code ~= C.MN_ERR_LIVE_VIEWS and code ~= C.MN_ERR_PLACE then return false end
   C.mn_error_clear(ctx)
+  if C.mn_anomaly(ctx) ~= 0 then C.mn_set_place(ctx, handle.mark_of(errors.where())) end
+  if code == C.MN_ERR_PLACE then return true end
   collect()
   if code == C.MN_ERR_MEMORY then C.mn_empty_cache(ctx) end
   return true

@@ -4,4 +4,5 @@ return {
   errors = require 'metann.binding.errors',
   stub = require 'metann.binding.stub',
   scope = require 'metann.binding.scope',
+  derivatives = require 'metann.binding.derivatives',
 }

@@ -2,6 +2,7 @@
 -- What a program is made of; see core/engine/program.c.
 local handle = require 'metann.binding.handle'
 local ffi, C, ctx = handle.ffi, handle.C, handle.ctx
+local raise = require('metann.binding.errors').raise
 
 local record = {}
 
@@ -36,19 +37,25 @@ function record.run(fn, ...)
   for i = 1, C.mn_program_length(program) do
     local row = C.mn_program_row(program, i - 1)
     rows[i] = {
-      op = ffi.string(C.mn_op(row.op).name), inplace = row.inplace ~= 0, inputs = references(row['in'], row.n_in),
+      op = row.op < 0 and 'function' or ffi.string(C.mn_op(row.op).name), inplace = row.inplace ~= 0, inputs = references(row['in'], row.n_in),
       outputs = references(row.out, row.n_out), row = row, program = program,
     }
   end
   return rows, unpack(results, 2, table.maxn(results))
 end
 
---- Sends a recorded row through the door again.
+--- Sends a recorded row through the door again. The outputs of a Function ('function') are its inputs.
 -- @param row one of record.run's
 -- @param inputs a list of tensors, false for an absent one; of an in-place row the first is written
 -- @return the outputs, as a list (of an in-place row, the first input)
 function record.apply(row, inputs)
   local n = #row.inputs
+  if row.row.op < 0 then
+    if C.mn_grad_enabled(ctx) ~= 0 then
+      raise('record.apply: the derivative of a Function is not recorded; use no_grad')
+    end
+    return inputs
+  end
   local raw, out = ffi.new('mn_tensor *[?]', n + 1), ffi.new('mn_tensor *[4]')
   for i = 1, n do raw[i - 1] = inputs[i] and inputs[i].p or C.mn_none() end
   if row.inplace then

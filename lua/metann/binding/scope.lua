@@ -62,12 +62,20 @@ local function function_of(object)
   return function(...) return object(...) end
 end
 
+--- True for what can be called.
+function scope.is_callable(fn)
+  if type(fn) == 'function' then return true end
+  local mt = type(fn) == 'table' and getmetatable(fn)
+  return type(mt) == 'table' and mt.__call ~= nil
+end
+
 local function callable(fn, what)
   if type(fn) == 'function' then return fn end
-  local mt = getmetatable(fn)
-  if type(fn) == 'table' and type(mt) == 'table' and mt.__call then return function_of(fn) end
+  if scope.is_callable(fn) then return function_of(fn) end
   return errors.raise('%s: expected a function, got %s', what, errors.describe(fn))
 end
+
+scope.callable = callable
 
 --- Calls fn(...) with recording on or off.
 function scope.with_grad(enabled, what, fn, ...)

@@ -1,5 +1,6 @@
 --- Differentiation: grad and backward over the core's walk, and the modes.
 local binding = require 'metann.binding'
+local walk = require 'metann.autograd.walk'
 local handle, errors, scope = binding.handle, binding.errors, binding.scope
 local ffi, C, ctx, NONE = handle.ffi, handle.C, handle.ctx, handle.NONE
 local is_tensor, fail, wrap, array = handle.is_tensor, handle.fail, handle.wrap, handle.array
@@ -7,31 +8,9 @@ local raise, describe = errors.raise, errors.describe
 
 local autograd = {}
 
-local DONE, NEED_MEMORY = tonumber(C.MN_WALK_DONE), tonumber(C.MN_WALK_NEED_MEMORY)
-local CREATE_GRAPH, RETAIN_GRAPH, ACCUMULATE =
-  tonumber(C.MN_WALK_CREATE_GRAPH), tonumber(C.MN_WALK_RETAIN_GRAPH), tonumber(C.MN_WALK_ACCUMULATE)
+local CREATE_GRAPH, RETAIN_GRAPH, ACCUMULATE = walk.CREATE_GRAPH, walk.RETAIN_GRAPH, walk.ACCUMULATE
 
 local pointers = ffi.typeof('mn_tensor *[?]')
-
---- Runs a walk to its end; frees it and raises on failure. hold keeps handles alive meanwhile.
-local function run(walk, hold)
-  local state = C.mn_walk_run(walk)
-  local last
-  while state == NEED_MEMORY do
-    -- a node that asks twice without anything having been freed will not get it
-    local live = handle.stats.live_bytes
-    if last and live >= last then break end
-    last = live
-    handle.collect()
-    C.mn_empty_cache(ctx)
-    C.mn_error_clear(ctx)
-    state = C.mn_walk_run(walk)
-  end
-  if state ~= DONE then
-    C.mn_walk_free(walk)
-    fail(unpack(hold))
-  end
-end
 
 --- A list of tensors out of a tensor, a list, or an iterator that gives tensors or names and tensors.
 local function list_of(x, what)
@@ -73,27 +52,22 @@ local function start(op, outputs, cotangents, inputs, flags)
     array(inputs[i])
     into[i - 1] = inputs[i].p
   end
-  local walk = C.mn_walk_new(ctx, n, out, cot, m, into, flags)
-  if walk == nil then
-    if handle.again() then walk = C.mn_walk_new(ctx, n, out, cot, m, into, flags) end
-    if walk == nil then fail(unpack(outputs)) end
-  end
-  return walk
+  return walk.new(n, out, cot, m, into, flags, outputs)
 end
 
 local GRAD_OPTIONS = { 'grad_outputs', 'create_graph', 'retain_graph', 'allow_unused' }
 
-local function results(walk, inputs, allow_unused)
+local function results(w, inputs, allow_unused)
   local grads = {}
   for i = 1, #inputs do
-    local g = C.mn_walk_result(walk, i - 1)
+    local g = C.mn_walk_result(w, i - 1)
     if g == nil then
-      C.mn_walk_free(walk)
+      C.mn_walk_free(w)
       fail(inputs[i])
     end
     if g == NONE then
       if not allow_unused then
-        C.mn_walk_free(walk)
+        C.mn_walk_free(w)
         raise('grad: input %d was not used to compute the outputs (with {allow_unused=true} its gradient is false)', i)
       end
       grads[i] = false
@@ -101,7 +75,7 @@ local function results(walk, inputs, allow_unused)
       grads[i] = wrap(g)
     end
   end
-  C.mn_walk_free(walk)
+  C.mn_walk_free(w)
   return grads
 end
 
@@ -126,9 +100,9 @@ function autograd.grad(outputs, inputs, options)
   if retain == nil then retain = options.create_graph end
   if retain then flags = flags + RETAIN_GRAPH end
   if #ins == 0 then return {} end
-  local walk = start('grad', outs, cotangents, ins, flags)
-  run(walk, outs)
-  local grads = results(walk, ins, options.allow_unused)
+  local w = start('grad', outs, cotangents, ins, flags)
+  walk.run(w, outs, options.create_graph)
+  local grads = results(w, ins, options.allow_unused)
   if single then return grads[1] end
   return grads
 end
@@ -149,9 +123,9 @@ function autograd.backward(t, gradient, options)
     if options.retain_graph then flags = flags + RETAIN_GRAPH end
   end
   local outputs = { t }
-  local walk = start('backward', outputs, { gradient }, {}, flags)
-  run(walk, outputs)
-  C.mn_walk_free(walk)
+  local w = start('backward', outputs, { gradient }, {}, flags)
+  walk.run(w, outputs, false)
+  C.mn_walk_free(w)
 end
 handle.methods.backward = autograd.backward
 
@@ -166,6 +140,26 @@ function autograd.is_grad_enabled() return C.mn_grad_enabled(ctx) ~= 0 end
 autograd.scope = scope.run
 autograd.keep = scope.move
 
-function autograd.gradcheck(...) return require('metann.gradcheck')(...) end
+local PARTS = {
+  Function = 'metann.autograd.function', checkpoint = 'metann.autograd.checkpoint',
+  detect_anomaly = 'metann.autograd.anomaly', gradcheck = 'metann.gradcheck',
+}
 
-return autograd
+--- Calls fn(gradient) in every walk that reaches t, a tensor that requires grad, once its gradient is complete.
+-- What fn returns, unless nil, replaces the gradient for whatever lies behind. Hooks of a tensor run in the order in
+-- which they were registered; with create_graph what they do is differentiable. A hook stays until it is removed, or
+-- the node that made t (of a leaf: t itself) is gone; fn should not refer to t, which would keep both for ever.
+-- @param fn takes the gradient, returns a tensor of its size or nil
+-- @return an object whose method remove() takes the hook away
+function handle.methods.register_hook(t, fn)
+  if not scope.is_callable(fn) then raise('register_hook: expected a function, got %s', describe(fn)) end
+  return binding.derivatives.hook(t, fn)
+end
+
+return setmetatable(autograd, {
+  __index = function(self, name)
+    local value = PARTS[name] and require(PARTS[name])
+    rawset(self, name, value)
+    return value
+  end,
+})
