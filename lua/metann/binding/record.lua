@@ -37,7 +37,8 @@ function record.run(fn, ...)
   for i = 1, C.mn_program_length(program) do
     local row = C.mn_program_row(program, i - 1)
     rows[i] = {
-      op = row.op < 0 and 'function' or ffi.string(C.mn_op(row.op).name), inplace = row.inplace ~= 0, inputs = references(row['in'], row.n_in),
+      op = row.op < 0 and 'function' or ffi.string(C.mn_op(row.op).name),
+      inplace = row.inplace ~= 0, inputs = references(row['in'], row.n_in),
       outputs = references(row.out, row.n_out), row = row, program = program,
     }
   end
