@@ -73,6 +73,77 @@ describe('optimizers', function()
     end)
   end
 
+  -- Options that give each rule all the state it can have.
+  local FULL = {
+    SGD = { lr = 0.05, momentum = 0.9, nesterov = true, weight_decay = 0.01 }, Adam = { amsgrad = true, weight_decay = 0.1 },
+    AdamW = { amsgrad = true, maximize = true }, RMSprop = { momentum = 0.5, centered = true }, Adagrad = { lr_decay = 0.1 },
+    Adadelta = {}, Adamax = {}, NAdam = {}, RAdam = {},
+  }
+  for _, name in ipairs(NAMES) do
+    it(name .. ' and a schedule, saved in the middle, go on bit for bit', function()
+      local schedules = {
+        function(o) return optim.lr_scheduler.CosineAnnealingLR(o, 7, { eta_min = 1e-3 }) end,
+        function(o) return optim.lr_scheduler.StepLR(o, 2, { gamma = 0.7 }) end,
+      }
+      local function setup_run(net)
+        local optimizer = optim[name]({ { params = { net.weight }, lr = 0.1 }, { params = { net.bias } } }, FULL[name])
+        return optimizer, { schedules[1](optimizer), schedules[2](optimizer) }
+      end
+      local x, y = metann.randn(6, 3), metann.randn(6, 2)
+      local function run(net, optimizer, list, steps)
+        for _ = 1, steps do
+          optimizer:zero_grad()
+          nn.functional.mse_loss(net(x), y):backward()
+          optimizer:step()
+          for _, schedule in ipairs(list) do schedule:step() end
+        end
+      end
+      local net = nn.Linear(3, 2)
+      local optimizer, list = setup_run(net)
+      run(net, optimizer, list, 5)
+      local saved = { optimizer:state_dict(), list[1]:state_dict(), list[2]:state_dict(), net:deepcopy() }
+      run(net, optimizer, list, 6)
+      local other = saved[4]
+      local second, others = setup_run(other)
+      second:load_state_dict(saved[1])
+      for i = 1, 2 do others[i]:load_state_dict(saved[i + 1]) end
+      run(other, second, others, 6)
+      assert.same(net.weight:to_table(), other.weight:to_table())
+      assert.same(net.bias:to_table(), other.bias:to_table())
+      assert.same(list[1]:get_last_lr(), others[1]:get_last_lr())
+    end)
+  end
+
+  it('load states in their parameters\' dtype, and refuse those of other rules', function()
+    local p = parameter{ 1, 2 }
+    local adam = optim.Adam{ p }
+    train(adam, p, 2)
+    local single = nn.Parameter(metann.ones(2))
+    local other = optim.Adam{ single }
+    other:load_state_dict(adam:state_dict())
+    local state = other.state[single:id()]
+    assert.equal('float32', state.exp_avg.dtype)
+    assert.equal('float64', state.step.dtype)
+    assert.matches("SGD:load_state_dict: unknown state '[a-z_]+' of parameter 1",
+      message(function() optim.SGD({ parameter{ 1, 2 } }, 0.1):load_state_dict(adam:state_dict()) end))
+    assert.matches("size mismatch for '[a-z_]+' of parameter 1, expect %(3,%), got %(2,%)",
+      message(function() optim.Adam{ parameter{ 1, 2, 3 } }:load_state_dict(adam:state_dict()) end))
+    assert.matches("'rho' must be a number from 0 to 1", message(optim.Adadelta, { p }, { rho = 2 }))
+  end)
+
+  it('maximize goes uphill', function()
+    for _, name in ipairs(NAMES) do
+      local p, q = parameter{ 3, -2 }, parameter{ 3, -2 }
+      local up, down = optim[name]({ p }, { lr = 0.1, maximize = true }), optim[name]({ q }, { lr = 0.1 })
+      for _ = 1, 3 do
+        p.grad, q.grad = metann.tensor({ 0.3, -1 }, { dtype = 'float64' }), metann.tensor({ -0.3, 1 }, { dtype = 'float64' })
+        up:step()
+        down:step()
+      end
+      assert.same(p:to_table(), q:to_table())
+    end
+  end)
+
   it('take a list, an iterator, a table by name or groups', function()
     local net = nn.Linear(2, 2)
     assert.equal(2, #optim.SGD(net:parameters(), { lr = 1 }).param_groups[1].params)
@@ -193,6 +264,57 @@ describe('lr_scheduler', function()
     assert.matches('has 1 functions for 2 groups', message(S.LambdaLR, optimizer, { math.sqrt }))
   end)
 
+  it('several schedules of one optimizer multiply', function()
+    local optimizer = make(0.8)
+    local list = {
+      S.LinearLR(optimizer, { start_factor = 0.25, total_iters = 4 }), S.ExponentialLR(optimizer, 0.9),
+      S.StepLR(optimizer, 3, { gamma = 0.5 }), S.MultiStepLR(optimizer, { 2, 5, 5 }, { gamma = 0.1 }),
+    }
+    for k = 0, 8 do
+      local line = 0.25 + 0.75 * math.min(k, 4) / 4
+      local steps = 0.5 ^ math.floor(k / 3) * (k >= 2 and 0.1 or 1) * (k >= 5 and 0.01 or 1)
+      local want = 0.8 * line * 0.9 ^ k * steps
+      assert.near(want, optimizer.param_groups[1].lr, 1e-13 * want)
+      assert.equal(0.8, optimizer.param_groups[1].initial_lr)
+      for _, schedule in ipairs(list) do schedule:step() end
+    end
+  end)
+
+  it('CosineAnnealingLR goes down and up again', function()
+    local optimizer = make(0.5)
+    local schedule = S.CosineAnnealingLR(optimizer, 5, { eta_min = 0.1 })
+    for k = 0, 17 do
+      assert.near(0.1 + 0.4 * (1 + math.cos(math.pi * k / 5)) / 2, optimizer.param_groups[1].lr, 1e-12)
+      schedule:step()
+    end
+  end)
+
+  it('continue after last_epoch steps', function()
+    local optimizer = make(0.5)
+    local schedule = S.CosineAnnealingLR(optimizer, 10)
+    for _ = 1, 4 do schedule:step() end
+    local resumed = make(0.5)
+    assert.matches("'last_epoch' is 3, but group 1 .* has no 'initial_lr'",
+      message(S.CosineAnnealingLR, resumed, 10, { last_epoch = 3 }))
+    resumed:load_state_dict(optimizer:state_dict())
+    local other = S.CosineAnnealingLR(resumed, 10, { last_epoch = 3 })
+    for _ = 1, 8 do
+      assert.near(schedule:get_last_lr()[1], other:get_last_lr()[1], 1e-13)
+      schedule:step()
+      other:step()
+    end
+    assert.matches("'last_epoch' must be at least %-1", message(S.StepLR, make(), 2, { last_epoch = -2 }))
+  end)
+
+  it('leave groups alone that came later', function()
+    local optimizer = make()
+    local schedule = S.ExponentialLR(optimizer, 0.5)
+    optimizer:add_param_group{ params = { parameter{ 1 } }, lr = 3 }
+    schedule:step()
+    assert.same({ 0.5 }, schedule:get_last_lr())
+    assert.equal(3, optimizer.param_groups[2].lr)
+  end)
+
   it('states go round', function()
     local optimizer = make()
     local schedule = S.StepLR(optimizer, 2)
@@ -203,6 +325,23 @@ describe('lr_scheduler', function()
     other:step()
     assert.near(0.1, other:get_last_lr()[1], 1e-12)
     assert.matches('expected what state_dict returns', message(other.load_state_dict, other, {}))
+    assert.matches("StepLR:load_state_dict: 'gamm' does not belong to a StepLR", message(other.load_state_dict, other,
+      { last_epoch = 1, options = { gamm = 1 } }))
+    local plateau = S.ReduceLROnPlateau(make())
+    assert.matches("does not belong to a StepLR", message(other.load_state_dict, other, plateau:state_dict()))
+    -- the options come along
+    local third = S.StepLR(make(), 5, { gamma = 0.9 })
+    third:load_state_dict(state)
+    third:step()
+    assert.near(0.1, third:get_last_lr()[1], 1e-12)
+    local fn = S.LambdaLR(make(), function(k) return 1 / (k + 1) end)
+    fn:step()
+    local fn_state = fn:state_dict()
+    assert.is_nil(fn_state.options.lr_lambda)
+    local back = S.LambdaLR(make(), function(k) return 1 / (k + 1) end)
+    back:load_state_dict(fn_state)
+    back:step()
+    assert.near(1 / 3, back:get_last_lr()[1], 1e-12)
   end)
 
   it('ReduceLROnPlateau takes tensors and both modes', function()
@@ -214,6 +353,11 @@ describe('lr_scheduler', function()
     schedule:step(1)
     assert.equal(0.5, optimizer.param_groups[1].lr)
     assert.matches("'metric' must be a number", message(schedule.step, schedule))
+    local two = optim.SGD({ { params = parameter{ 1 } }, { params = parameter{ 1 } } }, 1)
+    local each = S.ReduceLROnPlateau(two, { patience = 0, min_lr = { 0.5, 0.05 } })
+    for _ = 1, 4 do each:step(1) end
+    assert.same({ 0.5, 0.05 }, each:get_last_lr())
+    assert.matches("'min_lr' has 1 numbers for 2 groups", message(S.ReduceLROnPlateau, two, { min_lr = { 1 } }))
   end)
 
   it('refuse wrong use', function()
@@ -221,6 +365,11 @@ describe('lr_scheduler', function()
     assert.matches("StepLR: argument 'step_size' is missing", message(S.StepLR, make()))
     assert.matches("MultiStepLR: 'milestones' must be a list", message(S.MultiStepLR, make(), 3))
     assert.matches("give 'total_steps'", message(S.OneCycleLR, make(), 1))
+    assert.matches("'max_lr' has 2 numbers for 1 groups", message(S.OneCycleLR, make(), { 1, 2 }, { total_steps = 3 }))
+    assert.matches("'start_factor' must be a number above 0 and up to 1", message(S.LinearLR, make(),
+      { start_factor = 2 }))
+    assert.matches("StepLR: unknown argument 'gama', did you mean 'gamma'", message(S.StepLR, make(), 2, { gama = 1 }))
+    assert.matches("has no 'StepLr', did you mean 'StepLR'", message(function() return S.StepLr end))
     assert.matches("'factor' must be below 1", message(S.ReduceLROnPlateau, make(), { factor = 1 }))
     local cycle = S.OneCycleLR(make(), 1, { total_steps = 2 })
     cycle:step()

@@ -26,6 +26,7 @@ local checks = {
   },
   flag = { function(v) return type(v) == 'boolean' end, 'true or false' },
   number = { function(v) return type(v) == 'number' and v >= 0 end, 'a number of at least 0' },
+  part = { function(v) return type(v) == 'number' and v >= 0 and v <= 1 end, 'a number from 0 to 1' },
   any_number = { function(v) return type(v) == 'number' end, 'a number' },
 }
 
@@ -33,6 +34,7 @@ local function kind_of(name, default)
   if name == 'lr' then return checks.lr end
   if name == 'betas' then return checks.betas end
   if type(default) == 'boolean' then return checks.flag end
+  if name == 'rho' then return checks.part end
   if name == 'dampening' then return checks.any_number end
   return checks.number
 end

@@ -1,6 +1,10 @@
 --- Learning-rate schedules, as PyTorch has them. Each is made for an optimizer and changes the lr of its groups at
 -- every `step()`, called after the optimizer's. An lr that is a tensor is written in place.
-local pairs = require('metann.binding.traversal').pairs
+-- Most go from the present lr to the next, so that several schedules of one optimizer multiply. The lr that all of them
+-- start from stands in the group as `initial_lr`, from the first schedule on. `last_epoch` (-1: from the start) continues
+-- after that many steps, for groups that have an `initial_lr`.
+local traversal = require 'metann.binding.traversal'
+local next, pairs = traversal.next, traversal.pairs
 local options = require 'metann.nn.options'
 local support = require 'metann.nn.support'
 local kinds, raise, is_tensor, ops = options.kinds, support.raise, support.is_tensor, support.ops
@@ -30,12 +34,15 @@ function Scheduler:step()
   self:_apply()
 end
 
+--- Sets the lr of the groups that were there when the schedule was made.
 function Scheduler:_apply()
   self._last_lr = {}
-  for i, group in ipairs(self.optimizer.param_groups) do
+  for i = 1, #self.base_lrs do
+    local group = self.optimizer.param_groups[i]
     write_lr(group, self:_lr(i, read_lr(group)))
     self._last_lr[i] = read_lr(group)
   end
+  self._resumed = false
 end
 
 --- The groups' learning rates, a list.
@@ -45,21 +52,47 @@ function Scheduler:get_last_lr()
   return list
 end
 
---- The numbers that say where the schedule stands.
+--- A copy of a value without functions.
+local function plain_copy(value)
+  if type(value) == 'function' then return nil end
+  if type(value) ~= 'table' then return value end
+  local made = {}
+  for key, entry in pairs(value) do made[key] = plain_copy(entry) end
+  return made
+end
+
+--- Where the schedule stands and what its options are, but for functions: plain numbers, strings and tables.
 function Scheduler:state_dict()
   local state = {}
   for key, value in pairs(self) do
-    if type(value) == 'number' or key == 'base_lrs' or key == '_last_lr' then state[key] = value end
+    if key ~= 'optimizer' then state[key] = plain_copy(value) end
   end
   return state
 end
 
---- Takes over what state_dict gave. The groups' lr belong to the optimizer's own state.
+--- Takes over what state_dict of a schedule of this kind gave; functions stay. The groups' lr belong to the optimizer's
+-- own state.
 function Scheduler:load_state_dict(state)
-  if type(state) ~= 'table' or state.last_epoch == nil then
+  if type(state) ~= 'table' or type(state.last_epoch) ~= 'number' or type(state.options) ~= 'table' then
     raise('%s:load_state_dict: expected what state_dict returns, got %s', self.name, support.describe(state))
   end
-  for key, value in pairs(state) do self[key] = value end
+  for key, value in pairs(state) do
+    if self[key] == nil or type(self[key]) ~= type(value) then
+      raise("%s:load_state_dict: '%s' does not belong to a %s", self.name, tostring(key), self.name)
+    end
+  end
+  for key in pairs(state.options) do
+    if not self.option_names[key] then
+      raise("%s:load_state_dict: '%s' does not belong to a %s", self.name, tostring(key), self.name)
+    end
+  end
+  for key, value in pairs(state) do
+    if key ~= 'options' then self[key] = plain_copy(value) end
+  end
+  for key, value in pairs(state.options) do
+    -- of a list of functions only the holes come back
+    if type(value) ~= 'table' or next(value) ~= nil then self.options[key] = plain_copy(value) end
+  end
 end
 
 local function check_optimizer(name, optimizer)
@@ -68,19 +101,41 @@ local function check_optimizer(name, optimizer)
   end
 end
 
+--- The first lr of each group, noted in the group for schedules to come.
+local function base_lrs(name, optimizer, last_epoch)
+  local list = {}
+  for i, group in ipairs(optimizer.param_groups) do
+    if last_epoch == -1 then
+      if group.initial_lr == nil then group.initial_lr = read_lr(group) end
+    elseif group.initial_lr == nil then
+      raise("%s: 'last_epoch' is %d, but group %d of the optimizer has no 'initial_lr', which the first schedule notes "
+        .. 'and load_state_dict brings back', name, last_epoch, i)
+    end
+    list[i] = group.initial_lr
+  end
+  return list
+end
+
 --- Makes a class. `start(self, o)` prepares; `class:_lr(i, lr)` gives the lr of group i after last_epoch steps, from
 -- the present one.
 local function define(name, parameters, start)
-  local class = setmetatable({ name = name }, { __index = Scheduler })
+  local class = setmetatable({ name = name, option_names = {} }, { __index = Scheduler })
   class.__index = class
-  local read = options.reader(name, parameters)
+  local list = {}
+  for i, p in ipairs(parameters) do list[i], class.option_names[p[1]] = p, true end
+  list[#list + 1] = { 'last_epoch', kinds.integer, -1 }
+  local read = options.reader(name, list)
   scheduler[name] = setmetatable({ name = name }, {
     __call = function(_, optimizer, ...)
       check_optimizer(name, optimizer)
-      local self = setmetatable({ optimizer = optimizer, last_epoch = 0, base_lrs = {} }, class)
-      for i, group in ipairs(optimizer.param_groups) do self.base_lrs[i] = read_lr(group) end
-      self.options = read(...)
-      if start then start(self, self.options) end
+      local o = read(...)
+      local last_epoch = o.last_epoch
+      if last_epoch < -1 then raise("%s: 'last_epoch' must be at least -1, got %d", name, last_epoch) end
+      o.last_epoch = nil
+      local self = setmetatable({ optimizer = optimizer, options = o }, class)
+      self.base_lrs, self.last_epoch = base_lrs(name, optimizer, last_epoch), last_epoch + 1
+      self._resumed = self.last_epoch > 0
+      if start then start(self, o) end
       self:_apply()
       return self
     end,
@@ -119,20 +174,34 @@ function ExponentialLR:_lr(_, lr) return self.last_epoch > 0 and lr * self.optio
 --- CosineAnnealingLR(optimizer, T_max, {eta_min=0}): half a cosine from the first lr to eta_min in T_max steps, and
 -- back (Loshchilov and Hutter 2017).
 local CosineAnnealingLR = define('CosineAnnealingLR', { { 'T_max', kinds.count }, { 'eta_min', kinds.number, 0 } })
-function CosineAnnealingLR:_lr(i)
-  local o = self.options
-  return o.eta_min + (self.base_lrs[i] - o.eta_min) * (1 + math.cos(math.pi * self.last_epoch / o.T_max)) / 2
+function CosineAnnealingLR:_lr(i, lr)
+  local o, k, base = self.options, self.last_epoch, self.base_lrs[i]
+  if k == 0 then return lr end
+  local function height(step) return 1 + math.cos(math.pi * step / o.T_max) end
+  if self._resumed then return o.eta_min + (base - o.eta_min) * height(k) / 2 end
+  if (k - 1 - o.T_max) % (2 * o.T_max) == 0 then
+    -- from the lowest point, where the proportion below is 0 / 0
+    return lr + (base - o.eta_min) * (1 - math.cos(math.pi / o.T_max)) / 2
+  end
+  return height(k) / height(k - 1) * (lr - o.eta_min) + o.eta_min
+end
+
+local function start_factor(v)
+  if type(v) == 'number' and v > 0 and v <= 1 then return v end
+  return nil, 'a number above 0 and up to 1'
 end
 
 --- LinearLR(optimizer, {start_factor=1/3, end_factor=1, total_iters=5}): the first lr times a factor that goes in a
 -- line from start_factor to end_factor in total_iters steps.
 local LinearLR = define('LinearLR', {
-  { 'start_factor', kinds.positive, 1 / 3 }, { 'end_factor', kinds.nonnegative, 1 }, { 'total_iters', kinds.count, 5 },
+  { 'start_factor', start_factor, 1 / 3 }, { 'end_factor', kinds.probability, 1 }, { 'total_iters', kinds.count, 5 },
 })
-function LinearLR:_lr(i)
-  local o = self.options
-  local part = math.min(self.last_epoch, o.total_iters) / o.total_iters
-  return self.base_lrs[i] * (o.start_factor + (o.end_factor - o.start_factor) * part)
+function LinearLR:_lr(_, lr)
+  local o, k = self.options, self.last_epoch
+  if k == 0 then return lr * o.start_factor end
+  if k > o.total_iters then return lr end
+  local way = o.end_factor - o.start_factor
+  return lr * (1 + way / (o.total_iters * o.start_factor + (k - 1) * way))
 end
 
 --- LambdaLR(optimizer, lr_lambda): the first lr times lr_lambda(steps so far); a function, or a list with one a group.
@@ -205,6 +274,9 @@ local OneCycleLR = define('OneCycleLR', {
   if not o.total_steps and not (o.epochs and o.steps_per_epoch) then
     raise("OneCycleLR: give 'total_steps', or 'epochs' and 'steps_per_epoch'")
   end
+  if type(o.max_lr) == 'table' and #o.max_lr ~= #self.optimizer.param_groups then
+    raise("OneCycleLR: 'max_lr' has %d numbers for %d groups", #o.max_lr, #self.optimizer.param_groups)
+  end
   self.total_steps = o.total_steps or o.epochs * o.steps_per_epoch
   self._phases = {}
   for i, group in ipairs(self.optimizer.param_groups) do
@@ -238,14 +310,26 @@ end
 
 -- ---- plateau ----
 
+local function least_lr(v)
+  for _, each in ipairs(type(v) == 'table' and v or { v }) do
+    if type(each) ~= 'number' or each < 0 then return nil, 'a number of at least 0, or a list with one a group' end
+  end
+  if type(v) == 'table' and #v == 0 then return nil, 'a number of at least 0, or a list with one a group' end
+  return v
+end
+
 --- ReduceLROnPlateau(optimizer, {mode='min', factor=0.1, patience=10, threshold=1e-4, threshold_mode='rel', cooldown=0,
 -- min_lr=0, eps=1e-8}): `step(metric)`, a number or 0-dim tensor; times factor when the metric has not improved for
--- more than `patience` steps.
+-- more than `patience` steps. min_lr may be a list with one a group.
 local Plateau = define('ReduceLROnPlateau', {
   { 'mode', kinds.choice('min', 'max'), 'min' }, { 'factor', kinds.number, 0.1 }, { 'patience', kinds.whole, 10 },
   { 'threshold', kinds.number, 1e-4 }, { 'threshold_mode', kinds.choice('rel', 'abs'), 'rel' },
-  { 'cooldown', kinds.whole, 0 }, { 'min_lr', kinds.nonnegative, 0 }, { 'eps', kinds.nonnegative, 1e-8 },
+  { 'cooldown', kinds.whole, 0 }, { 'min_lr', least_lr, 0 }, { 'eps', kinds.nonnegative, 1e-8 },
 }, function(self, o)
+  local groups = #self.optimizer.param_groups
+  if type(o.min_lr) == 'table' and #o.min_lr ~= groups then
+    raise("ReduceLROnPlateau: 'min_lr' has %d numbers for %d groups", #o.min_lr, groups)
+  end
   if o.factor >= 1 then raise("ReduceLROnPlateau: 'factor' must be below 1, got %s", tostring(o.factor)) end
   self.best = o.mode == 'min' and math.huge or -math.huge
   self.num_bad_epochs, self.cooldown_counter = 0, 0
@@ -263,9 +347,10 @@ function Plateau._lr(_, _, lr) return lr end
 
 function Plateau:_reduce()
   local o = self.options
-  for _, group in ipairs(self.optimizer.param_groups) do
+  for i, group in ipairs(self.optimizer.param_groups) do
     local old = read_lr(group)
-    local new = math.max(old * o.factor, o.min_lr)
+    local least = type(o.min_lr) == 'table' and (o.min_lr[i] or 0) or o.min_lr
+    local new = math.max(old * o.factor, least)
     if old - new > o.eps then write_lr(group, new) end
   end
 end
@@ -292,4 +377,11 @@ function Plateau:step(metric)
   self:_apply()
 end
 
-return scheduler
+local names = {}
+for name in pairs(scheduler) do names[#names + 1] = name end
+
+return setmetatable(scheduler, {
+  __index = function(_, name)
+    raise("optim.lr_scheduler has no '%s'%s", tostring(name), support.errors.suggestion(name, names))
+  end,
+})

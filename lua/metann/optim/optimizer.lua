@@ -92,6 +92,8 @@ end
 -- iterator of leaves, or a list of groups {params = ..., option = ...}; options a table by name (lr may also stand
 -- there alone, as a number or a 0-dim tensor).
 function Optimizer.class(rule)
+  rule.known_state = {}
+  for _, name in ipairs(rule.state) do rule.known_state[name] = true end
   local class = setmetatable({ rule = rule, name = rule.name, __tostring = Optimizer.__tostring }, {
     __index = Optimizer, __call = construct, is_optimizer_class = true,
   })
@@ -222,6 +224,10 @@ local function check_state(self, dict)
   for k, group in ipairs(self.param_groups) do
     for i, p in ipairs(group.params) do
       for field, value in pairs(dict.state[dict.param_groups[k].params[i]] or {}) do
+        if not self.rule.known_state[field] then
+          raise("%s:load_state_dict: unknown state '%s' of parameter %d%s", name, tostring(field), i,
+            errors.suggestion(field, self.rule.state))
+        end
         if not is_tensor(value) then
           raise("%s:load_state_dict: '%s' of parameter %d must be a tensor, got %s", name, field, i, describe(value))
         end
@@ -232,6 +238,20 @@ local function check_state(self, dict)
       end
     end
   end
+end
+
+-- What counts steps keeps its dtype whatever the parameter's is.
+local COUNTS = { step = true, mu_product = true }
+
+--- A parameter's own copy of a state, cast to its dtype as in PyTorch.
+local function adopted(state, p)
+  local own = {}
+  for name, t in pairs(state) do
+    local copy = copied(t)
+    if not COUNTS[name] then copy = ops.cast(copy, support.dtype(p)) end
+    own[name] = keep(copy)
+  end
+  return own
 end
 
 --- Takes over a state that state_dict gave; everything is checked first.
@@ -247,13 +267,10 @@ function Optimizer:load_state_dict(dict)
   for k, group in ipairs(self.param_groups) do
     for i, p in ipairs(group.params) do
       local state = dict.state[dict.param_groups[k].params[i]]
-      if state then
-        state = copied(state)
-        for _, t in pairs(state) do keep(t) end
-        self.state[id(p)] = state
-      end
+      if state then self.state[id(p)] = adopted(state, p) end
     end
     for name, value in pairs(groups[k]) do group[name] = is_tensor(value) and keep(value) or value end
+    group.initial_lr = dict.param_groups[k].initial_lr
   end
 end
 
