@@ -88,7 +88,7 @@ end
 local function print_list(value) return type(value) == 'table' and support.tuple(value) or tostring(value) end
 
 local function any(list, value)
-  if type(list) ~= 'table' then return list ~= 'valid' end
+  if type(list) ~= 'table' then return true end
   for _, v in ipairs(list) do
     if v ~= value then return true end
   end

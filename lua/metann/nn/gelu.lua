@@ -5,5 +5,5 @@ local kinds = require('metann.nn.options').kinds
 local ops = require('metann.nn.support').ops
 
 return pure.class('GELU', { 'input' }, {
-  { 'approximate', kinds.choice('none', 'tanh'), 'none', show = true },
+  { 'approximate', kinds.choice('none', 'tanh'), 'none', show = 'quoted' },
 }, function(o, x) return ops.gelu(x, o.approximate) end)

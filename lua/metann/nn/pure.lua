@@ -61,13 +61,15 @@ local function define_forward(of, compute, n, tensors)
 end
 
 local function text(value, show)
+  if show == 'quoted' then return "'" .. value .. "'" end
   if type(value) ~= 'table' then return tostring(value) end
   local equal = show == 'sides'
   for i = 2, #value do equal = equal and value[i] == value[1] end
   return equal and tostring(value[1]) or support.tuple(value)
 end
 
---- Text of the options to print: those with `show`; 'sides' prints equal sides as one number, 'true' a flag that is set.
+--- Text of the options to print: those with `show`; 'sides' prints equal sides as one number, 'true' a flag that is
+-- set, 'quoted' a string in quotes.
 local function describe_options(parameters, o)
   local parts = {}
   for _, p in ipairs(parameters) do

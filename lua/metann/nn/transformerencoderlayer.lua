@@ -34,7 +34,8 @@ function TransformerEncoderLayer:init(...)
   self.norm_first = o.norm_first
   self.norm1 = LayerNorm(o.d_model, { eps = o.layer_norm_eps })
   self.norm2 = LayerNorm(o.d_model, { eps = o.layer_norm_eps })
-  self.dropout1, self.dropout2 = Dropout(o.dropout), Dropout(o.dropout)
+  self.dropout1 = Dropout(o.dropout)
+  self.dropout2 = Dropout(o.dropout)
   self.activation = o.activation
   options.place(self, o)
 end
