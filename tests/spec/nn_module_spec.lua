@@ -167,6 +167,56 @@ describe('nn.class and nn.Module', function()
     assert.equal('float32', norm:float().weight.dtype)
     assert.matches('floating%-point dtype', message(norm.to, norm, 'int64'))
     assert.matches('expected a dtype or a device', message(norm.to, norm, 3))
+    assert.matches('expected a dtype or a device', message(norm.to, norm))
+    assert.matches("unknown option 'dtyp', did you mean 'dtype'", message(norm.to, norm, { dtyp = 'float64' }))
+    assert.equal('float64', norm:to{ dtype = 'float64', device = 'cpu' }.weight.dtype)
+    assert.equal('float32', norm:to('cpu', 'float32').weight.dtype)
+    assert.equal('float64', norm:to(metann.ones(1, { dtype = 'float64' })).weight.dtype)
+    assert.equal('float16', norm:half().running_var.dtype)
+    local here = norm.weight
+    assert.is_true(norm:cpu().weight == here)
+    -- what a machine without a GPU says is the tensors' business
+    local ok, text = pcall(norm.to, norm, 'tpu')
+    assert.is_false(ok)
+    assert.matches("'tpu'", text)
+  end)
+
+  it('keeps gradients when it converts', function()
+    local linear = nn.Linear(2, 1)
+    linear(metann.ones(3, 2)):sum():backward()
+    linear:double()
+    assert.same({ { 3, 3 } }, linear.weight.grad:to_table())
+    assert.equal('float64', linear.weight.grad.dtype)
+    assert.is_true(linear.weight.is_leaf and linear.weight.requires_grad and linear.weight.is_parameter)
+  end)
+
+  it('forgets by nil, and remembers what the slot was for', function()
+    local net = Net(2)
+    net.first.bias = nil
+    assert.is_nil(net.first.bias)
+    assert.same({ 'first.weight', 'second.weight' }, names(net:named_parameters()))
+    assert.same({ 1, 2 }, net(metann.ones(1, 3)).shape)
+    assert.matches('Parameter or nil', message(function() net.first.bias = metann.ones(2) end))
+    net.first.bias = nn.Parameter(metann.ones(2))
+    assert.same({ 'first.weight', 'first.bias', 'second.weight' }, names(net:named_parameters()))
+    net.scale = nil
+    assert.same({}, names(net:named_buffers()))
+    net.first:register_parameter('later', nil)
+    assert.is_nil(net.first.later)
+    assert.equal(3, count(net:parameters()))
+    net.second = nil
+    assert.same({ 'first' }, names(net:named_children()))
+    assert.equal('Net(\n  (first): Linear(in_features=3, out_features=2, bias=true)\n)', tostring(net))
+  end)
+
+  it('hands its iterators on with arguments after them', function()
+    local function three(iterator, a, b) return count(iterator), a, b end
+    local net = Net(2)
+    assert.same({ 3, 'x', true }, { three(net:parameters(), 'x', true) })
+    assert.same({ 3, 'x', true }, { three(net:named_parameters(), 'x', true) })
+    assert.same({ 1, 2, 3 }, { three(net:buffers(), 2, 3) })
+    assert.same({ 3, 1, 1 }, { three(net:modules(), 1, 1) })
+    assert.same({ 2, 1, 1 }, { three(net:named_children(), 1, 1) })
   end)
 
   it('finds submodules by path', function()
@@ -281,6 +331,55 @@ describe('hooks', function()
     assert.matches('hook must be a function', message(m.register_forward_hook, m, 3))
   end)
 
+  it('may add and remove hooks while they run', function()
+    local m, calls = nn.Identity(), {}
+    local handles = {}
+    handles[1] = m:register_forward_hook(function()
+      calls[#calls + 1] = 'first'
+      handles[1]:remove()
+      m:register_forward_hook(function() calls[#calls + 1] = 'late' end)
+    end)
+    m:register_forward_hook(function() calls[#calls + 1] = 'second' end)
+    m(metann.tensor(1))
+    assert.same({ 'first', 'second' }, calls)
+    m(metann.tensor(1))
+    assert.same({ 'first', 'second', 'second', 'late' }, calls)
+    handles[1]:remove()
+  end)
+
+  it('see all inputs and outputs, and may replace several', function()
+    local Pair = nn.class('Pair')
+    function Pair.forward(_, a, b) return a + 1, b end
+    local m = Pair()
+    m:register_forward_pre_hook(function(_, inputs) return { inputs[2], inputs[1] } end)
+    local handle = m:register_forward_hook(function(_, inputs, x, y)
+      assert.equal(2, #inputs)
+      return y, x
+    end)
+    local x, y = m(metann.tensor(10), metann.tensor(20))
+    assert.same({ 10, 21 }, { x:item(), y:item() })
+    -- a copy's hooks are its own
+    local copy = m:deepcopy()
+    handle:remove()
+    x, y = m(metann.tensor(10), metann.tensor(20))
+    assert.same({ 21, 10 }, { x:item(), y:item() })
+    x, y = copy(metann.tensor(10), metann.tensor(20))
+    assert.same({ 10, 21 }, { x:item(), y:item() })
+  end)
+
+  it('run in views and dependent modules', function()
+    local linear, calls = nn.Linear(2, 2), 0
+    linear:register_forward_hook(function(_, _, y)
+      calls = calls + 1
+      return y * 2
+    end)
+    local x = metann.ones(1, 2)
+    local want = linear(x):to_table()
+    assert.same(want, metann.ProtoModule(linear):functional(linear:parameters())(x):to_table())
+    assert.same(want, metann.DependentModule(linear:deepcopy())(x):to_table())
+    assert.equal(3, calls)
+  end)
+
   it('may run several times and in several copies', function()
     local m = nn.Identity()
     for _ = 1, 3 do m:register_forward_hook(function(_, _, y) return y * 2 end) end
@@ -304,65 +403,25 @@ Sequential(
   )
 )]], tostring(net))
     assert.equal('Net', tostring(Net(1)):match('^%a+'))
-  end)
-end)
-
-describe('containers', function()
-  it('Sequential takes modules, a list or named pairs', function()
-    local seq = nn.Sequential{ nn.Linear(2, 2), nn.ReLU() }
-    assert.equal(2, seq:len())
-    assert.is_true(nn.is(seq[2], nn.ReLU))
-    assert.is_true(seq:get(-1) == seq[2])
-    local named = nn.Sequential{ { 'in', nn.Linear(2, 3) }, { 'out', nn.ReLU() } }
-    assert.same({ 'in', 'out' }, names(named:named_children()))
-    assert.same({ 1, 3 }, named(metann.ones(1, 2)).shape)
-    assert.matches('argument 2 must be a module', message(nn.Sequential, nn.ReLU(), 3))
-    assert.matches('argument 1 must be a module', message(nn.Sequential, nil, nn.ReLU()))
-    assert.matches('out of range', message(seq.get, seq, 3))
-    assert.matches('count from 1', message(seq.get, seq, 0))
-    local x = metann.ones(1)
-    assert.is_true(nn.Sequential()(x) == x)
-  end)
-
-  it('Sequential and ModuleList grow', function()
-    local list = nn.ModuleList{ nn.ReLU() }
-    list:append(nn.Tanh()):extend{ nn.ELU(), nn.GELU() }
-    list:insert(1, nn.Sigmoid())
-    local kinds = {}
-    for i, m in list:iter() do kinds[i] = tostring(m):match('^%a+') end
-    assert.same({ 'Sigmoid', 'ReLU', 'Tanh', 'ELU', 'GELU' }, kinds)
-    list[2] = nn.Identity()
-    assert.is_true(nn.is(list[2], nn.Identity))
-    assert.equal(5, nn.ModuleList(list):len())
-    assert.matches('expected a module', message(list.append, list, 3))
-    assert.matches('from 1 to 6', message(list.insert, list, 9, nn.ReLU()))
-    assert.matches("'forward' is not defined", message(list))
-    assert.matches('expected a list', message(nn.ModuleList, 3))
-  end)
-
-  it('ModuleDict keeps modules by name', function()
-    local dict = nn.ModuleDict{ { 'b', nn.ReLU() }, { 'a', nn.Linear(1, 1) } }
-    assert.same({ 'b', 'a' }, dict:keys())
-    assert.is_true(nn.is(dict.a, nn.Linear))
-    assert.is_true(dict:contains('b'))
-    assert.is_false(dict:contains('c'))
-    dict:set('c', nn.Tanh())
-    assert.equal(3, dict:len())
-    assert.is_true(nn.is(dict:pop('b'), nn.ReLU))
-    assert.same({ 'a', 'c' }, dict:keys())
-    assert.matches("no module 'b'", message(dict.get, dict, 'b'))
-    assert.matches('must be a module', message(nn.ModuleDict, { x = 3 }))
-    assert.same({ 'a.weight', 'a.bias' }, names(dict:named_parameters()))
-  end)
-
-  it('ParameterList keeps parameters', function()
-    local list = nn.ParameterList{ metann.ones(2), nn.Parameter(metann.zeros(3)) }
-    list:append(metann.ones(1))
-    assert.equal(3, list:len())
-    assert.is_true(list[3].requires_grad)
-    assert.same({ '1', '2', '3' }, names(list:named_parameters()))
-    assert.matches('expected a parameter', message(list.append, list, 3))
-    assert.matches('must be a tensor', message(nn.ParameterList, { 3 }))
+    -- a module that stands in two places, lines of its own, and both
+    local shared = nn.ReLU()
+    assert.equal('Sequential(\n  (1): ReLU()\n  (2): ReLU()\n)', tostring(nn.Sequential(shared, shared)))
+    assert.equal([[
+ParameterList(
+  (1): Parameter containing: [float32 tensor of size (2,)]
+  (2): Parameter containing: [float32 tensor of size (2, 3)]
+)]], tostring(nn.ParameterList{ metann.ones(2), metann.ones(2, 3) }))
+    local Noted = nn.class('Noted')
+    function Noted:init() self.inner = nn.Tanh() end
+    function Noted.extra_repr() return 'note' end
+    assert.equal('Noted(\n  note\n  (inner): Tanh()\n)', tostring(Noted()))
+    assert.equal('Sequential()', tostring(nn.Sequential()))
+    assert.equal('Conv2d(1, 2, kernel_size=(2, 2), stride=(1, 1), padding=same, bias=false, padding_mode=circular)',
+      tostring(nn.Conv2d(1, 2, 2, { padding = 'same', bias = false, padding_mode = 'circular' })))
+    assert.equal("GELU(approximate='tanh')", tostring(nn.GELU('tanh')))
+    assert.equal('ReLU(inplace=true)', tostring(nn.ReLU(true)))
+    assert.equal('LSTM(3, 4, proj_size=2, num_layers=2, bias=false, batch_first=true, dropout=0.5, bidirectional=true)',
+      tostring(nn.LSTM(3, 4, 2, false, true, 0.5, true, 2)))
   end)
 end)
 
