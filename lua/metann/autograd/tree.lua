@@ -36,19 +36,26 @@ function tree.tensors(x, want)
   return list
 end
 
-local function rebuild(x, list, at, is_place)
+local function rebuild(x, list, at, is_place, other)
   if is_place(x) then return list[at], at + 1 end
-  if not is_branch(x) then return x, at end
+  if not is_branch(x) then return other(x), at end
   local copy = {}
-  for _, k in ipairs(keys_of(x)) do copy[k], at = rebuild(x[k], list, at, is_place) end
+  for _, k in ipairs(keys_of(x)) do copy[k], at = rebuild(x[k], list, at, is_place, other) end
   return copy, at
 end
 
---- A copy of x with the tensors that tree.tensors(x, want) found replaced by those of a list.
-function tree.with(x, list, want)
-  local function is_place(y) return is_tensor(y) and (not want or want(y)) end
-  return (rebuild(x, list, 1, is_place))
+local function itself(x) return x end
+local function none() return false end
+
+local function place_of(want)
+  return function(x) return is_tensor(x) and (not want or want(x)) end
 end
+
+--- A copy of x with the tensors that tree.tensors(x, want) found replaced by those of a list.
+function tree.with(x, list, want) return (rebuild(x, list, 1, place_of(want), itself)) end
+
+--- The same with false in place of everything else: what a gradient looks like.
+function tree.only(x, list, want) return (rebuild(x, list, 1, place_of(want), none)) end
 
 --- A copy of x with fn(t) in place of every tensor t.
 function tree.map(fn, x)
@@ -65,6 +72,24 @@ local PLACE = setmetatable({}, {})
 function tree.shape(x) return tree.map(function() return PLACE end, x) end
 
 --- A copy of what tree.shape returned with the tensors of a list in the gaps.
-function tree.fill(x, list) return (rebuild(x, list, 1, function(y) return y == PLACE end)) end
+function tree.fill(x, list) return (rebuild(x, list, 1, function(y) return y == PLACE end, itself)) end
+
+local function pair(x, y, path, list, want, check)
+  if is_tensor(x) then
+    if not want or want(x) then list[#list + 1] = check(x, y, path) end
+  elseif is_branch(x) then
+    for _, k in ipairs(keys_of(x)) do
+      local below = path .. (type(k) == 'number' and ('[%d]'):format(k) or '.' .. tostring(k))
+      pair(x[k], type(y) == 'table' and y[k] or nil, below, list, want, check)
+    end
+  end
+end
+
+--- A list of check(t, what y has in its place, path) for each tensor that tree.tensors(x, want) finds.
+function tree.pairs_of(x, y, path, want, check)
+  local list = {}
+  pair(x, y, path, list, want, check)
+  return list
+end
 
 return tree
