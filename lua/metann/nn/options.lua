@@ -139,14 +139,24 @@ local function without_empty(...)
   return unpack(given, 1, n - 1)
 end
 
+--- Raises about a value that doesn't fit. A table by names that isn't wanted was meant as options.
+local function refuse(what, names, name, given, expected)
+  local key = type(given) == 'table' and getmetatable(given) == nil and #given == 0 and next(given)
+  if type(key) == 'string' then
+    raise("%s: unknown argument '%s'%s", what, key, support.errors.suggestion(key, names))
+  end
+  raise("%s: '%s' must be %s, got %s", what, name, expected, describe(given))
+end
+
 --- Prepares the reading of arguments.
 -- @param what the class's or function's name, for messages
 -- @param parameters list of {name, kind, default}; without a default a parameter must be given, unless optional=true;
 -- named=true (last ones only): by name only
 -- @return a function that takes the arguments and returns a table of checked values by name
 function options.reader(what, parameters)
-  local list = {}
+  local list, names = {}, {}
   for i, p in ipairs(parameters) do
+    names[i] = p[1]
     list[i] = { p[1], default = p[3], required = p[3] == nil and not p.optional, table = true, named = p.named }
   end
   local signature = arguments.signature(what, list)
@@ -157,7 +167,7 @@ function options.reader(what, parameters)
       if given == false and p.optional then given = nil end
       if given ~= nil then
         local value, expected = p[2](given)
-        if value == nil then raise("%s: '%s' must be %s, got %s", what, name, expected, describe(given)) end
+        if value == nil then refuse(what, names, name, given, expected) end
         given = value
       end
       values[name] = given

@@ -24,7 +24,8 @@ function pooling.adaptive_sides(n)
     local list = type(v) == 'table' and {} or nil
     for i = 1, list and n or 0 do list[i] = v[i] or 1 end
     local checked, expected = plain(list or v)
-    if not checked or (list and #v ~= n) then return nil, expected end
+    if not checked then return nil, expected end
+    if list and #v ~= n then return plain{} end
     for i = 1, list and n or 0 do checked[i] = v[i] end
     return checked
   end
