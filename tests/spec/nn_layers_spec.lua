@@ -29,7 +29,7 @@ describe('initial values', function()
   local function is_uniform(t, bound)
     local low, high = range_of(t)
     assert.is_true(low >= -bound and high <= bound)
-  XX
+    assert.is_true(low < -0.97 * bound and high > 0.97 * bound)
     assert.near(bound / math.sqrt(3), t:std():item(), 0.05 * bound)
   end
 
