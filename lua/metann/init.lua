@@ -116,6 +116,16 @@ require 'metann.tensor'
 require 'metann.autograd'
 local ops = require 'metann.ops'
 
+local function unknown(name)
+  local names = {}
+  for _, list in ipairs{ metann, MODULES, MEMBERS, ops, binding.stub.rows } do
+    for key in next, list do names[#names + 1] = key end
+  end
+  table.sort(names)
+  local near = errors.nearest(name, names)
+  errors.raise("metann has no '%s'%s", tostring(name), near and (", did you mean '%s'?"):format(near) or '')
+end
+
 return setmetatable(metann, {
   __index = function(self, name)
     local value
@@ -126,8 +136,9 @@ return setmetatable(metann, {
       value = type(module) == 'table' and rawget(module, name) or module
     else
       value = ops[name]
+      if value == nil then unknown(name) end
     end
-    if value ~= nil then rawset(self, name, value) end
+    rawset(self, name, value)
     return value
   end,
 })

@@ -223,8 +223,10 @@ local function cast(t, dtype)
 end
 
 local function check_device(device)
-  if device ~= 'cpu' then raise("to: there is no device '%s' here, only 'cpu'", device) end
+  if device ~= 'cpu' then raise("to: there is no device '%s' here, only 'cpu'", tostring(device)) end
 end
+
+local function unknown_dtype(name) raise("to: unknown dtype '%s'%s", tostring(name), common.dtype_suggestion(name)) end
 
 --- t in another dtype, or on another device: to('float64'), to('cpu'), to{dtype=, device=}, to(other tensor).
 -- t itself where nothing changes.
@@ -238,11 +240,13 @@ function methods.to(t, target, second)
   end
   if type(target) ~= 'string' then raise('to: expected a dtype, a device or a tensor, got %s', describe(target)) end
   if not handle.dtypes[target] then
+    -- what ends in a digit and isn't a numbered device looks like a dtype
+    if target:find('%d$') and not target:find(':') then unknown_dtype(target) end
     check_device(target)
     if second == nil then return t end
     target = second
   end
-  if not handle.dtypes[target] then raise("to: unknown dtype '%s'", tostring(target)) end
+  if not handle.dtypes[target] then unknown_dtype(target) end
   return cast(t, target)
 end
 for name, dtype in pairs{

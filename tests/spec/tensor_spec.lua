@@ -48,7 +48,7 @@ describe('constructors', function()
     fails('1%.5 does not fit int64', metann.tensor, { 1.5 }, { dtype = 'int64' })
     fails('300 does not fit uint8', metann.tensor, { 300 }, { dtype = 'uint8' })
     fails("unknown option 'dtyp', did you mean 'dtype'", metann.tensor, { 1 }, { dtyp = 'int64' })
-    fails("unknown dtype string 'float31'", metann.tensor, { 1 }, { dtype = 'float31' })
+    fails("unknown dtype 'float31', did you mean 'float32'", metann.tensor, { 1 }, { dtype = 'float31' })
     fails("only 'cpu'", metann.zeros, 2, { device = 'cuda' })
   end)
 

@@ -47,8 +47,9 @@ static int64_t *classes_of(mn_call *call, const places *p) {
     }
     c[i] = label == p->ignore ? -1 : label - p->base;
     if (c[i] >= -1 && c[i] < p->classes && (c[i] >= 0 || label == p->ignore)) continue;
-    snprintf(call->error, sizeof call->error, "target %lld is out of range %lld..%lld", (long long)label,
-             (long long)p->base, (long long)(p->classes - 1 + p->base));
+    snprintf(call->error, sizeof call->error, "target %lld is out of range %lld..%lld%s", (long long)label,
+             (long long)p->base, (long long)(p->classes - 1 + p->base),
+             label == 0 && p->base == 1 ? "; labels count from 1" : "");
     return NULL;
   }
   return c;

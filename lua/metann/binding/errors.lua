@@ -51,16 +51,19 @@ function errors.where()
   return info.short_src .. ':' .. info.currentline
 end
 
+--- How many letters must be changed, added, left out or swapped with the next to make b of a.
 local function distance(a, b)
-  local row = {}
+  local before, last, row = {}, {}, {}
   for j = 0, #b do row[j] = j end
   for i = 1, #a do
-    local diagonal = row[0]
+    before, last, row = last, row, before
     row[0] = i
     for j = 1, #b do
-      local cost = a:byte(i) == b:byte(j) and 0 or 1
-      local best = math.min(row[j] + 1, row[j - 1] + 1, diagonal + cost)
-      diagonal, row[j] = row[j], best
+      local same = a:byte(i) == b:byte(j)
+      row[j] = math.min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (same and 0 or 1))
+      if i > 1 and j > 1 and a:byte(i) == b:byte(j - 1) and a:byte(i - 1) == b:byte(j) then
+        row[j] = math.min(row[j], before[j - 2] + 1)
+      end
     end
   end
   return row[#b]

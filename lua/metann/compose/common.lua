@@ -65,6 +65,11 @@ end
 --- True for a table with names, an options table, as opposed to a list.
 function common.is_options(x) return type(x) == 'table' and x[1] == nil and next(x) ~= nil end
 
+local DTYPES = { 'float32', 'float64', 'int64', 'int32', 'uint8', 'bool', 'float16', 'bfloat16' }
+
+--- ", did you mean 'float32'?" or a list of all.
+function common.dtype_suggestion(name) return errors.suggestion(name, DTYPES) end
+
 function common.dtype(t) return handle.dtype_names[array(t).dtype] end
 
 --- A 0-dim tensor of a number, of the dtype of `like` (a tensor) or the default one. A tensor passes.

@@ -12,7 +12,7 @@ local OPTIONS = { 'dtype', 'device', 'requires_grad' }
 
 local function device_ok(device, op)
   if device ~= nil and device ~= 'cpu' then
-    raise("%s: there is no device %s here, only 'cpu'", op, describe(device))
+    raise("%s: there is no device '%s' here, only 'cpu'", op, tostring(device))
   end
 end
 
@@ -23,7 +23,9 @@ local function dtype_of(options, op)
   common.check_options(op, options, OPTIONS)
   device_ok(options.device, op)
   local dtype = options.dtype
-  if dtype ~= nil and not handle.dtypes[dtype] then raise('%s: unknown dtype %s', op, describe(dtype)) end
+  if dtype ~= nil and not handle.dtypes[dtype] then
+    raise("%s: unknown dtype '%s'%s", op, tostring(dtype), common.dtype_suggestion(dtype))
+  end
   return dtype
 end
 

@@ -216,11 +216,15 @@ function shape.stack(tensors, dim)
   if type(tensors) ~= 'table' then raise('stack: expected a list of tensors, got %s', describe(tensors)) end
   if type(dim) == 'table' then dim = dim.dim end
   if #tensors == 0 then raise('stack: the list is empty') end
-  dim = dim or 1
+  for i = 1, #tensors do
+    if not common.is_tensor(tensors[i]) then
+      raise('stack: entry %d must be a tensor, got %s', i, describe(tensors[i]))
+    end
+  end
+  dim = dim_of(dim or 1, array(tensors[1]).ndim + 1, 'stack')
   local wide = {}
   for i = 1, #tensors do
     local t = tensors[i]
-    if not common.is_tensor(t) then raise('stack: entry %d must be a tensor, got %s', i, describe(t)) end
     wide[i] = raw.unsqueeze(t, dim)
   end
   return raw.cat(wide, dim)
