@@ -12,6 +12,24 @@ local function read(path)
   return text
 end
 
+--- The lines that a snippet says it prints: its comments that begin with an arrow.
+local function arrows(code)
+  local lines = {}
+  for line in ('\n' .. code):gmatch '\n%-%-> ([^\n]*)' do lines[#lines + 1] = line end
+  return lines
+end
+
+--- A list that gets the lines printed in the environment that is returned beside it.
+local function printing()
+  local lines = {}
+  local function print(...)
+    local parts = {}
+    for i = 1, select('#', ...) do parts[i] = tostring((select(i, ...))) end
+    for line in (table.concat(parts, '\t') .. '\n'):gmatch '(.-)\n' do lines[#lines + 1] = line end
+  end
+  return lines, setmetatable({ print = print }, { __index = _G })
+end
+
 describe('the documentation', function()
   for _, path in ipairs(pages()) do
     local text, number = read(path), 0
@@ -19,13 +37,15 @@ describe('the documentation', function()
       number = number + 1
       local _, line = text:sub(1, at):gsub('\n', '')
       it(('%s, snippet %d'):format(path, number), function()
-        -- What a snippet prints is for its reader.
-        local environment = setmetatable({ print = function() end }, { __index = _G })
+        local printed, environment = printing()
         setfenv(assert(loadstring(('\n'):rep(line + 1) .. code, '@' .. path)), environment)()
+        local said = arrows(code)
+        -- what a snippet prints is for its reader, unless it says what that is
+        if #said > 0 then assert.same(said, printed) end
       end)
     end
     it(path .. ' names only files that exist', function()
-      for target in text:gmatch('%]%(([%w%-_./]+)%)') do
+      for target in text:gmatch('%]%(([%w%-_./]+)[#%w%-]*%)') do
         local from = path:match('^(.*/)') or ''
         local file = io.open(from .. target)
         assert.is_truthy(file, ('%s links to %s'):format(path, target))
