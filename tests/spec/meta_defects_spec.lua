@@ -324,8 +324,12 @@ describe('where the original misbehaves:', function()
     assert.same({ 'b' }, sub:keys())
     assert.equal(1, sub:len())
     super.a = 5
-    assert.is_true(sub:contains('a'))
+    assert.is_true(sub:contains('a')) -- asking before has not dropped it
     assert.equal(5, sub.a)
+    local by_keys = utils.SubDict(super, { 'b', 'a' }, false)
+    assert.same({ 'b', 'a' }, by_keys:keys())
+    super:delete('b')
+    assert.same({ 'a' }, by_keys:keys())
   end)
 end)
 
