@@ -14,7 +14,8 @@ end
 
 --- A new empty folder. Remove it with scratch.remove.
 function scratch.folder()
-  local status, path = scratch.run 'mktemp -d'
+  -- not under the sanitizer that a test run may preload: mktemp takes what that does to stderr for a failure
+  local status, path = scratch.run 'LD_PRELOAD= mktemp -d'
   assert(status == 0, path)
   return (path:gsub('%s+$', ''))
 end

@@ -14,8 +14,11 @@ local bytes = require 'metann.binding.bytes'
 local json = require 'metann.binding.json'
 local class_of = require('metann.nn.class').class_of
 local StateDict = require 'metann.nn.statedict'
+local traversal = require 'metann.binding.traversal'
 local support = require 'metann.nn.support'
 local OrderedDict = require 'metann.utils.ordereddict'
+
+local next, pairs = traversal.next, traversal.pairs
 
 local structure = {}
 
