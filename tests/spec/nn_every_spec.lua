@@ -2,6 +2,7 @@
 -- functional view; modes; copies and states; conversion to a DependentModule.
 local metann = require 'metann'
 local cases = require 'tests.support.layer_cases'
+local scratch = require 'tests.support.scratch'
 local nn = metann.nn
 
 -- The names of the public contract.
@@ -96,6 +97,42 @@ describe('the contract', function()
       assert.equal('class ' .. name, tostring(nn[name]))
       assert.is_true(PASSIVE[name] or seen[name] or false, name .. ' has no case')
     end
+  end)
+end)
+
+describe('the guide to modules', function()
+  local text = scratch.read 'docs/modules.md'
+  local function has(what, names)
+    for _, name in ipairs(names) do
+      assert.is_truthy(text:find('%f[%w_]' .. name .. '%f[^%w_]'), ('docs/modules.md says nothing of %s %s'):format(what, name))
+    end
+  end
+
+  it('names every layer and loss', function()
+    has('the class', NAMES)
+    has('the class', { 'AdaptiveMaxPool2d', 'SoftMarginLoss' })
+  end)
+
+  it('names every initializer, helper, optimizer and schedule', function()
+    for what, module in pairs{ initializer = nn.init, helper = nn.utils, schedule = metann.optim.lr_scheduler } do
+      local names = {}
+      for name in pairs(module) do names[#names + 1] = name end
+      assert.is_true(#names >= 4)
+      has('the ' .. what, names)
+    end
+    has('the optimizer', { 'SGD', 'Adam', 'AdamW', 'RMSprop', 'Adagrad', 'Adadelta', 'Adamax', 'NAdam', 'RAdam' })
+  end)
+
+  it('names functions that are all there', function()
+    local list = text:match('are in `nn%.functional`: (.-)%.\n')
+    local n = 0
+    for name in list:gmatch '[%w_]+' do
+      if not ({ ['and'] = 1, the = 1, layers = 1, without = 1, state = 1 })[name] then
+        assert.equal('function', type(nn.functional[name]))
+        n = n + 1
+      end
+    end
+    assert.is_true(n > 50)
   end)
 end)
 
