@@ -1,5 +1,6 @@
 --- metann: tensors, differentiation of any order, networks and meta-learning for LuaJIT.
 -- The names below are loaded at their first use.
+local next = require('metann.binding.traversal').next
 local version = require 'metann.version'
 local binding = require 'metann.binding'
 local handle, errors = binding.handle, binding.errors
