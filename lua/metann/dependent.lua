@@ -20,6 +20,9 @@ local Module = nn.Module
 --- Turns modules into ones whose parameters may be dependents.
 -- `DependentModule(module)` converts a module and all below in place and returns it; a subclass made by
 -- `nn.class('Net', metann.DependentModule)` with an `init` of its own is built as any class.
+-- @function DependentModule
+-- @param module a module
+-- @return the module
 local DependentModule
 
 local function label(self) return class_of(self)._name end
@@ -228,12 +231,18 @@ local to_signature = arguments.signature('to_dependentmodule', { { 'module', opa
 local stateless_signature = arguments.signature('stateless', { { 'module', opaque = true }, { 'clear_filter' } })
 
 local function class_methods(of)
-  --- Converts a module in place and returns it; with `recurse` false the module alone.
+  --- Converts a module in place and returns it.
+  -- @function DependentModule.to_dependentmodule
+  -- @param module a module
+  -- @param[opt=true] recurse false: the module alone, its children stay as they are
   rawset(of, 'to_dependentmodule', function(...)
     local o = arguments.read(to_signature, ...)
     return convert(of, o.module, arguments.boolean('to_dependentmodule', 'recurse', o.recurse, true))
   end)
-  --- A converted deep copy whose parameters are cleared, but for modules that `clear_filter` returns false for.
+  --- A converted deep copy whose parameters are cleared.
+  -- @function DependentModule.stateless
+  -- @param module a module
+  -- @param[opt] clear_filter function(module); false leaves that module's parameters alone
   rawset(of, 'stateless', function(...)
     local o = arguments.read(stateless_signature, ...)
     local filter = check_filter('stateless', o.clear_filter)
@@ -298,7 +307,7 @@ end
 
 for _, method in ipairs{ 'register_parameter', 'register_buffer', 'add_module' } do
   local kind = method == 'add_module' and 'submodule' or method:match('_(.*)')
-  --- As a module's; a dependent's name is taken.
+  -- as a module's; a dependent's name is taken
   DependentModule[method] = function(self, name, value, ...)
     if rawget(self, '_dependents').values[name] ~= nil then
       raise("%s: can't register %s '%s', the name is a dependent's", label(self), kind, tostring(name))

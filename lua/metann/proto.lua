@@ -14,6 +14,8 @@ local is_tensor = support.is_tensor
 
 --- `ProtoModule(module)` holds a module by reference: it runs it, and lists its parameters, buffers and state under the
 -- module's own names. `proto.module` is the module.
+-- @function ProtoModule
+-- @param module a module
 local ProtoModule = nn.class('ProtoModule')
 
 local init_signature = arguments.signature('ProtoModule', { { 'module', opaque = true } })

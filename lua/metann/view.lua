@@ -546,7 +546,7 @@ end
 
 for _, name in ipairs{ 'register_forward_hook', 'register_forward_pre_hook' } do
   local field = name == 'register_forward_hook' and '_forward_hooks' or '_forward_pre_hooks'
-  --- As a module's; the hook is the view's own, after those of the base.
+  -- as a module's; the hook is the view's own, after those of the base
   methods[name] = function(self, hook)
     if not rawget(self, field) then
       local hooks = {}

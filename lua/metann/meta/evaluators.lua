@@ -6,7 +6,7 @@ local raise, describe = errors.raise, errors.describe
 
 local evaluators = {}
 
---- The default criterion, nn.CrossEntropyLoss(), made when it is first needed.
+-- The default criterion, nn.CrossEntropyLoss(), made when it is first needed.
 local cross_entropy
 
 local signature = arguments.signature('default_evaluator_classification', {

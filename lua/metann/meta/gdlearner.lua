@@ -11,12 +11,13 @@ local signature = arguments.signature('GDLearner', {
 })
 
 --- `GDLearner(steps, lr, create_graph=true, evaluator=default_evaluator_classification)`: w <- w - lr * g.
+-- Source: Finn, Abbeel and Levine, "Model-agnostic meta-learning", ICML 2017.
 -- @param steps number of steps; 0 gives a view of the initial weights
 -- @param lr number, 0-dim tensor or parameter, a table of these by parameter name, or a list of any of them, one per
 -- step; what requires gradients gets them
 -- @param create_graph false: inner gradients are constants
 -- @param evaluator function(model, data) that returns a 0-dim loss
--- Source: Finn, Abbeel and Levine, "Model-agnostic meta-learning", ICML 2017.
+-- @function GDLearner
 local GDLearner = nn.class('GDLearner', RuleLearner)
 
 function GDLearner:init(...)

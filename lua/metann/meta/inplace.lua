@@ -62,6 +62,9 @@ end
 --- Trains `model` on `data` and returns it.
 -- @param spec as inner.adapt takes it
 -- @param rule a rule of metann.optim
+-- @param model module, ProtoModule, DependentModule or detached view
+-- @param data for the evaluator; a list or iterator of such without `steps`
+-- @param call options of the call, complete
 function inplace.train(spec, rule, model, data, call)
   if call.training == false or call.buffers == 'frozen' then
     raise("%s: with 'inplace' the model runs in its own mode and writes its own buffers: 'training' and 'buffers' are "

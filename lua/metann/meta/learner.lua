@@ -11,7 +11,9 @@ local raise, describe = errors.raise, errors.describe
 --
 -- Subclass it with `nn.class('Mine', meta.Learner)` and define `forward_pure(model, data, options)`, which leaves the
 -- model as it is and returns an adapted one, or `forward_inplace(model, data, options)`, which trains and returns it.
--- `options` are those of the call, defaults filled in. The data is passed on as it is. The one that isn't defined raises 'not implemented'.
+-- `options` are those of the call, defaults filled in; the data is passed on as it is. The one that isn't defined raises
+-- 'not implemented'.
+-- @function Learner
 local Learner = nn.class('Learner')
 
 local signature = arguments.signature('Learner', {

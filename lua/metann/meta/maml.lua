@@ -62,6 +62,13 @@ end
 -- reach the model's parameters and lr. `first_order` takes the inner gradients for constants.
 -- Options of the call: `create_graph`, `evaluator`, `buffers`, `training`, as a learner's.
 -- Source: Finn, Abbeel and Levine, "Model-agnostic meta-learning", ICML 2017.
+-- @param model a module or ProtoModule
+-- @param steps_train steps in train mode
+-- @param steps_eval steps in eval mode
+-- @param lr as GDLearner's
+-- @param evaluator function(model, data) that returns a 0-dim loss
+-- @param first_order true: inner gradients are constants
+-- @function MAML
 local MAML = nn.class('MAML')
 
 local maml_signature = constructor('MAML')
@@ -76,9 +83,10 @@ end
 
 MAML.extra_repr = repr
 
---- `MAMLpp(...)`, arguments as MAML's: in train mode it gives the models after each step, a MultiModel of
+--- `MAMLpp(model, steps_train, steps_eval, lr, evaluator, first_order=false)`, arguments as MAML's: in train mode it gives the models after each step, a MultiModel of
 -- steps_train + 1, for mamlpp_evaluator; in eval mode one adapted model.
 -- Source: Antoniou, Edwards and Storkey, "How to train your MAML", ICLR 2019.
+-- @function MAMLpp
 local MAMLpp = nn.class('MAMLpp')
 
 local mamlpp_signature = constructor('MAMLpp')

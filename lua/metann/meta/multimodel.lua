@@ -12,6 +12,7 @@ local raise, describe = errors.raise, errors.describe
 -- `for i, model in mm:iter() do` goes through them. The base's parameters are the module's.
 -- @param model a ProtoModule
 -- @param fast_weight_lst list of what `model:functional` takes
+-- @function MultiModel
 local MultiModel = nn.class('MultiModel')
 
 -- Where the models stand in an instance; a raw field that nn's walks see as no module.

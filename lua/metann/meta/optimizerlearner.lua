@@ -14,6 +14,7 @@ local OWN = { steps = true, lr = true, create_graph = true, evaluator = true }
 -- @param rule a class of metann.optim, or its name
 -- @param options `steps`: the same data at each of them; without it the data is a list or an iterator of batches, one a
 -- step. `lr` as GDLearner takes it, or the optimizer's default.
+-- @function OptimizerLearner
 local OptimizerLearner = nn.class('OptimizerLearner', RuleLearner)
 
 local function rule_of(rule)

@@ -15,6 +15,14 @@ local signature = arguments.signature('RMSPropLearner', {
 -- of optim.RMSprop, eps outside the root; the meta-gradient is finite where a gradient is exactly zero.
 -- With `steps` the same data is used at each of them, else the data is a list or an iterator of batches, one a step.
 -- Source: Tieleman and Hinton, "Lecture 6.5 - rmsprop", 2012.
+-- @param lr as GDLearner's
+-- @param alpha how much of the mean of squares is kept
+-- @param eps added to the root
+-- @param centered true: the gradient's mean is taken off
+-- @param create_graph false: inner gradients are constants
+-- @param evaluator function(model, data) that returns a 0-dim loss
+-- @param steps number of steps or nil
+-- @function RMSPropLearner
 local RMSPropLearner = nn.class('RMSPropLearner', RuleLearner)
 
 function RMSPropLearner:init(...)

@@ -12,6 +12,11 @@ local signature = arguments.signature('SequentialGDLearner', {
 
 --- `SequentialGDLearner(lr, momentum=0.5, create_graph=true, evaluator=default_evaluator_classification)`:
 -- v <- g + momentum * v, w <- w - lr * v. The data is a list or an iterator of batches; there are as many steps.
+-- @param lr as GDLearner's
+-- @param momentum number, 0.5
+-- @param create_graph false: inner gradients are constants
+-- @param evaluator function(model, data) that returns a 0-dim loss
+-- @function SequentialGDLearner
 local SequentialGDLearner = nn.class('SequentialGDLearner', RuleLearner)
 
 function SequentialGDLearner:init(...)

@@ -55,6 +55,9 @@ function DefaultList.__newindex(self, key, value) methods.set(self, key, value) 
 
 --- `DefaultList(factory, fill)`: `factory()` makes what a place holds when it is first read (nil when there is no
 -- factory); `fill` is a list that the first places start from. Methods: get set iter fill, and indexing by number.
+-- @function DefaultList
+-- @param[opt] factory function without arguments
+-- @param[opt] fill list
 return setmetatable(DefaultList, {
   __call = function(class, factory, fill)
     if factory ~= nil then arguments.callable('DefaultList', 'factory', factory) end

@@ -52,6 +52,8 @@ function MultipleList.new(list) return setmetatable(list, MultipleList) end
 
 --- `MultipleList(list)`: a copy of the list's elements. Index by a number or a list of numbers, which gives a
 -- MultipleList; assign by number or, a list of values, by list. Positions out of range are errors.
+-- @function MultipleList
+-- @param list of any values; false stands for none
 return setmetatable(MultipleList, {
   __call = function(_, list)
     if list == nil then list = {} end

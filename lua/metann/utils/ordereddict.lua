@@ -7,6 +7,7 @@ local VALUES, ORDER, POSITION = {}, {}, {}
 --- `OrderedDict{{'a', 1}, {'b', 2}}`, or from another dictionary; empty without an argument.
 -- Methods: get set delete contains len keys values pairs pop clear update, and indexing for keys that aren't method
 -- names; a missing key without a default is an error.
+-- @function OrderedDict
 local OrderedDict = dictionary.class('OrderedDict', {
   init = function(self, source)
     rawset(self, VALUES, {})

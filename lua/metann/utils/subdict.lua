@@ -31,6 +31,7 @@ end
 -- that the super dict doesn't have at construction are dropped; writing a new key adds it to both.
 -- With `keep_order` (the default) it iterates in the super dict's order, else, and for a plain Lua table, in that of
 -- `keys`.
+-- @function SubDict
 local SubDict = dictionary.class('SubDict', {
   init = function(self, super, keys, keep_order)
     if type(super) ~= 'table' then
