@@ -83,8 +83,9 @@ end
 
 MAML.extra_repr = repr
 
---- `MAMLpp(model, steps_train, steps_eval, lr, evaluator, first_order=false)`, arguments as MAML's: in train mode it gives the models after each step, a MultiModel of
--- steps_train + 1, for mamlpp_evaluator; in eval mode one adapted model.
+--- `MAMLpp(model, steps_train, steps_eval, lr, evaluator, first_order=false)`, arguments as MAML's: in train mode it
+-- gives the models after each step, a MultiModel of steps_train + 1, for mamlpp_evaluator; in eval mode one adapted
+-- model.
 -- Source: Antoniou, Edwards and Storkey, "How to train your MAML", ICLR 2019.
 -- @function MAMLpp
 local MAMLpp = nn.class('MAMLpp')
