@@ -8,8 +8,6 @@
 --   {"hex": "00ff"}         a string that is not UTF-8, or has zero bytes
 -- An entry of "tensors" is {"name"} and, where they hold, "requires_grad": true, "parameter": true, and, when it shares
 -- its storage with another, "size", "stride" and "offset" of its elements within the named tensor. Knows nothing of files.
-local traversal = require 'metann.binding.traversal'
-local next, pairs = traversal.next, traversal.pairs
 local bytes = require 'metann.binding.bytes'
 local json = require 'metann.binding.json'
 local class_of = require('metann.nn.class').class_of
