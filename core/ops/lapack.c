@@ -3,6 +3,7 @@
  * PyTorch's. Sources: M. Giles, "Collected matrix derivative results for forward and reverse mode algorithmic
  * differentiation" (2008); M. Seeger et al., "Auto-differentiating linear algebra" (arXiv 1710.08717, 2017);
  * S. Walter and L. Lehmann, "Algorithmic differentiation of linear algebra functions" (2010) for QR. */
+#include "ops/matrices.h"
 #include "ops/prototypes.h"
 
 /* ---- shapes ---- */
@@ -72,22 +73,21 @@ int mn_infer_qr(mn_infer *x) {
 }
 
 int mn_infer_solve(mn_infer *x) {
-  mn_array a = *input(x), b = *mn_arr(x->in[1]), *out = x->out[0];
+  const mn_array *a = input(x), *b = mn_arr(x->in[1]);
   char left[128], right[128];
-  if (check_matrices(x, &a, true) || check_matrices(x, &b, false)) return -1;
-  if (a.dtype != b.dtype)
-    return mn_fail(x, "the matrix is %s but the right-hand side is %s", mn_dtype_name(a.dtype),
-                   mn_dtype_name(b.dtype));
-  if (rows_of(&b) != rows_of(&a))
+  if (check_matrices(x, a, true) || check_matrices(x, b, false)) return -1;
+  if (a->dtype != b->dtype)
+    return mn_fail(x, "the matrix is %s but the right-hand side is %s", mn_dtype_name(a->dtype),
+                   mn_dtype_name(b->dtype));
+  if (rows_of(b) != rows_of(a))
     return mn_fail(x, "size mismatch, the matrix %s and the right-hand side %s, which has not as many rows",
-                   mn_shape_text(&a, left), mn_shape_text(&b, right));
-  int64_t rows = rows_of(&b), cols = cols_of(&b);
-  a.ndim -= 2, b.ndim -= 2;
-  const mn_array *batches[2] = {&a, &b};
-  if (mn_broadcast(x, batches, 2, out)) return -1;
-  out->dtype = a.dtype;
-  out->size[out->ndim++] = rows;
-  out->size[out->ndim++] = cols;
+                   mn_shape_text(a, left), mn_shape_text(b, right));
+  return mn_matrix_shape(x, a, b, rows_of(b), cols_of(b), x->out[0]);
+}
+
+int mn_infer_pinverse(mn_infer *x) {
+  if (check_matrices(x, input(x), false)) return -1;
+  shaped(input(x), x->out[0], cols_of(input(x)), rows_of(input(x)));
   return 0;
 }
 
@@ -158,6 +158,18 @@ void mn_vjp_cholesky(mn_rule *r) {
 void mn_vjp_inverse(mn_rule *r) {
   mn_tensor *y = mn_saved_out(r, 0);
   mn_give(r, 0, neg(r, product(r, product(r, y, mn_grad(r, 0), 1, 0), y, 0, 1)));
+}
+
+/* The pseudoinverse P (of matrices of one rank; Golub and Pereyra, "The differentiation of pseudo-inverses and nonlinear
+ * least squares problems whose variables separate", 1973):
+ * -P^T G P^T + (I - A P) G^T P P^T + P^T P G^T (I - P A) */
+void mn_vjp_pinverse(mn_rule *r) {
+  mn_tensor *a = mn_saved_in(r, 0), *p = mn_saved_out(r, 0), *g = mn_grad(r, 0);
+  mn_tensor *left = product(r, product(r, g, p, 1, 0), p, 0, 1),
+            *right = product(r, p, product(r, p, g, 0, 1), 1, 0);
+  mn_tensor *sum = sub(r, left, product(r, a, product(r, p, left, 0, 0), 0, 0));
+  sum = add(r, sum, sub(r, right, product(r, product(r, right, p, 0, 0), a, 0, 0)));
+  mn_give(r, 0, sub(r, sum, product(r, product(r, p, g, 1, 0), p, 0, 1)));
 }
 
 /* A X = B: that of B is A^-T G, that of A the same times -X^T. Batch dims that were broadcast are summed by the

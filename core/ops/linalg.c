@@ -1,4 +1,5 @@
 /* linalg.c: shape and derivative rules of matrix products. It runs no kernels and reads no data. */
+#include "ops/matrices.h"
 #include "ops/prototypes.h"
 #include <stdio.h>
 
@@ -8,26 +9,37 @@ static const char *matrix_text(int64_t rows, int64_t cols, char buf[64]) {
   return buf;
 }
 
+int mn_matrix_shape(const mn_infer *x, const mn_array *a, const mn_array *b, int64_t rows, int64_t cols,
+                    mn_array *out) {
+  char left[128], right[128];
+  int na = a->ndim - 2, nb = b->ndim - 2, n = na > nb ? na : nb;
+  for (int d = 0; d < n; d++) {
+    int64_t p = d < n - na ? 1 : a->size[d - n + na], q = d < n - nb ? 1 : b->size[d - n + nb];
+    if (p != q && p != 1 && q != 1)
+      return mn_fail(x, "the batch dims (all but the last two) don't broadcast, %s and %s",
+                     mn_shape_text(a, left), mn_shape_text(b, right));
+    out->size[d] = p == 1 ? q : p;
+  }
+  out->ndim = n + 2;
+  out->dtype = a->dtype;
+  out->size[n] = rows, out->size[n + 1] = cols;
+  return 0;
+}
+
 int mn_infer_matmul(mn_infer *x) {
   const mn_matmul_attrs *t = (const mn_matmul_attrs *)x->attrs;
-  mn_array a = *mn_arr(x->in[0]), b = *mn_arr(x->in[1]), *out = x->out[0];
+  const mn_array *a = mn_arr(x->in[0]), *b = mn_arr(x->in[1]);
   char left[64], right[64];
-  if (a.ndim < 2 || b.ndim < 2)
-    return mn_fail(x, "expected tensors of at least 2 dims, got %d and %d", a.ndim, b.ndim);
-  if (a.dtype == MN_BOOL || a.dtype == MN_FLOAT16 || a.dtype == MN_BFLOAT16)
-    return mn_fail(x, "not for %s", mn_dtype_name(a.dtype));
+  if (a->ndim < 2 || b->ndim < 2)
+    return mn_fail(x, "expected tensors of at least 2 dims, got %d and %d", a->ndim, b->ndim);
+  if (a->dtype == MN_BOOL || a->dtype == MN_FLOAT16 || a->dtype == MN_BFLOAT16)
+    return mn_fail(x, "not for %s", mn_dtype_name(a->dtype));
   int ta = t->transpose_input != 0, tb = t->transpose_other != 0;
-  int64_t m = a.size[a.ndim - 2 + ta], k = a.size[a.ndim - 1 - ta];
-  int64_t n = b.size[b.ndim - 1 - tb], depth = b.size[b.ndim - 2 + tb];
+  int64_t m = a->size[a->ndim - 2 + ta], k = a->size[a->ndim - 1 - ta];
+  int64_t n = b->size[b->ndim - 1 - tb], depth = b->size[b->ndim - 2 + tb];
   if (k != depth)
     return mn_fail(x, "size mismatch, %s and %s", matrix_text(m, k, left), matrix_text(depth, n, right));
-  a.ndim -= 2, b.ndim -= 2;
-  const mn_array *batches[2] = {&a, &b};
-  if (mn_broadcast(x, batches, 2, out)) return -1;
-  out->dtype = a.dtype;
-  out->size[out->ndim++] = m;
-  out->size[out->ndim++] = n;
-  return 0;
+  return mn_matrix_shape(x, a, b, m, n, x->out[0]);
 }
 
 static mn_tensor *product(mn_rule *r, mn_tensor *a, mn_tensor *b, int ta, int tb) {

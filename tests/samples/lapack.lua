@@ -271,6 +271,23 @@ return function(S)
     return q, r
   end
 
+  --- Of matrices of full rank: (a^T a)^-1 a^T, or a^T (a a^T)^-1 of wide ones.
+  local function pseudoinverse(inputs)
+    local x = inputs[1]
+    local rows, cols = x.size[#x.size - 1], x.size[#x.size]
+    local y = S.array(extended(batch_of(x), cols, rows), {})
+    S.each(batch_of(x), function(index)
+      local a = matrix_at(x, index)
+      local t = turned(a, cols)
+      if rows >= cols then
+        append(y, solve(product(t, a, rows, cols), t, rows))
+      else
+        append(y, turned(solve(product(a, t, cols, rows), a, cols), cols))
+      end
+    end)
+    return y
+  end
+
   -- ---- checks by definition ----
 
   local function close(got, want, tolerance, what)
@@ -433,6 +450,7 @@ return function(S)
   }
   local diagonalised = kind { check = check_eigh, before = made_symmetric }
   local decomposed = kind { check = check_svd }
+  local least_squares = kind { reference = pseudoinverse }
   local triangularised = kind { reference = qr }
 
   -- What only completes a basis is seen through the projection onto its span.
@@ -498,7 +516,7 @@ return function(S)
       fails('matrix 2 of the batch is singular', second_bad, S.randn { 2, 1 }),
       fails('size mismatch, the matrix %(3 x 3%) and the right%-hand side %(2 x 3%)', S.randn { 3, 3 }, S.randn { 2, 3 }),
       fails('expected square matrices, got %(2 x 3%)', S.randn { 2, 3 }, S.randn { 2, 1 }),
-      fails("sizes don't broadcast", S.randn { 2, 3, 3 }, S.randn { 3, 3, 1 }),
+      fails("batch dims %(all but the last two%) don't broadcast, %(2 x 3 x 3%)", S.randn { 2, 3, 3 }, S.randn { 3, 3, 1 }),
       fails('got %(3%)', S.randn { 3, 3 }, S.randn { 3 }),
       fails('expected float32 or float64, got int64', S.values({ 1, 1 }, { 1 }, 'int64'), S.randn { 1, 1 }),
       fails('the matrix is float32 but the right%-hand side is float64', S.values({ 1, 1 }, { 1 }, 'float32'),
@@ -551,6 +569,19 @@ return function(S)
       decomposed { S.randn { 0, 0 } }, decomposed { S.randn { 3, 0 } }, decomposed { S.randn { 0, 2 } },
       decomposed({ S.randn { 3, 0 } }, thin), decomposed({ S.randn { 0, 3, 2 } }),
       fails('matrix 1 of the batch has an element that is not finite', S.values({ 1, 1, 1 }, { 1 / 0 })),
+    }),
+    pinverse = common_errors({
+      least_squares { regular { 3, 3 } }, least_squares { regular { 4, 2 } }, least_squares { regular { 2, 4 } },
+      least_squares { regular { 1, 1 } }, least_squares { regular { 2, 3, 2 } }, least_squares { regular { 2, 1, 2, 3 } },
+      least_squares { S.randn { 0, 0 } }, least_squares { S.randn { 3, 0 } }, least_squares { S.randn { 0, 2, 3 } },
+      -- Of rank 1: the transpose, divided by the sum of squares. The cut-off: what is below it counts as 0.
+      { inputs = { S.values({ 2, 2 }, { 1, 2, 2, 4 }) }, order = 0,
+        reference = function() return S.array({ 2, 2 }, { 0.04, 0.08, 0.08, 0.16 }) end },
+      { inputs = { S.values({ 2, 2 }, { 2, 0, 0, 0.5 }) }, attrs = { rtol = 0.3 },
+        reference = function() return S.array({ 2, 2 }, { 0.5, 0, 0, 0 }) end, order = 0 },
+      { inputs = { S.values({ 2, 2 }, { 2, 0, 0, 0.5 }) }, attrs = { atol = 0.6 },
+        reference = function() return S.array({ 2, 2 }, { 0.5, 0, 0, 0 }) end, order = 0 },
+      fails('pinverse: the matrix has an element that is not finite', S.values({ 1, 1 }, { 0 / 0 })),
     }),
     qr = common_errors({
       triangularised({ regular { 3, 3 } }), triangularised({ regular { 1, 1 } }),

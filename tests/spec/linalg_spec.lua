@@ -185,3 +185,103 @@ describe('decompositions', function()
     fails('inverse: the matrix is singular', a.inverse, a * 0)
   end)
 end)
+
+describe('pinverse and what counts singular values', function()
+  local rank_one = f64{ { 1, 2 }, { 2, 4 } } -- its pseudoinverse is itself divided by 25
+
+  it('pinverse, linalg.pinv and lstsq', function()
+    near({ { 0.04, 0.08 }, { 0.08, 0.16 } }, metann.linalg.pinv(rank_one))
+    near({ { 0.5, 0 }, { 0, 0 } }, metann.pinverse(f64{ { 2, 0 }, { 0, 0.5 } }, 0.3))
+    near({ { 0.5, 0 }, { 0, 2 } }, metann.pinverse(f64{ { 2, 0 }, { 0, 0.5 } }))
+    near({ { 0.5, 0 }, { 0, 0 } }, metann.linalg.pinv(f64{ { 2, 0 }, { 0, 0.5 } }, { atol = 0.6 }))
+    -- the line through (0, 1), (1, 3), (2, 5), (3, 6.2) nearest in squares: slope and height by the textbook's sums
+    local x, y = { 0, 1, 2, 3 }, { 1, 3, 5, 6.2 }
+    local sx, sy, sxx, sxy = 0, 0, 0, 0
+    for i = 1, 4 do sx, sy, sxx, sxy = sx + x[i], sy + y[i], sxx + x[i] ^ 2, sxy + x[i] * y[i] end
+    local slope = (4 * sxy - sx * sy) / (4 * sxx - sx ^ 2)
+    local a2 = metann.stack({ f64(x), metann.ones(4, { dtype = 'float64' }) }, 2)
+    near({ slope, (sy - slope * sx) / 4 }, metann.linalg.lstsq(a2, f64(y)))
+    fails("pinv: 'rtol' must be a number not below 0, got number %-1", metann.linalg.pinv, a, { rtol = -1 })
+    fails("pinv: unknown option 'rcond'", metann.linalg.pinv, a, { rcond = 1 })
+    fails("pinverse: 'rcond' must be a number", metann.pinverse, a, 'x')
+    fails("lstsq: 'other' must be a tensor", metann.linalg.lstsq, a, 1)
+  end)
+
+  it('the pseudoinverse has derivatives along matrices of one rank', function()
+    local column, line = f64{ { 1 }, { 2 }, { 0.5 } }:requires_grad_(), f64{ { 3, -1 } }:requires_grad_()
+    local function through(p, q) return metann.linalg.pinv(metann.matmul(p, q)):square():sum() end
+    assert.is_true(metann.gradcheck(through, { column, line }, { order = 2 }))
+  end)
+
+  it('matrix_rank and cond', function()
+    assert.same({ 1, 2, 0 }, metann.linalg.matrix_rank(metann.stack{ rank_one, a, a * 0 }):to_table())
+    assert.equal(1, metann.linalg.matrix_rank(f64{ { 2, 0 }, { 0, 0.5 } }, { rtol = 0.3 }):item())
+    assert.equal(0, metann.linalg.matrix_rank(metann.zeros(0, 3)):item())
+    near(4, metann.linalg.cond(f64{ { 2, 0 }, { 0, -0.5 } }):item())
+    fails("matrix_rank: unknown option 'tol'", metann.linalg.matrix_rank, a, { tol = 1 })
+    fails('svd: expected a matrix', metann.linalg.matrix_rank, f64{ 1 })
+    fails('cond: the matrix has no elements', metann.linalg.cond, metann.zeros(0, 2))
+  end)
+end)
+
+describe('norms', function()
+  local t = f64{ { 3, -4 }, { 0, 12 } }
+  local linalg = metann.linalg
+
+  it('of vectors', function()
+    near(13, linalg.vector_norm(t):item())
+    near({ 5, 12 }, linalg.vector_norm(t, 2, 2))
+    near({ { 7 }, { 12 } }, linalg.vector_norm(t, 1, { dim = 2, keepdim = true }))
+    near(13, linalg.norm(t):item())
+    near({ 3, 12 }, linalg.norm(t, math.huge, 1))
+    near({ 3, 4 }, linalg.norm(t, { ord = -math.huge, dim = 2 }) + f64{ 0, 4 })
+  end)
+
+  it('of matrices', function()
+    near(13, linalg.matrix_norm(t):item())
+    near(16, linalg.matrix_norm(t, 1):item())
+    near(3, linalg.matrix_norm(t, -1):item())
+    near(12, linalg.matrix_norm(t, math.huge):item())
+    near(7, linalg.matrix_norm(t, -math.huge):item())
+    local d = f64{ { 0, 2 }, { -5, 0 } }
+    near(5, linalg.matrix_norm(d, 2):item())
+    near(2, linalg.norm(d, -2):item())
+    near(7, linalg.matrix_norm(d, 'nuc'):item())
+    local batch = metann.stack({ d, t }, 2) -- matrices over dims 1 and 3
+    near({ 5, 16 }, linalg.matrix_norm(batch, 1, { 1, 3 }))
+    assert.same({ 1, 2, 1 }, linalg.matrix_norm(batch, 'nuc', { 1, 3 }, true).shape)
+    assert.same({ 2 }, linalg.matrix_norm(batch, { ord = 2, dim = { 1, 3 } }).shape)
+    fails("matrix_norm: 'ord' must be 'fro'", linalg.matrix_norm, t, 3)
+    fails("matrix_norm: 'dim' must be a list of two dims", linalg.matrix_norm, t, 'fro', 1)
+    fails('matrix_norm: expected a matrix, got a tensor with 1 dims', linalg.matrix_norm, f64{ 1 })
+    fails("norm: with 'ord', expected 1 or 2 dims, got 3", linalg.norm, metann.zeros(1, 1, 1), 1)
+    fails("vector_norm: unknown option 'p'", linalg.vector_norm, t, { p = 2 })
+  end)
+
+  it('vecdot and diagonal work on the last dims', function()
+    near({ 25, 144 }, linalg.vecdot(t, t))
+    near({ 9, 160 }, linalg.vecdot(t, t, { dim = 1 }))
+    near({ { 3, 12 }, { 3, 12 } }, linalg.diagonal(metann.stack{ t, t }))
+    near({ -4 }, linalg.diagonal(t, 1))
+    fails("diagonal: unknown option 'dim'", linalg.diagonal, t, { dim = 1 })
+  end)
+end)
+
+describe('matrix_exp', function()
+  it('is the exponential', function()
+    near({ { math.exp(1), 0 }, { 0, math.exp(-2) } }, metann.matrix_exp(f64{ { 1, 0 }, { 0, -2 } }))
+    near({ { 1, 3 }, { 0, 1 } }, metann.matrix_exp(f64{ { 0, 3 }, { 0, 0 } }))
+    -- a rotation by 20 needs halving; beside it, in the batch, a small one
+    local c, s = math.cos(20), math.sin(20)
+    local out = metann.matrix_exp(f64{ { { 0, -20 }, { 20, 0 } }, { { 0, 0 }, { 0, 0 } } })
+    near({ { { c, -s }, { s, c } }, { { 1, 0 }, { 0, 1 } } }, out)
+    assert.same({ 0, 3, 3 }, metann.linalg.matrix_exp(metann.zeros(0, 3, 3)).shape)
+    fails('matrix_exp: expected square matrices, got %(1 x 2%)', metann.matrix_exp, f64{ { 1, 2 } })
+    fails('matrix_exp: expected float32 or float64, got int64', metann.matrix_exp, metann.eye(2, 2, { dtype = 'int64' }))
+  end)
+
+  it('has derivatives of orders 1 to 3', function()
+    local x = f64{ { 0.3, -1 }, { 0.7, 0.2 } }:requires_grad_()
+    assert.is_true(metann.gradcheck(function(t) return metann.matrix_exp(t):sum() end, { x }, { order = 3 }))
+  end)
+end)

@@ -272,7 +272,7 @@ describe('compositions', function()
       run(1)
       near(expected, flat(metann.einsum(equation, unpack(tensors))), 1e-12)
     end
-    fails("'j' is 4 in operand 2, but 3 before", metann.einsum, 'ij,jk->ik', metann.zeros(2, 3), metann.zeros(4, 2))
+    fails("'j' is 4 in operand 2, but 3 in operand 1", metann.einsum, 'ij,jk->ik', metann.zeros(2, 3), metann.zeros(4, 2))
     fails('has 2 operands, 1 tensors are given', metann.einsum, 'ij,jk', metann.zeros(2, 3))
   end)
 

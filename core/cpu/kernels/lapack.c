@@ -3,6 +3,7 @@
 #include "variant.h"
 #include "matrices.h"
 #include "cpu/blas.h"
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,6 +29,7 @@ struct job {
   int m, n, k, k_b; /* a is m by n, k the smaller of them, and b has k_b columns */
   int option;       /* the row's: upper, full */
   int unit;
+  double rtol, atol;
   int lwork, liwork; /* what LAPACK wants for its own work */
   size_t reals, ints;
   int64_t batches, blocks, weight;
@@ -128,6 +130,7 @@ static int run(mn_call *call, job *j, const mn_array *shape, int dims, const cha
   return report(call, j, problem);
 }
 
+static const double precision_f32 = FLT_EPSILON, precision_f64 = DBL_EPSILON;
 #define BY_TYPE(j, name) ((j)->a->dtype == MN_FLOAT32 ? name##_f32 : name##_f64)
 
 int MN_KERNEL(cholesky)(mn_call *call) {
@@ -212,6 +215,19 @@ int MN_KERNEL(svd)(mn_call *call) {
   size_t rows = (size_t)(j.option ? j.m : j.k), cols = (size_t)(j.option ? j.n : j.k);
   j.reals = (size_t)j.m * (size_t)j.n + (size_t)j.m * rows + (size_t)j.n * cols + (size_t)j.lwork;
   j.ints = 8 * (size_t)j.k;
+  return run(call, &j, call->out[0], call->out[0]->ndim - 2, "has no singular values: no convergence");
+}
+
+int MN_KERNEL(pinverse)(mn_call *call) {
+  const mn_pinverse_attrs *t = (const mn_pinverse_attrs *)call->attrs;
+  job j = {.rtol = t->rtol, .atol = t->atol, .weight = ITERATED};
+  if (begin(call, &j)) return 1;
+  if (j.rtol < 0) j.rtol = (j.m > j.n ? j.m : j.n) * BY_TYPE(&j, precision);
+  j.one = BY_TYPE(&j, pinverse);
+  BY_TYPE(&j, svd_work)(&j);
+  size_t m = (size_t)j.m, n = (size_t)j.n, k = (size_t)j.k;
+  j.reals = 2 * m * n + (m + n + 1) * k + (size_t)j.lwork;
+  j.ints = 8 * k;
   return run(call, &j, call->out[0], call->out[0]->ndim - 2, "has no singular values: no convergence");
 }
 

@@ -224,6 +224,25 @@ static int MN_TN(cofactor)(const job *j, int64_t i, void *reals, int *ints) {
   return 0;
 }
 
+/* v diag(1 / s) u^T without the singular values that count as 0. */
+static int MN_TN(pinverse)(const job *j, int64_t i, void *reals, int *ints) {
+  int m = j->m, n = j->n, k = j->k;
+  size_t count = (size_t)m * (size_t)n;
+  MN_T *a = reals, *u = a + count, *vt = u + (size_t)m * (size_t)k, *s = vt + (size_t)k * (size_t)n,
+       *p = s + k, *work = p + count, one = 1, zero = 0;
+  if (k == 0) return 0;
+  MN_TN(load)(j->a, j->a_at[i], a);
+  int info = MN_TN(decompose)(j, a, u, s, vt, work, ints);
+  if (info) return info;
+  for (int c = 0; c < k; c++) {
+    MN_T scale = (double)s[c] > j->rtol * (double)s[0] && (double)s[c] > j->atol ? 1 / s[c] : 0;
+    for (int r = 0; r < m; r++) u[(size_t)c * (size_t)m + (size_t)r] *= scale;
+  }
+  MN_LAPACK(j, gemm)("T", "T", &n, &m, &k, &one, vt, &k, u, &m, &zero, p, &n, 1, 1);
+  MN_TN(store)(p, n, m, j->out[0], i);
+  return 0;
+}
+
 static void MN_TN(qr_work)(job *j) {
   int m = j->m, n = j->n, cols = j->option ? m : j->k, ld = at_least_1(m), query = -1, info = 0;
   MN_T a = 0, first = 1, second = 1;

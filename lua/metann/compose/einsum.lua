@@ -17,33 +17,91 @@ local function set_of(list)
   return set
 end
 
+--- Letters of a term, in which '...' is the mark DOTS; nil for what can't be read.
+local DOTS = '...'
+local function term_of(text)
+  local before, after = text:match('^(%a*)%.%.%.(%a*)$')
+  if not before then
+    if text:find('[^%a]') then return nil end
+    return letters_of(text)
+  end
+  local list = letters_of(before)
+  list[#list + 1] = DOTS
+  for _, letter in ipairs(letters_of(after)) do list[#list + 1] = letter end
+  return list
+end
+
+--- The letters that come once, in order, behind the dims of '...'.
+local function implied(operands)
+  local count, result, dots = {}, {}, false
+  for i = 1, #operands do
+    for _, letter in ipairs(operands[i]) do
+      count[letter] = (count[letter] or 0) + 1
+      dots = dots or letter == DOTS
+    end
+  end
+  for _, letters in ipairs(operands) do
+    for _, letter in ipairs(letters) do
+      if count[letter] == 1 and letter ~= DOTS then result[#result + 1] = letter end
+    end
+  end
+  table.sort(result)
+  if dots then table.insert(result, 1, DOTS) end
+  return result
+end
+
 --- Operands' letters and the result's out of 'ij,jk->ik'; without '->', the letters that come once, in order.
 local function parse(equation, n)
   if type(equation) ~= 'string' then raise('einsum: the equation must be a string, got %s', describe(equation)) end
   local text = equation:gsub('%s', '')
-  local left, right = text:match('^([%a,]*)%->(%a*)$')
-  if not left then left = text:match('^[%a,]*$') end
-  if not left then raise("einsum: cannot read '%s', expected letters, commas and '->'", equation) end
-  local operands, count = {}, {}
-  for part in (left .. ','):gmatch('(%a*),') do operands[#operands + 1] = letters_of(part) end
-  if #operands ~= n then raise("einsum: '%s' has %d operands, %d tensors are given", equation, #operands, n) end
-  for i = 1, #operands do
-    for _, letter in ipairs(operands[i]) do count[letter] = (count[letter] or 0) + 1 end
+  local left, right = text:match('^(.-)%->(.*)$')
+  local operands, known = {}, {}
+  for part in ((left or text) .. ','):gmatch('(.-),') do
+    local letters = term_of(part)
+    if not letters then raise("einsum: cannot read '%s', expected letters, commas, '...' and '->'", equation) end
+    operands[#operands + 1] = letters
+    for _, letter in ipairs(letters) do known[letter] = true end
   end
-  local result = {}
-  if right then
-    result = letters_of(right)
-    for i, letter in ipairs(result) do
-      if not count[letter] then raise("einsum: the result's '%s' is in no operand", letter) end
-      if right:find(letter, i + 1, true) then raise("einsum: the result has '%s' twice", letter) end
-    end
-  else
-    for letter, times in pairs(count) do
-      if times == 1 then result[#result + 1] = letter end
-    end
-    table.sort(result)
+  if #operands ~= n then raise("einsum: '%s' has %d operands, %d tensors are given", equation, #operands, n) end
+  if not right then return operands, implied(operands) end
+  local result, seen = term_of(right), {}
+  if not result then raise("einsum: cannot read '%s' behind '->'", right) end
+  for _, letter in ipairs(result) do
+    if not known[letter] then raise("einsum: the result's '%s' is in no operand", letter) end
+    if seen[letter] then raise("einsum: the result has '%s' twice", letter) end
+    seen[letter] = true
   end
   return operands, result
+end
+
+--- letters with count names in place of '...', the last dim of which is always the same name.
+local function spread(letters, count)
+  local list = {}
+  for _, letter in ipairs(letters) do
+    if letter == DOTS then
+      for k = count, 1, -1 do list[#list + 1] = DOTS .. k end
+    else
+      list[#list + 1] = letter
+    end
+  end
+  return list
+end
+
+--- Puts names in the place of '...' in all operands, as many as each has dims left, and in the result.
+local function spread_all(operands, result, tensors)
+  local most = 0
+  for i, letters in ipairs(operands) do
+    local n, named, dots = common.ndim(tensors[i]), 0, false
+    for _, letter in ipairs(letters) do
+      if letter == DOTS then dots = true else named = named + 1 end
+    end
+    if n < named or (n > named and not dots) then
+      raise('einsum: operand %d has %d dims, but %d letters', i, n, named)
+    end
+    operands[i] = spread(letters, n - named)
+    most = math.max(most, n - named)
+  end
+  return spread(result, most)
 end
 
 --- t and its letters with each letter once: repeated ones become diagonals.
@@ -131,29 +189,57 @@ local function letters_needed(result, operands, from)
   return needed
 end
 
+--- The size that each letter stands for: a dim of 1 is stretched where another operand has more.
+local function sizes_of(operands, tensors)
+  local sizes, from = {}, {}
+  for i, letters in ipairs(operands) do
+    local size, own = shape_of(tensors[i]), {}
+    for d, letter in ipairs(letters) do
+      local have = sizes[letter]
+      if own[letter] and own[letter] ~= size[d] then
+        raise("einsum: '%s' is %d and %d in operand %d", letter, own[letter], size[d], i)
+      end
+      own[letter] = size[d]
+      if have and have ~= size[d] and have ~= 1 and size[d] ~= 1 then
+        raise("einsum: '%s' is %d in operand %d, but %d in operand %d", letter, size[d], i, have, from[letter])
+      end
+      if not have or have == 1 then sizes[letter], from[letter] = size[d], i end
+    end
+  end
+  return sizes
+end
+
+--- t without the dims of 1 that other operands have longer: as if they had been stretched.
+local function without_stretched(t, letters, sizes)
+  local rest = {}
+  for _, letter in ipairs(letters) do
+    local d = #rest + 1
+    if sizes[letter] ~= 1 and common.size(t, d) == 1 then
+      t = raw.squeeze(t, { d })
+    else
+      rest[d] = letter
+    end
+  end
+  return t, rest
+end
+
 local einsum = {}
 
 --- Sum of products by Einstein's convention: einsum('bij,bjk->bik', a, b). Letters name dims; one that the result lacks
--- is summed, one that an operand has twice is its diagonal. Operands are taken from left to right.
+-- is summed, one that an operand has twice is its diagonal; '...' stands for any dims, which are broadcast, as dims of 1
+-- are. Operands are taken from left to right.
 -- @param equation letters of each operand, commas between, then '->' and the result's (by default those that come once)
 -- @param ... the tensors, or one list of them
 function einsum.einsum(equation, ...)
   local tensors = { ... }
   if not is_tensor(tensors[1]) and type(tensors[1]) == 'table' then tensors = tensors[1] end
   local operands, result = parse(equation, #tensors)
-  local sizes, parts = {}, {}
+  for i = 1, #tensors do common.tensor(tensors[i], 'einsum', 'operand ' .. i) end
+  result = spread_all(operands, result, tensors)
+  local sizes, parts = sizes_of(operands, tensors), {}
   for i = 1, #tensors do
-    local size = shape_of(common.tensor(tensors[i], 'einsum', 'operand ' .. i))
-    if #size ~= #operands[i] then
-      raise('einsum: operand %d has %d dims, but %d letters', i, #size, #operands[i])
-    end
-    for d, letter in ipairs(operands[i]) do
-      if sizes[letter] and sizes[letter] ~= size[d] then
-        raise("einsum: '%s' is %d in operand %d, but %d before", letter, size[d], i, sizes[letter])
-      end
-      sizes[letter] = size[d]
-    end
-    parts[i], operands[i] = without_repeats(tensors[i], operands[i])
+    parts[i], operands[i] = without_stretched(tensors[i], operands[i], sizes)
+    parts[i], operands[i] = without_repeats(parts[i], operands[i])
   end
   local t, letters = sum_out(parts[1], operands[1], letters_needed(result, operands, 2))
   for i = 2, #parts do

@@ -189,4 +189,67 @@ function matrix.matrix_power(t, n)
   return result
 end
 
+--- The pseudoinverse of Moore and Penrose, differentiable where the rank stays the same. (metann.linalg.pinv has
+-- torch.linalg.pinv's cut-offs.)
+-- @param t matrices (..., m, n)
+-- @param rcond singular values up to this times the largest one count as 0; 1e-15 unless given
+function matrix.pinverse(t, rcond)
+  rcond = named('pinverse', { 'rcond' }, rcond)
+  if rcond == nil then rcond = 1e-15 end
+  if type(rcond) ~= 'number' or rcond < 0 then
+    raise("pinverse: 'rcond' must be a number not below 0, got %s", describe(rcond))
+  end
+  return raw.pinverse(t, rcond)
+end
+
+-- Coefficients of the Pade approximant [13/13] of exp, and the 1-norm up to which it is exact in float64: N. Higham,
+-- "The scaling and squaring method for the matrix exponential revisited" (2005).
+local PADE = {
+  [0] = 64764752532480000, 32382376266240000, 7771770303897600, 1187353796428800, 129060195264000, 10559470521600,
+  670442572800, 33522128640, 1323241920, 40840800, 960960, 16380, 182, 1,
+}
+local PADE_NORM = 5.371920351148152
+
+--- sum of coefficients times matrices
+local function combined(list)
+  local out
+  for _, term in ipairs(list) do
+    local scaled = raw.mul(term[2], term[1])
+    out = out and raw.add(out, scaled) or scaled
+  end
+  return out
+end
+
+--- How often t must be halved for its 1-norm to be small.
+local function halvings(t)
+  local norm = raw.amax(raw.sum(raw.abs(raw.detach(t)), -2)):item()
+  if norm <= PADE_NORM or norm ~= norm or norm == math.huge then return 0 end
+  return math.ceil(math.log(norm / PADE_NORM) / math.log(2))
+end
+
+--- The exponential of matrices, by scaling and squaring.
+function matrix.matrix_exp(t)
+  at_least(t, 2, 'matrix_exp', 'input')
+  local n = size(t, -1)
+  if size(t, -2) ~= n then raise('matrix_exp: expected square matrices, got (%d x %d)', size(t, -2), n) end
+  local dtype = common.dtype(t)
+  if dtype ~= 'float32' and dtype ~= 'float64' then
+    raise('matrix_exp: expected float32 or float64, got %s', dtype)
+  end
+  if common.numel(t) == 0 then return raw.clone(t) end
+  local halved, b = halvings(t), PADE
+  local a = halved > 0 and raw.mul(t, 2 ^ -halved) or t
+  local one = raw.eye(n, n, dtype)
+  local a2 = raw.matmul(a, a)
+  local a4 = raw.matmul(a2, a2)
+  local a6 = raw.matmul(a2, a4)
+  local odd = raw.matmul(a, raw.add(raw.matmul(a6, combined{ { b[13], a6 }, { b[11], a4 }, { b[9], a2 } }),
+    combined{ { b[7], a6 }, { b[5], a4 }, { b[3], a2 }, { b[1], one } }))
+  local even = raw.add(raw.matmul(a6, combined{ { b[12], a6 }, { b[10], a4 }, { b[8], a2 } }),
+    combined{ { b[6], a6 }, { b[4], a4 }, { b[2], a2 }, { b[0], one } })
+  local out = raw.solve(raw.sub(even, odd), raw.add(even, odd))
+  for _ = 1, halved do out = raw.matmul(out, out) end
+  return out
+end
+
 return matrix
