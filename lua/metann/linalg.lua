@@ -20,7 +20,7 @@ end
 
 --- Names out of an options table, or the positional values.
 local function named(op, names, first, ...)
-  if not common.is_options(first) then return first, ... end
+  if type(first) ~= 'table' or first[1] ~= nil then return first, ... end
   common.check_options(op, first, names)
   local values = {}
   for i, name in ipairs(names) do values[i] = first[name] end

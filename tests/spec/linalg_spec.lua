@@ -191,6 +191,7 @@ describe('pinverse and what counts singular values', function()
 
   it('pinverse, linalg.pinv and lstsq', function()
     near({ { 0.04, 0.08 }, { 0.08, 0.16 } }, metann.linalg.pinv(rank_one))
+    near({ { 0.04, 0.08 }, { 0.08, 0.16 } }, metann.linalg.pinv(rank_one, {}))
     near({ { 0.5, 0 }, { 0, 0 } }, metann.pinverse(f64{ { 2, 0 }, { 0, 0.5 } }, 0.3))
     near({ { 0.5, 0 }, { 0, 2 } }, metann.pinverse(f64{ { 2, 0 }, { 0, 0.5 } }))
     near({ { 0.5, 0 }, { 0, 0 } }, metann.linalg.pinv(f64{ { 2, 0 }, { 0, 0.5 } }, { atol = 0.6 }))

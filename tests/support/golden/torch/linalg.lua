@@ -4,16 +4,11 @@ local registry = require 'tests.support.golden.torch.registry'
 local values = require 'tests.support.golden.python.values'
 
 local function products(define, alias)
-  for name in ('matmul mm bmm mv dot outer'):gmatch '%S+' do
+  for name in ('matmul mm bmm mv dot outer inner kron'):gmatch '%S+' do
     define(name .. '(input, other)', function(a) return metann[name](a.input, a.other) end)
   end
   for new, old in pairs{ ger = 'outer', vdot = 'dot' } do alias(new, old) end
-  define('inner(input, other)', function(a)
-    if a.input:dim() == 0 or a.other:dim() == 0 then return a.input * a.other end
-    if a.input:dim() == 1 and a.other:dim() == 1 then return metann.dot(a.input, a.other) end
-    return metann.matmul(a.input, a.other:transpose(-2, -1))
-  end)
-  for name in ('addmm addmv baddbmm'):gmatch '%S+' do
+  for name in ('addmm addmv baddbmm addbmm addr'):gmatch '%S+' do
     define(name .. '(input, tensor1, tensor2, *, beta=1, alpha=1)', function(a)
       return metann[name](a.input, a.tensor1, a.tensor2, { beta = a.beta, alpha = a.alpha })
     end)
@@ -24,11 +19,10 @@ local function products(define, alias)
     if type(a.dims) == 'table' then return metann.tensordot(a.input, a.other, registry.from_zero(a.dims)) end
     return metann.tensordot(a.input, a.other, a.dims)
   end)
-  define('chain_matmul(*matrices)', function(a)
-    local out = a.matrices[1]
-    for i = 2, #a.matrices do out = metann.matmul(out, a.matrices[i]) end
-    return out
-  end)
+  define('chain_matmul(*matrices)', function(a) return metann.multi_dot(a.matrices) end)
+  define('cross(input, other, dim=None)', function(a) return metann.cross(a.input, a.other, a.dim) end)
+  define('cdist(x1, x2, p=2.0, compute_mode=None)', function(a) return metann.cdist(a.x1, a.x2, a.p) end)
+  define('matrix_exp(input)', function(a) return metann.matrix_exp(a.input) end)
   define('matrix_power(input, n)', function(a) return metann.matrix_power(a.input, a.n) end)
 end
 
@@ -57,47 +51,33 @@ local function decompositions(define)
   define("qr(input, mode='reduced')", function(a)
     return values.named({ linalg.qr(a.input, a.mode) }, { 'Q', 'R' })
   end)
-  define('multi_dot(tensors)', function(a)
-    local out = a.tensors[1]
-    for i = 2, #a.tensors do out = metann.matmul(out, a.tensors[i]) end
-    return out
+  define('multi_dot(tensors)', function(a) return linalg.multi_dot(a.tensors) end)
+  define('pinv(input, *, atol=None, rtol=None, hermitian=False)', function(a)
+    return linalg.pinv(a.input, { atol = a.atol, rtol = a.rtol })
   end)
-end
-
---- Sum of |x| over one dim, then its largest (or smallest) over the other.
-local function column_norm(x, along, over, smallest)
-  local sums = x:abs():sum(along, true)
-  return smallest and sums:amin(over, true) or sums:amax(over, true)
-end
-
-local function matrix_norm(x, ord, dim, keepdim)
-  local r, c = dim[1], dim[2]
-  local out
-  if ord == 'fro' then return metann.norm(x, 2, dim, keepdim) end
-  if ord == 1 or ord == -1 then
-    out = column_norm(x, r, c, ord < 0)
-  elseif ord == math.huge or ord == -math.huge then
-    out = column_norm(x, c, r, ord < 0)
-  else
-    local s = metann.svdvals(x:movedim({ r, c }, { -2, -1 }))
-    if ord == 'nuc' then s = s:sum(-1) elseif ord == 2 then s = s:amax(-1) else s = s:amin(-1) end
-    return keepdim and s:unsqueeze(-1):unsqueeze(-1) or s
-  end
-  if keepdim then return out end
-  return out:squeeze{ r, c }
+  define('lstsq(input, B, rcond=None, *, driver=None)', function(a)
+    return values.named({ linalg.lstsq(a.input, a.B, { rtol = a.rcond }) }, { 'solution' })
+  end)
+  define('matrix_rank(input, *, atol=None, rtol=None, hermitian=False)', function(a)
+    return linalg.matrix_rank(a.input, { atol = a.atol, rtol = a.rtol })
+  end)
+  define('cross(input, other, *, dim=-1)', function(a) return linalg.cross(a.input, a.other, a.dim) end)
+  define('vecdot(input, other, *, dim=-1)', function(a) return linalg.vecdot(a.input, a.other, a.dim) end)
+  define('diagonal(input, *, offset=0, dim1=-2, dim2=-1)', function(a)
+    return linalg.diagonal(a.input, a.offset, a.dim1, a.dim2)
+  end)
 end
 
 local function norms(define)
+  local linalg = metann.linalg
   define('vector_norm(input, ord=2, dim=None, keepdim=False, *, dtype=None)', function(a)
-    return metann.norm(a.input, a.ord, a.dim, a.keepdim)
+    return linalg.vector_norm(a.input, a.ord, a.dim, a.keepdim)
   end)
-  define("matrix_norm(input, ord='fro', dim=(), keepdim=False)", function(a)
-    return matrix_norm(a.input, a.ord, #a.dim == 2 and a.dim or { -2, -1 }, a.keepdim)
+  define("matrix_norm(input, ord='fro', dim=None, keepdim=False)", function(a)
+    return linalg.matrix_norm(a.input, a.ord, a.dim, a.keepdim)
   end)
   define('norm(input, ord=None, dim=None, keepdim=False)', function(a)
-    local n = type(a.dim) == 'table' and #a.dim or a.dim and 1 or a.input:dim()
-    if a.ord == nil or n == 1 then return metann.norm(a.input, a.ord or 2, a.dim, a.keepdim) end
-    return matrix_norm(a.input, a.ord, a.dim or { 1, 2 }, a.keepdim)
+    return linalg.norm(a.input, a.ord, a.dim, a.keepdim)
   end)
 end
 
@@ -119,6 +99,7 @@ local function older(torch, linalg)
   torch.define('cholesky_solve(input, L, upper=False)', function(a)
     return metann.cholesky_solve(a.input, a.L, a.upper)
   end)
+  torch.define('pinverse(input, rcond=1e-15)', function(a) return metann.pinverse(a.input, a.rcond) end)
   torch.define('cholesky_inverse(L, upper=False)', function(a) return metann.cholesky_inverse(a.L, a.upper) end)
 end
 
@@ -127,8 +108,5 @@ return function(torch, linalg)
   decompositions(linalg.define)
   norms(linalg.define)
   older(torch, linalg)
-  for name in ('matmul matrix_power'):gmatch '%S+' do linalg.calls[name] = torch.get(name) end
-  linalg.define('diagonal(input, *, offset=0, dim1=-2, dim2=-1)', function(a)
-    return metann.diagonal(a.input, a.offset, a.dim1, a.dim2)
-  end)
+  for name in ('matmul matrix_power matrix_exp'):gmatch '%S+' do linalg.calls[name] = torch.get(name) end
 end
