@@ -136,6 +136,39 @@ describe('the guide to modules', function()
   end)
 end)
 
+describe('wrong use', function()
+  local function message(fn, ...)
+    local ok, err = pcall(fn, ...)
+    assert.is_false(ok)
+    return tostring(err)
+  end
+
+  local seen = { Identity = true, Sequential = true }
+  for _, case in ipairs(cases) do
+    local class = case.class
+    if not seen[class] then
+      seen[class] = true
+      it(class .. ' refuses an argument that it has not, by name', function()
+        local text = message(function() nn[class]{ no_such_option = 1 } end)
+        assert.matches('nn_every_spec.lua:%d+: ' .. class .. ': ', text)
+        assert.is_truthy(text:find("unknown argument 'no_such_option'", 1, true) or text:find('is missing', 1, true), text)
+      end)
+
+      it(class .. ' refuses an input that is no tensor, at the line of the call', function()
+        local module = case.make()
+        assert.matches('nn_every_spec.lua:%d+: ' .. class .. ": .*'%w+' must be .*got string 'x'",
+          message(function() module('x') end))
+        assert.matches('nn_every_spec.lua:%d+: ' .. class .. ": .*'%w+' must be .*got nil",
+          message(function() module() end))
+        if #case.inputs > 1 and class ~= 'TransformerEncoderLayer' then
+          assert.matches('nn_every_spec.lua:%d+: ' .. class .. ": '%w+' must be .*got nil",
+            message(function() module(inputs_of(case)[1]) end))
+        end
+      end)
+    end
+  end
+end)
+
 local count = {}
 for _, case in ipairs(cases) do
   count[case.class] = (count[case.class] or 0) + 1

@@ -288,6 +288,8 @@ describe('layers', function()
     close(nn.AdaptiveAvgPool2d{ false, 1 }(x), x:mean(4, true))
     close(nn.AdaptiveAvgPool2d{ 1, false }(x), x:mean(3, true))
     assert.matches("'output_size' must be .*list of 2", message(nn.AdaptiveAvgPool2d, { 1, 2, 3 }))
+    close(nn.AdaptiveMaxPool2d{ false, 1 }(x), x:amax(4, true))
+    close(nn.AdaptiveMaxPool2d{ 1, false }(x[1]), x[1]:amax(2, true))
   end)
 
   it('ConvTranspose2d finds the size that it is asked for', function()
@@ -429,6 +431,9 @@ describe('recurrent layers and attention', function()
     assert.same({ { { 1, 1.5, 2.5, 3 } } }, nn.Upsample{ size = 4, mode = 'linear' }(x):to_table())
     assert.same({ { { 1, 2, 3 } } }, nn.Upsample{ size = 3, mode = 'linear', align_corners = true }(x):to_table())
     assert.matches("either 'size' or 'scale_factor'", message(nn.Upsample, {}))
+    local line = metann.randn(1, 1, 5)
+    close(nn.Upsample{ scale_factor = 1.5, mode = 'linear', recompute_scale_factor = true }(line),
+      nn.Upsample{ size = 7, mode = 'linear' }(line))
     assert.matches("mode 'bilinear' needs 2 spatial dims", message(nn.Upsample{ size = 3, mode = 'bilinear' }, x))
   end)
 

@@ -27,6 +27,7 @@ local read = options.layer_reader('TransformerEncoderLayer', {
 
 function TransformerEncoderLayer:init(...)
   local o = read(...)
+  self.d_model = o.d_model
   self.self_attn = MultiheadAttention(o.d_model, o.nhead, { dropout = o.dropout, batch_first = o.batch_first })
   self.linear1 = Linear(o.d_model, o.dim_feedforward)
   self.dropout = Dropout(o.dropout)
@@ -64,7 +65,12 @@ local read_call = options.reader('TransformerEncoderLayer', {
 --- @param x (L, N, d_model), with batch_first (N, L, d_model), or (L, d_model)
 -- @param ... options: src_mask, src_key_padding_mask, as the masks of MultiheadAttention
 function TransformerEncoderLayer:forward(x, ...)
-  local given = read_call(...)
+  local given, n = read_call(...), support.is_tensor(x) and support.ndim(x) or 0
+  if (n ~= 2 and n ~= 3) or support.size(x, -1) ~= self.d_model then
+    support.raise("TransformerEncoderLayer: 'input' must be a tensor of size %s or (L, %d), got %s",
+      (self.self_attn.batch_first and '(N, L, %d)' or '(L, N, %d)'):format(self.d_model), self.d_model,
+      support.describe(x))
+  end
   local o = { attn_mask = given.src_mask, key_padding_mask = given.src_key_padding_mask, need_weights = false }
   if self.norm_first then
     x = ops.add(x, attention(self, self.norm1(x), o))

@@ -1,6 +1,6 @@
 --- Upsample: planes, lines or volumes (N, C, ...) to another size. Upsample{size= | scale_factor=, mode='nearest',
--- align_corners=false}; size and scale_factor are numbers or lists with one for each spatial dim; modes are those of
--- metann.interpolate.
+-- align_corners=false, recompute_scale_factor=false}; size and scale_factor are numbers or lists with one for each
+-- spatial dim; modes are those of metann.interpolate. recompute_scale_factor takes the scale from the sizes that come out.
 local pure = require 'metann.nn.pure'
 local kinds = require('metann.nn.options').kinds
 local support = require 'metann.nn.support'
@@ -12,13 +12,26 @@ local function factors(v)
   return nil, 'a number above 0 or a list of them'
 end
 
+--- The sizes that scale_factor gives for x.
+local function sizes_of(factor, x)
+  local sizes = {}
+  for i = 1, support.ndim(x) - 2 do
+    sizes[i] = math.floor(support.size(x, 2 + i) * (type(factor) == 'table' and (factor[i] or factor[1]) or factor))
+  end
+  return sizes
+end
+
 return pure.class('Upsample', { 'input' }, {
   { 'size', kinds.sizes, optional = true, show = true },
   { 'scale_factor', factors, optional = true, show = true },
   { 'mode', kinds.choice('nearest', 'nearest-exact', 'linear', 'bilinear', 'trilinear', 'bicubic', 'area'), 'nearest',
     show = true },
   { 'align_corners', kinds.boolean, optional = true },
+  { 'recompute_scale_factor', kinds.boolean, optional = true },
 }, function(o, x)
+  if o.recompute_scale_factor and o.scale_factor then
+    return interpolate(x, sizes_of(o.scale_factor, x), nil, o.mode, o.align_corners)
+  end
   return interpolate(x, o.size, o.scale_factor, o.mode, o.align_corners)
 end, function(o)
   if (o.size == nil) == (o.scale_factor == nil) then
