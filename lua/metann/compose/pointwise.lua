@@ -10,15 +10,36 @@ function pointwise.rsub(t, other) return raw.sub(other, t) end
 
 local ROUNDINGS = { floor = raw.floor, trunc = raw.trunc }
 
+local WIDTH = { uint8 = 1, int32 = 2, int64 = 3 }
+
+--- The dtype of a whole quotient: the wider of two integers; nil unless both are.
+local function whole_dtype(t, other)
+  local widest
+  for _, x in ipairs{ t, other } do
+    local dtype = is_tensor(x) and common.dtype(x) or nil
+    if dtype and not WIDTH[dtype] then return nil end
+    if not dtype and (type(x) ~= 'number' or x % 1 ~= 0) then return nil end
+    if dtype and (not widest or WIDTH[dtype] > WIDTH[widest]) then widest = dtype end
+  end
+  return widest
+end
+
+local function rounded(mode, t, other)
+  local dtype = whole_dtype(t, other)
+  if not dtype then return ROUNDINGS[mode](raw.div(t, other)) end
+  -- float64 holds what float32, the quotient's dtype otherwise, would round
+  local function wide(x) return is_tensor(x) and raw.cast(x, 'float64') or x end
+  return raw.cast(ROUNDINGS[mode](raw.div(wide(t), wide(other))), dtype)
+end
+
 --- t / other; {rounding_mode = 'floor' | 'trunc'} rounds the quotient.
 function pointwise.div(t, other, options)
-  local quotient = raw.div(t, other)
-  if options == nil then return quotient end
+  if options == nil then return raw.div(t, other) end
   common.check_options('div', options, { 'rounding_mode' })
   local mode = options.rounding_mode
-  if mode == nil then return quotient end
+  if mode == nil then return raw.div(t, other) end
   if not ROUNDINGS[mode] then raise("div: 'rounding_mode' must be 'floor' or 'trunc', got %s", describe(mode)) end
-  return ROUNDINGS[mode](quotient)
+  return rounded(mode, t, other)
 end
 
 --- t / other in place; see div.
@@ -27,8 +48,8 @@ function pointwise.div_(t, other, options)
   return raw.assign_(common.tensor(t, 'div_', 'input'), pointwise.div(t, other, options))
 end
 
---- floor(t / other)
-function pointwise.floor_divide(t, other) return raw.floor(raw.div(t, other)) end
+--- floor(t / other); of integers an integer.
+function pointwise.floor_divide(t, other) return rounded('floor', t, other) end
 
 --- t limited to min .. max, -1 .. 1 unless given.
 function pointwise.hardtanh(t, min, max)

@@ -111,13 +111,15 @@ function reduce.median(t, dim, keepdim)
   return values, indices
 end
 
---- The most frequent values along dim, the smallest of them where several are, and an index of each.
+--- The most frequent values along dim, the smallest of them where several are, and the last index of each.
 function reduce.mode(t, dim, keepdim)
   common.tensor(t, 'mode', 'input')
   dim = common.dim(dim or -1, ndim(t), 'mode')
   local values, indices = sorted(t, dim)
   local count = raw.sum(raw.cast(raw.eq(raw.unsqueeze(values, dim), raw.unsqueeze(values, dim + 1)), 'int64'), dim)
   local place = raw.argmax(count, dim, true)
+  -- equal values are side by side, in their order
+  place = raw.sub(raw.add(place, raw.amax(count, dim, true)), 1)
   values, indices = raw.gather(values, place, dim), raw.gather(indices, place, dim)
   if keepdim and ndim(t) > 0 then return values, indices end
   return raw.squeeze(values, dim), raw.squeeze(indices, dim)

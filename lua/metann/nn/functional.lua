@@ -26,7 +26,7 @@ local LAYERS = {
 -- Functions that are tensor functions, here for those who look for them here.
 local TENSORS = {
   'linear', 'conv1d', 'conv2d', 'conv3d', 'conv_transpose2d', 'pad', 'one_hot', 'logsigmoid', 'interpolate', 'normalize',
-  'cosine_similarity',
+  'cosine_similarity', 'avg_pool1d',
 }
 
 local read_dropout = options.reader('dropout', {

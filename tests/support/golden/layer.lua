@@ -11,13 +11,13 @@ local layer = { inputs = derivatives.INPUTS }
 --- The module with the case's parameters and buffers.
 local function build(case)
   local args, has_tensors = {}, false
-  for name, value in pairs(case.args) do
+  for name, value in pairs(case.args or {}) do
     if type(value) == 'table' and value.tensor then
       value, has_tensors = case:tensor(value.tensor), true
     end
     args[name] = value
   end
-  args.no_momentum = case.raw.args.momentum == json.null or nil
+  args.no_momentum = case.raw.args ~= json.null and (case.raw.args or {}).momentum == json.null or nil
   local module = modules.build(case.layer, args):to(case.dtype)
   local state = {}
   for name, t in pairs(case.tensors) do

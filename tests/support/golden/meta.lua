@@ -10,7 +10,7 @@ local runner = { inputs = { '^init%.', '^support%.', '^query%.', '^buffer_before
 
 local function build(case)
   local net = nn.Sequential()
-  for _, layer in ipairs(case.model) do net:append(modules.build(layer.layer, layer.args)) end
+  for _, layer in ipairs(case.model) do net:append(modules.build(layer.layer, layer.args or {})) end
   net:to(case.dtype)
   local state = {}
   for _, name in ipairs(case.param_names) do state[cases.lua_name(name)] = case:tensor('init.' .. name) end
@@ -76,17 +76,20 @@ local function make_evaluator(case, watch)
   end
 end
 
+--- True for a learner that takes a list of batches, one a step.
+local function takes_list(case)
+  return case.learner == 'SequentialGDLearner' or (case.learner == 'RMSPropLearner' and not case.learner_args.steps)
+end
+
+--- What the learner is given. Where there is one batch for a learner that takes a list, each step has it.
 local function support_data(case)
-  if (case.support_batches or 1) > 1 then
-    local data = {}
-    for i = 1, case.support_batches do data[i] = batch(case, 'support.' .. i) end
-    return data
-  end
-  local data = batch(case, case.tensors['support.1.x'] and 'support.1' or 'support')
-  if case.support_requires_grad then data[1] = data[1]:detach():requires_grad_(true) end
-  -- learners that take a batch a step still get a list
-  if case.tensors['support.1.x'] then return { data } end
-  return data
+  local data = {}
+  while case.tensors[('support.%d.x'):format(#data + 1)] do data[#data + 1] = batch(case, 'support.' .. #data + 1) end
+  if #data == 0 then data[1] = batch(case, 'support') end
+  if case.support_requires_grad then data[1][1] = data[1][1]:detach():requires_grad_(true) end
+  if not takes_list(case) and #data == 1 then return data[1], data[1] end
+  for i = #data + 1, takes_list(case) and #data == 1 and case.steps or 0 do data[i] = data[1] end
+  return data, data[1]
 end
 
 -- ---- learners ----
@@ -95,7 +98,7 @@ end
 local function make_learner(case, net, lr, evaluator)
   local class = meta[case.learner]
   local args = { lr = lr, evaluator = evaluator }
-  for name, value in pairs(case.learner_args) do args[name] = value end
+  for name, value in pairs(case.learner_args or {}) do args[name] = value end
   if case.learner:find '^MAML' then
     args.model = net
     local maml = class(args)
@@ -117,10 +120,10 @@ local function query_loss(case, model, evaluator, query)
   return loss
 end
 
-local function compare_gradients(case, loss, net, lr, data)
+local function compare_gradients(case, loss, net, lr, x)
   local names, inputs = {}, parameters_of(case, net)
   for i, name in ipairs(case.param_names) do names[i] = 'meta_grad.' .. name end
-  for name, t in pairs{ ['meta_grad.lr'] = lr, ['meta_grad.support.x'] = data[1] } do
+  for name, t in pairs{ ['meta_grad.lr'] = lr, ['meta_grad.support.x'] = x } do
     if case.tensors[name] then names[#names + 1], inputs[#inputs + 1] = name, t end
   end
   local grads = metann.grad(loss, inputs, { allow_unused = true })
@@ -135,7 +138,7 @@ local function run_learner(case)
     if adapting and #losses > 0 then compare_parameters(case, ('adapted.%d.'):format(#losses), model) end
     losses[#losses + 1], outputs[#outputs + 1] = loss:item(), output
   end)
-  local data = support_data(case)
+  local data, first = support_data(case)
   local adapted = make_learner(case, net, lr, evaluator)(data)
   adapting = false
   case:compare_numbers('support_loss', losses)
@@ -149,7 +152,7 @@ local function run_learner(case)
   case:compare('query_output', outputs[#outputs])
   compare_buffers(case, 'adapted_buffer_query.', last)
   compare_buffers(case, 'buffer_after.', net)
-  if not case.inplace then compare_gradients(case, loss, net, lr, data) end
+  if not case.inplace then compare_gradients(case, loss, net, lr, first[1]) end
 end
 
 -- ---- outer loops ----

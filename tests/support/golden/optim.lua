@@ -29,7 +29,7 @@ local function run_optimizer(case)
   local params = {}
   for i = 1, case.params do params[i] = derivatives.leaf(case:tensor('init.' .. i - 1)) end
   local make = metann.optim[case.optimizer]
-  local optimizer = make(case.groups and groups_of(case, params) or params, options_of(case.args))
+  local optimizer = make(case.groups and groups_of(case, params) or params, options_of(case.args or {}))
   for step = 1, case.steps do
     for i, p in ipairs(params) do p.grad = case.tensors[('grad.%d.%d'):format(step, i - 1)] end
     optimizer:step()
@@ -64,7 +64,7 @@ local function run_schedule(case)
     options.betas = { momentum, 0.999 }
   end
   local optimizer = metann.optim[case.optimizer]({ p }, options)
-  local schedule = metann.optim.lr_scheduler[case.scheduler](optimizer, schedule_options(case.args))
+  local schedule = metann.optim.lr_scheduler[case.scheduler](optimizer, schedule_options(case.args or {}))
   local group = optimizer.param_groups[1]
   local lrs, momenta, metric = { group.lr }, { momentum_of(group) }, case.tensors.metric
   for k = 1, case.steps do

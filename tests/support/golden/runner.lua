@@ -99,6 +99,12 @@ local function check(found, note)
   note.verdict = case:verdict(kind.inputs)
 end
 
+--- An error on one line, without the runner's own places in it.
+local function explained(message)
+  return (message:gsub('%s+', ' '):gsub('%.?/?tests/support/golden/[%w_/]+%.lua:%d+: ', '')
+    :gsub("attempt to call field '([%w_]+)' %(a nil value%)", "metann has no '%1'"))
+end
+
 --- Checks a case of runner.cases.
 -- @return nil, or a line of text that names the case and says what is wrong with it; and the case's kind
 function runner.check(found)
@@ -106,7 +112,7 @@ function runner.check(found)
   local ok, fault = pcall(check, found, note)
   metann.set_default_dtype('float32')
   if not ok then
-    note.verdict = 'not understood, or not computed: ' .. tostring(fault):gsub('%s+', ' ')
+    note.verdict = 'not understood, or not computed: ' .. explained(tostring(fault))
   end
   return note.verdict and found.name .. ': ' .. note.verdict, note.kind
 end

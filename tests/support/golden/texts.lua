@@ -11,7 +11,8 @@ local texts = {}
 -- @param differentiable set of names
 function texts.variables(case, differentiable)
   local variables = {}
-  for name, value in pairs(case.raw.args or {}) do variables[name] = values.from_lua(value, json.null) end
+  local args = case.raw.args
+  for name, value in pairs(args ~= json.null and args or {}) do variables[name] = values.from_lua(value, json.null) end
   for _, name in ipairs(case.inputs or {}) do
     local t = case:tensor('input.' .. name)
     variables[name] = differentiable[name] and derivatives.leaf(t) or t

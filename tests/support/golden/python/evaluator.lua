@@ -320,14 +320,14 @@ function run.assign(self, node, env)
   for _, target in ipairs(node.targets) do self:assign(target, value, env) end
 end
 
---- Of tensors, in place, as in Python.
-function run.augmented(self, node, env)
+--- Of tensors that have a name, in place, as in Python; parts of tensors are written back anyway.
+local function augment(self, node, env)
   local left, right = self:eval(node.target, env), self:eval(node.value, env)
-  if self.host.is_tensor(left) then
-    return self:assign(node.target, self.host.in_place(node.op, left, right), env)
-  end
-  self:assign(node.target, arithmetic.binary(self, node.op, left, right), env)
+  if self.host.is_tensor(left) and node.target.type == 'name' then return self.host.in_place(node.op, left, right) end
+  return arithmetic.binary(self, node.op, left, right)
 end
+
+function run.augmented(self, node, env) self:assign(node.target, augment(self, node, env), env) end
 
 function run.expression(self, node, env) self:eval(node.value, env) end
 run.pass = function() end

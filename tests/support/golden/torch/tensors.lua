@@ -191,11 +191,19 @@ function host.get(t, index)
   return view[keys]
 end
 
-function host.set(t, index, v)
+--- The index in metann's form, for a write: nothing of it holds a view of t.
+local function keys_to_write(t, index)
   local view, keys = prepare(t, index)
   if view:dim() ~= t:dim() then error('None in an index that is assigned to is not understood', 0) end
+  if #keys == 1 and is_tensor(keys[1]) then return keys[1] end
+  return keys
+end
+
+function host.set(t, index, v)
+  local keys = keys_to_write(t, index)
   if not is_tensor(v) then v = plain(v) end
-  if #keys == 1 and is_tensor(keys[1]) then keys = keys[1] end
+  -- views that nothing holds any more would still stand in the way of a write
+  if t.requires_grad then collectgarbage() end
   t[keys] = v
 end
 
