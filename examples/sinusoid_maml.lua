@@ -64,12 +64,18 @@ end
 local function test(name, start)
   local unseen = data.Sinusoid{seed = options.seed + 1000000}
   local means = {[0] = train.Mean(), train.Mean(), [10] = train.Mean()}
+  local diverged = 0 -- gradient descent may: a step too long for a steep wave makes the next one longer
   for _ = 1, options.test_tasks do
     local result = metann.scope(errors_of, start, unseen:sample(options.k, 100))
-    for steps, mean in pairs(means) do mean:add(result[steps]) end
+    if result[10] < math.huge then
+      for steps, mean in pairs(means) do mean:add(result[steps]) end
+    else
+      diverged = diverged + 1
+    end
   end
   local function cell(mean) return ('%.3f ± %.3f'):format(mean:mean(), mean:interval()) end
   print(('%-18s %s   %s   %s'):format(name, cell(means[0]), cell(means[1]), cell(means[10])))
+  if diverged > 0 then print(('%d of these waves diverged within 10 steps and are left out'):format(diverged)) end
   return means[10]:mean()
 end
 print(('mean squared error over %d unseen waves, %d points each, after adapting'):format(options.test_tasks, options.k))
