@@ -544,6 +544,39 @@ function methods:_convert(target, is_dtype)
   put(self, changes)
 end
 
+--- True when a tensor in use is the base's own, which a view must not change.
+local function is_base(state, place, weight)
+  local slot = state.plan.slots[place]
+  local own = slot.dict(slot.module).values[slot.name]
+  return own and id(own) == id(weight) or false
+end
+
+--- Forgets the gradients of the weights that are the view's; those of its base stay.
+function methods:zero_grad(set_to_none)
+  local state = rawget(self, '_view').state
+  for _, entry in ipairs(targets(self)) do
+    local weight = current(state, entry.place)
+    if weight and not is_base(state, entry.place, weight) then support.zero_grad(weight, set_to_none) end
+  end
+  return self
+end
+
+--- Says whether the weights shall require gradients; in place of those of its base the view gets leaves that share
+-- their storage.
+function methods:requires_grad_(requires)
+  local state, changes = rawget(self, '_view').state, {}
+  for _, entry in ipairs(targets(self)) do
+    local weight = current(state, entry.place)
+    if weight and is_base(state, entry.place, weight) then
+      weight = keep(ops.detach(weight))
+      changes[#changes + 1] = { target = entry, tensor = weight }
+    end
+    if weight then support.set_requires_grad(weight, requires ~= false) end
+  end
+  put(self, changes)
+  return self
+end
+
 for _, name in ipairs{ 'register_forward_hook', 'register_forward_pre_hook' } do
   local field = name == 'register_forward_hook' and '_forward_hooks' or '_forward_pre_hooks'
   -- as a module's; the hook is the view's own, after those of the base

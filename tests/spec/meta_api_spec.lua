@@ -596,6 +596,47 @@ describe('a ProtoModule', function()
     end
   end)
 
+  it('keeps its gradients and flags when a view\'s are changed', function()
+    local net = mlp()
+    local proto, data = ProtoModule(net), regression()
+    mse(net, data):backward()
+    local mine = double{ 1 }:requires_grad_(true)
+    local view = proto:functional{ ['3.bias'] = mine }
+    mse(view, data):backward()
+    view:zero_grad()
+    assert.is_nil(mine.grad)
+    assert.is_not_nil(net[1].weight.grad)
+    assert.equal(view, view:requires_grad_(false))
+    for p in view:parameters() do assert.is_false(p.requires_grad) end
+    for p in net:parameters() do assert.is_true(p.requires_grad) end
+    assert.is_false(view(data[1]).requires_grad)
+    metann.no_grad(function() net[1].weight:fill_(0) end) -- storage is shared still
+    assert.equal(0, view[1].weight:abs():sum():item())
+    -- weights with a history can't be told
+    local adapted = meta.GDLearner(1, 0.1, true, mse)(net, data)
+    assert.matches('history', message(adapted.requires_grad_, adapted, false))
+  end)
+
+  it('and dependent modules keep what they are given in a scope', function()
+    local net, x = pair(), metann.randn(3, 2)
+    local d, e, copy, adapted = DependentModule(net:deepcopy()), DependentModule.stateless(net), nil, nil
+    metann.scope(function()
+      d:clear_params(true)
+      d:register_dependent('own', metann.ones(2))
+      local doubled = {}
+      for name, p in net:named_parameters() do doubled[name] = p * 2 end
+      e:substitute(doubled)
+      copy = e:deepcopy()
+      adapted = meta.GDLearner(1, 0.1)(e, { x, support.labels{ 1, 2, 1 } }):deepcopy()
+    end)
+    assert.is_true(close(d(x), net(x)))
+    assert.equal(2, d.own:sum():item())
+    assert.is_true(close(copy(x), e(x)))
+    assert.same({ 3, 2 }, adapted(x).shape)
+    e(x):sum():backward()
+    assert.is_not_nil(net[1].weight.grad)
+  end)
+
   it('adapts a module that holds an adapted one', function()
     local net, data, query = mlp(), regression(), regression()
     local adapted = meta.GDLearner(1, 0.1, true, mse)(net, data)

@@ -86,6 +86,12 @@ DependentSequential(
     end
   end)
 
+  it('print sizes as modules do', function()
+    assert.equal('(5, 100)', tostring(metann.zeros(5, 100):size()))
+    assert.equal('(5,)', tostring(metann.zeros(5).shape))
+    assert.equal('()', tostring(metann.tensor(1).shape))
+  end)
+
   it('leave behind what they describe', function()
     local _, made = run()
     assert.is_false(metann.nn.is(metann.nn.Linear(1, 1), metann.DependentModule))

@@ -144,6 +144,34 @@ describe('the learning rate', function()
     copy:load_state_dict(maml:state_dict())
   end)
 
+  it('may be assigned anew', function()
+    local maml, learner = meta.MAML(net, 1, 1, 5, mse), meta.GDLearner(1, 5, true, mse)
+    local expected = step(net, 0.1)
+    for _, lr in ipairs{ 0.1, metann.tensor(0.1, { dtype = 'float64' }), { 0.1 } } do
+      maml.lr, learner.lr = lr, lr
+      for _, adapted in ipairs{ maml(data), learner(net, data) } do
+        for k, p in ipairs(list(adapted:parameters())) do assert.is_true(close(p, expected[k], 1e-12)) end
+      end
+    end
+    learner.lr = 'fast'
+    assert.matches('lr must be a number', message(learner, net, data))
+  end)
+
+  it('and the base may be seen through a view of the MAML', function()
+    local maml, query = meta.MAML(net, 2, 2, rate(0.1), mse), regression()
+    local function scaled(s)
+      local weights = {}
+      for name, p in maml:named_parameters() do weights[name] = p:detach() * s end
+      return metann.ProtoModule(maml):functional(weights)
+    end
+    local s = metann.tensor(1, { dtype = 'float64', requires_grad = true })
+    local grad = metann.grad(mse(scaled(s)(data), query), s)
+    check_gradients(function() return mse(scaled(s)(data), query):item() end, { s }, { grad })
+    -- and all of it converted
+    local d = metann.DependentModule(maml:deepcopy()):clear_params(true)
+    assert.is_true(close(d(data)[1].weight, maml(data)[1].weight, 1e-12))
+  end)
+
   it('of the wrong kind is refused when the learner is made', function()
     for lr, why in pairs{ fast = 'lr must be a number', [true] = 'lr must be a number' } do
       assert.matches(why, message(meta.GDLearner, 1, lr))

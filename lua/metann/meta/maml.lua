@@ -44,8 +44,8 @@ local function read_call(self, what, options, mimo)
   local create_graph = arguments.boolean(what, 'create_graph', o.create_graph, self.training)
   o.mimo, o.detach = mimo, not self.training and not create_graph
   return {
-    what = what, rule = optim.rules.SGD.update, options = self.options, lr = self.lr,
-    create_graph = create_graph and not self.first_order, evaluator = self.evaluator,
+    what = what, rule = optim.rules.SGD.update, options = self.options,
+    lr = rates.current(what, self.lr), create_graph = create_graph and not self.first_order, evaluator = self.evaluator,
     steps = self.training and self.steps_train or self.steps_eval,
   }, o
 end

@@ -79,6 +79,12 @@ function rates.new(what, value)
   return value
 end
 
+--- What a learner's field `lr` holds, checked again where it was assigned later on.
+function rates.current(what, lr)
+  if type(lr) == 'number' or nn.is_module(lr) then return lr end
+  return rates.new(what, lr)
+end
+
 --- Raises unless there is a rate for each of `steps` steps.
 function rates.check_steps(what, lr, steps)
   local have = type(lr) == 'table' and lr.steps

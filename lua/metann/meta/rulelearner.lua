@@ -28,7 +28,8 @@ end
 --- What inner.adapt wants to know.
 function RuleLearner:spec()
   return {
-    what = self.what, rule = self.rule.update, options = self.options, lr = self.lr, steps = self.steps,
+    what = self.what, rule = self.rule.update, options = self.options,
+    lr = rates.current(self.what, self.lr), steps = self.steps,
     create_graph = self.create_graph, evaluator = self.evaluator,
   }
 end
