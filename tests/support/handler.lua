@@ -2,6 +2,7 @@
 -- also go to the file that METANN_TEST_TALLY names, for ./dev to add up.
 local busted = require 'busted'
 local base = require 'busted.outputHandlers.base'
+local system = require 'system' -- busted's own clock
 
 local function text(message)
   if type(message) == 'string' then return message end
@@ -10,7 +11,7 @@ end
 
 return function(options)
   local handler = base()
-  local files, clock = {}, os.clock()
+  local files, start = {}, system.gettime()
 
   local function report(t, kind)
     local trace = t.trace or {}
@@ -48,7 +49,7 @@ return function(options)
       file:close()
     end
     for _, t in ipairs(handler.pendings) do io.write('skipped ', t.name, ': ', text(t.message or ''), '\n') end
-    io.write(('%s (%.1f s): %d passed, %d failed%s\n'):format(table.concat(files, ' '), os.clock() - clock, passed,
+    io.write(('%s (%.1f s): %d passed, %d failed%s\n'):format(table.concat(files, ' '), system.gettime() - start, passed,
       failed, skipped > 0 and (', %d skipped'):format(skipped) or ''))
     io.flush()
     return nil, true
