@@ -55,7 +55,8 @@ describe('conversion', function()
     local found = 0
     for name in assert(text:match 'CLASSES = (%b{})'):gmatch "'(%w+)'" do
       found = found + 1
-      assert.is_truthy(layers.cases[name] or layers.containers[name], 'add a case for ' .. name .. ' to tests/support/layers.lua')
+      assert.is_truthy(layers.classes[name] or layers.containers[name],
+        'add a case for ' .. name .. ' to tests/support/layer_cases.lua')
     end
     assert.is_true(found > 40)
   end)
