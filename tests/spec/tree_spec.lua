@@ -133,7 +133,7 @@ describe('the tree', function()
   -- Each layer may require itself and those before it.
   local layers = {
     { 'version' }, { 'binding' }, { '', 'init', 'tensor', 'ops', 'compose', 'linalg', 'indexing', 'printing', 'autograd',
-      'gradcheck' },
+      'gradcheck', 'func' },
     { 'utils' }, { 'nn' }, { 'optim' }, { 'plan', 'view', 'viewcopy', 'dependent', 'dependentmodule', 'proto' }, { 'meta' },
     { 'data', 'io', 'train' },
   }
@@ -157,7 +157,8 @@ describe('the tree', function()
 
   it('leaves nothing open', function()
     none(offences('%.[clhimsd][a-z]*$', function(line, file)
-      return file ~= 'tests/spec/tree_spec.lua' and (line:find '%f[%w]TODO%f[%W]' or line:find '%f[%w]FIXME%f[%W]'
+      local text = file ~= 'tests/spec/tree_spec.lua' and not file:find '%.safetensors$'
+      return text and (line:find '%f[%w]TODO%f[%W]' or line:find '%f[%w]FIXME%f[%W]'
         or line:find '%f[%w]XXX%f[%W]')
     end))
   end)
