@@ -396,8 +396,8 @@ static int check_anomaly(mn_walk *w, const mn_node *node, mn_tensor **results) {
     const char *what = results[i] ? mn_anomaly_in(w->ctx, results[i]) : NULL;
     if (what)
       return mn_error_set(w->ctx, MN_ERR_ANOMALY,
-                          "detect_anomaly: the derivative of %s for its input %d has %s",
-                          mn_node_name(node), i + 1, what);
+                          "detect_anomaly: the derivative of %s for its input %d has %s", mn_node_name(node),
+                          i + 1, what);
   }
   return 0;
 }
@@ -664,9 +664,7 @@ mn_tensor *mn_walk_input(mn_walk *w, int i) {
   return mn_edge_tensor(w->ctx, &node->edges[i], node_shape(node, i));
 }
 
-void mn_walk_array(mn_walk *w, int i, mn_array *out) {
-  mn_shape_read(node_shape(asked_node(w), i), out);
-}
+void mn_walk_array(mn_walk *w, int i, mn_array *out) { mn_shape_read(node_shape(asked_node(w), i), out); }
 
 void mn_walk_give(mn_walk *w, int i, mn_tensor *t) {
   mn_tensor **place = w->request.kind == MN_ASK_FUNCTION ? &w->given[i] : &asked_slot(w, i)->sum;

@@ -69,6 +69,17 @@ local function value_at(fn, inputs, x, values, k, delta, all)
   return v and v:item() or 0
 end
 
+--- Element k, counted row by row, as a text: "5", or "5 (at 2, 1)" where there are several dims.
+local function place(k, shape)
+  if #shape < 2 then return tostring(k) end
+  local at, rest = {}, k - 1
+  for d = #shape, 1, -1 do
+    at[d] = rest % shape[d] + 1
+    rest = math.floor(rest / shape[d])
+  end
+  return ('%d (at %s)'):format(k, table.concat(at, ', '))
+end
+
 local function check_input(fn, inputs, x, position, g, o)
   local flat = x:detach():reshape(-1):to_table()
   local got = g and g:detach():reshape(-1):to_table() or {}
@@ -81,8 +92,8 @@ local function check_input(fn, inputs, x, position, g, o)
     local near = math.abs(have - want) <= o.atol + o.rtol * math.abs(want) -- false for NaN
     if not near then
       value_at(fn, inputs, x, flat, k, 0)
-      raise('gradcheck: derivative of order %d, input %d, element %d: autograd gives %.12g, differences give %.12g',
-        o.current, position, k, have, want)
+      raise('gradcheck: derivative of order %d, input %d, element %s: autograd gives %.12g, differences give %.12g',
+        o.current, position, place(k, x.shape), have, want)
     end
   end
   value_at(fn, inputs, x, flat, 1, 0)
@@ -116,6 +127,16 @@ local function gradient_of(fn)
   end
 end
 
+--- A number out of the options: at least 0 where zero is set, else above 0.
+local function number(options, name, default, zero)
+  local x = options[name]
+  if x == nil then return default end
+  if type(x) ~= 'number' or not (x > 0 or (zero and x == 0)) or x == math.huge then
+    raise("gradcheck: '%s' must be a number %s, got %s", name, zero and 'from 0 on' or 'above 0', describe(x))
+  end
+  return x
+end
+
 --- Compares fn's derivatives with central differences.
 -- @param fn a function of tensors that returns tensors
 -- @param inputs a list of its arguments; those that require grad are checked, and must be float64
@@ -134,8 +155,12 @@ return function(fn, inputs, options)
       raise('gradcheck: input %d is %s, but differences need float64', positions[i], x.dtype)
     end
   end
-  local o = { eps = options.eps or 1e-5, atol = options.atol or 1e-6, rtol = options.rtol or 1e-5 }
-  for order = 1, options.order or 1 do
+  if not binding.scope.is_callable(fn) then raise('gradcheck: expected a function, got %s', describe(fn)) end
+  local o = { eps = number(options, 'eps', 1e-5), atol = number(options, 'atol', 1e-6, true),
+    rtol = number(options, 'rtol', 1e-5, true) }
+  local orders = number(options, 'order', 1)
+  if orders % 1 ~= 0 then raise("gradcheck: 'order' must be a whole number, got %s", describe(orders)) end
+  for order = 1, orders do
     o.current = order
     check(fn, inputs, o)
     fn = gradient_of(fn)

@@ -116,6 +116,66 @@ describe('flags', function()
   end)
 end)
 
+describe('writing in place', function()
+  it('to what an operation saved is an error that names the operation', function()
+    local x = leaf{ 1, 2 }
+    local y = x:exp() -- saves its result
+    y:mul_(2)
+    fails('a tensor that exp saved for its derivative has been changed in place', function() y:sum():backward() end)
+    local h = x * 1
+    local z = h:sin() -- saves its argument
+    metann.no_grad(function() h:zero_() end)
+    fails('a tensor that sin saved', function() z:sum():backward() end)
+    local w = leaf{ 3, 4 } -- a leaf that was saved, written as an optimizer does
+    z = x * w
+    metann.no_grad(function() w:add_(1) end)
+    fails('a tensor that mul saved', function() z:sum():backward() end)
+    assert.is_nil(x.grad)
+  end)
+
+  it('is seen through views, detached tensors, slices and assignment by index', function()
+    for i, write in ipairs{
+      function(h) h:detach():add_(1) end,
+      function(h) metann.no_grad(function() h:view(2, 1):add_(1) end) end,
+      function(h) metann.no_grad(function() h[{ { 1, 1 } }]:fill_(9) end) end,
+      function(h) h[1] = 7 end,
+      function(h) metann.no_grad(function() h:copy_(metann.zeros(2)) end) end,
+    } do
+      local x = leaf{ 1, 2 }
+      local h = x * 1
+      local z = (h * h):sum()
+      write(h)
+      local ok, message = pcall(metann.grad, z, x)
+      assert.is_false(ok, 'write ' .. i)
+      assert.truthy(message:find('a tensor that mul saved', 1, true), message)
+    end
+  end)
+
+  it('after operations that saved nothing is part of the graph', function()
+    local x = leaf{ 1, 2 }
+    local y = x + 1
+    y:add_(x):mul_(3)
+    y[1] = 2 * x[2]
+    assert.same({ 4, (2 * 2 + 1) * 3 }, y:to_table())
+    assert.same({ 0, 2 + 6 }, metann.grad(y:sum(), x):to_table())
+  end)
+
+  it('to a leaf, through a view, or under live views is refused where gradients flow', function()
+    local x = leaf{ 1, 2 }
+    fails('add_: a leaf that requires grad', function() x:add_(1) end)
+    fails('mul_: a view', function() (x * 1):view(2, 1):mul_(x:view(2, 1)) end)
+    local y = x * 1
+    local view = y:view(2, 1)
+    fails('mul_: a tensor with live views', function() y:mul_(x) end)
+    assert.same({ 1, 2 }, y:to_table())
+    assert.equal(2, view:numel())
+    local line = debug.getinfo(1, 'l').currentline + 1
+    fails('autograd_spec.lua:' .. line, function() x:add_(1) end)
+    metann.no_grad(function() x:add_(1) end)
+    assert.same({ 2, 3 }, x:to_table())
+  end)
+end)
+
 describe('modes', function()
   it('hold while the function runs, and pass its results', function()
     local x = leaf(1)

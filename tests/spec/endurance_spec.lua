@@ -85,6 +85,58 @@ describe('ten thousand meta-steps', function()
   end)
 end)
 
+describe('twenty thousand steps', function()
+  it('with a Function, hooks and a checkpoint hold memory, nodes and what Lua keeps for them flat', function()
+    local derivatives = require('metann.binding').derivatives
+    local before, kept = live(), derivatives.count()
+    local function run()
+      local Square = metann.autograd.Function{
+        forward = function(context, x)
+          context.exponent = 2
+          context:save_for_backward(x)
+          return x * x
+        end,
+        backward = function(context, g) return g * context.exponent * context:saved_tensors() end,
+      }
+      local w = metann.randn(4, 4, { requires_grad = true })
+      local calls = 0
+      w:register_hook(function(g)
+        calls = calls + 1
+        return g * 0.5
+      end)
+      local x = metann.randn(3, 4)
+      local total = sanitized and 1000 or 20000
+      local warm, lua_warm
+      for step = 1, total do
+        local h = x:matmul(w)
+        local hook = h:register_hook(function(g) return g:clamp(-1, 1) end)
+        local y = Square(metann.checkpoint(function(t) return t:tanh() * w[1] end, h)):sum()
+        if step % 3 == 0 then
+          metann.grad(metann.grad(y, w, { create_graph = true }):sum(), w)
+        elseif step % 3 == 1 then
+          y:backward()
+          w.grad = nil
+        end
+        if step % 2 == 0 then hook:remove() end
+        if step == total / 4 then
+          collectgarbage()
+          warm, lua_warm = resident_pages(), collectgarbage('count')
+        end
+      end
+      collectgarbage()
+      assert.is_true(calls >= total / 3)
+      if not sanitized then
+        local pages, lua = resident_pages(), collectgarbage('count')
+        assert.is_true(pages <= 1.05 * warm, ('%d pages after warming up, %d at the end'):format(warm, pages))
+        assert.is_true(lua <= 1.1 * lua_warm + 200, ('%d KiB of Lua after warming up, %d at the end'):format(lua_warm, lua))
+      end
+    end
+    apart(run)
+    assert.are.same(before, live())
+    assert.are.equal(kept, derivatives.count())
+  end)
+end)
+
 describe('interruption', function()
   ffi.cdef [[
     typedef struct { long sec, usec; } metann_test_time;

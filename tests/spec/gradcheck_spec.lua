@@ -31,6 +31,19 @@ describe('gradcheck', function()
     assert(math.abs(tonumber(have) * 2 - tonumber(want)) < 1e-4, message)
   end)
 
+  it('tells where in a matrix, among several inputs, and takes eps and tolerances', function()
+    -- 1 % off in one element of the second input
+    local off = metann.ones(2, 3, { dtype = 'float64' })
+    off[2][1] = 1.01
+    local Wrong = metann.autograd.Function{ forward = function(_, a) return a * 2 end,
+      backward = function(_, g) return g * 2 * off end }
+    local function fn(a, b) return a:sum() + Wrong(b) end
+    local inputs = { leaf{ 2 }, leaf{ 2, 3 } }
+    fails('order 1, input 2, element 4 %(at 2, 1%): autograd gives', metann.gradcheck, fn, inputs)
+    assert.is_true(metann.gradcheck(fn, inputs, { rtol = 0.02 }))
+    assert.is_true(metann.gradcheck(fn, inputs, { atol = 0.1, eps = 1e-3 }))
+  end)
+
   it('finds a derivative that is wrong at the second order only', function()
     local function fn(a)
       -- value and slope of a^3, but the slope's history is that of 3 * 4 * a
@@ -48,5 +61,10 @@ describe('gradcheck', function()
     fails('no output of the function requires grad', metann.gradcheck, function(a) return a:detach() end, { leaf(2) })
     fails("unknown option 'orders', did you mean 'order'", metann.gradcheck, function(a) return a end, { leaf(2) },
       { orders = 2 })
+    fails("'order' must be a whole number, got number 1.5", metann.gradcheck, metann.exp, { leaf(2) }, { order = 1.5 })
+    fails("'order' must be a number above 0, got number 0", metann.gradcheck, metann.exp, { leaf(2) }, { order = 0 })
+    fails("'eps' must be a number above 0, got number 0", metann.gradcheck, metann.exp, { leaf(2) }, { eps = 0 })
+    fails("'atol' must be a number from 0 on, got string", metann.gradcheck, metann.exp, { leaf(2) }, { atol = 'x' })
+    fails('expected a function, got nil', metann.gradcheck, nil, { leaf(2) })
   end)
 end)

@@ -20,7 +20,12 @@ local istype = ffi.istype
 local C, path = library.open(ffi)
 local ctx = C.mn_context_new()
 if ctx == nil then error('metann: no memory for a context', 0) end
-ctx = ffi.gc(ctx, C.mn_context_release)
+-- At the end of the state finalizers run in any order: after this one only what holds the context itself may be used.
+local closed = false
+ctx = ffi.gc(ctx, function(c)
+  closed = true
+  C.mn_context_release(c)
+end)
 C.mn_set_message_base(ctx, 1)
 
 local handle = { ffi = ffi, C = C, ctx = ctx, library_path = path }
@@ -67,7 +72,7 @@ local function sweep()
     end
   end
   free_count = n
-  if stats.dead_numbers > 0 then handle.forget_dead() end
+  if not closed and stats.dead_numbers > 0 then handle.forget_dead() end
   sweeping = false
 end
 
