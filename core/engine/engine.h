@@ -17,6 +17,7 @@ typedef struct mn_node mn_node;
 
 typedef struct mn_storage {
   void *data;
+  mn_map *map; /* whose pages the data are; NULL where they stand behind this header */
   size_t bytes;
   double id;
   uint32_t refs, version;

@@ -82,6 +82,7 @@ mn_tensor *mn_tensor_alias(mn_tensor *t) {
 
 static void storage_unref(mn_context *ctx, mn_storage *s) {
   if (--s->refs > 0) return;
+  mn_map_release(s->map);
   mn_memory_put(ctx, s, s->bytes);
   ctx->stats.live_storages--;
 }

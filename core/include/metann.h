@@ -37,6 +37,7 @@ typedef struct mn_context mn_context;
 typedef struct mn_tensor mn_tensor;
 typedef struct mn_walk mn_walk;
 typedef struct mn_program mn_program;
+typedef struct mn_map mn_map;
 
 /* What a kernel sees of a tensor, and the first member of every mn_tensor: cast mn_tensor* to const mn_array*.
  * size and stride (in elements) have ndim entries; contiguous is 1 for dense row-major layout. */
@@ -132,6 +133,13 @@ void mn_set_grad_enabled(mn_context *ctx, int enabled);
 mn_tensor *mn_none(void);
 mn_tensor *mn_tensor_from_data(mn_context *ctx, int dtype, int ndim, const int64_t *sizes, const void *data);
 mn_tensor *mn_tensor_empty(mn_context *ctx, int dtype, int ndim, const int64_t *sizes);
+/* Files in place of memory. mn_map_new maps the first bytes of an open file (which may be closed then), privately: tensors
+ * may be written to, the file isn't. mn_map_release gives the caller's hold back; tensors keep theirs. mn_tensor_mapped: a
+ * tensor whose elements are those at an offset, a multiple of the dtype's size. A file that is cut short while it is
+ * mapped ends a process that reads what is gone (SIGBUS). */
+mn_map *mn_map_new(mn_context *ctx, int fd, double bytes);
+void mn_map_release(mn_map *map);
+mn_tensor *mn_tensor_mapped(mn_context *ctx, mn_map *map, double offset, int dtype, int ndim, const int64_t *sizes);
 /* A tensor on the storage of a dense one, without a history, at an offset and with strides (in elements, not negative)
  * that stay within it: how tensors that shared a storage are put together again. */
 mn_tensor *mn_tensor_strided(mn_context *ctx, mn_tensor *t, int ndim, const int64_t *sizes, const int64_t *strides,

@@ -248,6 +248,7 @@ describe('safetensors.open', function()
       ['safetensors: ' .. folder .. ': not a regular file'] = function() safetensors.open(folder) end,
       ['safetensors: /dev/null: not a regular file'] = function() safetensors.open '/dev/null' end,
       ["unknown option 'fro', did you mean 'from'"] = function() safetensors.open(path, {fro = 'pytorch'}) end,
+      ["'map' must be true or false, got number 1"] = function() safetensors.load(path, {map = 1}) end,
       ["'from' must be 'pytorch', got string 'torch'"] = function() safetensors.load(path, {from = 'torch'}) end,
       ['options must be a table, got string'] = function() safetensors.load(path, 'pytorch') end,
     } do
@@ -256,5 +257,106 @@ describe('safetensors.open', function()
       assert.truthy(message:find(pattern, 1, true), message)
       assert.truthy(message:find 'io_safetensors_spec', message)
     end
+  end)
+end)
+
+describe('tensors on the pages of a file', function()
+  local function sample()
+    safetensors.save(path, {
+      a = metann.tensor{{1, 2, 3}, {4, 5, 6}}, b = metann.tensor{true, false}, c = metann.tensor({2 ^ 53}, {dtype = 'int64'}),
+      e = metann.zeros(0, 3), h = metann.tensor{1, 2, 3}:to 'float16',
+    })
+  end
+
+  it('are the tensors of the file, of every layout that ops ask for', function()
+    sample()
+    local plain, mapped = safetensors.load(path), safetensors.load(path, {map = true})
+    for name, t in pairs(plain) do
+      assert.are.equal(t.dtype, mapped[name].dtype)
+      assert.are.same(t.shape, mapped[name].shape)
+      assert.are.same(t:to('float64'):to_table(), mapped[name]:to('float64'):to_table())
+    end
+    assert.are.same({{13, 28}, {28, 61}}, mapped.a[{{}, {2, 3}}]:matmul(mapped.a[{{}, {2, 3}}]:t()):to_table())
+    assert.are.equal(91, (mapped.a * mapped.a):sum():item())
+    assert.are.same({{1, 4}, {2, 5}, {3, 6}}, mapped.a:t():contiguous():to_table())
+  end)
+
+  it('take no memory of the core, live on without the reader, and can be differentiated', function()
+    sample()
+    local before = require('tests.support.rows').live()
+    local reader = safetensors.open(path, {map = true})
+    local a = reader:get 'a'
+    reader:close()
+    reader = nil -- luacheck: ignore 311
+    collectgarbage()
+    collectgarbage()
+    local b = a:requires_grad_(true) * 2
+    b:sum():backward()
+    assert.are.same({{2, 2, 2}, {2, 2, 2}}, a.grad:to_table())
+    a, b = nil, nil -- luacheck: ignore 311
+    assert.are.equal(before, require('tests.support.rows').live())
+  end)
+
+  it('may be written to, which changes neither the file nor other tensors of it', function()
+    sample()
+    local text = scratch.read(path)
+    local reader = safetensors.open(path, {map = true})
+    local one, two = reader:get 'a', safetensors.load(path, {map = true}).a
+    one:fill_(9)
+    one[1] = 7
+    assert.are.same({{7, 7, 7}, {9, 9, 9}}, one:to_table())
+    assert.are.same({{1, 2, 3}, {4, 5, 6}}, two:to_table())
+    assert.are.equal(text, scratch.read(path))
+    reader:close()
+  end)
+
+  it('stay when the file is replaced or removed; one cut short before is an error', function()
+    sample()
+    local reader = safetensors.open(path, {map = true})
+    local a = reader:get 'a'
+    safetensors.save(path, {a = metann.zeros(1)})
+    os.remove(path)
+    assert.are.same({{1, 2, 3}, {4, 5, 6}}, a:to_table())
+    assert.are.same({2 ^ 53}, reader:get 'c':to_table())
+    reader:close()
+    local ok, message = pcall(reader.get, reader, 'a')
+    assert.is_false(ok)
+    assert.truthy(message:find('a: the file is closed', 1, true), message)
+    sample()
+    reader = safetensors.open(path, {map = true})
+    assert(scratch.run(("truncate -s 100 '%s'"):format(path)) == 0)
+    ok, message = pcall(reader.get, reader, 'a')
+    assert.is_false(ok)
+    assert.truthy(message:find('a: the file has become shorter', 1, true), message)
+    reader:close()
+  end)
+
+  it('are of files larger than the memory that may be taken', function()
+    local header = '{"big":{"dtype":"F32","shape":[1073741824],"data_offsets":[0,4294967296]},'
+      .. '"small":{"dtype":"F32","shape":[2],"data_offsets":[4294967296,4294967304]}}'
+    local text = file_of(header .. (' '):rep(-#header % 8))
+    scratch.write(path, text)
+    assert(scratch.run(("truncate -s %d '%s'"):format(#text + 4294967304, path)) == 0)
+    local limit = metann.memory().limit_bytes
+    metann.set_memory_limit(metann.memory().live_bytes + 1e6)
+    local mapped = safetensors.load(path, {map = true})
+    assert.are.same({0, 0}, mapped.small:to_table())
+    assert.are.same({0, 0}, mapped.big[{{1073741823, 1073741824}}]:to_table())
+    metann.set_memory_limit(limit)
+  end)
+
+  it('are copies where the file has them at odd places', function()
+    write('{"u":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"F32","shape":[1],"data_offsets":[1,5]}}',
+      'x\0\0\128\63')
+    assert.are.equal(1, safetensors.load(path, {map = true}).a:item())
+  end)
+
+  it('are what metann.load gives as well', function()
+    local base = metann.arange(6)
+    metann.save(path, {base, base:view(2, 3):t()})
+    local back = metann.load(path, {map = true})
+    back[1]:fill_(3)
+    assert.are.same({{3, 3}, {3, 3}, {3, 3}}, back[2]:to_table())
+    assert.are.same({0, 1, 2, 3, 4, 5}, metann.load(path)[1]:to_table())
   end)
 end)

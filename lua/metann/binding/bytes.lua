@@ -12,6 +12,8 @@ bytes.width = {
 -- Files are little-endian; a machine of the other order would need every element turned round.
 bytes.little_endian = ffi.abi 'le'
 
+local sizes_buffer, strides_buffer = ffi.new('int64_t[8]'), ffi.new('int64_t[8]')
+
 local function count(sizes)
   local n = 1
   for i = 1, #sizes do n = n * sizes[i] end
@@ -61,12 +63,31 @@ function bytes.of_tensor(t)
   return text
 end
 
---- True when n bytes at a pointer are all 0 or 1, as a bool's must be.
-function bytes.are_bools(pointer, n)
-  for i = 0, n - 1 do
-    if pointer[i] > 1 then return false end
+--- True when all bytes of a dense bool tensor are 0 or 1, as they must be.
+function bytes.are_bools(t)
+  local a = handle.array(t)
+  local pointer, good = ffi.cast('const uint8_t *', a.data), true
+  for i = 0, tonumber(a.numel) - 1 do
+    if pointer[i] > 1 then good = false end
   end
-  return true
+  handle.array(t) -- so that it lives until here
+  return good
+end
+
+-- ---- tensors on a file's pages ----
+
+--- Maps all of a file of posix.open; the file may be closed then.
+function bytes.map(file)
+  local map = handle.C.mn_map_new(handle.ctx, file.fd, file.size)
+  if map == nil then handle.fail() end
+  return ffi.gc(map, handle.C.mn_map_release)
+end
+
+--- A tensor whose elements are those at an offset of a map; nil where they don't lie on a multiple of their width.
+function bytes.mapped(map, offset, dtype, sizes)
+  if offset % bytes.width[dtype] ~= 0 then return nil end
+  for d = 1, #sizes do sizes_buffer[d - 1] = sizes[d] end
+  return handle.call(handle.C.mn_tensor_mapped, handle.ctx, map, offset, handle.dtypes[dtype], #sizes, sizes_buffer)
 end
 
 -- ---- tensors that share a storage ----
@@ -97,8 +118,6 @@ function bytes.stretch(t, before, n)
   handle.array(t) -- so that it lives until here
   return copy
 end
-
-local sizes_buffer, strides_buffer = ffi.new('int64_t[8]'), ffi.new('int64_t[8]')
 
 --- A tensor on the storage of a dense one, at an offset and with strides in elements; all are checked against it.
 function bytes.strided(t, sizes, strides, offset)

@@ -135,6 +135,11 @@ function File:read(offset, pointer, n)
   return true
 end
 
+--- Whether the file still has the size that it had when it was opened.
+function File:is_whole()
+  return self.fd ~= nil and C.statx(self.fd, '', EMPTY_PATH, BASIC_STATS, stats) == 0 and stats.size >= self.size
+end
+
 --- n bytes at an offset as a string; or nil and a message.
 function File:text(offset, n)
   local buffer = ffi.new('uint8_t[?]', math.max(n, 1))

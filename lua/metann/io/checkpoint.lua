@@ -52,7 +52,8 @@ end
 --- Load what metann.save wrote. Nothing in a file is ever run, so that one from a stranger does no harm; no more memory is
 -- taken than in proportion to its size. A safetensors file from elsewhere gives a state dict of its tensors.
 -- @param path of the file
--- @param[opt] options {from='pytorch'}: numbers in names, which count from 0 in PyTorch, count from 1
+-- @param[opt] options {from='pytorch'}: numbers in names, which count from 0 in PyTorch, count from 1. {map=true}: the
+-- tensors lie on the file's pages, as in safetensors.load
 -- @return the value
 -- @raise the path and what is wrong with the file
 function checkpoint.load(path, options)

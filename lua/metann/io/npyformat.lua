@@ -181,7 +181,7 @@ local function read_elements(source, array, shape)
   local t, pointer, n = bytes.new_tensor(array.kind, shape)
   local ok, message = fill(pointer, n)
   if not ok then return nil, message end
-  if array.kind == 'bool' and not bytes.are_bools(pointer, n) then return nil, 'a bool is neither 0 nor 1' end
+  if array.kind == 'bool' and not bytes.are_bools(t) then return nil, 'a bool is neither 0 nor 1' end
   return t
 end
 

@@ -1,6 +1,6 @@
 --- safetensors files: tensors by name, raw, with a JSON header (header.lua has the format).
 -- Data is read by position straight into the tensors' memory: a file of any size costs what is asked of it, and one that
--- is cut short meanwhile is an error (a mapped file would end the process).
+-- is cut short meanwhile is an error. Mapped tensors are for those who ask: there the same would end the process.
 local pairs = require('metann.binding.traversal').pairs
 local atomic = require 'metann.io.atomic'
 local bytes = require 'metann.binding.bytes'
@@ -89,19 +89,30 @@ local function read_header(file)
   return entries, metadata, 8 + length
 end
 
---- The tensor of an entry; or nil and why it can't be had.
-local function read_tensor(file, entry, start)
-  if entry.refusal then return nil, entry.name .. ': ' .. entry.refusal end
+local function copied(file, entry, offset)
   local t, pointer, n = bytes.new_tensor(entry.dtype, entry.shape)
-  local ok, message = file:read(start + entry.from, pointer, n)
-  if not ok then return nil, entry.name .. ': ' .. message end
-  if entry.dtype == 'bool' and not bytes.are_bools(pointer, n) then
-    return nil, entry.name .. ': a bool is neither 0 nor 1'
-  end
+  local ok, message = file:read(offset, pointer, n)
+  if not ok then return nil, message end
   return t
 end
 
-local OPTIONS = { 'from' }
+--- The tensor of an entry; or nil and why it can't be had.
+local function read_tensor(self, entry)
+  local file, offset = self._file, self._start + entry.from
+  if entry.refusal then return nil, entry.name .. ': ' .. entry.refusal end
+  local t, message
+  if self._map then
+    if not file.fd then return nil, entry.name .. ': the file is closed' end
+    if not file:is_whole() then return nil, entry.name .. ': the file has become shorter' end
+    t = bytes.mapped(self._map, offset, entry.dtype, entry.shape)
+  end
+  if not t then t, message = copied(file, entry, offset) end
+  if not t then return nil, entry.name .. ': ' .. message end
+  if entry.dtype == 'bool' and not bytes.are_bools(t) then return nil, entry.name .. ': a bool is neither 0 nor 1' end
+  return t
+end
+
+local OPTIONS = { 'from', 'map' }
 
 local function read_options(what, options)
   if options == nil then return {} end
@@ -110,11 +121,21 @@ local function read_options(what, options)
   if options.from ~= nil and options.from ~= 'pytorch' then
     raise("%s: 'from' must be 'pytorch', got %s", what, describe(options.from))
   end
+  if options.map ~= nil and type(options.map) ~= 'boolean' then
+    raise("%s: 'map' must be true or false, got %s", what, describe(options.map))
+  end
   return options
 end
 
 local Reader = {}
 Reader.__index = Reader
+
+--- What a reader needs of an open file: {entries, metadata, start, map}; or nil and what is wrong.
+local function read_start(file, map)
+  local entries, metadata, start = read_header(file)
+  if not entries then return nil, metadata end
+  return { entries = entries, metadata = metadata, start = start, map = map and bytes.map(file) or nil }
+end
 
 --- open, under the name that errors give it.
 function safetensors._open(what, path, options)
@@ -122,24 +143,28 @@ function safetensors._open(what, path, options)
   options = read_options(what, options)
   local file, message = posix.open(path)
   if not file then raise('%s: %s: %s', what, path, message) end
-  local ok, entries, metadata, start = pcall(read_header, file)
-  if not ok or not entries then
-    file:close()
-    raise('%s: %s: %s', what, path, ok and metadata or entries)
-  end
+  local ok, found
+  ok, found, message = pcall(read_start, file, options.map)
+  if not ok or not found then file:close() end
+  if not ok then paths.fail(what, path, found) end
+  if not found then raise('%s: %s: %s', what, path, message) end
   local by_name, names = {}, {}
-  for i, entry in ipairs(entries) do
+  for i, entry in ipairs(found.entries) do
     if options.from then entry.name = pytorch.shifted(entry.name) end
     by_name[entry.name], names[i] = entry, entry.name
   end
   return setmetatable({
-    _what = what, _file = file, _path = path, _start = start, _entries = by_name, _names = names, _metadata = metadata,
+    _what = what, _path = path, _file = file, _map = found.map, _start = found.start, _entries = by_name,
+    _names = names, _metadata = found.metadata,
   }, Reader)
 end
 
 --- Open a file to read single tensors from it. The header is checked here, data is read when it is asked for.
 -- @param path of the file
--- @param[opt] options {from='pytorch'}: numbers in names, which count from 0 in PyTorch, count from 1
+-- @param[opt] options {from='pytorch'}: numbers in names, which count from 0 in PyTorch, count from 1. {map=true}: the
+-- tensors lie on the file's pages, which are read when they are used and shared by all processes that map the file;
+-- writing to one leaves the file alone. The file must not be cut short or written over while they live (replacing it, as
+-- save does, is fine): the system ends a process that uses a page which is gone.
 -- @return a reader with `names()`, `metadata()`, `info(name)`, `get(name)` and `close()`
 -- @raise the path and what is wrong with it
 function safetensors.open(path, options) return safetensors._open('safetensors', path, options) end
@@ -176,10 +201,10 @@ function Reader:info(name)
   return { dtype = entry.dtype or entry.format, shape = shape, bytes = entry.to - entry.from }
 end
 
---- Reads a tensor, a copy of its own. An unknown name, a dtype that metann lacks, a file that has become shorter, and a
+--- Reads a tensor: a copy of its own, or, with map=true, one on the file's pages. An unknown name, a dtype that metann lacks, a file that has become shorter, and a
 -- closed reader are errors.
 function Reader:get(name)
-  local ok, t, message = pcall(read_tensor, self._file, entry_of(self, name), self._start)
+  local ok, t, message = pcall(read_tensor, self, entry_of(self, name))
   if not ok then paths.fail(self._what, self._path, t) end
   if not t then raise('%s: %s: %s', self._what, self._path, message) end
   return t
@@ -193,7 +218,7 @@ function Reader:__tostring() return ('safetensors %s: %d tensors'):format(self._
 local function read_all(reader)
   local tensors = {}
   for _, name in ipairs(reader._names) do
-    local t, message = read_tensor(reader._file, reader._entries[name], reader._start)
+    local t, message = read_tensor(reader, reader._entries[name])
     if not t then return nil, message end
     tensors[name] = t
   end
@@ -203,7 +228,10 @@ end
 --- Read all tensors of a file. Every number in the header is checked before it is used, and no more memory is taken
 -- than the file has bytes.
 -- @param path of the file
--- @param[opt] options {from='pytorch'}: numbers in names, which count from 0 in PyTorch, count from 1
+-- @param[opt] options {from='pytorch'}: numbers in names, which count from 0 in PyTorch, count from 1. {map=true}: the
+-- tensors lie on the file's pages, which are read when they are used and shared by all processes that map the file;
+-- writing to one leaves the file alone. The file must not be cut short or written over while they live (replacing it, as
+-- save does, is fine): the system ends a process that uses a page which is gone.
 -- @return table of tensors by name; table of the metadata's strings (empty if there are none)
 -- @raise the path and what is wrong with it
 function safetensors.load(path, options)
