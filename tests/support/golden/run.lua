@@ -6,13 +6,21 @@ local runner = require 'tests.support.golden.runner'
 local folder = assert(arg[1], 'usage: luajit tests/support/golden/run.lua DIR')
 local clock = os.clock()
 local cases = runner.cases(folder)
+local tally = os.getenv 'METANN_TEST_TALLY'
 local passed, failed, kinds, counts = 0, 0, {}, {}
 
 if #cases == 0 then
   failed = 1
   print('FAILED ' .. folder .. ': no index.json and no .safetensors file is in it')
 end
+-- The case at hand stands in a file, so that one that ends the process can be named.
+local at = tally and assert(io.open(tally .. '.case', 'w'))
 for _, case in ipairs(cases) do
+  if at then
+    at:seek('set')
+    at:write(case.name, (' '):rep(80), '\n')
+    at:flush()
+  end
   local fault, kind = runner.check(case)
   if not counts[kind] then
     kinds[#kinds + 1] = kind
@@ -32,8 +40,9 @@ table.sort(kinds)
 for i, kind in ipairs(kinds) do kinds[i] = ('%s %d of %d'):format(kind, counts[kind].passed, counts[kind].all) end
 print(('%s (%.1f s): %s: %d passed, %d failed'):format(folder, os.clock() - clock, table.concat(kinds, ', '), passed,
   failed))
-local tally = os.getenv 'METANN_TEST_TALLY'
 if tally then
+  at:close()
+  os.remove(tally .. '.case')
   local file = assert(io.open(tally, 'w'))
   file:write(passed, ' ', failed, ' 0\n')
   file:close()

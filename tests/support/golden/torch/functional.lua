@@ -90,8 +90,7 @@ local function pools(define)
     define(max .. '_with_indices' .. signature, function(a) return pool(a, true) end)
     define(avg .. [[(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
       divisor_override=None)]], function(a)
-      local fn = F[avg] or metann[avg]
-      return fn(a.input, a.kernel_size, {
+      return F[avg](a.input, a.kernel_size, {
         stride = a.stride, padding = a.padding, ceil_mode = a.ceil_mode, count_include_pad = a.count_include_pad,
         divisor_override = a.divisor_override,
       })

@@ -11,14 +11,14 @@ return function(torch)
 
   -- ---- one tensor ----
 
-  for name in ([[abs neg sign exp expm1 exp2 log log1p log2 log10 sqrt rsqrt square reciprocal sin cos tan asin acos atan
-      sinh cosh tanh asinh acosh atanh sigmoid relu erf erfc floor ceil trunc frac isnan isinf isfinite logical_not
+  for name in ([[abs neg sign exp expm1 log log1p log2 log10 sqrt rsqrt square reciprocal sin cos tan asin acos atan
+      sinh cosh tanh sigmoid relu erf floor ceil trunc frac isnan isinf isfinite logical_not
       detach clone contiguous silu logsigmoid]]):gmatch '%S+' do
     define(name .. '(input)', function(a) return metann[name](a.input) end)
   end
   for new, old in pairs{
     absolute = 'abs', negative = 'neg', sgn = 'sign', arcsin = 'asin', arccos = 'acos', arctan = 'atan', fix = 'trunc',
-    arcsinh = 'asinh', arccosh = 'acosh', arctanh = 'atanh', expit = 'sigmoid', detach_ = 'detach',
+    expit = 'sigmoid', detach_ = 'detach',
   } do alias(new, old) end
   define('positive(input)', function(a) return a.input end)
   define('round(input, *, decimals=0)', function(a)
