@@ -73,11 +73,18 @@ while True:
 x = torch.arange(4)
 x[1:3] = 7; x[-1] *= 2
 none = power(1, -1) is None
+import torch, math as m
+import torch.nn.functional as functional
+from torch import (linalg as la, nn)
+relu = functional.relu(getattr(torch, 'tensor')([-1.0, 2.0]))
+kinds = [isinstance(v, c) for v, c in zip([1, 1.5, relu], [int, (int, list), torch.Tensor])]
 ]], {})
     assert.equal(10, result.total)
     assert.equal(6, result.k)
     assert.same({ 0, 7, 7, 6 }, lua(result.x))
     assert.is_true(result.none)
+    assert.same({ 0, 2 }, lua(result.relu))
+    assert.same({ true, false, true }, lua(result.kinds))
   end)
 
   it('indexes tensors from 0, and gives positions from 0', function()

@@ -127,7 +127,7 @@ local function arithmetic_functions(self, names)
   function names.max(args, named) return extreme(self, '>', args, named) end
 end
 
-local function list_functions(self, names)
+local function makers(self, names)
   names.range = range
   function names.zip(args) return zip(self, args) end
   function names.sorted(args, named) return sorted(self, args, named) end
@@ -155,6 +155,9 @@ local function list_functions(self, names)
     for i = 1, n do out[i] = items[n + 1 - i] end
     return values.list(out, n)
   end
+end
+
+local function walks(self, names)
   function names.map(args)
     local rows = zip(self, { n = args.n - 1, unpack(args, 2, args.n) })
     local out = {}
@@ -179,6 +182,9 @@ local function list_functions(self, names)
     for i = 1, n do if self:truth(items[i]) then return true end end
     return false
   end
+end
+
+local function others(self, names)
   function names.dict(args, named)
     local dict = values.dict()
     if args[1] then
@@ -202,6 +208,21 @@ local function list_functions(self, names)
     return total
   end
   function names.print() return None end
+  function names.getattr(args)
+    local value = self:attribute(args[1], args[2])
+    if value == nil then value = args[3] end
+    if value == nil then error(("there is no '%s' that is understood"):format(tostring(args[2])), 0) end
+    return value
+  end
+  function names.isinstance(args)
+    local classes, n = { args[2] }, 1
+    if values.is_tuple(args[2]) then classes, n = args[2], args[2].n end
+    local name = self:type_name(args[1])
+    for i = 1, n do
+      if classes[i].name == name or classes[i].name == 'torch.' .. name then return true end
+    end
+    return false
+  end
 end
 
 --- The module math (also numpy's functions of numbers).
@@ -236,7 +257,9 @@ end
 function builtins.names(self)
   local functions, names = {}, {}
   arithmetic_functions(self, functions)
-  list_functions(self, functions)
+  makers(self, functions)
+  walks(self, functions)
+  others(self, functions)
   for name, call in pairs(functions) do names[name] = values.callable(name, call) end
   names.math = math_module(self)
   names.inf, names.nan, names.pi = values.float(math.huge), values.float(0 / 0), values.float(math.pi)

@@ -116,16 +116,16 @@ function eval.slice(self, node, env)
   return values.slice(part(node.start), part(node.stop), part(node.step))
 end
 
+--- object.name, or nil.
+function Evaluator:attribute(object, name)
+  if self.host.is_tensor(object) then return self.host.attribute(object, name) end
+  if values.is_namespace(object) then return object.get(name) end
+  return self.methods(self, object, name)
+end
+
 function eval.attribute(self, node, env)
   local object = self:eval(node.object, env)
-  local value
-  if self.host.is_tensor(object) then
-    value = self.host.attribute(object, node.name)
-  elseif values.is_namespace(object) then
-    value = object.get(node.name)
-  else
-    value = self.methods(self, object, node.name)
-  end
+  local value = self:attribute(object, node.name)
   if value == nil then
     fail(node, "%s has no '%s' that is understood", object.name or 'a ' .. self:type_name(object), node.name)
   end
@@ -331,6 +331,7 @@ function run.augmented(self, node, env) self:assign(node.target, augment(self, n
 
 function run.expression(self, node, env) self:eval(node.value, env) end
 run.pass = function() end
+function run.several(self, node, env) return self:run(node.body, env) end
 run['break'] = function() return 'break' end
 run.continue = function() return 'continue' end
 

@@ -405,12 +405,41 @@ function Parser:statement_del()
   return self:node('pass', {})
 end
 
---- Imports name what is there anyway.
-function Parser:statement_import()
-  while self:kind() ~= 'newline' and not self:peek(';') do self.at = self.at + 1 end
-  return self:node('pass', {})
+--- a.b.c as an expression.
+function Parser:dotted()
+  local value = self:node('name', { name = self:name() })
+  while self:take('.') do value = self:node('attribute', { object = value, name = self:name() }) end
+  return value
 end
-Parser.statement_from = Parser.statement_import
+
+--- name = value, where an import gives what is there another name.
+function Parser:bound(value, name)
+  return self:node('assign', { targets = { self:node('name', { name = name }) }, value = value })
+end
+
+--- import a.b as c, ...; without `as` the name is there anyway.
+function Parser:statement_import()
+  local body = {}
+  repeat
+    local module = self:dotted()
+    if self:take('as') then body[#body + 1] = self:bound(module, self:name()) end
+  until not self:take(',')
+  return self:node('several', { body = body })
+end
+
+--- from a.b import c as d, ...
+function Parser:statement_from()
+  local module, body = self:dotted(), {}
+  self:expect('import')
+  local bracket = self:take('(')
+  repeat
+    local name = self:name()
+    local value = self:node('attribute', { object = module, name = name })
+    body[#body + 1] = self:bound(value, self:take('as') and self:name() or name)
+  until not self:take(',')
+  if bracket then self:expect(')') end
+  return self:node('several', { body = body })
+end
 
 function Parser:block()
   self:expect(':')

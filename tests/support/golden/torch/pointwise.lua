@@ -6,11 +6,7 @@ local values = require 'tests.support.golden.python.values'
 local with_indices, from_one = registry.with_indices, registry.from_one
 local is_tensor = registry.is_tensor
 
-return function(torch)
-  local define, alias = torch.define, torch.alias
-
-  -- ---- one tensor ----
-
+local function one(define, alias)
   for name in ([[abs neg sign exp expm1 log log1p log2 log10 sqrt rsqrt square reciprocal sin cos tan asin acos atan
       sinh cosh tanh sigmoid relu erf floor ceil trunc frac isnan isinf isfinite logical_not
       detach clone contiguous silu logsigmoid]]):gmatch '%S+' do
@@ -26,9 +22,9 @@ return function(torch)
     return metann.round(a.input * 10 ^ a.decimals) / 10 ^ a.decimals
   end)
   define('nan_to_num(input, nan=0.0)', function(a) return metann.where(metann.isnan(a.input), a.nan, a.input) end)
+end
 
-  -- ---- two ----
-
+local function arithmetic(define)
   local function two(signature, run)
     define(signature, function(a)
       local x, y = host.pair(a.input, a.other)
@@ -46,6 +42,9 @@ return function(torch)
   for name in ('fmod remainder floor_divide atan2 hypot logaddexp logical_and logical_or logical_xor'):gmatch '%S+' do
     two(name .. '(input: value, other: value)', function(x, y) return metann[name](x, y) end)
   end
+end
+
+local function pairs_of(define, alias)
   for name in ('eq ne lt le gt ge'):gmatch '%S+' do
     define(name .. '(input: value, other: value)', function(a) return host.compare_by(name, a.input, a.other) end)
   end
@@ -65,9 +64,9 @@ return function(torch)
   define('allclose(input, other, rtol=1e-05, atol=1e-08)', function(a)
     return metann.allclose(a.input, a.other, a.rtol, a.atol)
   end)
+end
 
-  -- ---- more ----
-
+local function several(define, alias)
   define('lerp(input, end, weight)', function(a) return metann.lerp(a.input, a['end'], a.weight) end)
   define('addcmul(input, tensor1, tensor2, *, value=1)', function(a)
     return metann.addcmul(a.input, a.tensor1, a.tensor2, a.value)
@@ -98,10 +97,13 @@ return function(torch)
   end)
   define('softmax(input, dim, dtype=None)', function(a) return metann.softmax(a.input, a.dim) end)
   define('log_softmax(input, dim, dtype=None)', function(a) return metann.log_softmax(a.input, a.dim) end)
+end
 
-  -- ---- reductions ----
+-- ---- reductions ----
 
-  local function cast(a) return a.dtype and a.input:to(a.dtype) or a.input end
+local function cast(a) return a.dtype and a.input:to(a.dtype) or a.input end
+
+local function sums(define)
   for name in ('sum mean'):gmatch '%S+' do
     define(name .. '(input, dim=None, keepdim=False, *, dtype=None)', function(a)
       return metann[name](cast(a), a.dim, a.keepdim)
@@ -121,7 +123,9 @@ return function(torch)
   define('cumsum(input, dim, *, dtype=None)', function(a) return metann.cumsum(cast(a), a.dim) end)
   define('cumprod(input, dim, *, dtype=None)', function(a) return metann.cumprod(cast(a), a.dim) end)
   define('count_nonzero(input, dim=None)', function(a) return metann.count_nonzero(a.input, a.dim) end)
+end
 
+local function places(define)
   for name in ('max min'):gmatch '%S+' do
     -- (input), (input, dim, keepdim) or (input, other)
     define(name .. '(input, dim: value=None, keepdim=False, *, other=None)', function(a)
@@ -157,7 +161,9 @@ return function(torch)
   define('topk(input, k, dim=-1, largest=True, sorted=True)', function(a)
     return with_indices(metann.topk(a.input, a.k, a.dim, a.largest))
   end)
+end
 
+local function spreads(define)
   local function spread(name, run)
     -- (input, unbiased), or (input, dim, unbiased, keepdim), or with correction
     define(name .. '(input, dim: value=None, unbiased=True, keepdim=False, *, correction=None)', function(a)
@@ -178,4 +184,8 @@ return function(torch)
     return metann.norm(a.input, a.p, a.dim, a.keepdim)
   end)
   define('dist(input, other, p=2)', function(a) return metann.norm(a.input - a.other, a.p) end)
+end
+
+return function(torch)
+  for _, part in ipairs{ one, arithmetic, pairs_of, several, sums, places, spreads } do part(torch.define, torch.alias) end
 end

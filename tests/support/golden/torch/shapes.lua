@@ -206,6 +206,10 @@ local function lines(define)
     return metann.tensor(registry.plain(data), options(a, dtype))
   end
   define('tensor(data: value, *, dtype=None, requires_grad=False)', tensor)
+  define('new_tensor(input, data: value, *, dtype=None, requires_grad=False)', function(a)
+    a.dtype = a.dtype or a.input.dtype
+    return tensor(a)
+  end)
   define('as_tensor(data: value, dtype=None, requires_grad=False)', tensor)
   define('scalar_tensor(data: value, *, dtype=None, requires_grad=False)', tensor)
 end
