@@ -106,8 +106,11 @@ static int wanted_dtype(call_state *s) {
     common = first ? first->dtype : -1;
   }
   if (flags & MN_F_FLOAT && !mn_dtype_is_float(common)) common = s->ctx->default_dtype;
-  /* A bool tensor and a number make integers, as in PyTorch. */
-  if (flags & MN_F_SCALAR && absent && common == MN_BOOL && !(flags & MN_F_NODIFF)) common = MN_INT64;
+  /* A bool tensor and a number make integers, as in PyTorch; comparing with 0 or 1 needs none. */
+  double number = flags & MN_F_SCALAR ? s->attrs[0].f : 0;
+  if (flags & MN_F_SCALAR && absent && common == MN_BOOL &&
+      !(flags & MN_F_NODIFF && (number == 0 || number == 1)))
+    common = MN_INT64;
   if (s->target && mn_can_hold(s->target->a.dtype, common)) common = s->target->a.dtype;
   return common;
 }

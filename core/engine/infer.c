@@ -40,6 +40,14 @@ int mn_check_dim(const mn_infer *x, int64_t *dim, int ndim) {
   return 0;
 }
 
+int mn_check_number(const mn_infer *x, int dtype, const char *what, double value) {
+  double low = dtype == MN_INT64 ? -0x1p63 : dtype == MN_INT32 ? -0x1p31 : 0;
+  double end = dtype == MN_INT64 ? 0x1p63 : dtype == MN_INT32 ? 0x1p31 : dtype == MN_UINT8 ? 256 : 2;
+  if (mn_dtype_is_float(dtype) || (value == floor(value) && value >= low && value < end)) return 0;
+  return mn_fail(x, "the %s %.14g doesn't fit a %s tensor; make it a float tensor first, with :float()", what,
+                 value, mn_dtype_name(dtype));
+}
+
 int mn_check_dims(const mn_infer *x, mn_list *dims, int ndim) {
   if (dims->n == -1) {
     dims->n = ndim;

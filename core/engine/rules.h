@@ -32,6 +32,8 @@ int mn_fail(const mn_infer *x, const char *format, ...) __attribute__((format(pr
 int mn_check_dim(const mn_infer *x, int64_t *dim, int ndim);
 /* The same for a list, refusing repeated dims; n = -1 becomes all dims of ndim. */
 int mn_check_dims(const mn_infer *x, mn_list *dims, int ndim);
+/* Can a number stand beside an integer tensor? `what` names it in the message. */
+int mn_check_number(const mn_infer *x, int dtype, const char *what, double value);
 /* "(2, 3)" into buf; returns buf. */
 const char *mn_shape_text(const mn_array *a, char buf[128]);
 const char *mn_list_text(const mn_list *l, char buf[128]);

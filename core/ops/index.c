@@ -59,7 +59,9 @@ void mn_vjp_index_select(mn_rule *r) {
 int mn_infer_index_add(mn_infer *x) {
   mn_index_add_attrs *a = (mn_index_add_attrs *)x->attrs;
   const mn_array *in = like_input(x), *index = mn_arr(x->in[1]), *source = mn_arr(x->in[2]);
-  if (check_indexed(x, in, &a->dim) || check_vector(x, index) || check_dtype(x, source, in)) return -1;
+  if (check_indexed(x, in, &a->dim) || check_vector(x, index) || check_dtype(x, source, in) ||
+      mn_check_number(x, in->dtype, "factor alpha", a->alpha))
+    return -1;
   mn_list want = mn_shape_list(x->in[0]);
   char got[128], text[128];
   want.v[a->dim] = index->numel;

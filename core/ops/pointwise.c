@@ -14,6 +14,17 @@ static int same_as(mn_infer *x, int dtype) {
 }
 
 int mn_infer_same(mn_infer *x) { return same_as(x, mn_arr(x->in[0])->dtype); }
+/* Of clamp and clamp_gate: a whole limit beyond an integer dtype's numbers is as good as none. */
+static int check_limits(mn_infer *x, double min, double max) {
+  int dtype = mn_arr(x->in[0])->dtype;
+  return (min != floor(min) && mn_check_number(x, dtype, "limit", min)) ||
+         (max != floor(max) && mn_check_number(x, dtype, "limit", max));
+}
+
+int mn_infer_clamp(mn_infer *x) {
+  const mn_clamp_attrs *t = (const mn_clamp_attrs *)x->attrs;
+  return check_limits(x, t->min, t->max) ? -1 : mn_infer_same(x);
+}
 int mn_infer_same_bool(mn_infer *x) { return same_as(x, MN_BOOL); }
 
 int mn_infer_cast(mn_infer *x) {
@@ -24,19 +35,11 @@ int mn_infer_cast(mn_infer *x) {
   return same_as(x, (int)*dtype);
 }
 
-/* Can a number stand beside an integer tensor? */
-static int check_number(mn_infer *x, int dtype, const char *what, double value) {
-  if (mn_dtype_is_float(dtype)) return 0;
-  if (value == floor(value) && fabs(value) < 0x1p63) return 0;
-  return mn_fail(x, "the %s %.14g doesn't fit a %s tensor; make it a float tensor first, with :float()", what,
-                 value, mn_dtype_name(dtype));
-}
-
 static int broadcast(mn_infer *x, const mn_array **given) {
   const mn_array *arrays[2] = {NULL, NULL};
   for (int i = 0; i < 2; i++)
     if (x->in[i] != MN_NONE) *given = arrays[i] = mn_arr(x->in[i]);
-  if ((!arrays[0] || !arrays[1]) && check_number(x, (*given)->dtype, "number", x->attrs[0].f)) return -1;
+  if ((!arrays[0] || !arrays[1]) && mn_check_number(x, (*given)->dtype, "number", x->attrs[0].f)) return -1;
   if (!arrays[0] || !arrays[1]) mn_same_shape(x->out[0], *given);
   else if (mn_broadcast(x, arrays, 2, x->out[0])) return -1;
   return 0;
@@ -47,7 +50,7 @@ int mn_infer_broadcast(mn_infer *x) {
   if (broadcast(x, &given)) return -1;
   int dtype = given->dtype, op = x->op->index;
   if ((op == MN_OP_add || op == MN_OP_sub) &&
-      check_number(x, dtype, "factor alpha", ((mn_add_attrs *)x->attrs)->alpha))
+      mn_check_number(x, dtype, "factor alpha", ((mn_add_attrs *)x->attrs)->alpha))
     return -1;
   if (op == MN_OP_pow && x->in[1] == MN_NONE && !mn_dtype_is_float(dtype) && x->attrs[0].f < 0)
     return mn_fail(
@@ -81,6 +84,11 @@ int mn_infer_gate(mn_infer *x) {
   const mn_array *input = mn_arr(x->in[0]), *by = mn_arr(x->in[1]);
   bool same = input->ndim == by->ndim && input->dtype == by->dtype;
   for (int d = 0; same && d < input->ndim; d++) same = input->size[d] == by->size[d];
+  if (same && x->op->index == MN_OP_gate &&
+      mn_check_number(x, input->dtype, "slope", ((const mn_gate_attrs *)x->attrs)->slope))
+    return -1;
+  const mn_clamp_gate_attrs *limits = (const mn_clamp_gate_attrs *)x->attrs;
+  if (same && x->op->index == MN_OP_clamp_gate && check_limits(x, limits->min, limits->max)) return -1;
   if (same) return mn_infer_same(x);
   char a[128], b[128];
   return mn_fail(x, "expected two tensors of one size and dtype, got %s %s and %s %s",

@@ -470,7 +470,8 @@ int mn_infer_pad(mn_infer *x) {
   mn_pad_attrs *a = (mn_pad_attrs *)x->attrs;
   const mn_array *in = like_input(x);
   mn_array *out = x->out[0];
-  if (check_length(x, "before", &a->before, in->ndim) || check_length(x, "after", &a->after, in->ndim))
+  if (check_length(x, "before", &a->before, in->ndim) || check_length(x, "after", &a->after, in->ndim) ||
+      mn_check_number(x, in->dtype, "value", a->value))
     return -1;
   for (int d = 0; d < in->ndim; d++) {
     int64_t before = a->before.v[d], after = a->after.v[d];

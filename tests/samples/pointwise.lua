@@ -106,9 +106,12 @@ return function(S)
       two(whole({ 0, 1, 0, 1 }, 'bool'), whole({ 0, 0, 1, 1 }, 'bool'), fn),
       two(whole(a, 'float64'), false, fn, { value = 2 }),
       two(false, whole(a, 'int32'), fn, { value = 2 }),
+      two(whole({ 0, 1 }, 'bool'), false, fn, { value = 2 }),
+      two(false, whole({ 0, 1 }, 'bool'), fn, { value = 1 }),
       two(S.values({ 2, 1 }, { 1, 2 }), S.values({ 3 }, { 1, 2, 3 }), fn),
       two(S.values({}, { 1 }), S.values({ 0 }, {}), fn),
       { inputs = { whole(a), false }, attrs = { value = 0.5 }, error = ':float%(%)' },
+      { inputs = { whole({ 1 }, 'uint8'), false }, attrs = { value = -1 }, error = "number %-1 doesn't fit a uint8" },
       mismatch,
     }
   end
@@ -259,7 +262,9 @@ return function(S)
       one(S.distinct { 3, 4 }, clamp, { min = 0.11 }),
       one(S.distinct { 3, 4 }, clamp, { max = 0.11 }),
       one(S.distinct { 3, 4 }, clamp),
-      one(whole { -3, 0, 4 }, clamp, { min = -1, max = 2 })
+      one(whole { -3, 0, 4 }, clamp, { min = -1, max = 2 }),
+      one(whole({ 0, 4 }, 'uint8'), clamp, { min = -1, max = 3 }),
+      { inputs = { whole { -3, 0, 4 } }, attrs = { min = 0.5 }, error = "the limit 0.5 doesn't fit a int64 tensor" }
     ),
     floor = with(kinked(floor), one(whole { -3, 4 }, floor)),
     ceil = kinked(ceil),

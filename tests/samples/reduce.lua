@@ -34,7 +34,7 @@ end
 local function variance(v, at)
   local m, s = mean(v), 0
   for i = 1, #v do s = s + (v[i] - m) ^ 2 end
-  return s / (#v - (at.correction or 1))
+  return s / math.max(#v - (at.correction or 1), 0)
 end
 local function logsumexp(v)
   if #v == 0 then return -huge end
@@ -251,8 +251,9 @@ return function(S)
       inputs = { S.randn(size) },
       attrs = { size = target },
       reference = function(inputs)
-        local result, lead = S.array(target), #size - #target
-        S.each(size, function(index)
+        local from = inputs[1].size
+        local result, lead = S.array(target), #from - #target
+        S.each(from, function(index)
           local own = {}
           for d = 1, #target do own[d] = target[d] == 1 and 1 or index[d + lead] end
           S.set(result, own, S.at(result, own) + S.at(inputs[1], index))

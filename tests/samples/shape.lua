@@ -381,6 +381,8 @@ return function(S)
       reference = pad_reference },
     { inputs = { S.randn {} }, attrs = { before = {}, after = {} }, reference = pad_reference },
     { inputs = { S.randn { 2 } }, attrs = { before = { -2 }, after = { -1 } }, error = 'padding dim 1 of size 2' },
+    { inputs = { S.values({ 2 }, { 1, 2 }, 'int64') }, attrs = { before = { 1 }, after = { 1 }, value = 0.5 },
+      error = "the value 0.5 doesn't fit a int64 tensor" },
     { inputs = { S.randn { 2, 2 } }, attrs = { before = { 1 }, after = { 1 } }, error = 'before must have 2 entries' },
   }
 

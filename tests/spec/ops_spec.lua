@@ -1,6 +1,7 @@
--- Every row of the op table, by its samples (tests/samples): values against plain Lua in float64 and float32, other
--- layouts, wide inputs, derivatives of orders 1 to 3 against central differences, in place, errors, threads, leaks.
--- A row without samples fails. METANN_COVERAGE_TABLE=1 prints what each row was tested with.
+-- Every row of the op table, by its samples (tests/samples): values against plain Lua in every dtype, empty and 0-dim
+-- inputs, other layouts, wide inputs, derivatives of orders 1 to 3 against central differences, in place, errors,
+-- threads, leaks. A row fails without samples, and where nothing of a kind that makes sense for it has been tested.
+-- METANN_COVERAGE_TABLE=1 prints what each row was tested with.
 local metann = require 'metann'
 local binding = require 'metann.binding'
 local rows = require 'tests.support.rows'
@@ -25,8 +26,12 @@ end
 local samples = load_samples()
 
 -- What was done, by op, for the coverage table.
-local columns = { 'samples', 'float64', 'float32', 'layouts', 'wide', 'order 1', 'order 2', 'order 3', 'in place',
-  'errors', 'threads' }
+-- 'reference': samples with values from plain Lua; 'property': samples whose values are not unique (factors up to their
+-- signs, random numbers), of which properties are tested; 'no empty', 'no 0-dim': such inputs were refused, properly.
+local columns = {
+  'reference', 'property', 'float64', 'float32', 'half', 'integer', 'bool', 'no dtype', 'empty', 'no empty', '0-dim',
+  'no 0-dim', 'layouts', 'wide', 'order 1', 'order 2', 'order 3', 'in place', 'threads', 'errors', 'no leak',
+}
 local coverage = {}
 local function note(op, column, n)
   coverage[op] = coverage[op] or {}
@@ -118,6 +123,129 @@ local function check_float32(op, sample)
     return math.max(sample.atol or 0, 2e-5 * largest(want))
   end)
   note(op, 'float32')
+end
+
+-- ---- other dtypes, empty and 0-dim inputs ----
+
+--- A float64 description in another dtype: small numbers for integers, which float16 and bfloat16 round.
+local function converted(d, dtype)
+  if not is_float(d) then return d end
+  local data = {}
+  for i, v in ipairs(d.data) do
+    if dtype:find 'float' then
+      data[i] = v
+    elseif v ~= v or math.abs(v) == math.huge then
+      data[i] = 1
+    elseif dtype == 'bool' then
+      data[i] = v > 0 and 1 or 0
+    elseif dtype == 'uint8' then
+      data[i] = math.min(5, math.floor(math.abs(v) * 2))
+    else
+      data[i] = math.max(-5, math.min(5, math.floor(v * 2 + 0.5)))
+    end
+  end
+  local c = rows.with(d, { dtype = dtype, data = data })
+  if dtype:find 'float16' then c.data = rows.read((rows.tensor(c))).data end
+  return c
+end
+
+-- How exact a dtype is; float32 for integers that became floats.
+local EXACT = { float16 = 2e-3, bfloat16 = 2e-2, float64 = 1e-9 }
+-- Integers wrap, and a bool holds whether a number is not 0.
+local WRAP = {
+  uint8 = function(v) return v % 256 end,
+  bool = function(v) return v ~= 0 and 1 or 0 end,
+}
+
+local function compare_loosely(got, want, name)
+  local wrap, tolerance = WRAP[got.dtype], EXACT[got.dtype] or 1e-4
+  local wanted = wrap and S.map(want, wrap) or want
+  rows.compare(got, wanted, tolerance, tolerance * largest(want), name)
+end
+
+--- The row on other inputs than the sample's: either as the reference has it, or refused by the row's own message,
+-- which must match `refusal`. Returns true, or false where refused; nil where the reference has no answer.
+local function check_derived(op, sample, descriptions, what, refusal)
+  local inputs = tensors(descriptions)
+  local ok, outputs = pcall(call, op, inputs, sample.attrs)
+  if not ok then
+    local message = tostring(outputs)
+    local own = message:match('^[^\n]-:%d+: (' .. op .. ': .*)$') or message:match('^(' .. op .. ': .*)$')
+    if not own or not refusal(own) then error(what .. ': ' .. message, 0) end
+    return false
+  end
+  if not sample.reference then return nil end
+  local answered, want = pcall(function() return { sample.reference(descriptions, sample.attrs or {}) } end)
+  if not answered then return nil end
+  for k = 1, #want do compare_loosely(rows.read(outputs[k]), want[k], what .. ', output ' .. k) end
+  return true
+end
+
+local KIND_OF = {
+  float16 = 'half', bfloat16 = 'half', int64 = 'integer', int32 = 'integer', uint8 = 'integer', bool = 'bool',
+}
+
+-- Samples past the edges of tiles and blocks, which other dtypes need not repeat.
+local function is_large(sample)
+  local n = 0
+  for i = 1, #sample.inputs do n = n + (sample.inputs[i] and #sample.inputs[i].data or 0) end
+  return n > 400
+end
+
+--- A row does with a dtype what plain Lua does with its numbers, or says that it doesn't take the dtype.
+local function check_dtypes(op, sample)
+  if not has_float(sample) or is_large(sample) then return end
+  for dtype, kind in pairs(KIND_OF) do
+    local function refusal(message)
+      return message:find(dtype, 1, true) or message:find 'dtype' or message:find 'storage' or message:find "doesn't fit a"
+        or message:find 'negative power' or message:find "can't hold" or message:find 'out of range'
+        or message:find 'is not a probability' -- integers as such
+    end
+    local descriptions = each_input(sample, function(d) return converted(d, dtype) end)
+    local answer = check_derived(op, sample, descriptions, dtype .. ' inputs', refusal)
+    if answer then note(op, kind) end
+    if answer == false then note(op, 'no dtype') end
+  end
+end
+
+--- The sample's inputs with nothing in the first dim, where it is as long as the first input's.
+local function emptied(sample)
+  local first = sample.inputs[1]
+  if not first or #first.size == 0 then return nil end
+  return each_input(sample, function(d)
+    if #d.size == 0 or d.size[1] ~= first.size[1] then return d end
+    local size = { unpack(d.size) }
+    size[1] = 0
+    return rows.with(d, { size = size, data = {} })
+  end)
+end
+
+local function without_dims(sample)
+  return each_input(sample, function(d) return rows.with(d, { size = {}, data = { d.data[1] or 1 } }) end)
+end
+
+local function has_input(sample, test)
+  for i = 1, #sample.inputs do
+    if sample.inputs[i] and test(sample.inputs[i]) then return true end
+  end
+  return false
+end
+
+local function check_edges(op, sample)
+  local function refusal() return true end -- any message of the row's own
+  local kinds = {
+    empty = { inputs = emptied, test = function(d) return #d.data == 0 end },
+    ['0-dim'] = { inputs = without_dims, test = function(d) return #d.size == 0 end },
+  }
+  for name, kind in pairs(kinds) do
+    if has_input(sample, kind.test) then note(op, name) end -- tested as every sample is
+    local descriptions = kind.inputs(sample)
+    if descriptions and #sample.inputs > 0 then
+      local answer = check_derived(op, sample, descriptions, name .. ' inputs', refusal)
+      if answer then note(op, name) end
+      if answer == false then note(op, 'no ' .. name) end
+    end
+  end
 end
 
 -- ---- layouts ----
@@ -374,16 +502,51 @@ local function check_error(op, sample)
   note(op, 'errors')
 end
 
+--- Arguments that are wrong for every row: no tensor, an unknown option.
+local function check_arguments(op)
+  local row, first = table_rows[op], nil
+  local function fails(pattern, ...)
+    local ok, message = pcall(binding.stub.ops[op], ...)
+    assert(not ok, 'no error, expected one that matches: ' .. pattern)
+    message = tostring(message)
+    assert(message:find(pattern), ('the error is "%s", expected one that matches: %s'):format(message, pattern))
+    note(op, 'errors')
+  end
+  for _, sample in ipairs(samples[op]) do
+    if not sample.error and not first then first = sample end
+  end
+  local variadic = row.inputs[1] and row.inputs[1].variadic
+  local attrs = {}
+  for k, v in pairs(first.attrs or {}) do
+    if not (k == 'value' and row.value_slot) then attrs[k] = v end
+  end
+  local wrong = {}
+  for i = 1, #row.inputs do wrong[i] = 'x' end
+  wrong[#wrong + 1] = attrs
+  if variadic then wrong[1] = { 'x' } end
+  if row.inputs[1] then fails(op .. ': .*must be a tensor', unpack(wrong)) end
+  if #row.attrs > 0 and not variadic then
+    local arguments, n = tensors(first.inputs), #row.inputs
+    for i = 1, n do
+      if not arguments[i] then arguments[i] = row.value_slot and 1 or false end
+    end
+    arguments[n + 1] = { no_such_option = 1 }
+    fails(op .. ": unknown option 'no_such_option'", unpack(arguments, 1, n + 1))
+  end
+end
+
 -- ---- the spec ----
 
 local function identity(d) return d end
 
 local checks = {
   { 'values', function(op, sample)
-    note(op, 'samples')
+    note(op, sample.reference and 'reference' or 'property')
     check_float64(op, sample)
     check_float32(op, sample)
   end },
+  { 'dtypes', check_dtypes },
+  { 'empty and 0-dim inputs', check_edges },
   { 'layouts', check_layouts },
   { 'wide inputs', function(op, sample)
     check_wide(op, sample, identity, 1e-12)
@@ -406,6 +569,36 @@ local function over(op, wanted, fn)
     end
   end
   assert.equal(before, rows.live())
+  note(op, 'no leak')
+end
+
+--- What a row must have been tested with, as columns; of several in one entry, any will do.
+local function required(op)
+  local row = table_rows[op]
+  local factors = op == 'eigh' or op == 'svd' -- unique up to signs
+  local list = { rows.has(row, 'RANDOM') and 'property' or factors and 'property' or 'reference', 'float64', 'threads',
+    'errors', 'no leak' }
+  local function want(column) list[#list + 1] = column end
+  if #row.inputs > 0 then
+    want 'layouts'
+    want 'empty|no empty'
+    want '0-dim|no 0-dim'
+    want 'half|integer|bool|no dtype'
+  end
+  if has_float(samples[op][1]) then want 'float32' end
+  if rows.has(row, 'INPLACE') then want 'in place' end
+  if not rows.has(row, 'NODIFF') then
+    for n = 1, 3 do want('order ' .. n) end
+  end
+  return list
+end
+
+local function check_coverage(op)
+  for _, columns_of_one in ipairs(required(op)) do
+    local any = false
+    for column in columns_of_one:gmatch '[^|]+' do any = any or coverage[op][column] end
+    assert(any, ('%s: no sample has tested: %s'):format(op, (columns_of_one:gsub('|', ' or '))))
+  end
 end
 
 describe('op', function()
@@ -418,7 +611,11 @@ describe('op', function()
       for _, check in ipairs(checks) do
         it(check[1], function() over(op, false, check[2]) end)
       end
-      it('errors', function() over(op, true, check_error) end)
+      it('errors', function()
+        over(op, true, check_error)
+        check_arguments(op)
+      end)
+      it('is covered', function() check_coverage(op) end)
     end)
   end
 end)
