@@ -8,12 +8,16 @@ Case.__index = Case
 
 local case = {}
 
---- A description without its nulls; `null` still is what a name had that was null.
+--- A description without its nulls; in a list false stands for one, so that the others keep their places.
 local function without_nulls(value)
   if type(value) ~= 'table' then return value end
   local copy = {}
   for k, v in pairs(value) do
-    if v ~= json.null then copy[k] = without_nulls(v) end
+    if v ~= json.null then
+      copy[k] = without_nulls(v)
+    elseif json.is_array(value) then
+      copy[k] = false
+    end
   end
   return copy
 end

@@ -73,12 +73,29 @@ for _, class in ipairs{ 'MaxPool1d', 'MaxPool2d', 'MaxPool3d', 'AdaptiveMaxPool1
   end)
 end
 
+-- Names that inputs have in PyTorch, in an order that holds in every class.
+local INPUTS = { 'input', 'input1', 'anchor', 'input2', 'positive', 'target', 'negative', 'hx' }
+
+--- Inputs by position, those that are given by name behind the others.
+local function by_position(args, named)
+  local list, n, rest = { unpack(args, 1, args.n) }, args.n, {}
+  for key, value in pairs(named) do rest[key] = value end
+  for _, name in ipairs(INPUTS) do
+    if rest[name] ~= nil then
+      n = n + 1
+      list[n], rest[name] = rest[name], nil
+    end
+  end
+  list.n = n
+  return list, rest
+end
+
 --- What Python sees of a module: it can be called, and its parameters read.
 function modules.value(module, class)
   local by_signature = forwards[class]
   local pass = registry.pass(module)
   local function call(args, named)
-    if not by_signature then return pass(args, named) end
+    if not by_signature then return pass(by_position(args, named)) end
     return by_signature({ n = args.n + 1, module, unpack(args, 1, args.n) }, named)
   end
   local function get(name)
