@@ -30,10 +30,11 @@ local TENSORS = {
 }
 
 local read_dropout = options.reader('dropout', {
-  { 'p', kinds.probability, 0.5 }, { 'training', kinds.boolean, true },
+  { 'p', kinds.probability, 0.5 }, { 'training', kinds.boolean, true }, { 'inplace', kinds.boolean, false },
 })
 
---- Zeros with probability p, the rest divided by 1 - p; with training=false x itself.
+--- Zeros with probability p, the rest divided by 1 - p; with training=false x itself. `inplace` is taken for PyTorch's
+-- sake, the result is a new tensor.
 function functional.dropout(x, ...)
   local o = read_dropout(...)
   if not o.training or o.p == 0 then return x end

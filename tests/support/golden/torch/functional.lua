@@ -138,8 +138,10 @@ local function norms(define)
   end)
   define([[embedding(input: index, weight, padding_idx: index=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False,
     sparse=False)]], function(a)
-    if a.max_norm or a.scale_grad_by_freq then error('embedding: this option is not understood', 0) end
-    return F.embedding(a.input, a.weight, options{ padding_idx = a.padding_idx })
+    return F.embedding(a.input, a.weight, options{
+      padding_idx = a.padding_idx, max_norm = a.max_norm, norm_type = a.norm_type,
+      scale_grad_by_freq = a.scale_grad_by_freq,
+    })
   end)
 end
 
