@@ -280,6 +280,7 @@ function methods.clone(t) return raw.clone(t) end
 
 --- A tensor of this dtype from Lua data; see metann.tensor.
 function methods.new_tensor(t, x, options)
+  if options ~= nil then common.check_options('new_tensor', options, { 'dtype', 'requires_grad' }) end
   return ops.tensor(x, { dtype = options and options.dtype or getters.dtype(t),
     requires_grad = options and options.requires_grad })
 end

@@ -91,6 +91,7 @@ end
 
 --- Raises unless every key of `options` is in `known`, a list of names that may also be a set.
 function errors.check_options(what, options, names)
+  if type(options) ~= 'table' then raise('%s: options must be a table, got %s', what, errors.describe(options)) end
   for key in pairs(options) do
     local ok = false
     for i = 1, #names do

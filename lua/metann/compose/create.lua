@@ -127,7 +127,7 @@ end
 -- @param options {dtype='float32', ...}: the dtype of the memory's elements
 function create.from_buffer(pointer, sizes, options)
   local dtype = dtype_of(options, 'from_buffer') or 'float32'
-  if type(pointer) ~= 'cdata' or is_tensor(pointer) then
+  if type(pointer) ~= 'cdata' or is_tensor(pointer) or common.is_int64(pointer) then
     raise('from_buffer: expected a cdata pointer or array, got %s', describe(pointer))
   end
   if type(sizes) ~= 'table' then raise('from_buffer: sizes must be a table, got %s', describe(sizes)) end
@@ -239,8 +239,8 @@ random('randn')
 function create.randint(...)
   local low, high, sizes, options = 0, ...
   if type(sizes) == 'number' then
-    local first = select(4, ...)
-    if type(first) == 'number' or type(select(3, ...)) == 'number' then
+    local third, fourth = select(3, ...)
+    if type(fourth) == 'number' or type(third) == 'number' then
       low, high = ...
       sizes, options = sizes_of('randint', select(3, ...))
     else

@@ -21,6 +21,7 @@ dim_first('gather')
 local function dim_first_with_source(op, row)
   index[op] = function(t, dim, at, source, last)
     if is_tensor(dim) then return row(t, dim, at, source, last) end
+    tensor(t, op, 'input')
     if not is_tensor(source) then
       source = raw.expand(common.scalar(source, t, op, 'source'), shape_of(tensor(at, op, 'index')))
     end

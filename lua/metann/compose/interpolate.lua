@@ -50,21 +50,24 @@ local function target(o, old, i, sides)
   return size, 1 / scale
 end
 
---- Where output i (from 0) lies in the input (from 0).
-local function place(o, i, old, size, step)
-  if o.align_corners then return size > 1 and i * (old - 1) / (size - 1) or 0 end
-  return (i + 0.5) * step - 0.5
+--- 0 .. size - 1 plus shift. What follows from these positions is computed by rows, for there may be many.
+local function outputs(size, shift) return raw.arange(shift, 1, size, 'float64') end
+
+--- Where each output lies in the input (from 0).
+local function places(o, old, size, step)
+  if not o.align_corners then return raw.sub(raw.mul(outputs(size, 0.5), step), 0.5) end
+  return raw.mul(outputs(size, 0), size > 1 and (old - 1) / (size - 1) or 0)
 end
+
+--- Positions from 0 as indices inside the input.
+local function inside(at, old) return raw.cast(raw.add(raw.clamp(at, 0, old - 1), 1), 'int64') end
 
 --- Position of the nearest input (from 1) for each output.
 local function nearest_positions(o, old, size, step)
-  local list, shift = {}, o.mode == 'nearest' and 0 or 0.5
-  for i = 0, size - 1 do
-    -- without scale_factor in whole numbers, so that nothing rounds over an edge
-    local at = o.scale_factor == nil and math.floor((i + shift) * old / size) or math.floor((i + shift) * step)
-    list[i + 1] = math.min(at, old - 1) + 1
-  end
-  return list
+  local i = outputs(size, o.mode == 'nearest' and 0 or 0.5)
+  -- without scale_factor in whole numbers, so that nothing rounds over an edge
+  local at = o.scale_factor == nil and raw.div(raw.mul(i, old), size) or raw.mul(i, step)
+  return inside(raw.floor(at), old)
 end
 
 local SLOPE = -0.75 -- of the cubic convolution at distance 1, as the field's libraries have it
@@ -74,35 +77,27 @@ local SLOPE = -0.75 -- of the cubic convolution at distance 1, as the field's li
 local function cubic_weights(x)
   local function near(d) return ((SLOPE + 2) * d - (SLOPE + 3)) * d * d + 1 end
   local function far(d) return ((SLOPE * d - 5 * SLOPE) * d + 8 * SLOPE) * d - 4 * SLOPE end
-  return { far(x + 1), near(x), near(1 - x), far(2 - x) }
+  return { far(x + 1), near(x), near(1 - x), far(2 - x) } -- tensors, like x
 end
 
 --- For each of a fixed number of neighbours: its position (from 1) and weight for every output.
 local function neighbours(o, old, size, step)
-  local cubic = o.mode == 'bicubic'
-  local count, positions, weights = cubic and 4 or 2, {}, {}
-  for k = 1, count do positions[k], weights[k] = {}, {} end
-  for i = 0, size - 1 do
-    local at = place(o, i, old, size, step)
-    if not cubic then at = math.max(at, 0) end
-    local floor = math.floor(at)
-    if not cubic then floor = math.min(floor, old - 1) end
-    local w = cubic and cubic_weights(at - floor) or { 1 - (at - floor), at - floor }
-    for k = 1, count do
-      positions[k][i + 1] = math.max(0, math.min(old - 1, floor + k - (cubic and 2 or 1))) + 1
-      weights[k][i + 1] = w[k]
-    end
-  end
+  local at, cubic = places(o, old, size, step), o.mode == 'bicubic'
+  if not cubic then at = raw.clamp(at, 0, nil) end
+  local floor = raw.floor(at)
+  local part = raw.sub(at, floor)
+  local weights = cubic and cubic_weights(part) or { raw.sub(1, part), part }
+  local positions = {}
+  for k = 1, #weights do positions[k] = inside(raw.add(floor, k - (cubic and 2 or 1)), old) end
   return positions, weights
 end
 
 local function weighted(t, dim, positions, weights)
-  local line, total = { #positions[1] }, nil
+  local line, total = { common.numel(positions[1]) }, nil
   for d = dim + 1, common.ndim(t) do line[d - dim + 1] = 1 end
-  local create = require 'metann.compose.create'
   for k = 1, #positions do
-    local w = raw.view(create.tensor(weights[k], { dtype = common.dtype(t) }), line)
-    local term = raw.mul(raw.index_select(t, common.indices(positions[k]), dim), w)
+    local w = raw.view(raw.cast(weights[k], common.dtype(t)), line)
+    local term = raw.mul(raw.index_select(t, positions[k], dim), w)
     total = total and raw.add(total, term) or term
   end
   return total
@@ -123,7 +118,7 @@ local function along(t, dim, o, size, step)
   local old = common.size(t, dim)
   if o.mode == 'area' then return area(t, dim, size) end
   if o.mode:find('nearest') then
-    return raw.index_select(t, common.indices(nearest_positions(o, old, size, step)), dim)
+    return raw.index_select(t, nearest_positions(o, old, size, step), dim)
   end
   return weighted(t, dim, neighbours(o, old, size, step))
 end

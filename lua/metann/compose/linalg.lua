@@ -141,7 +141,7 @@ local function contracted(a, b, dims)
   local na, nb, first, second = ndim(a), ndim(b), {}, {}
   if dims == nil then dims = 2 end
   if type(dims) == 'number' then
-    common.integer(dims, 'tensordot', 'dims', 0)
+    dims = common.integer(dims, 'tensordot', 'dims', 0)
     if dims > na or dims > nb then
       raise("tensordot: 'dims' is %d, but the tensors are %s and %s", dims, text(a), text(b))
     end

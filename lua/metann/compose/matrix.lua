@@ -175,7 +175,7 @@ end
 --- t to the power of an integer, as a matrix; a negative one is of the inverse.
 function matrix.matrix_power(t, n)
   at_least(t, 2, 'matrix_power', 'input')
-  common.integer(n, 'matrix_power', 'n')
+  n = common.integer(n, 'matrix_power', 'n')
   local rows, cols = size(t, -2), size(t, -1)
   if rows ~= cols then raise('matrix_power: expected square matrices, got (%d x %d)', rows, cols) end
   if n == 0 then return raw.expand(raw.eye(rows, rows, common.dtype(t)), shape(t)) end

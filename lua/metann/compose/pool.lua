@@ -46,16 +46,13 @@ flat_rows('adaptive_avg_pool2d', raw.adaptive_avg_pool2d, 4)
 --- Positions (from 1) along a dim of `size` elements of the windows that divide it into `count`, one after another and
 -- all of one length: the last position of a shorter window comes again. Also that length.
 local function adaptive_positions(size, count)
-  local length, first, last = 0, {}, {}
-  for i = 1, count do
-    first[i], last[i] = math.floor((i - 1) * size / count) + 1, math.ceil(i * size / count)
-    length = math.max(length, last[i] - first[i] + 1)
-  end
-  local list = {}
-  for i = 1, count do
-    for k = 0, length - 1 do list[#list + 1] = math.min(first[i] + k, last[i]) end
-  end
-  return list, length
+  local steps = raw.mul(raw.arange(0, 1, count + 1, 'float64'), size)
+  local edges = raw.div(steps, count)
+  local first = raw.floor(raw.slice(edges, 1, 1, count))
+  local last = raw.sub(raw.ceil(raw.slice(edges, 1, 2, count)), 1)
+  local length = raw.amax(raw.sub(last, first)):item() + 1
+  local all = raw.minimum(raw.add(raw.unsqueeze(first, 2), raw.arange(0, 1, length, 'float64')), raw.unsqueeze(last, 2))
+  return raw.cast(raw.add(raw.view(all, -1), 1), 'int64'), length
 end
 
 --- Largest of each of the windows that divide each plane into output_size, of (N, C, H, W), or (C, H, W); with
@@ -70,15 +67,12 @@ function pool.adaptive_max_pool2d(t, output_size, ...)
   -- planes in which windows don't overlap and are equally long
   local rows, kernel_h = adaptive_positions(height, count[1])
   local columns, kernel_w = adaptive_positions(width, count[2])
-  if #rows ~= height then t = raw.index_select(t, common.indices(rows), n - 1) end
-  if #columns ~= width then t = raw.index_select(t, common.indices(columns), n) end
+  if common.numel(rows) ~= height then t = raw.index_select(t, rows, n - 1) end
+  if common.numel(columns) ~= width then t = raw.index_select(t, columns, n) end
   local out, index = pool.max_pool2d(t, { kernel_h, kernel_w }, { return_indices = true })
   if not v[1] then return out end
-  local places = {}
-  for _, y in ipairs(rows) do
-    for _, x in ipairs(columns) do places[#places + 1] = (y - 1) * width + x end
-  end
-  local flat = raw.index_select(common.indices(places), raw.view(index, -1), 1)
+  local places = raw.add(raw.unsqueeze(raw.mul(raw.sub(rows, 1), width), 2), columns)
+  local flat = raw.index_select(raw.view(places, -1), raw.view(index, -1), 1)
   return out, raw.view(flat, shape_of(index))
 end
 

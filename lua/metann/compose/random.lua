@@ -34,6 +34,7 @@ end
 function random.normal(mean, std, sizes, options)
   if not common.is_tensor(mean) and not common.is_tensor(std) then
     if type(sizes) ~= 'table' then raise("normal: 'sizes' must be a table, got %s", describe(sizes)) end
+    if options ~= nil then common.check_options('normal', options, { 'dtype' }) end
     return raw.randn(sizes, mean, std, options and options.dtype)
   end
   local like = common.is_tensor(mean) and mean or std
@@ -57,7 +58,7 @@ function random.multinomial(probabilities, n, replacement)
   local k = array(tensor(probabilities, 'multinomial', 'input')).ndim
   if k ~= 1 and k ~= 2 then raise('multinomial: expected 1 or 2 dims, got %d', k) end
   if common.is_options(n) then n, replacement = n.num_samples, n.replacement end
-  common.integer(n, 'multinomial', 'num_samples', 1)
+  n = common.integer(n, 'multinomial', 'num_samples', 1)
   local size = shape_of(probabilities)
   local weights = raw.detach(probabilities)
   if not replacement then

@@ -88,7 +88,7 @@ end
 --- The k-th smallest values along dim, and their indices.
 function reduce.kthvalue(t, k, dim, keepdim)
   common.tensor(t, 'kthvalue', 'input')
-  common.integer(k, 'kthvalue', 'k', 1)
+  k = common.integer(k, 'kthvalue', 'k', 1)
   dim = common.dim(dim or -1, ndim(t), 'kthvalue')
   local n = common.size(t, dim, 'kthvalue')
   if k > n then raise("kthvalue: 'k' is %d, but dim %d has %d elements", k, dim, n) end

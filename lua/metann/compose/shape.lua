@@ -52,9 +52,9 @@ function shape.reshape(t, ...)
   return raw.view(t, sizes)
 end
 
-function shape.reshape_as(t, other) return shape.reshape(t, shape_of(other)) end
-function shape.view_as(t, other) return raw.view(t, shape_of(other)) end
-function shape.expand_as(t, other) return raw.expand(t, shape_of(other)) end
+function shape.reshape_as(t, other) return shape.reshape(t, shape_of(tensor(other, 'reshape_as', 'other'))) end
+function shape.view_as(t, other) return raw.view(t, shape_of(tensor(other, 'view_as', 'other'))) end
+function shape.expand_as(t, other) return raw.expand(t, shape_of(tensor(other, 'expand_as', 'other'))) end
 shape.broadcast_to = raw.expand
 
 --- Joins dims first .. last into one.
@@ -88,9 +88,11 @@ function shape.unflatten(t, dim, sizes)
   if type(sizes) ~= 'table' then raise("unflatten: 'sizes' must be a table, got %s", describe(sizes)) end
   local old = shape_of(t)
   dim = dim_of(dim, #old, 'unflatten')
+  if #old == 0 then old[1] = 1 end
   local new, product, open = {}, 1, nil
   for d = 1, dim - 1 do new[d] = old[d] end
   for i = 1, #sizes do
+    integer(sizes[i], 'unflatten', 'sizes', -1)
     if sizes[i] == -1 then open = #new + 1 else product = product * sizes[i] end
     new[#new + 1] = sizes[i]
   end
@@ -184,6 +186,7 @@ function shape.split(t, size, dim)
     until start > n
     return parts
   end
+  if type(size) ~= 'table' then raise("split: 'size' must be a number or a list, got %s", describe(size)) end
   local total = 0
   for i = 1, #size do total = total + integer(size[i], 'split', 'size', 0) end
   if total ~= n then raise('split: the sizes sum to %d, but dim %d has %d', total, dim, n) end
@@ -197,7 +200,7 @@ end
 --- At most `chunks` parts of equal size along dim, the last being smaller.
 function shape.chunk(t, chunks, dim)
   tensor(t, 'chunk', 'input')
-  integer(chunks, 'chunk', 'chunks', 1)
+  chunks = integer(chunks, 'chunk', 'chunks', 1)
   dim = dim_of(dim or 1, array(t).ndim, 'chunk')
   return shape.split(t, math.max(1, math.ceil(common.size(t, dim) / chunks)), dim)
 end
@@ -245,7 +248,7 @@ function shape.flipud(t) return raw.flip(t, 1) end
 --- Of a 1-dim tensor, the matrix with it on the diagonal; of a matrix, its diagonal.
 function shape.diag(t, offset)
   local n = array(tensor(t, 'diag', 'input')).ndim
-  offset = offset or 0
+  offset = integer(offset == nil and 0 or offset, 'diag', 'offset')
   if n == 1 then
     local size = common.numel(t) + math.abs(offset)
     return raw.undiagonal(t, { size, size }, offset)
@@ -254,21 +257,20 @@ function shape.diag(t, offset)
   return raw.diagonal(t, offset)
 end
 
+--- Positions (from 1) in a dim of what stands before, in and after it; made by rows, for there may be many.
 local function edge_index(size, before, after, mode)
-  local index = {}
-  for i = 1 - before, size + after do
-    local k
-    if mode == 'replicate' then
-      k = math.max(1, math.min(size, i))
-    elseif mode == 'circular' then
-      k = (i - 1) % size + 1
-    else
-      k = (i - 1) % math.max(1, 2 * size - 2)
-      k = k < size and k + 1 or 2 * size - 1 - k
-    end
-    index[#index + 1] = k
+  local at = raw.arange(-before, 1, math.max(0, before + size + after), 'int64') -- from 0
+  if mode == 'replicate' then
+    at = raw.clamp(at, 0, size - 1)
+  elseif mode == 'circular' then
+    at = raw.remainder(at, size)
+  elseif size > 1 then
+    -- back and forth with a period of 2 size - 2
+    at = raw.sub(size - 1, raw.abs(raw.sub(raw.remainder(at, 2 * size - 2), size - 1)))
+  else
+    at = raw.mul(at, 0)
   end
-  return common.indices(index)
+  return raw.add(at, 1)
 end
 
 local PAD_MODES = { constant = true, reflect = true, replicate = true, circular = true }
