@@ -174,7 +174,8 @@ local function check_derived(op, sample, descriptions, what, refusal)
     if not own or not refusal(own) then error(what .. ': ' .. message, 0) end
     return false
   end
-  if not sample.reference then return nil end
+  -- a reference without parameters knows its own sample's values only
+  if not sample.reference or debug.getinfo(sample.reference, 'u').nparams == 0 then return nil end
   local answered, want = pcall(function() return { sample.reference(descriptions, sample.attrs or {}) } end)
   if not answered then return nil end
   for k = 1, #want do compare_loosely(rows.read(outputs[k]), want[k], what .. ', output ' .. k) end
