@@ -54,3 +54,43 @@ describe('the documentation', function()
     end)
   end
 end)
+
+describe('the list of functions', function()
+  local text = read('docs/functions.md'):gsub('```.-```', '')
+
+  --- Is the name a word of what is set as code?
+  local function listed(name)
+    for code in text:gmatch '`([^`]+)`' do
+      if (' ' .. code .. ' '):find('[^%w_]' .. name .. '[^%w_]') then return true end
+    end
+    return false
+  end
+
+  it('has every function and method', function()
+    require 'metann'
+    local binding, missing = require 'metann.binding', {}
+    local function check(name)
+      -- in-place variants are spoken of together
+      if not listed(name) and not (name:find '_$' and listed(name:sub(1, -2))) then missing[#missing + 1] = name end
+    end
+    for _, name in ipairs(binding.stub.order) do check(name) end
+    for name in pairs(require 'metann.ops') do check(name) end
+    for name in pairs(binding.handle.methods) do check(name) end
+    table.sort(missing)
+    assert.equal('', table.concat(missing, ' '))
+  end)
+
+  it('has no function that does not exist', function()
+    local metann, made_up = require 'metann', {}
+    local t = metann.ones(1)
+    for row in text:gmatch '\n| (`[^|]+) |' do
+      for code in row:gmatch '`([^`]+)`' do
+        local name = code:match '^t:([%w_]+)' or code:match '^([%a][%w_]*)'
+        if name and not pcall(function() return metann[name] end) and not pcall(function() return t[name] end) then
+          made_up[#made_up + 1] = name
+        end
+      end
+    end
+    assert.equal('', table.concat(made_up, ' '))
+  end)
+end)

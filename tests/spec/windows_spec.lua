@@ -84,6 +84,9 @@ describe('conv3d', function()
     -- an odd row of zeros goes to the end: the same as cropping the whole convolution of an input padded by 1 and 2
     local whole = conv3d(with_sample, w, nil, { padding = { 1, 2, 1 }, dilation = { 1, 2, 1 } })
     assert.is_near(S.at(whole, { 1, 2, 3, 3, 3 }), same[{ 2, 3, 2, 2 }]:item(), 1e-10)
+    assert.same({ 3, 4, 3, 4 }, metann.conv3d(rows.tensor(x), rows.tensor(w), { padding = 'same' }).shape)
+    assert.same({ 1, 2, 5, 4 }, metann.ones(1, 1, 5, 4):conv2d(metann.ones(2, 1, 3, 2), { padding = 'same' }).shape)
+    assert.same({ 1, 2, 5 }, metann.ones(1, 1, 5):conv1d(metann.ones(2, 1, 4), { padding = 'same' }).shape)
   end)
 
   it('has derivatives of orders 1 to 3', function()

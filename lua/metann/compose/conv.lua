@@ -12,7 +12,7 @@ local CONV = { 'bias', 'stride', 'padding', 'dilation', 'groups' }
 
 --- t with zeros around its last n dims, as many as keep their sizes under a kernel; an odd one goes to the end.
 local function pad_same(op, t, weight, dilation, n)
-  local d, ndim = sides(op, 'dilation', dilation, n, 1), array(t).ndim
+  local d, ndim = sides(op, 'dilation', dilation, n, 1, 1), array(t).ndim
   local size, before, after = shape_of(tensor(weight, op, 'weight')), {}, {}
   if #size ~= n + 2 then raise('%s: weight must have %d dims, got %d', op, n + 2, #size) end
   for i = 1, ndim do before[i], after[i] = 0, 0 end
