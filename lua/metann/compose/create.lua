@@ -61,8 +61,8 @@ end
 local function fits(value, dtype)
   if dtype == 'bool' or dtype:find('float') then return true end
   if dtype == 'uint8' then return value % 1 == 0 and value >= 0 and value <= 255 end
-  if dtype == 'int32' then return value % 1 == 0 and math.abs(value) <= 2 ^ 31 end
-  return value % 1 == 0
+  local limit = dtype == 'int32' and 2 ^ 31 or 2 ^ 63
+  return value % 1 == 0 and value >= -limit and value < limit
 end
 
 --- Writes the leaves of x to data, row-major.

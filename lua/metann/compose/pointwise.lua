@@ -115,11 +115,15 @@ local function same_size(a, b)
   return true
 end
 
+--- t in a dtype that rows compute in.
+local function readable(t) return common.dtype(t):find('float16') and raw.cast(t, 'float32') or t end
+
 --- True when both have the same size and elements (a Lua boolean).
 function pointwise.equal(a, b)
   common.tensor(a, 'equal', 'input')
   common.tensor(b, 'equal', 'other')
   if not same_size(a, b) then return false end
+  a, b = readable(a), readable(b)
   return raw.all(raw.eq(a, b)):item() ~= 0
 end
 
