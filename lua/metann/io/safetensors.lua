@@ -201,8 +201,8 @@ function Reader:info(name)
   return { dtype = entry.dtype or entry.format, shape = shape, bytes = entry.to - entry.from }
 end
 
---- Reads a tensor: a copy of its own, or, with map=true, one on the file's pages. An unknown name, a dtype that metann lacks, a file that has become shorter, and a
--- closed reader are errors.
+--- Reads a tensor: a copy of its own, or, with map=true, one on the file's pages. An unknown name, a dtype that metann
+-- lacks, a file that has become shorter, and a closed reader are errors.
 function Reader:get(name)
   local ok, t, message = pcall(read_tensor, self, entry_of(self, name))
   if not ok then paths.fail(self._what, self._path, t) end
