@@ -33,7 +33,7 @@ int mn_check_dim(const mn_infer *x, int64_t *dim, int ndim) {
   int64_t d = *dim;
   int n = ndim > 0 ? ndim : 1;
   if (d < -n || d >= n) {
-    long long shown = (long long)(d >= 0 ? d + x->ctx->message_base : d);
+    long long shown = d >= 0 && d < INT64_MAX ? d + x->ctx->message_base : d;
     return mn_fail(x, "dim %lld is out of range for a tensor with %d dims", shown, ndim);
   }
   *dim = d < 0 ? d + n : d;

@@ -30,12 +30,20 @@ local REQUIRED = -0x8000000000000000LL -- MN_REQUIRED
 -- ---- checks that stubs call: each returns the value for the slot or raises ----
 local check = {}
 
+-- Sizes, dims and positions are far smaller than this; sums and negations of such numbers don't overflow.
+local LIMIT = 2 ^ 60
+
+local function not_an_integer(x, op, name)
+  raise("%s: '%s' must be an integer%s, got %s", op, name, type(x) == 'number' and x % 1 == 0 and ' below 2^60' or '',
+    describe(x))
+end
+
 function check.int(x, op, name)
   if type(x) ~= 'number' then
-    if handle.is_int64(x) then return x end
-    raise("%s: '%s' must be an integer, got %s", op, name, describe(x))
+    if handle.is_int64(x) and tonumber(x) < LIMIT and tonumber(x) > -LIMIT then return x end
+    not_an_integer(x, op, name)
   end
-  if x % 1 ~= 0 then raise("%s: '%s' must be an integer, got %s", op, name, tostring(x)) end
+  if x % 1 ~= 0 or x >= LIMIT or x <= -LIMIT then not_an_integer(x, op, name) end
   return x
 end
 
@@ -51,14 +59,14 @@ function check.bool(x, op, name)
 end
 
 function check.dim(x, op, name)
-  if type(x) ~= 'number' or x % 1 ~= 0 then raise("%s: '%s' must be an integer, got %s", op, name, describe(x)) end
+  if type(x) ~= 'number' or x % 1 ~= 0 or x >= LIMIT or x <= -LIMIT then not_an_integer(x, op, name) end
   if x > 0 then return x - 1 end
   if x == 0 then raise("%s: '%s' is 0, but dims count from 1 (-1 is the last)", op, name) end
   return x
 end
 
 function check.index(x, op, name)
-  if type(x) ~= 'number' or x % 1 ~= 0 then raise("%s: '%s' must be an integer, got %s", op, name, describe(x)) end
+  if type(x) ~= 'number' or x % 1 ~= 0 or x >= LIMIT or x <= -LIMIT then not_an_integer(x, op, name) end
   if x > 0 then return x - 1 end
   if x == 0 then raise("%s: '%s' is 0, but indices count from 1 (-1 is the last)", op, name) end
   return x
