@@ -206,7 +206,7 @@ static int run_kernel(call_state *s, mn_array *const *out) {
   s->n_scratch = 0;
   if (in != few) mn_memory_put(s->ctx, in, (size_t)s->n_in * sizeof *in);
   if (failed) return mn_error_set(s->ctx, MN_ERR_ARGUMENT, "%s: %s", s->op->name, call.error);
-  if (s->op->flags & MN_F_RANDOM) s->ctx->offset += ((uint64_t)out[0]->numel + 3) & ~(uint64_t)3;
+  if (s->op->flags & MN_F_RANDOM) s->ctx->offset += mn_random_count(out[0]);
   return 0;
 }
 

@@ -180,6 +180,11 @@ const mn_op_rules *mn_rules(int op); /* table.c */
 int mn_promote_all(const mn_array *const *arrays, int n); /* NULL entries are skipped */
 bool mn_can_hold(int dtype, int value_dtype);             /* in place: bool < integers < floats */
 
+/* How far a random row that made `out` moves the stream. */
+static inline uint64_t mn_random_count(const mn_array *out) {
+  return ((uint64_t)out->numel + 3) & ~(uint64_t)3;
+}
+
 /* program.c */
 int mn_record_row(mn_context *ctx, int op, bool inplace, int n_in, mn_tensor *const *in, int n_out,
                   mn_tensor *const *out, const mn_slot *attrs);

@@ -7,6 +7,7 @@
 struct mn_program {
   mn_row *rows;
   int n, capacity;
+  uint64_t offset; /* of the random stream, at the beginning */
 };
 
 static mn_ref ref_of(const mn_tensor *t) {
@@ -43,14 +44,17 @@ int mn_record_row(mn_context *ctx, int op, bool inplace, int n_in, mn_tensor *co
   for (int i = 0; i < n_in; i++) r[i] = ref_of(in[i]);
   for (int k = 0; k < n_out; k++) r[n_in + k] = ref_of(out[k]);
   if (slots) memcpy(block + refs, attrs, slots);
-  p->rows[p->n++] = (mn_row){op, inplace, n_in, n_out, r, r + n_in, (mn_slot *)(block + refs)};
+  double counter = -1;
+  if (op >= 0 && mn_op(op)->flags & MN_F_RANDOM)
+    counter = (double)(int64_t)(ctx->offset - mn_random_count(&out[0]->a) - p->offset);
+  p->rows[p->n++] = (mn_row){op, inplace, n_in, n_out, r, r + n_in, (mn_slot *)(block + refs), counter};
   return 0;
 }
 
 int mn_record_begin(mn_context *ctx) {
   if (ctx->recording) return mn_error_set(ctx, MN_ERR_ARGUMENT, "record: a recording is on already");
   ctx->recording = calloc(1, sizeof *ctx->recording);
-  if (ctx->recording) ctx->watch |= MN_WATCH_RECORDING;
+  if (ctx->recording) ctx->watch |= MN_WATCH_RECORDING, ctx->recording->offset = ctx->offset;
   return ctx->recording ? 0 : mn_error_set(ctx, MN_ERR_MEMORY, "out of memory while recording");
 }
 

@@ -238,9 +238,16 @@ int mn_place(mn_context *ctx);
 
 /* Recording: while on, every row that passes the door is noted. Ids name tensors and storages over time (a saved
  * output that a derivative reads has the id of the output it stands for). Of a function with a derivative of the
- * binding's, op is -1, and the outputs are the inputs under ids of their own: what it computed are rows before it. */
+ * binding's, op is -1, and the outputs are the inputs under ids of their own: what it computed are rows before it.
+ * counter: where in the stream of random numbers a row drew, from where the recording began; -1 if it didn't. Two rows
+ * may have drawn the same numbers (a checkpoint's two runs). */
 typedef struct mn_ref { double tensor, storage; int64_t offset; int32_t none, view; mn_array array; } mn_ref;
-typedef struct mn_row { int32_t op, inplace, n_in, n_out; const mn_ref *in, *out; const mn_slot *attrs; } mn_row;
+typedef struct mn_row {
+  int32_t op, inplace, n_in, n_out;
+  const mn_ref *in, *out;
+  const mn_slot *attrs;
+  double counter;
+} mn_row;
 int mn_record_begin(mn_context *ctx);
 mn_program *mn_record_end(mn_context *ctx);
 int mn_program_length(const mn_program *program);

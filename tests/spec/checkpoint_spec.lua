@@ -133,6 +133,36 @@ describe('checkpoint', function()
     assert.same(before, metann.get_rng_state())
   end)
 
+  it('can be recorded: in a rerun, too, both runs draw the same numbers', function()
+    local record = require 'metann.binding.record'
+    local x = random(50)
+    local mask -- dropout's factor for each element is its derivative
+    local rows, g = record.run(function()
+      metann.rand(7)
+      return metann.grad(metann.checkpoint(function(t)
+        local y = t:dropout(0.5)
+        mask = y:id()
+        return y
+      end, x):sum(), x)
+    end)
+    local counters = {}
+    for _, row in ipairs(rows) do counters[#counters + 1] = row.counter end
+    assert.same({ 0, 8, 8 }, counters) -- rand, and twice dropout
+    metann.manual_seed(99)
+    local state = metann.get_rng_state()
+    local ones = metann.ones(50, { dtype = 'float64' })
+    local env = { [x:id()] = ones }
+    metann.no_grad(function()
+      for _, row in ipairs(rows) do
+        local inputs = {}
+        for k, ref in ipairs(row.inputs) do inputs[k] = ref and env[ref.tensor] end
+        for k, t in ipairs(record.apply(row, inputs, state)) do env[row.outputs[k].tensor] = t end
+      end
+    end)
+    near(env[mask], env[g:id()])
+    assert.is_true(env[mask]:sum():item() > 0)
+  end)
+
   it('is a plain call without gradients', function()
     local x, calls = random(2), 0
     local function fn(t)

@@ -40,6 +40,7 @@ function record.run(fn, ...)
       op = row.op < 0 and 'function' or ffi.string(C.mn_op(row.op).name),
       inplace = row.inplace ~= 0, inputs = references(row['in'], row.n_in),
       outputs = references(row.out, row.n_out), row = row, program = program,
+      counter = row.counter >= 0 and row.counter or nil,
     }
   end
   return rows, unpack(results, 2, table.maxn(results))
@@ -48,8 +49,10 @@ end
 --- Sends a recorded row through the door again. The outputs of a Function ('function') are its inputs.
 -- @param row one of record.run's
 -- @param inputs a list of tensors, false for an absent one; of an in-place row the first is written
+-- @param random the state of the random numbers when the run began, {seed, offset}: a row that draws takes its numbers
+--   from its place after that
 -- @return the outputs, as a list (of an in-place row, the first input)
-function record.apply(row, inputs)
+function record.apply(row, inputs, random)
   local n = #row.inputs
   if row.row.op < 0 then
     if C.mn_grad_enabled(ctx) ~= 0 then
@@ -58,6 +61,7 @@ function record.apply(row, inputs)
     return inputs
   end
   local raw, out = ffi.new('mn_tensor *[?]', n + 1), ffi.new('mn_tensor *[4]')
+  if random and row.counter then C.mn_rng_set(ctx, random[1], random[2] + row.counter) end
   for i = 1, n do raw[i - 1] = inputs[i] and inputs[i].p or C.mn_none() end
   if row.inplace then
     if C.mn_apply_inplace(ctx, row.row.op, n, raw, row.row.attrs) ~= 0 then handle.fail(unpack(inputs, 1, n)) end
