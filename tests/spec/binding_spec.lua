@@ -120,4 +120,33 @@ describe('handles', function()
     collectgarbage()
     assert.equal(before - 10000, handle.stats.live_tensors)
   end)
+
+  -- A finalizer runs wherever compiled code returns to the interpreter, also between the lines that take a place for a
+  -- handle: a sweep of the free places there gave one place to two tensors and lost the first.
+  it('are each given a place of their own however often the collector comes by', function()
+    local pause, stride = collectgarbage('setpause', 20), collectgarbage('setstepmul', 1000)
+    local a, b = metann.tensor({ 1, 2 }, { requires_grad = true }), metann.tensor{ 1, 2 }
+    local function live()
+      collectgarbage()
+      collectgarbage()
+      return handle.stats.live_tensors
+    end
+    local function work(n)
+      local held = {} -- luacheck: ignore
+      for i = 1, n do
+        local x = a * b
+        if i % 3 == 0 then x = x + 1 end
+        if i % 7 == 0 then x = x:sum() * 2 end
+        if i % 5 == 0 then x = (x - b):square() end
+        held[i % 50 + 1] = x
+        if i % 1000 == 0 then held = {} end
+      end
+    end
+    local before = live()
+    for _ = 1, 5 do work(20000) end
+    local after = live()
+    collectgarbage('setpause', pause)
+    collectgarbage('setstepmul', stride)
+    assert.equal(before, after)
+  end)
 end)

@@ -47,6 +47,10 @@ handle.COLLECTED, handle.IN_SCOPE, handle.MOVED = COLLECTED, IN_SCOPE, MOVED
 -- table with weak values knows the living handles and an array the pointers that they stand for: an empty place with
 -- a pointer is garbage, found by a sweep. A sentinel's finalizer sweeps at the end of each of the collector's cycles,
 -- and at the end of the state another gives all back.
+--
+-- A finalizer runs wherever compiled code returns to the interpreter, also between the lines of `wrap` that take a
+-- place. So a sweep only empties the array; which places are free is looked up by `make_room` alone, or a place that
+-- is being taken would be given away a second time.
 local places_of = setmetatable({}, { __mode = 'v' })
 local free_places, free_count = {}, 0
 local capacity = 0
@@ -58,22 +62,28 @@ local sweeping = false
 local function sweep()
   if sweeping then return end
   sweeping = true
+  local raw, living = pointers, places_of
+  for i = 1, capacity do
+    local p = raw[i]
+    if p ~= nil and not living[i] then
+      raw[i] = nil
+      C.mn_tensor_release(p)
+    end
+  end
+  if not closed and stats.dead_numbers > 0 then handle.forget_dead() end
+  sweeping = false
+end
+
+local function find_free_places()
   local n = 0
   local raw, living, places = pointers, places_of, free_places
   for i = 1, capacity do
-    if not living[i] then
-      local p = raw[i]
-      if p ~= nil then
-        raw[i] = nil
-        C.mn_tensor_release(p)
-      end
+    if raw[i] == nil and not living[i] then
       n = n + 1
       places[n] = i
     end
   end
   free_count = n
-  if not closed and stats.dead_numbers > 0 then handle.forget_dead() end
-  sweeping = false
 end
 
 --- For derivatives.lua, which puts its own here: drops what the core's dead nodes needed of Lua.
@@ -100,6 +110,7 @@ local function finish_state(array)
 end
 
 local function grow(size)
+  sweeping = true -- a sweep of the old array in between would be undone by the copy
   local array = ffi.gc(ffi.new('mn_tensor *[?]', size + 1), finish_state)
   if pointers_anchor then
     ffi.copy(array, pointers_anchor, (capacity + 1) * ffi.sizeof('void *'))
@@ -113,6 +124,7 @@ local function grow(size)
     free_places[free_count] = i
   end
   capacity = size
+  sweeping = false
 end
 grow(4096)
 
@@ -130,6 +142,7 @@ arm()
 --- Makes room for another handle: sweeps, and takes more places when half of them stay in use.
 local function make_room()
   sweep()
+  find_free_places()
   if free_count < capacity / 2 then grow(2 * capacity) end
 end
 
@@ -139,7 +152,7 @@ local function register(h, raw)
   local n = free_count
   local place = free_places[n]
   free_count = n - 1
-  places_of[place] = h -- first: a sweep in between must not take the place for garbage
+  places_of[place] = h -- before the pointer: a sweep in between must not take it for garbage
   pointers[place] = raw
   return h
 end
@@ -180,7 +193,7 @@ local function wrap(raw)
   local n = free_count
   local place = free_places[n]
   free_count = n - 1
-  places_of[place] = h -- first: a sweep in between must not take the place for garbage
+  places_of[place] = h -- before the pointer: a sweep in between must not take it for garbage
   pointers[place] = raw
   return h
 end
