@@ -23,11 +23,11 @@ end)
 
 describe('tests/bench/peers/agree.lua', function()
   it('says what it needs, and what the Python that it is given lacks', function()
-    local status, said = scratch.run 'luajit tests/bench/peers/agree.lua'
+    local status, said = scratch.run(scratch.STATE_LEFT_OPEN .. 'luajit tests/bench/peers/agree.lua')
     assert.are.equal(2, status)
     assert.truthy(said:find 'name a Python that can import torch 1.x and metann by %-%-python', said)
     -- a program that is no such Python, after the nets have been drawn and run here
-    status, said = scratch.run 'luajit tests/bench/peers/agree.lua --python false --seed 1'
+    status, said = scratch.run(scratch.STATE_LEFT_OPEN .. 'luajit tests/bench/peers/agree.lua --python false --seed 1')
     assert.are.equal(2, status)
     assert.truthy(said:find 'seed 1\n' and said:find 'false gave no results', said)
   end)

@@ -8,10 +8,13 @@ after_each(function() scratch.remove(folder) end)
 
 --- Standard output and error of an example, from another folder than the repository's.
 local here = assert(scratch.run 'pwd' == 0 and (select(2, scratch.run 'pwd')):gsub('%s+$', ''))
-local function example(name, arguments)
-  local status, said = scratch.run(("cd '%s' && luajit '%s/examples/%s.lua' %s"):format(folder, here, name, arguments))
+local function example(name, arguments, before)
+  local status, said = scratch.run(("cd '%s' && %sluajit '%s/examples/%s.lua' %s"):format(folder, before or '', here, name,
+    arguments))
   return said, status
 end
+--- The same for what the parser of arguments ends.
+local function parsed(name, arguments) return example(name, arguments, scratch.STATE_LEFT_OPEN) end
 
 describe('sinusoid_maml', function()
   it('trains, tests and draws', function()
@@ -33,8 +36,8 @@ describe('sinusoid_maml', function()
   end)
 
   it('has a help text and refuses unknown options', function()
-    assert.truthy(example('sinusoid_maml', '--help'):find('--first-order', 1, true))
-    local said, status = example('sinusoid_maml', '--iteration 3')
+    assert.truthy(parsed('sinusoid_maml', '--help'):find('--first-order', 1, true))
+    local said, status = parsed('sinusoid_maml', '--iteration 3')
     assert.are_not.equal(0, status)
     assert.truthy(said:find("Did you mean '--iterations'", 1, true), said)
   end)
@@ -65,7 +68,7 @@ describe('omniglot_maml', function()
 
   it('says what is missing', function()
     assert.truthy(example('omniglot_maml', '--data nowhere'):find('nowhere: No such file', 1, true))
-    assert.truthy(example('omniglot_maml', ''):find("'--data'", 1, true))
-    assert.truthy(example('omniglot_maml', '--help'):find('--meta-batch', 1, true))
+    assert.truthy(parsed('omniglot_maml', ''):find("'--data'", 1, true))
+    assert.truthy(parsed('omniglot_maml', '--help'):find('--meta-batch', 1, true))
   end)
 end)
