@@ -1,6 +1,6 @@
 -- checkpoint and detect_anomaly. Derivatives against those of the same function called plainly, and differences.
 local metann = require 'metann'
-local derivatives = require('metann.binding').derivatives
+local live = require 'tests.support.live'
 local nn = metann.nn
 
 local function fails(pattern, fn, ...)
@@ -10,22 +10,6 @@ local function fails(pattern, fn, ...)
 end
 
 local function random(...) return metann.randn(..., { dtype = 'float64', requires_grad = true }) end
-
-local function scrub(n)
-  local a, b, c, d, e, f, g, h
-  if n > 0 then a, b, c, d, e, f, g, h = scrub(n - 1) end
-  return a, b, c, d, e, f, g, h
-end
-
-local function live()
-  jit.flush()
-  for _ = 1, 4 do
-    scrub(50)
-    collectgarbage()
-  end
-  local m = metann.memory()
-  return { m.live_tensors, m.live_storages, m.live_nodes, derivatives.count() }
-end
 
 local function apart(fn) coroutine.wrap(fn)() end
 

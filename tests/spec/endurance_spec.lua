@@ -1,27 +1,8 @@
 -- What long runs need: no recursion however long the graph, memory that stays where it is, and a way to stop.
 local ffi = require 'ffi'
+local live = require 'tests.support.live'
 local metann = require 'metann'
 local nn, meta = metann.nn, metann.meta
-
--- The sanitizers' own bookkeeping grows and slows everything: there, runs are shorter and only counts are checked.
-local sanitized = os.getenv('ASAN_OPTIONS') ~= nil
-
---- Fills stack slots with nothing, so that no dead one keeps a handle.
-local function scrub(n)
-  local a, b, c, d, e, f, g, h
-  if n > 0 then a, b, c, d, e, f, g, h = scrub(n - 1) end
-  return a, b, c, d, e, f, g, h
-end
-
-local function live()
-  jit.flush() -- compiled code holds upvalues that never change as constants
-  for _ = 1, 3 do
-    scrub(50)
-    collectgarbage()
-  end
-  local m = metann.memory()
-  return { tensors = m.live_tensors, storages = m.live_storages, nodes = m.live_nodes }
-end
 
 --- Runs fn on a stack of its own, so that no slot of this one keeps what fn made.
 local function apart(fn) coroutine.wrap(fn)() end
@@ -36,7 +17,7 @@ end
 describe('a long chain', function()
   it('of a million additions runs forward and backward and is freed without recursion', function()
     local before = live()
-    local n = sanitized and 200000 or 1000000
+    local n = 1000000
     apart(function()
       local x = metann.tensor(1, { requires_grad = true })
       local t = x
@@ -52,7 +33,7 @@ describe('a long chain', function()
     local before = live()
     apart(function()
       local t = metann.tensor(1, { requires_grad = true })
-      for _ = 1, sanitized and 100000 or 500000 do t = t * 1 end
+      for _ = 1, 500000 do t = t * 1 end
     end)
     assert.are.same(before, live())
   end)
@@ -66,7 +47,7 @@ describe('ten thousand meta-steps', function()
       local function mse(model, d) return nn.functional.mse_loss(model(d[1]), d[2]) end
       local maml = meta.MAML(net, { steps_train = 1, steps_eval = 1, lr = 0.01, evaluator = mse })
       local optimizer = metann.optim.Adam(net:parameters(), { lr = 1e-3 })
-      local total = sanitized and 500 or 10000
+      local total = 10000
       local warm
       for step = 1, total do
         local support, query = { metann.randn(5, 1), metann.randn(5, 1) }, { metann.randn(5, 1), metann.randn(5, 1) }
@@ -76,9 +57,7 @@ describe('ten thousand meta-steps', function()
         if step == total / 5 then warm = resident_pages() end
       end
       local pages = resident_pages()
-      if not sanitized then
-        assert.is_true(pages <= 1.05 * warm, ('%d pages after warming up, %d at the end'):format(warm, pages))
-      end
+      assert.is_true(pages <= 1.05 * warm, ('%d pages after warming up, %d at the end'):format(warm, pages))
     end
     apart(run)
     assert.are.same(before, live())
@@ -87,8 +66,7 @@ end)
 
 describe('twenty thousand steps', function()
   it('with a Function, hooks and a checkpoint hold memory, nodes and what Lua keeps for them flat', function()
-    local derivatives = require('metann.binding').derivatives
-    local before, kept = live(), derivatives.count()
+    local before = live()
     local function run()
       local Square = metann.autograd.Function{
         forward = function(context, x)
@@ -105,7 +83,7 @@ describe('twenty thousand steps', function()
         return g * 0.5
       end)
       local x = metann.randn(3, 4)
-      local total = sanitized and 1000 or 20000
+      local total = 20000
       local warm, lua_warm
       for step = 1, total do
         local h = x:matmul(w)
@@ -125,15 +103,12 @@ describe('twenty thousand steps', function()
       end
       collectgarbage()
       assert.is_true(calls >= total / 3)
-      if not sanitized then
-        local pages, lua = resident_pages(), collectgarbage('count')
-        assert.is_true(pages <= 1.05 * warm, ('%d pages after warming up, %d at the end'):format(warm, pages))
-        assert.is_true(lua <= 1.1 * lua_warm + 200, ('%d KiB of Lua after warming up, %d at the end'):format(lua_warm, lua))
-      end
+      local pages, lua = resident_pages(), collectgarbage('count')
+      assert.is_true(pages <= 1.05 * warm, ('%d pages after warming up, %d at the end'):format(warm, pages))
+      assert.is_true(lua <= 1.1 * lua_warm + 200, ('%d KiB of Lua after warming up, %d at the end'):format(lua_warm, lua))
     end
     apart(run)
     assert.are.same(before, live())
-    assert.are.equal(kept, derivatives.count())
   end)
 end)
 
@@ -176,7 +151,7 @@ describe('interruption', function()
       assert.is_false(ok)
       assert.is_truthy(message:find('interrupted', 1, true), message)
       -- A tenth of a second on an idle machine; a busy one may give this process no time for longer.
-      if not sanitized then assert.is_true(late < 2, ('came %.3f s after the signal'):format(late)) end
+      assert.is_true(late < 2, ('came %.3f s after the signal'):format(late))
       assert.are.equal(8, (x + 1):size(1))
     end)
     assert.are.same(before, live())

@@ -1,6 +1,6 @@
 -- Derivatives written in Lua and tensor hooks, against closed forms; errors; leaks.
 local metann = require 'metann'
-local derivatives = require('metann.binding').derivatives
+local live = require 'tests.support.live'
 local Function = metann.autograd.Function
 
 local function fails(pattern, fn, ...)
@@ -11,23 +11,6 @@ end
 
 local function leaf(x) return metann.tensor(x, { requires_grad = true, dtype = 'float64' }) end
 local function random(...) return metann.randn(..., { dtype = 'float64', requires_grad = true }) end
-
---- Fills stack slots with nothing, so that no dead one keeps a handle.
-local function scrub(n)
-  local a, b, c, d, e, f, g, h
-  if n > 0 then a, b, c, d, e, f, g, h = scrub(n - 1) end
-  return a, b, c, d, e, f, g, h
-end
-
-local function live()
-  jit.flush() -- compiled code holds upvalues that never change as constants
-  for _ = 1, 4 do
-    scrub(50)
-    collectgarbage()
-  end
-  local m = metann.memory()
-  return { m.live_tensors, m.live_storages, m.live_nodes, derivatives.count() }
-end
 
 --- Runs fn on a stack of its own, so that no slot of this one keeps what fn made.
 local function apart(fn) coroutine.wrap(fn)() end
