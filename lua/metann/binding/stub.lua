@@ -365,17 +365,16 @@ end
 local function emit_numbers(emit, row)
   local a = row.attrs[1]
   local element = a.kind == 'DIMS' and 'dim' or 'int'
-  emit('if type(x1) == "number" and x2 ~= nil then')
+  emit('if type(x1) == "number" and x2 ~= nil then B[%d].i = 1', row.n_slots)
   for k = 1, 8 do
     emit('if x%d ~= nil then B[%d].i = %s(x%d, %q, %q) B[%d].i = %d', k, a.slot + k, element, k, row.name, a.name,
       a.slot, k)
   end
-  emit(('end '):rep(8))
-  emit('B[%d].i = 1 else', row.n_slots)
+  emit(('end '):rep(8) .. 'else')
 end
 
 --- Code that writes all attributes; where none need be given, the buffer's last slot says whether it still holds the
--- defaults, and then nothing is written.
+-- defaults, and then nothing is written. It is set before the first write, as a check may raise between two.
 local function emit_attrs(emit, row)
   if #row.attrs == 0 then return end
   local function write()
@@ -386,9 +385,9 @@ local function emit_attrs(emit, row)
   for i = 1, #row.attrs do tests[i] = 'x' .. i .. ' == nil' end
   emit('if %s then if B[%d].i ~= 0 then', table.concat(tests, ' and '), row.n_slots)
   write()
-  emit('B[%d].i = 0 end else', row.n_slots)
+  emit('B[%d].i = 0 end else B[%d].i = 1', row.n_slots, row.n_slots)
   write()
-  emit('B[%d].i = 1 end', row.n_slots)
+  emit('end')
 end
 
 local function source_of(row, inplace)
