@@ -40,6 +40,29 @@ describe('the place of an error', function()
     local _, inside = coroutine.resume(coroutine.create(function() return (a:matmul(b)) end))
     assert.truthy(inside:find('errors_spec%.lua:%d+: matmul'), inside)
   end)
+
+  -- there the library runs what it does under a mode in coroutines of its own, whose stacks begin inside it
+  it("is the caller's line in a coroutine too, also for what runs under a mode", function()
+    local line
+    local twice = metann.autograd.Function{
+      forward = function(_, x) return x * 2 end, backward = function() return 5 end, name = 'twice',
+    }
+    local y = twice(metann.ones(2, { requires_grad = true })):sum()
+    local p = metann.nn.Parameter(metann.ones(2))
+    p.grad = metann.ones(2)
+    local optimizer = metann.optim.SGD({ p }, 0.1)
+    optimizer.param_groups[1].lr = metann.ones(3)
+    local cases = {
+      function() line = here() optimizer:step() end,
+      function() line = here() y:backward() end,
+      function() metann.no_grad(function() line = here() optimizer:step() end) end,
+    }
+    for i, case in ipairs(cases) do
+      local ok, message = coroutine.resume(coroutine.create(case))
+      assert.is_false(ok)
+      assert.truthy(message:find('errors_spec%.lua:' .. line .. ':'), i .. ': ' .. message)
+    end
+  end)
 end)
 
 describe('arguments', function()

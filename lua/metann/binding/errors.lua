@@ -8,7 +8,7 @@ local source = debug.getinfo(1, 'S').source
 --- The folder of the module `metann`, with a slash at its end.
 errors.root = source:gsub('^@', ''):match('^(.-)binding/[^/]*$') or 'metann/'
 local prefix = '@' .. errors.root
-local getinfo = debug.getinfo
+local getinfo, running = debug.getinfo, coroutine.running
 
 -- Which functions are ours, or C's, as far as seen: scopes ask at each of their ends.
 local passed = setmetatable({}, { __mode = 'k' })
@@ -23,32 +23,47 @@ local function is_passed(fn)
   return answer
 end
 
---- Level (as `error` counts, from the caller's point of view) of the nearest function that is not metann's.
--- 0 where there is none, for example at the bottom of a coroutine.
-local function user_level()
-  local level = 3
+-- A coroutine that metann made -> the one that resumed it, where the stack goes on.
+local resumed_by = setmetatable({}, { __mode = 'kv' })
+
+--- For scope.lua, before it resumes a coroutine of its own.
+function errors.resuming(co) resumed_by[co] = running() end
+
+--- What debug.getinfo says of the nearest function that is not metann's; nil where there is none, for example at the
+-- bottom of a coroutine.
+local function user_frame()
+  local level, co = 3, running()
+  local info = getinfo(level, 'f')
   while true do
-    local info = getinfo(level, 'f')
-    if not info then return 0 end
-    if not is_passed(info.func) then return level - 1 end
-    level = level + 1
+    if not info then
+      co = co and resumed_by[co]
+      if not co then return nil end
+      level = 0
+    elseif not is_passed(info.func) then
+      return co and getinfo(co, level, 'Sl') or getinfo(level, 'Sl')
+    else
+      level = level + 1
+    end
+    info = co and getinfo(co, level, 'f') or getinfo(level, 'f')
   end
 end
+
+local function place_of(info) return info.short_src .. ':' .. info.currentline end
 
 --- Raises `message` at the line of the user's code that led here.
 -- Only the first `%`-format arguments are used when more than one argument is given.
 function errors.raise(message, ...)
   if select('#', ...) > 0 then message = message:format(...) end
-  error(message, user_level())
+  local info = user_frame()
+  if info and info.currentline >= 0 then message = place_of(info) .. ': ' .. message end
+  error(message, 0)
 end
 local raise = errors.raise
 
 --- "file:line" of the nearest function that is not metann's, or "?".
 function errors.where()
-  local level = user_level()
-  local info = level > 0 and getinfo(level, 'Sl')
-  if not info or info.currentline < 0 then return '?' end
-  return info.short_src .. ':' .. info.currentline
+  local info = user_frame()
+  return info and info.currentline >= 0 and place_of(info) or '?'
 end
 
 --- How many letters must be changed, added, left out or swapped with the next to make b of a.

@@ -39,6 +39,7 @@ end
 
 function continue(mode, co, ...)
   mode:enter()
+  errors.resuming(co)
   return step(mode, co, resume(co, ...))
 end
 
