@@ -66,6 +66,10 @@ describe('containers', function()
     assert.matches("no module 'b'", message(dict.get, dict, 'b'))
     assert.matches('must be a module', message(nn.ModuleDict, { x = 3 }))
     assert.same({ 'a.weight', 'a.bias' }, names(dict:named_parameters()))
+    -- all or nothing
+    assert.matches("entry 'y' must be a module", message(dict.update, dict, { { 'x', nn.ReLU() }, { 'y', 3 } }))
+    assert.matches("'y.z' must not contain a dot", message(dict.update, dict, { { 'x', nn.ReLU() }, { 'y.z', nn.ReLU() } }))
+    assert.same({ 'a', 'c' }, dict:keys())
   end)
 
   it('ParameterList keeps parameters', function()

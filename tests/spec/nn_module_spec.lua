@@ -156,6 +156,7 @@ describe('nn.class and nn.Module', function()
     local seen = {}
     nn.Sequential(nn.ReLU(), nn.Tanh()):apply(function(m) seen[#seen + 1] = tostring(m):match('^%a+') end)
     assert.same({ 'ReLU', 'Tanh', 'Sequential' }, seen)
+    assert.matches("ReLU:apply: 'fn' must be a function, got number 5", message(nn.ReLU().apply, nn.ReLU(), 5))
   end)
 
   it('converts dtypes but leaves counters alone', function()
@@ -246,6 +247,9 @@ describe('state_dict and load_state_dict', function()
     m:register_buffer('c', metann.ones(1), { persistent = false })
     assert.same({ 'a' }, m:state_dict():keys())
     assert.same({ 'a', 'b', 'c' }, names(m:named_buffers()))
+    m:register_buffer('b', metann.ones(1)) -- the last word counts
+    m:register_buffer('a', metann.ones(1), false)
+    assert.same({ 'b' }, m:state_dict():keys())
   end)
 
   it('says all that is wrong before anything is written', function()

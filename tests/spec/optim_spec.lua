@@ -175,6 +175,47 @@ describe('optimizers', function()
     assert.matches('expected what state_dict returns', message(adam.load_state_dict, adam, {}))
     assert.matches('expected 1 groups, got 0', message(adam.load_state_dict, adam, { state = {}, param_groups = {} }))
     assert.matches('optim_spec.lua', message(function() return optim.Adam({ p }, { beta = 1 }) end))
+    assert.matches("Adam:step: 'closure' must be a function, got number 5", message(adam.step, adam, 5))
+  end)
+
+  it('share no options with each other or with the tables they were given', function()
+    local first, second = optim.Adam{ parameter{ 1 } }, optim.Adam{ parameter{ 1 } }
+    first.param_groups[1].betas[1] = 0.5
+    assert.same({ 0.9, 0.999 }, second.param_groups[1].betas)
+    assert.same({ 0.9, 0.999 }, optim.Adam{ parameter{ 1 } }.param_groups[1].betas)
+    local options = { lr = 0.1, betas = { 0.8, 0.9 } }
+    local third = optim.Adam({ parameter{ 1 } }, options)
+    options.lr, options.betas[1] = 7, 0.1
+    third:add_param_group{ params = { parameter{ 1 } } }
+    assert.equal(0.1, third.param_groups[2].lr)
+    assert.same({ 0.8, 0.9 }, third.param_groups[1].betas)
+  end)
+
+  it('stay as they were when a group or a state is refused', function()
+    local p, q = parameter{ 1, 2 }, parameter{ 3, 4 }
+    local adam = optim.Adam{ p }
+    assert.matches('parameter 2 has a history', message(adam.add_param_group, adam, { params = { q, q * 2 } }))
+    assert.matches('parameter 2 is listed twice', message(adam.add_param_group, adam, { params = { q, q } }))
+    adam:add_param_group{ params = { q }, lr = 1 }
+    train(adam, p, 2)
+    local before = adam.state[p:id()].exp_avg:to_table()
+    local function refused(change)
+      local state = adam:state_dict()
+      change(state)
+      return message(adam.load_state_dict, adam, state)
+    end
+    assert.matches("group 2 must be a table with params, a list of numbers, got nil",
+      refused(function(s) s.param_groups[2].params = nil end))
+    assert.matches("group 2 must be a table", refused(function(s) s.param_groups[2] = 5 end))
+    assert.matches("the state of parameter 1 must be a table of tensors by name, got number 5",
+      refused(function(s) s.state[1] = 5 end))
+    assert.matches("size mismatch for 'exp_avg' of parameter 1, expect %(2,%), got %(%)",
+      refused(function(s) s.state[1].exp_avg = metann.tensor(1) end))
+    assert.matches("option 'lr' must be a number", refused(function(s)
+      s.state[1].exp_avg:fill_(9)
+      s.param_groups[2].lr = 'x'
+    end))
+    assert.same(before, adam.state[p:id()].exp_avg:to_table())
   end)
 
   it('leave parameters without gradients alone, and clear gradients', function()
@@ -374,5 +415,26 @@ describe('lr_scheduler', function()
     local cycle = S.OneCycleLR(make(), 1, { total_steps = 2 })
     cycle:step()
     assert.matches('past total_steps', message(cycle.step, cycle))
+    assert.matches("'lr_lambda' must be a function or a list of functions, entry 1 is number 5",
+      message(S.LambdaLR, make(), { 5 }))
+    assert.matches("'lr_lambda' must return a number, got nil", message(S.LambdaLR, make(), function() end))
+  end)
+
+  it('a step that fails changes nothing', function()
+    local fails = false
+    local optimizer = optim.SGD({ { params = parameter{ 1 } }, { params = parameter{ 1 } } }, { lr = 1 })
+    local schedule = S.LambdaLR(optimizer, {
+      function(step) return 1 / (step + 1) end,
+      function(step) return fails and error('mine', 0) or 1 / (step + 1) end,
+    })
+    local function rates() return { optimizer.param_groups[1].lr, optimizer.param_groups[2].lr } end
+    schedule:step()
+    fails = true
+    assert.equal('mine', message(schedule.step, schedule))
+    assert.same({ 0.5, 0.5 }, rates())
+    assert.same({ 0.5, 0.5 }, schedule:get_last_lr())
+    fails = false
+    schedule:step()
+    assert.same({ 1 / 3, 1 / 3 }, rates())
   end)
 end)

@@ -63,11 +63,9 @@ function Module:register_buffer(name, tensor, persistent)
     persistent = persistent.persistent
   end
   class.file(self, '_buffers', name, tensor)
-  if persistent == false then
-    local transient = rawget(self, '_transient') or {}
-    transient[name] = true
-    rawset(self, '_transient', transient)
-  end
+  local transient = rawget(self, '_transient') or {}
+  transient[name] = persistent == false or nil
+  rawset(self, '_transient', transient)
 end
 
 --- Registers a submodule, as assigning it to a field does.
@@ -229,6 +227,7 @@ end
 
 --- Calls fn(module) for every module, children first; returns this one.
 function Module:apply(fn)
+  if not support.is_callable(fn) then raise("%s:apply: 'fn' must be a function, got %s", label(self), describe(fn)) end
   for child in self:children() do child:apply(fn) end
   fn(self)
   return self

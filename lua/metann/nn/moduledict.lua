@@ -12,12 +12,13 @@ function ModuleDict:init(modules)
   if modules ~= nil then self:update(modules) end
 end
 
---- Adds modules: a list of {name, module} pairs, or a table by name.
+--- Adds modules: a list of {name, module} pairs, or a table by name. All are checked before any is added.
 function ModuleDict:update(modules)
   if type(modules) ~= 'table' then
     raise('ModuleDict: expected a table of modules by name, got %s', describe(modules))
   end
   local list, names = support.to_list(modules, 'ModuleDict')
+  local pairs_of = {}
   for i, entry in ipairs(list) do
     local name, module = names and names[i], entry
     if not names then
@@ -29,8 +30,11 @@ function ModuleDict:update(modules)
     if not class.class_of(module) then
       raise("ModuleDict: entry '%s' must be a module, got %s", tostring(name), describe(module))
     end
-    self[name] = module
+    if type(name) == 'number' then name = tostring(name) end
+    class.check_name(self, 'submodule', name)
+    pairs_of[i] = { name, module }
   end
+  for _, pair in ipairs(pairs_of) do self[pair[1]] = pair[2] end
   return self
 end
 

@@ -14,6 +14,7 @@ local support = {
   ops = binding.stub.ops,
   functions = require 'metann.ops', -- the rows and what is composed of them
   is_tensor = is_tensor,
+  is_callable = scope.is_callable,
   keep = scope.keep,
   raise = raise,
   errors = errors,

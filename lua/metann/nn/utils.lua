@@ -55,10 +55,10 @@ function utils.clip_grad_norm_(parameters, max_norm, norm_type)
     norm_type, error_if_nonfinite = norm_type.norm_type, norm_type.error_if_nonfinite
   end
   norm_type = norm_type or 2
-  if type(max_norm) ~= 'number' or max_norm < 0 then
+  if type(max_norm) ~= 'number' or not (max_norm >= 0) then
     raise("clip_grad_norm_: 'max_norm' must be a number of at least 0, got %s", describe(max_norm))
   end
-  if type(norm_type) ~= 'number' or norm_type <= 0 then
+  if type(norm_type) ~= 'number' or not (norm_type > 0) then
     raise("clip_grad_norm_: 'norm_type' must be a number above 0, got %s", describe(norm_type))
   end
   return support.no_grad(clip_norm, gradients(parameters, 'clip_grad_norm_'), max_norm, norm_type,
@@ -71,7 +71,7 @@ end
 
 --- Clamps the gradients of all parameters, in place, to -clip_value .. clip_value.
 function utils.clip_grad_value_(parameters, value)
-  if type(value) ~= 'number' or value < 0 then
+  if type(value) ~= 'number' or not (value >= 0) then
     raise("clip_grad_value_: 'clip_value' must be a number of at least 0, got %s", describe(value))
   end
   support.no_grad(clip_value, gradients(parameters, 'clip_grad_value_'), value)

@@ -28,19 +28,24 @@ end
 local Scheduler = {}
 Scheduler.__index = Scheduler
 
---- Goes on by one step: sets every group's lr.
+--- Goes on by one step: sets every group's lr. A step that fails, in a function of the user's, changes nothing.
 function Scheduler:step()
-  self.last_epoch = self.last_epoch + 1
-  self:_apply()
+  local before = self.last_epoch
+  self.last_epoch = before + 1
+  local ok, message = pcall(self._apply, self)
+  if ok then return end
+  self.last_epoch = before
+  error(message, 0)
 end
 
---- Sets the lr of the groups that were there when the schedule was made.
+--- Sets the lr of the groups that were there when the schedule was made; all are found before any is written.
 function Scheduler:_apply()
+  local groups, found = self.optimizer.param_groups, {}
+  for i = 1, #self.base_lrs do found[i] = self:_lr(i, read_lr(groups[i])) end
   self._last_lr = {}
-  for i = 1, #self.base_lrs do
-    local group = self.optimizer.param_groups[i]
-    write_lr(group, self:_lr(i, read_lr(group)))
-    self._last_lr[i] = read_lr(group)
+  for i = 1, #found do
+    write_lr(groups[i], found[i])
+    self._last_lr[i] = read_lr(groups[i])
   end
   self._resumed = false
 end
@@ -215,10 +220,20 @@ local LambdaLR = define('LambdaLR', {
   if type(list) == 'table' and #list ~= n then
     raise("LambdaLR: 'lr_lambda' has %d functions for %d groups", #list, n)
   end
+  for i = 1, type(list) == 'table' and n or 0 do
+    if type(list[i]) ~= 'function' then
+      raise("LambdaLR: 'lr_lambda' must be a function or a list of functions, entry %d is %s", i,
+        support.describe(list[i]))
+    end
+  end
 end)
 function LambdaLR:_lr(i)
   local fn = self.options.lr_lambda
-  return self.base_lrs[i] * (type(fn) == 'table' and fn[i] or fn)(self.last_epoch)
+  local factor = (type(fn) == 'table' and fn[i] or fn)(self.last_epoch)
+  if type(factor) ~= 'number' then
+    raise("LambdaLR: 'lr_lambda' must return a number, got %s", support.describe(factor))
+  end
+  return self.base_lrs[i] * factor
 end
 
 -- ---- one cycle ----

@@ -24,6 +24,14 @@ local function option_names(rule)
   return names
 end
 
+--- A value that is the caller's own no longer: lists copied, tensors as they are.
+local function unshared(value)
+  if type(value) ~= 'table' then return value end
+  local list = {}
+  for k, v in pairs(value) do list[k] = v end
+  return list
+end
+
 --- The options of a group: what is given, over the optimizer's own, over the rule's; checked.
 local function complete(rule, given, base)
   local o = {}
@@ -32,7 +40,7 @@ local function complete(rule, given, base)
     if value == nil and base then value = base[name] end
     if value == nil then value = default end
     if value == common.REQUIRED then raise("%s: option '%s' must be given", rule.name, name) end
-    o[name] = value
+    o[name] = unshared(value)
   end
   common.check(rule, o)
   return o
@@ -40,17 +48,17 @@ end
 
 local function is_group(value) return type(value) == 'table' and getmetatable(value) == nil and value.params ~= nil end
 
-local function check_parameters(rule, group, list, names, seen)
+--- Raises unless an optimizer that has those in `seen` can take a list of parameters.
+local function check_parameters(rule, list, names, seen)
   if #list == 0 then raise('%s: there are no parameters to optimize', rule.name) end
+  local listed = {}
   for i, p in ipairs(list) do
-    local label = names and names[i] or tostring(i)
+    local label, key = names and names[i] or tostring(i), id(p)
     if not support.is_leaf(p) then
       raise('%s: parameter %s has a history; an optimizer works on leaves', rule.name, label)
     end
-    local key = id(p)
-    if seen[key] then raise('%s: parameter %s is listed twice', rule.name, label) end
-    seen[key] = true
-    group.params[i] = keep(p)
+    if seen[key] or listed[key] then raise('%s: parameter %s is listed twice', rule.name, label) end
+    listed[key] = true
   end
 end
 
@@ -61,9 +69,10 @@ local function add_group(self, given, names)
   end
   errors.check_options(self.rule.name, options, names)
   local group = complete(self.rule, options, self.defaults)
-  group.params = {}
   local list, labels = support.tensors(given.params, self.rule.name)
-  check_parameters(self.rule, group, list, labels, self._seen)
+  check_parameters(self.rule, list, labels, self._seen)
+  for _, p in ipairs(list) do self._seen[id(keep(p))] = true end
+  group.params = list
   self.param_groups[#self.param_groups + 1] = group
 end
 
@@ -76,7 +85,7 @@ local function construct(class, params, options)
   end
   local names = option_names(rule)
   errors.check_options(rule.name, options, names)
-  local self = setmetatable({ rule = rule, defaults = options, param_groups = {}, state = {}, _seen = {} }, class)
+  local self = setmetatable({ rule = rule, defaults = unshared(options), param_groups = {}, state = {}, _seen = {} }, class)
   if type(params) == 'table' and is_group(params[1]) then
     for _, group in ipairs(params) do
       if not is_group(group) then raise('%s: expected a group {params = ...}, got %s', rule.name, describe(group)) end
@@ -151,7 +160,12 @@ local function run_step(self) return support.scope(update_all, self) end
 -- @return what the closure returned
 function Optimizer:step(closure)
   local loss
-  if closure ~= nil then loss = support.enable_grad(closure) end
+  if closure ~= nil then
+    if not support.is_callable(closure) then
+      raise("%s:step: 'closure' must be a function, got %s", self.rule.name, describe(closure))
+    end
+    loss = support.enable_grad(closure)
+  end
   support.no_grad(run_step, self)
   return loss
 end
@@ -207,7 +221,7 @@ function Optimizer:state_dict()
   return result
 end
 
-local function check_state(self, dict)
+local function check_groups(self, dict)
   local name = self.rule.name
   if type(dict) ~= 'table' or type(dict.state) ~= 'table' or type(dict.param_groups) ~= 'table' then
     raise('%s:load_state_dict: expected what state_dict returns, got %s', name, describe(dict))
@@ -216,32 +230,41 @@ local function check_state(self, dict)
     raise('%s:load_state_dict: expected %d groups, got %d', name, #self.param_groups, #dict.param_groups)
   end
   for k, group in ipairs(self.param_groups) do
-    local n = #(dict.param_groups[k].params or {})
-    if n ~= #group.params then
-      raise('%s:load_state_dict: group %d has %d parameters, got %d', name, k, #group.params, n)
+    local given = dict.param_groups[k]
+    if type(given) ~= 'table' or type(given.params) ~= 'table' then
+      raise('%s:load_state_dict: group %d must be a table with params, a list of numbers, got %s', name, k,
+        describe(type(given) ~= 'table' and given or given.params))
     end
-  end
-  for k, group in ipairs(self.param_groups) do
-    for i, p in ipairs(group.params) do
-      for field, value in pairs(dict.state[dict.param_groups[k].params[i]] or {}) do
-        if not self.rule.known_state[field] then
-          raise("%s:load_state_dict: unknown state '%s' of parameter %d%s", name, tostring(field), i,
-            errors.suggestion(field, self.rule.state))
-        end
-        if not is_tensor(value) then
-          raise("%s:load_state_dict: '%s' of parameter %d must be a tensor, got %s", name, field, i, describe(value))
-        end
-        if support.ndim(value) > 0 and not support.same_shape(value, p) then
-          raise("%s:load_state_dict: size mismatch for '%s' of parameter %d, expect %s, got %s", name, field, i,
-            support.shape_text(p), support.shape_text(value))
-        end
-      end
+    if #given.params ~= #group.params then
+      raise('%s:load_state_dict: group %d has %d parameters, got %d', name, k, #group.params, #given.params)
     end
   end
 end
 
--- What counts steps keeps its dtype whatever the parameter's is.
+-- What counts steps is 0-dim and keeps its dtype, whatever the parameter's are.
 local COUNTS = { step = true, mu_product = true }
+
+--- Raises unless `state` may be that of p, the parameter i of its group.
+local function check_state(rule, state, i, p)
+  local name = rule.name
+  if type(state) ~= 'table' then
+    raise('%s:load_state_dict: the state of parameter %d must be a table of tensors by name, got %s', name, i,
+      describe(state))
+  end
+  for field, value in pairs(state) do
+    if not rule.known_state[field] then
+      raise("%s:load_state_dict: unknown state '%s' of parameter %d%s", name, tostring(field), i,
+        errors.suggestion(field, rule.state))
+    end
+    if not is_tensor(value) then
+      raise("%s:load_state_dict: '%s' of parameter %d must be a tensor, got %s", name, field, i, describe(value))
+    end
+    if not support.same_shape(value, p) and not (COUNTS[field] and support.ndim(value) == 0) then
+      raise("%s:load_state_dict: size mismatch for '%s' of parameter %d, expect %s, got %s", name, field, i,
+        support.shape_text(p), support.shape_text(value))
+    end
+  end
+end
 
 --- A parameter's own copy of a state, cast to its dtype as in PyTorch.
 local function adopted(state, p)
@@ -256,19 +279,23 @@ end
 
 --- Takes over a state that state_dict gave; everything is checked first.
 function Optimizer:load_state_dict(dict)
-  check_state(self, dict)
-  local groups = {}
+  check_groups(self, dict)
+  local groups, states = {}, {}
   for k, group in ipairs(self.param_groups) do
+    local given = dict.param_groups[k]
     local options = {}
-    for name in pairs(self.rule.defaults) do options[name] = copied(dict.param_groups[k][name]) end
+    for name in pairs(self.rule.defaults) do options[name] = copied(given[name]) end
     groups[k] = complete(self.rule, options, group)
-  end
-  self.state = {}
-  for k, group in ipairs(self.param_groups) do
     for i, p in ipairs(group.params) do
-      local state = dict.state[dict.param_groups[k].params[i]]
-      if state then self.state[id(p)] = adopted(state, p) end
+      local state = dict.state[given.params[i]]
+      if state ~= nil then
+        check_state(self.rule, state, i, p)
+        states[id(p)] = adopted(state, p)
+      end
     end
+  end
+  self.state = states
+  for k, group in ipairs(self.param_groups) do
     for name, value in pairs(groups[k]) do group[name] = is_tensor(value) and keep(value) or value end
     group.initial_lr = dict.param_groups[k].initial_lr
   end
