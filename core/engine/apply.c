@@ -224,7 +224,7 @@ static void release_all(call_state *s, bool failed) {
 }
 
 static void attach_node(call_state *s) {
-  mn_node_saved_versions(s->node, false);
+  mn_node_saved_versions(s->node, NULL);
   int n = s->op->flags & MN_F_FIRST ? 1 : s->n_out;
   for (int k = 0; k < n; k++) {
     s->out[k]->node = s->node;
@@ -384,7 +384,7 @@ static void rebase(call_state *s) {
   mn_tensor *t = s->target;
   t->storage->version++;
   if (!s->node) return;
-  mn_node_saved_versions(s->node, true);
+  mn_node_saved_versions(s->node, t->storage);
   mn_node_unref(t->node);
   t->node = s->node;
   t->out_nr = 0;

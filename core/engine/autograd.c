@@ -122,12 +122,13 @@ mn_node *mn_node_new(mn_context *ctx, int op, int n_in, mn_tensor *const *in, in
   return NULL;
 }
 
-void mn_node_saved_versions(mn_node *node, bool inplace) {
+void mn_node_saved_versions(mn_node *node, const mn_storage *overwritten) {
   for (int i = 0; i < node->n_saved; i++) {
     mn_saved *s = &node->saved[i];
     if (mn_is_none(s->t)) continue;
-    /* What an in-place row overwrote had the version before: reading it must fail. */
-    s->version = s->t->storage->version - (inplace && s->which == 0);
+    /* An input that was overwritten, the target or whatever shares its memory, had the version before: reading it
+     * must fail. */
+    s->version = s->t->storage->version - (s->which >= 0 && s->t->storage == overwritten);
   }
 }
 

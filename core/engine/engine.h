@@ -144,8 +144,8 @@ void mn_scope_close(mn_context *ctx, int mark);
 /* autograd.c: nodes. */
 mn_node *mn_node_new(mn_context *ctx, int op, int n_in, mn_tensor *const *in, int n_out,
                      mn_tensor *const *out, const mn_slot *attrs, bool inplace);
-void mn_node_saved_versions(mn_node *node,
-                            bool inplace); /* after the kernel has run: remember what is current */
+/* After the kernel has run: remembers what is current. overwritten: what an in-place row wrote to, else NULL. */
+void mn_node_saved_versions(mn_node *node, const mn_storage *overwritten);
 void mn_node_destroy(mn_node *node);
 void mn_node_free_saved(mn_node *node);
 const char *mn_node_name(const mn_node *node);

@@ -54,7 +54,7 @@ static int save_tensors(mn_node *node, int n, mn_tensor *const *saved, mn_tensor
           mn_node_name(node), i + 1);
     if (mn_node_save(node, output ? attached[-1 - which] : saved[i], which, output)) return -1;
   }
-  mn_node_saved_versions(node, false);
+  mn_node_saved_versions(node, NULL);
   return 0;
 }
 

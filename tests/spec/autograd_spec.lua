@@ -133,6 +133,22 @@ describe('writing in place', function()
     assert.is_nil(x.grad)
   end)
 
+  it('with another input in the memory that is written to is an error, too', function()
+    local x = leaf{ 2, 3 }
+    for i, write in ipairs{
+      function(y) return y:mul_(y) end,
+      function(y) return y:mul_(y:detach()) end,
+      function(y) return y:detach():mul_(y) end,
+      function(y) return y:pow_(y:detach()) end,
+      function(y) return y:detach():atan2_(y) end,
+    } do
+      local z = write(x * 1)
+      local ok, message = pcall(metann.grad, z:sum(), x)
+      assert.is_false(ok, 'write ' .. i)
+      assert.truthy(message:find('saved for its derivative has been changed', 1, true), message)
+    end
+  end)
+
   it('is seen through views, detached tensors, slices and assignment by index', function()
     for i, write in ipairs{
       function(h) h:detach():add_(1) end,
