@@ -402,15 +402,19 @@ static int check_anomaly(mn_walk *w, const mn_node *node, mn_tensor **results) {
   return 0;
 }
 
+static int check_saved(const mn_node *node) {
+  if (!node->freed || node->n_saved == 0) return 0;
+  return mn_error_set(
+      node->ctx, MN_ERR_ARGUMENT,
+      "backward: the graph through %s has been freed by an earlier backward; ask that one for "
+      "retain_graph",
+      mn_node_name(node));
+}
+
 static int run_rule(mn_walk *w, visit *x, mn_tensor **results) {
   mn_node *node = x->node;
   mn_rule r = {w->ctx, node, w, &w->slots[x->first_slot], results};
-  if (node->freed && node->n_saved > 0)
-    return mn_error_set(
-        w->ctx, MN_ERR_ARGUMENT,
-        "backward: the graph through %s has been freed by an earlier backward; ask that one for "
-        "retain_graph",
-        mn_node_name(node));
+  if (check_saved(node)) return -1;
   if (node->op == MN_OP_FUNCTION) {
     if (run_function(w, node, results)) return -1;
   } else {
@@ -652,6 +656,7 @@ int mn_walk_needs(mn_walk *w, int i) { return edge_wanted(w, &asked_node(w)->edg
 
 mn_tensor *mn_walk_saved(mn_walk *w, int i) {
   mn_node *node = asked_node(w);
+  if (check_saved(node)) return NULL; /* by a walk that Lua ran while this one waited */
   int mark = mn_scope_open(w->ctx);
   mn_tensor *t = unpack(node, &node->saved[i]);
   mn_tensor_retain(t);

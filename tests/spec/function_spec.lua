@@ -290,6 +290,25 @@ describe('Function', function()
     y = Cube(x):sum()
     metann.grad(y, x)
     fails('the graph through Cube has been freed', metann.grad, y, x)
+    local inner -- what its own derivative walks through, and frees, before it reads
+    local Greedy = Function{
+      name = 'Greedy',
+      forward = function(c, a)
+        c:save_for_backward(a)
+        return a * a
+      end,
+      backward = function(c, g)
+        if inner then
+          local loss = inner
+          inner = nil
+          loss:backward()
+        end
+        return g * 2 * c:saved_tensors()
+      end,
+    }
+    inner = Greedy(x):sum()
+    fails('the graph through Greedy has been freed', inner.backward, inner)
+    x.grad = nil
     fails('Odd: saved tensor 1 has a history of its own but is neither an input nor an output', Function{
       name = 'Odd',
       forward = function(c, a)

@@ -77,10 +77,9 @@ local function ends(w, request, outputs)
   end
   for i = 0, request.n_in - 1 do
     if C.mn_walk_needs(w, i) ~= 0 then
-      local stand_in = C.mn_walk_input(w, i)
-      if stand_in == nil then handle.fail() end
-      hold[#hold + 1] = handle.wrap(stand_in)
-      into[m], of[m], m = stand_in, i, m + 1
+      local stand_in = handle.call(C.mn_walk_input, w, i)
+      hold[#hold + 1] = stand_in
+      into[m], of[m], m = stand_in.p, i, m + 1
     end
   end
   return n, out, cot, m, into, of, hold

@@ -93,11 +93,7 @@ function derivatives.attach(entry, name, n_in, inputs, outputs, n, saved)
 end
 
 --- Tensor i (from 1) that the asked node saved. With gradients on it has its history.
-function derivatives.saved(walk, i)
-  local raw = C.mn_walk_saved(walk, i - 1)
-  if raw == nil then handle.fail() end
-  return wrap(raw)
-end
+function derivatives.saved(walk, i) return handle.call(C.mn_walk_saved, walk, i - 1) end
 
 --- The cotangent of output k (from 1) of the asked node, or nil for zero.
 function derivatives.cotangent(walk, k)
