@@ -463,7 +463,7 @@ static int visit_node(mn_walk *w, visit *x) {
     if (results != few) free(results);
     if (failed) return -1;
   }
-  if (!(w->flags & MN_WALK_RETAIN_GRAPH) && any && !x->barrier) mn_node_free_saved(node);
+  if (!(w->flags & MN_WALK_RETAIN_GRAPH) && any && through) mn_node_free_saved(node);
   if (!is_kept(w, x))
     for (int k = 0; k < node->n_out; k++) free_slot(&slots[k]);
   return 0;

@@ -31,6 +31,16 @@ describe('grad', function()
     end
   end)
 
+  it('stops at its inputs: the graph behind them can be walked from there', function()
+    local x = leaf{ 2, 3 }
+    local h = x:square() -- saves what its derivative needs
+    local g = metann.grad((h * h):sum(), h)
+    assert.same({ 8, 18 }, g:to_table())
+    h:backward(g)
+    assert.same({ 4 * 8, 4 * 27 }, x.grad:to_table())
+    fails('the graph through square has been freed', h.backward, h, g)
+  end)
+
   it('takes cotangents, several outputs, and iterators of inputs', function()
     local x = leaf{ 1, 2 }
     local g = metann.grad({ x * 3, x ^ 2 }, x, { grad_outputs = { leaf{ 1, 10 }, leaf{ 1, 1 } } })
