@@ -181,7 +181,8 @@ static int make_node(call_state *s) {
   if (!wants_node(s)) return 0;
   mn_tensor *const *out = s->target ? &s->target : s->out;
   s->node = mn_node_new(s->ctx, s->op->index, s->n_in, s->in, s->n_out, out, s->attrs, s->target != NULL);
-  return s->node ? 0 : -1;
+  if (!s->node) return -1;
+  return s->target && s->target->flags & T_RETAIN_GRAD ? mn_node_outputs(s->node) : 0;
 }
 
 /* ---- the kernel ---- */
@@ -384,6 +385,10 @@ static void rebase(call_state *s) {
   mn_tensor *t = s->target;
   t->storage->version++;
   if (!s->node) return;
+  if (t->flags & T_RETAIN_GRAD) { /* of what it holds from now on */
+    t->node->outputs[t->out_nr] = NULL;
+    s->node->outputs[0] = t;
+  }
   mn_node_saved_versions(s->node, t->storage);
   mn_node_unref(t->node);
   t->node = s->node;

@@ -132,6 +132,15 @@ void mn_node_saved_versions(mn_node *node, const mn_storage *overwritten) {
   }
 }
 
+int mn_node_outputs(mn_node *node) {
+  if (node->outputs) return 0;
+  size_t bytes = node->n_out * sizeof *node->outputs;
+  node->outputs = mn_memory_get(node->ctx, bytes);
+  if (!node->outputs) return -1;
+  memset(node->outputs, 0, bytes);
+  return 0;
+}
+
 void mn_node_free_saved(mn_node *node) {
   for (int i = 0; i < node->n_saved; i++) {
     mn_tensor_unref(node->saved[i].t);

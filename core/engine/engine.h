@@ -146,6 +146,7 @@ mn_node *mn_node_new(mn_context *ctx, int op, int n_in, mn_tensor *const *in, in
                      mn_tensor *const *out, const mn_slot *attrs, bool inplace);
 /* After the kernel has run: remembers what is current. overwritten: what an in-place row wrote to, else NULL. */
 void mn_node_saved_versions(mn_node *node, const mn_storage *overwritten);
+int mn_node_outputs(mn_node *node); /* room for outputs that keep their gradient */
 void mn_node_destroy(mn_node *node);
 void mn_node_free_saved(mn_node *node);
 const char *mn_node_name(const mn_node *node);

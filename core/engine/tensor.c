@@ -97,8 +97,7 @@ static void tensor_destroy(mn_tensor *t) {
   mn_context *ctx = t->ctx;
   if (t->flags & T_VIEW) t->storage->views--;
   if (t->storage) storage_unref(ctx, t->storage);
-  if (t->flags & T_RETAIN_GRAD && t->node && t->node->outputs && t->node->outputs[t->out_nr] == t)
-    t->node->outputs[t->out_nr] = NULL;
+  if (t->flags & T_RETAIN_GRAD && t->node->outputs[t->out_nr] == t) t->node->outputs[t->out_nr] = NULL;
   if (t->flags & T_HOOKED) mn_number_died(ctx, -t->id);
   mn_node_unref(t->node);
   mn_tensor_unref(t->grad);
@@ -314,16 +313,10 @@ int mn_tensor_set_requires_grad(mn_context *ctx, mn_tensor *t, int b) {
 int mn_tensor_set_retain_grad(mn_context *ctx, mn_tensor *t) {
   if (!mn_tensor_needs_grad(t))
     return mn_error_set(ctx, MN_ERR_ARGUMENT, "retain_grad: the tensor doesn't require grad");
-  mn_node *node = t->node;
-  if (!node || (node->outputs && node->outputs[t->out_nr] == t)) return 0;
-  if (!node->outputs) {
-    size_t bytes = node->n_out * sizeof *node->outputs;
-    node->outputs = mn_memory_get(ctx, bytes);
-    if (!node->outputs) return -1;
-    memset(node->outputs, 0, bytes);
-  }
+  if (!t->node) return 0;
+  if (mn_node_outputs(t->node)) return -1;
   t->flags |= T_RETAIN_GRAD;
-  node->outputs[t->out_nr] = t;
+  t->node->outputs[t->out_nr] = t;
   return 0;
 }
 

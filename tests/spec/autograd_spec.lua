@@ -109,6 +109,25 @@ describe('backward', function()
     assert.equal(12, y.grad:item())
     assert.equal(24, x.grad:item())
   end)
+
+  it('keeps the gradient of what a tensor holds after it was written to in place', function()
+    local x = leaf(3)
+    local y = x * 2
+    y:retain_grad()
+    y:mul_(5) -- 10 x
+    local z = y * 7
+    z:backward{ retain_graph = true }
+    assert.equal(7, y.grad:item())
+    assert.equal(70, x.grad:item())
+    y = nil -- its first node outlives it
+    collectgarbage()
+    local before = metann.memory().live_tensors
+    for _ = 1, 3 do z:backward{ retain_graph = true } end
+    collectgarbage()
+    assert.equal(before, metann.memory().live_tensors)
+    assert.equal(280, x.grad:item())
+    assert.is_nil(y)
+  end)
 end)
 
 describe('flags', function()
