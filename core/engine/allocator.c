@@ -81,7 +81,7 @@ void *mn_memory_get(mn_context *ctx, size_t bytes) {
   size_t rounded;
   int k = size_class(bytes, &rounded);
   mn_stats *s = &ctx->stats;
-  void *p = ctx->cache[k];
+  void *p = s->live_bytes + (double)rounded <= s->limit_bytes ? ctx->cache[k] : NULL;
   if (p) {
     ctx->cache[k] = ((mn_block *)p)->next;
     s->cached_bytes -= (double)rounded;

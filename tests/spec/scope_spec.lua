@@ -162,4 +162,17 @@ describe('garbage', function()
     assert.is_false(too_much)
     assert.truthy(why:find('memory'), why)
   end)
+
+  it('that is cached for reuse counts once it is used, whatever the limit was before', function()
+    metann.zeros(2e6)
+    live() -- 8 MB lie in the cache now
+    local limit = metann.memory().limit_bytes
+    metann.set_memory_limit(metann.memory().live_bytes + 1e6)
+    local too_much, why = pcall(metann.zeros, 2e6)
+    local within = pcall(metann.zeros, 1e5)
+    metann.set_memory_limit(limit)
+    assert.is_false(too_much)
+    assert.truthy(why:find('out of memory'), why)
+    assert.is_true(within)
+  end)
 end)
