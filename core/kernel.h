@@ -45,9 +45,11 @@ void mn_threads_set(int n);
 int mn_threads_get(void);
 
 /* cpu/count.c, for shape rules of rows with MN_F_DATA_SHAPE: how many elements are not 0; the largest element, -1 if
- * there is none larger (whether all are valid indices is for the kernel to say). */
+ * there is none larger (whether all are valid indices is for the kernel to say). For detect_anomaly: 2 where an element
+ * is NaN, else 1 where one is infinite, else 0. They need no memory. */
 int64_t mn_count_nonzero(const mn_array *a);
 int64_t mn_largest_index(const mn_array *a);
+int mn_find_nonfinite(const mn_array *a);
 
 static inline size_t mn_dtype_size(int dtype) {
   static const unsigned char size[MN_DTYPE_COUNT] = {4, 8, 8, 4, 1, 1, 2, 2};

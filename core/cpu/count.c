@@ -1,9 +1,15 @@
-/* count.c: what shape rules of rows with a data-dependent shape must know of their input before it is
- * allocated. */
+/* count.c: what the engine itself asks of elements: what shape rules of rows with a data-dependent shape must know of
+ * their input before anything is allocated, and what detect_anomaly looks for. */
 #include "kernel.h"
 #include <math.h>
 
-/* The element at an address as a double; float16 and bfloat16 only tell zero from the rest. */
+/* A float16 or bfloat16 as a double that is 0, finite, infinite or NaN as it is. */
+static double kind_of_half(uint16_t bits, uint16_t infinity) {
+  uint16_t size = bits & 0x7fff;
+  return size > infinity ? NAN : size == infinity ? INFINITY : size != 0;
+}
+
+/* The element at an address as a double; of float16 and bfloat16 only its kind. */
 static double element(const char *p, int dtype) {
   switch (dtype) {
   case MN_FLOAT32:
@@ -15,8 +21,9 @@ static double element(const char *p, int dtype) {
   case MN_INT32:
     return *(const int32_t *)p;
   case MN_FLOAT16:
+    return kind_of_half(*(const uint16_t *)p, 0x7c00);
   case MN_BFLOAT16:
-    return (*(const uint16_t *)p & 0x7fff) != 0;
+    return kind_of_half(*(const uint16_t *)p, 0x7f80);
   default:
     return *(const uint8_t *)p;
   }
@@ -44,4 +51,15 @@ int64_t mn_largest_index(const mn_array *a) {
     if (v > largest) largest = v;
   }
   return largest < 0x1p47 ? (int64_t)floor(largest) : INT64_C(1) << 47;
+}
+
+int mn_find_nonfinite(const mn_array *a) {
+  int found = 0;
+  if (!mn_dtype_is_float(a->dtype)) return 0;
+  for (int64_t i = 0; i < a->numel; i++) {
+    double v = element(place(a, i), a->dtype);
+    if (isnan(v)) return 2;
+    found |= isinf(v) != 0;
+  }
+  return found;
 }

@@ -165,7 +165,7 @@ int mn_anomaly_begin(mn_context *ctx); /* -1 and MN_ERR_PLACE where the place of
 void mn_anomaly_end(mn_context *ctx);  /* the place was for one call */
 int mn_anomaly_check(mn_context *ctx, const mn_op_info *op, const mn_slot *attrs, int n_in,
                      mn_tensor *const *in, int n_out, mn_tensor *const *out);
-const char *mn_anomaly_in(mn_context *ctx, mn_tensor *t); /* "nan", "inf" or NULL */
+const char *mn_anomaly_in(const mn_tensor *t); /* "nan", "inf" or NULL */
 
 typedef struct mn_op_rules {
   int (*infer)(mn_infer *);

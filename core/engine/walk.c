@@ -393,7 +393,7 @@ static int leaf_hooks(mn_walk *w) {
 
 static int check_anomaly(mn_walk *w, const mn_node *node, mn_tensor **results) {
   for (int i = 0; i < node->n_in; i++) {
-    const char *what = results[i] ? mn_anomaly_in(w->ctx, results[i]) : NULL;
+    const char *what = results[i] ? mn_anomaly_in(results[i]) : NULL;
     if (what)
       return mn_error_set(w->ctx, MN_ERR_ANOMALY,
                           "detect_anomaly: the derivative of %s for its input %d has %s", mn_node_name(node),

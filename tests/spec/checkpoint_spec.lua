@@ -291,6 +291,24 @@ describe('detect_anomaly', function()
       local big = metann.full({ 2, 2 }, 1e30)
       return nn.functional.linear(big, big)
     end)
+    fails('the result of cast has inf', metann.detect_anomaly, function() return metann.full({ 2 }, 1e6):half() end)
+  end)
+
+  it('needs no memory of its own: where the result fits, its NaN is found', function()
+    local t = metann.full({ 1e5 }, -1)
+    local before = metann.memory()
+    local seen = {}
+    for room = 0, 65536, 512 do -- beside the 400,000 bytes of the result (blocks come in steps of 32 KiB)
+      collectgarbage()
+      metann.set_memory_limit(metann.memory().live_bytes + 4e5 + room)
+      local ok, message = pcall(metann.detect_anomaly, t.log, t)
+      metann.set_memory_limit(before.limit_bytes)
+      assert.is_false(ok)
+      seen[#seen + 1] = message:match('result of log has nan') or message:match('out of memory') or message
+    end
+    assert.equal('out of memory', seen[1])
+    assert.equal('result of log has nan', seen[#seen])
+    for i = 2, #seen do assert.truthy(seen[i] == seen[1] or seen[i] == seen[#seen], seen[i]) end
   end)
 
   it('leaves infinities alone that were given', function()
