@@ -419,6 +419,7 @@ static int apply_and_assign(mn_context *ctx, int op, int n_in, mn_tensor *const 
     ctx->place_state = place;
     failed = mn_apply_inplace(ctx, MN_OP_assign, 2, pair, NULL);
     for (int k = 0; k < mn_op(op)->n_out; k++) mn_tensor_unref(out[k]);
+    mn_drain(ctx);
   }
   ctx->scope.depth = depth;
   return failed;

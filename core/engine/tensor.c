@@ -329,6 +329,7 @@ mn_tensor *mn_tensor_grad(mn_tensor *t) {
 int mn_tensor_set_grad(mn_context *ctx, mn_tensor *t, mn_tensor *grad) {
   if (!t || !grad) return mn_error_set(ctx, MN_ERR_ARGUMENT, "grad: expected a tensor");
   mn_tensor *value = mn_is_none(grad) ? NULL : grad;
+  if (value == t) return mn_error_set(ctx, MN_ERR_ARGUMENT, "grad: a tensor can't be its own gradient");
   if (value) {
     if (value->node)
       return mn_error_set(ctx, MN_ERR_ARGUMENT, "grad: a gradient must not have a history; detach() it");

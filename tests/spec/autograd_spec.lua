@@ -98,6 +98,7 @@ describe('backward', function()
     local x = leaf{ 1, 2 }
     fails('grad', function() x.grad = (x * 2) end)
     fails('expected a tensor or nil', function() x.grad = 3 end)
+    fails("grad: a tensor can't be its own gradient", function() x.grad = x end) -- it would never be freed
   end)
 
   it('keeps gradients inside the graph on request', function()

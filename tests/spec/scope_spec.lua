@@ -28,6 +28,14 @@ describe('scope', function()
     assert.equal('other', other)
   end)
 
+  it('leaves nothing behind of a result that an in-place call made apart', function()
+    local t = metann.ones(4)
+    local before = live()
+    t:cumsum_(1)
+    assert.equal(before, metann.memory().live_tensors)
+    assert.same({ 1, 2, 3, 4 }, t:to_table())
+  end)
+
   it('keeps tensors in tables of results, cycles and all', function()
     local r = metann.scope(function()
       local t = { deep = { metann.ones(2) } }
