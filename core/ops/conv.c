@@ -21,6 +21,9 @@ static int check_picture(const mn_infer *x, int i, const char *name) {
   return mn_fail(x, "%s must be (N, C, H, W) or (C, H, W), got %s", name, mn_shape_text(a, text));
 }
 
+/* What no size, stride or the like may exceed: so their products and sums don't overflow. */
+static const int64_t LARGEST = INT32_MAX;
+
 /* A list of two numbers of at least `least`; one number stands for both. */
 static int check_pair(const mn_infer *x, mn_list *l, const char *name, int64_t least) {
   char text[128];
@@ -28,6 +31,8 @@ static int check_pair(const mn_infer *x, mn_list *l, const char *name, int64_t l
   if (l->n != 2) return mn_fail(x, "%s must be a list of 2 numbers, got %s", name, mn_list_text(l, text));
   if (l->v[0] < least || l->v[1] < least)
     return mn_fail(x, "%s must be at least %d, got %s", name, (int)least, mn_list_text(l, text));
+  if (l->v[0] > LARGEST || l->v[1] > LARGEST)
+    return mn_fail(x, "%s must be at most %lld, got %s", name, (long long)LARGEST, mn_list_text(l, text));
   return 0;
 }
 
@@ -61,6 +66,17 @@ static int check_conv(const mn_infer *x, const conv *c) {
   return 0;
 }
 
+/* The kernels work on a padded copy of a picture, whose last two dims have that size. */
+static int check_padded(const mn_infer *x, const mn_array *picture, const int64_t *size, const conv *c) {
+  double elements = 1;
+  char text[128], around[128];
+  for (int d = 0; d < picture->ndim - 2; d++) elements *= picture->size[d] ? (double)picture->size[d] : 1;
+  for (int d = 0; d < 2; d++) elements *= (double)size[d] + 2 * (double)c->padding->v[d];
+  if (elements <= 0x1p44) return 0;
+  return mn_fail(x, "a picture of %s padded by %s is too large",
+                 mn_list_text(&(mn_list){2, {size[0], size[1]}}, text), mn_list_text(c->padding, around));
+}
+
 /* Size of the result along dim d; less than 1 where the kernel doesn't fit. */
 static int64_t conv_size(const conv *c, int d, int64_t size, int64_t kernel) {
   int64_t room = size + 2 * c->padding->v[d] - c->dilation->v[d] * (kernel - 1) - 1;
@@ -71,6 +87,9 @@ static int check_weight(const mn_infer *x, const mn_array *w, const conv *c) {
   char text[128];
   if (w->ndim != 4 || w->size[2] < 1 || w->size[3] < 1)
     return mn_fail(x, "weight must be (out channels, in channels / groups, height, width), got %s",
+                   mn_shape_text(w, text));
+  if (w->size[2] > LARGEST || w->size[3] > LARGEST)
+    return mn_fail(x, "weight's height and width must be at most %lld, got %s", (long long)LARGEST,
                    mn_shape_text(w, text));
   if (w->size[0] % c->groups)
     return mn_fail(x, "weight %s: out channels are not divisible by groups %lld", mn_shape_text(w, text),
@@ -97,6 +116,7 @@ int mn_infer_conv2d(mn_infer *x) {
     if (b->ndim != 1 || b->size[0] != w->size[0])
       return mn_fail(x, "bias %s does not fit weight %s", mn_shape_text(b, left), mn_shape_text(w, right));
   }
+  if (check_padded(x, in, in->size + channel + 1, &c)) return -1;
   mn_same_shape(out, in);
   out->dtype = in->dtype;
   out->size[channel] = w->size[0];
@@ -121,6 +141,7 @@ int mn_infer_conv2d_input_grad(mn_infer *x) {
   if (g->size[channel] != w->size[0])
     return mn_fail(x, "grad %s has %lld channels, weight %s expects %lld", mn_shape_text(g, left),
                    (long long)g->size[channel], mn_shape_text(w, right), (long long)w->size[0]);
+  if (check_padded(x, g, c.size->v, &c)) return -1;
   mn_same_shape(out, g);
   out->dtype = g->dtype;
   out->size[channel] = w->size[1] * c.groups;
@@ -144,6 +165,7 @@ int mn_infer_conv2d_weight_grad(mn_infer *x) {
       in->size[channel] % c.groups)
     return mn_fail(x, "grad %s does not fit input %s with groups %lld", mn_shape_text(g, left),
                    mn_shape_text(in, right), (long long)c.groups);
+  if (check_padded(x, in, in->size + channel + 1, &c)) return -1;
   out->dtype = g->dtype;
   out->ndim = 4;
   out->size[0] = g->size[channel], out->size[1] = in->size[channel] / c.groups;
@@ -235,6 +257,13 @@ static int infer_pooled(mn_infer *x, const int64_t *size, mn_list *kernel, mn_li
   return 0;
 }
 
+/* Is there a window, of `count` along a dim, whose taps step over the whole picture? */
+static bool misses(int64_t size, int64_t count, int64_t stride, int64_t around, int64_t dilation) {
+  for (int64_t i = 0; dilation > size && i < count && i * stride < around; i++)
+    if ((dilation - (around - i * stride) % dilation) % dilation >= size) return true;
+  return false;
+}
+
 int mn_infer_max_pool2d(mn_infer *x) {
   mn_max_pool2d_attrs *t = (mn_max_pool2d_attrs *)x->attrs;
   const mn_array *in = mn_arr(x->in[0]);
@@ -242,9 +271,14 @@ int mn_infer_max_pool2d(mn_infer *x) {
   for (int k = 0; k < 2; k++) mn_same_shape(x->out[k], in);
   x->out[0]->dtype = in->dtype, x->out[1]->dtype = MN_INT64;
   int64_t pooled[2];
-  if (infer_pooled(x, in->size + in->ndim - 2, &t->kernel_size, &t->stride, &t->padding, &t->dilation,
-                   t->ceil_mode, pooled))
+  const int64_t *size = in->size + in->ndim - 2;
+  char text[128];
+  if (infer_pooled(x, size, &t->kernel_size, &t->stride, &t->padding, &t->dilation, t->ceil_mode, pooled))
     return -1;
+  for (int d = 0; d < 2; d++)
+    if (misses(size[d], pooled[d], t->stride.v[d], t->padding.v[d], t->dilation.v[d]))
+      return mn_fail(x, "dilation %s is too large: a window has no pixel of the picture of %lld x %lld",
+                     mn_list_text(&t->dilation, text), (long long)size[0], (long long)size[1]);
   for (int k = 0; k < 2; k++)
     for (int d = 0; d < 2; d++) x->out[k]->size[in->ndim - 2 + d] = pooled[d];
   return 0;

@@ -100,6 +100,12 @@ return function(S)
                               error = 'input %(1 x 3 x 4 x 4%) has 3 channels' })
   table.insert(rows.conv2d, { inputs = { S.randn { 1, 1, 2, 2 }, S.randn { 1, 1, 3, 3 }, false },
     error = 'larger than' })
+  -- Sizes whose sums and products would overflow.
+  table.insert(rows.conv2d, { inputs = { S.randn { 1, 1, 8, 8 }, S.randn { 1, 1, 5, 5 }, false },
+    attrs = { dilation = { 2 ^ 59, 2 ^ 59 } }, error = 'dilation must be at most 2147483647' })
+  table.insert(rows.conv2d, { inputs = { S.randn { 1, 1, 8, 8 }, S.randn { 1, 1, 1, 1 }, false },
+    attrs = { padding = { 2 ^ 31 - 4, 2 ^ 31 - 4 }, stride = { 2 ^ 31 - 1, 2 ^ 31 - 1 } },
+    error = 'a picture of %(8 x 8%) padded by %(2147483644 x 2147483644%) is too large' })
   table.insert(rows.conv2d_input_grad, { inputs = { S.randn { 1, 2, 3, 3 }, S.randn { 2, 1, 3, 3 } },
                                          attrs = { size = { 7, 7 } }, error = 'does not have the result' })
   table.insert(rows.conv2d_weight_grad, { inputs = { S.randn { 1, 2, 3, 3 }, S.randn { 2, 1, 5, 5 } },
@@ -248,6 +254,10 @@ return function(S)
     { inputs = { S.randn { 1, 4, 4 } }, attrs = { kernel_size = { 5, 5 } }, error = 'kernel_size %(5 x 5%) is larger' },
     { inputs = { S.randn { 1, 4, 4 } }, attrs = { kernel_size = { 2, 2 }, padding = { 2, 2 } },
       error = 'more than half' },
+    { inputs = { S.randn { 1, 1, 4 } }, attrs = { kernel_size = { 2, 2 }, padding = { 1, 1 }, dilation = { 2, 2 } },
+      error = 'a window has no pixel of the picture of 1 x 4' },
+    { inputs = { S.randn { 1, 8, 8 } }, attrs = { kernel_size = { 2 ^ 32, 2 ^ 32 }, dilation = { 2 ^ 32, 2 ^ 32 } },
+      error = 'must be at most 2147483647' },
   }
 
   local function scatter(inputs, attrs)
