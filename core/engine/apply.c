@@ -150,10 +150,12 @@ static int make_outputs(call_state *s) {
   if (mn_rules(s->op->index)->infer(&x)) return -1;
   if (mn_rules(s->op->index)->view) {
     mn_tensor *view = s->out[0], *base = s->in[0];
+    double numel = 1; /* views may repeat elements: their number has no bound in memory */
+    for (int d = 0; d < view->a.ndim; d++) numel *= (double)view->a.size[d];
+    if (numel > 0x1p47) return mn_fail(&x, "size %s is too large", mn_shape_text(&view->a, (char[128]){0}));
+    view->a.numel = (int64_t)numel;
     view->storage = base->storage;
     view->storage->refs++;
-    view->a.numel = 1;
-    for (int d = 0; d < view->a.ndim; d++) view->a.numel *= view->a.size[d];
     view->a.contiguous = mn_array_is_contiguous(&view->a);
     if (s->op->flags & MN_F_VIEW) view->flags |= T_VIEW, view->storage->views++;
     return 0;
@@ -345,9 +347,21 @@ static bool same_layout(const mn_array *a, const mn_array *b) {
   return true;
 }
 
-static bool has_zero_stride(const mn_array *a) {
-  for (int d = 0; d < a->ndim; d++)
-    if (a->size[d] > 1 && a->stride[d] == 0) return true;
+/* May two elements share a place, as expand and unfold make them? Not if each dim, the nearest one first, steps
+ * over all that those before it reach: true of dense tensors and what other views make of them. */
+static bool may_share_places(const mn_array *a) {
+  int nearest[MN_MAX_DIMS], n = 0;
+  if (a->contiguous || a->numel == 0) return false;
+  for (int d = 0; d < a->ndim; d++) {
+    if (a->size[d] == 1) continue;
+    int at = n++;
+    for (; at > 0 && a->stride[nearest[at - 1]] > a->stride[d]; at--) nearest[at] = nearest[at - 1];
+    nearest[at] = d;
+  }
+  for (int64_t i = 0, reach = 0; i < n; i++) {
+    if (a->stride[nearest[i]] <= reach) return true;
+    reach += (a->size[nearest[i]] - 1) * a->stride[nearest[i]];
+  }
   return false;
 }
 
@@ -373,11 +387,11 @@ static int check_result(call_state *s) {
   if (!mn_can_hold(a->dtype, r->dtype))
     return mn_error_set(s->ctx, MN_ERR_ARGUMENT, "%s_: a %s result doesn't fit a %s tensor", s->op->name,
                         mn_dtype_name(r->dtype), mn_dtype_name(a->dtype));
-  if (a->numel > 0 && has_zero_stride(a))
-    return mn_error_set(
-        s->ctx, MN_ERR_ARGUMENT,
-        "%s_: an expanded tensor can't be changed in place (several elements share memory); clone() it",
-        s->op->name);
+  if (may_share_places(a))
+    return mn_error_set(s->ctx, MN_ERR_ARGUMENT,
+                        "%s_: a tensor whose elements share memory, as expand and unfold make them, can't be "
+                        "changed in place; clone() it",
+                        s->op->name);
   return 0;
 }
 

@@ -173,9 +173,6 @@ int mn_infer_expand(mn_infer *x) {
                      mn_list_text(&a->size, text));
     out->stride[d] = have == *size && d >= lead ? in->stride[d - lead] : 0;
   }
-  double numel = 1;
-  for (int64_t d = 0; d < a->size.n; d++) numel *= (double)a->size.v[d];
-  if (numel > 0x1p47) return mn_fail(x, "size %s is too large", mn_list_text(&a->size, text));
   set_size(out, &a->size);
   return 0;
 }

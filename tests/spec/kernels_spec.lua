@@ -1,0 +1,47 @@
+-- The edges of kernels, over many of them: elements that share memory, sizes near what 64 bits hold, numbers that are
+-- not finite. Ordinary values of every row are in tests/samples.
+local metann = require 'metann'
+
+--- fn fails at this file's line with a message that has `want` in it.
+local function fails(want, fn, ...)
+  local ok, message = pcall(fn, ...)
+  assert.is_false(ok)
+  assert.truthy(message:find(want, 1, true), message)
+end
+
+describe('a tensor whose elements share memory', function()
+  local want = "a tensor whose elements share memory, as expand and unfold make them, can't be changed in place; clone() it"
+
+  it('is not changed in place', function()
+    local t = metann.zeros(4)
+    for _, shared in ipairs{ t:expand(2, 4), t:unfold(1, 2, 1), t:unfold(1, 3, 1):t(), t:view(4, 1):expand(4, 3)[2] } do
+      fails('add_: ' .. want, function() shared:add_(1) end)
+      fails('fill_: ' .. want, function() shared:fill_(1) end)
+      fails(want, function() shared[1] = 1 end)
+    end
+    assert.same({ 0, 0, 0, 0 }, t:to_table())
+  end)
+
+  it('is one of expand and unfold only', function()
+    local t = metann.zeros(3, 4, 5)
+    local views = { t:permute(3, 1, 2), t:diagonal(0, 1, 3), t:diagonal(1, 2, 3), t:unfold(2, 2, 2), t:unfold(3, 1, 1),
+      t:unfold(3, 2, 3):diagonal(0, 1, 2), t[{ {}, { 1, 4, 3 }, { 2, 4, 2 } }], t:expand(3, 4, 5), t[2], t:view(12, 5):t(),
+      t[{ {}, { 1, 0 }, {} }]:expand(3, 0, 5) }
+    for i, view in ipairs(views) do
+      t:zero_()
+      view:add_(1)
+      assert.equal(view:numel(), t:sum():item(), 'view ' .. i) -- each place once
+    end
+  end)
+end)
+
+describe('a view', function()
+  it('has a number of elements that can be counted', function()
+    fails('expand: size (1099511627776 x 1099511627776) is too large', function()
+      metann.zeros(1):expand(2 ^ 40, 2 ^ 40)
+    end)
+    local long = metann.zeros(1):expand(2 ^ 46)
+    assert.equal(2 ^ 46, long:numel())
+    fails('unfold: size (35184372088833 x 35184372088832) is too large', function() long:unfold(1, 2 ^ 45, 1) end)
+  end)
+end)
