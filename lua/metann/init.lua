@@ -10,11 +10,18 @@ local metann = { _VERSION = version }
 
 -- ---- the core's settings ----
 
---- Starts the random numbers anew from a seed, a nonnegative integer.
-function metann.manual_seed(seed)
-  if type(seed) ~= 'number' or seed % 1 ~= 0 or seed < 0 then
-    errors.raise('manual_seed: expected a nonnegative integer, got %s', errors.describe(seed))
+local function check_whole(what, value, least, most)
+  if type(value) ~= 'number' or value % 1 ~= 0 or value < least or value > most then
+    errors.raise('%s: expected a whole number from %d to %.0f, got %s', what, least, most, errors.describe(value))
   end
+end
+
+-- Up to here a Lua number holds every integer.
+local LARGEST = 2 ^ 53
+
+--- Starts the random numbers anew from a seed, a whole number from 0 to 2^53.
+function metann.manual_seed(seed)
+  check_whole('manual_seed', seed, 0, LARGEST)
   C.mn_manual_seed(ctx, seed)
 end
 
@@ -30,6 +37,7 @@ function metann.set_rng_state(s)
   if type(s) ~= 'table' or type(s[1]) ~= 'number' or type(s[2]) ~= 'number' then
     errors.raise('set_rng_state: expected what get_rng_state returned')
   end
+  for i = 1, 2 do check_whole('set_rng_state', s[i], 0, LARGEST) end
   C.mn_rng_set(ctx, s[1], s[2])
 end
 
@@ -43,11 +51,9 @@ function metann.set_default_dtype(dtype)
 end
 function metann.get_default_dtype() return handle.dtype_names[C.mn_default_dtype(ctx)] end
 
---- How many threads kernels use. Results don't depend on it.
+--- How many threads kernels use, 1 to 1024. Results don't depend on it.
 function metann.set_num_threads(n)
-  if type(n) ~= 'number' or n % 1 ~= 0 or n < 1 then
-    errors.raise('set_num_threads: expected a positive integer, got %s', errors.describe(n))
-  end
+  check_whole('set_num_threads', n, 1, 1024)
   if C.mn_set_num_threads(ctx, n) ~= 0 then handle.fail() end
 end
 function metann.get_num_threads() return C.mn_num_threads(ctx) end

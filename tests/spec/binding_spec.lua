@@ -80,8 +80,19 @@ describe('settings', function()
     for _, name in ipairs{ 'live_bytes', 'peak_bytes', 'limit_bytes', 'live_tensors' } do
       assert.equal('number', type(metann.memory()[name]))
     end
-    assert.has_error(function() metann.manual_seed(-1) end)
-    assert.has_error(function() metann.set_num_threads(0) end)
+    for call, said in pairs{
+      [function() metann.manual_seed(-1) end] = 'expected a whole number from 0 to 9007199254740992, got number -1',
+      -- beyond 2^53 all seeds would be one
+      [function() metann.manual_seed(1e30) end] = 'manual_seed: expected a whole number',
+      [function() metann.set_rng_state{ 1e30, 0 } end] = 'set_rng_state: expected a whole number',
+      [function() metann.set_rng_state{ 1, -3 } end] = 'got number -3',
+      [function() metann.set_num_threads(0) end] = 'expected a whole number from 1 to 1024, got number 0',
+      [function() metann.set_num_threads(1e30) end] = 'got number 1e+30',
+    } do
+      local ok, message = pcall(call)
+      assert.is_false(ok)
+      assert.is_truthy(message:find(said, 1, true), message)
+    end
   end)
 end)
 
