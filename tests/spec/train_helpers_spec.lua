@@ -55,7 +55,8 @@ describe('Progress', function()
       progress:step{loss = 0.25}
     end
     assert.are.equal('50/200 steps  2.0/s  1:15 left  loss 0.250', progress:line())
-    assert.truthy(table.concat(written):find('\r50/200 steps', 1, true))
+    -- wrapping is off while the line is written: in a narrow terminal it stays one row
+    assert.truthy(table.concat(written):find('\r\27[?7l50/200 steps  2.0/s  1:15 left  loss 0.250\27[K\27[?7h', 1, true))
     assert.are.same({50, 25}, {progress:finish()})
     assert.are.equal('\n', written[#written])
   end)
@@ -76,7 +77,7 @@ describe('Progress', function()
     progress:step{loss = 2}
     progress:finish()
     file:seek 'set'
-    assert.truthy(file:read '*a':find '^\r1/1 steps .*loss 2%.000\27%[K\n$')
+    assert.truthy(file:read '*a':find '^\r\27%[%?7l1/1 steps .*loss 2%.000\27%[K\27%[%?7h\n$')
     file:close()
   end)
 
@@ -105,6 +106,19 @@ describe('Progress', function()
     assert.is_false(ok)
     assert.truthy(message:find "unknown option 'stepz', did you mean 'steps'")
   end)
+
+  it('refuses limits that never come', function()
+    for _, value in ipairs{-1, 1.5, 0 / 0, math.huge, 'x'} do
+      local ok, message = pcall(Progress, {steps = value})
+      assert.is_false(ok)
+      assert.truthy(message:find("Progress: 'steps' must be a whole number of at least 0, got", 1, true), message)
+    end
+    for _, value in ipairs{-1, 0 / 0, 'x'} do
+      local ok, message = pcall(Progress, {seconds = value})
+      assert.is_false(ok)
+      assert.truthy(message:find("Progress: 'seconds' must be a number of at least 0, got", 1, true), message)
+    end
+  end)
 end)
 
 describe('plot.png', function()
@@ -124,6 +138,19 @@ describe('plot.png', function()
       if pixels[i] < 128 then dark = dark + 1 end
     end
     assert.is_true(dark > 500)
+  end)
+
+  it('takes a path for nothing but a path', function()
+    -- gnuplot would run the one as a command and write the other into a home folder
+    for _, name in ipairs{'|touch ran', '~/a.png', "it's.png", 'a b.png', '`touch ran`.png', 'back\\slash.png'} do
+      local paint = ("require('metann.train.plot').png(%q, {panels = {{series = {{x = {1, 2}, y = {1, 2}}}}}})"):format(name)
+      scratch.write(folder .. '/~/nothing', '')
+      scratch.write(folder .. '/paint.lua', paint)
+      local status, said = scratch.run(("cd '%s' && HOME=/nowhere luajit paint.lua"):format(folder))
+      assert.are.equal(0, status, said)
+      assert.truthy(png.decode_gray(scratch.read(folder .. '/' .. name)), name)
+      assert.is_nil((io.open(folder .. '/ran')))
+    end
   end)
 
   it('says what is wrong', function()

@@ -8,6 +8,9 @@ local KNOWN = {'title', 'panels', 'columns', 'width', 'height', 'x_label', 'y_la
 --- Text between single quotes, as gnuplot reads it.
 local function quoted(text) return "'" .. tostring(text):gsub("'", "''"):gsub('%c', ' ') .. "'" end
 
+--- The path as gnuplot takes it for no command ('|...') and no home folder ('~...').
+local function plain(path) return path:find '^[|~]' and './' .. path or path end
+
 local function data_block(name, series)
   local lines = {('$%s << END'):format(name)}
   for i = 1, #series.x do lines[#lines + 1] = ('%.9g %.9g'):format(series.x[i], series.y[i]) end
@@ -56,7 +59,7 @@ local function script(path, options)
     .. 'margins 0.05,0.985,0.21,0.84 spacing 0.045,0.12'
   local lines = {
     ("set terminal pngcairo noenhanced size %d,%d font 'DejaVu Sans,11' background '#ffffff'"):format(width, height),
-    'set output ' .. quoted(path),
+    'set output ' .. quoted(plain(path)),
     "set border 3 lc rgb '#888888'", "set tics nomirror textcolor rgb '#333333'", "set grid lc rgb '#e6e6e6' lt 1 lw 1",
     'unset key', 'set autoscale xfix', 'set offsets 0, 0, graph 0.05, graph 0.05',
     'set xlabel ' .. quoted(options.x_label or ''), 'set ylabel ' .. quoted(options.y_label or ''),

@@ -3,6 +3,7 @@
 local pairs = require('metann.binding.traversal').pairs
 local errors = require 'metann.binding.errors'
 local posix = require 'metann.binding.posix'
+local arguments = require 'metann.utils.arguments'
 
 local Progress = {}
 Progress.__index = Progress
@@ -19,14 +20,19 @@ local KNOWN = {'steps', 'seconds', 'out', 'terminal', 'clock'}
 -- gives seconds.
 local function new(options)
   errors.check_options('Progress', options, KNOWN)
-  if not options.steps and not options.seconds then errors.raise 'Progress: steps or seconds must be given' end
+  local steps, seconds = options.steps, options.seconds
+  if not steps and not seconds then errors.raise 'Progress: steps or seconds must be given' end
+  if steps then arguments.count('Progress', 'steps', steps, 0) end
+  if seconds and not (type(seconds) == 'number' and seconds >= 0) then
+    errors.raise("Progress: 'seconds' must be a number of at least 0, got %s", errors.describe(seconds))
+  end
   local out = options.out or io.stderr
   local terminal = options.terminal
   if terminal == nil then terminal = posix.is_terminal(out) end
   local clock = options.clock or posix.clock
   local start = clock()
   return setmetatable({
-    steps = options.steps, seconds = options.seconds, out = out, terminal = terminal, clock = clock, start = start,
+    steps = steps, seconds = seconds, out = out, terminal = terminal, clock = clock, start = start,
     drawn = start, count = 0, values = {}, names = {},
   }, Progress)
 end
@@ -70,8 +76,11 @@ function Progress:line()
   return table.concat(parts, '  ')
 end
 
+-- A terminal that is narrower than the line cuts it off: in two rows, each redrawing would leave one behind.
+local NO_WRAP, WRAP, CLEAR_REST = '\27[?7l', '\27[?7h', '\27[K'
+
 local function draw(self)
-  self.out:write('\r', self:line(), '\27[K')
+  self.out:write('\r', NO_WRAP, self:line(), CLEAR_REST, WRAP)
   self.out:flush()
 end
 
