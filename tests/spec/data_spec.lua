@@ -89,6 +89,16 @@ describe('Sinusoid', function()
   it('refuses unknown options', function()
     fails(function() data.Sinusoid{sead = 1} end, "Sinusoid: unknown option 'sead', did you mean 'seed'")
   end)
+
+  it('refuses numbers of points that are none', function()
+    local waves = data.Sinusoid()
+    for _, n in ipairs{0, -1, 1.5, 0 / 0, '3'} do
+      fails(function() waves:sample(n) end, "Sinusoid:sample: 'shots' must be a whole number of at least 1, got")
+      fails(function() waves:sample(2, n) end, "Sinusoid:sample: 'queries' must be a whole number of at least 1, got")
+      fails(function() waves:sample(2):points(n) end, "Sinusoid:points: 'n' must be a whole number of at least 1")
+    end
+    fails(function() waves:sample() end, "'shots' must be a whole number of at least 1, got nil")
+  end)
 end)
 
 --- Mean over the box that a new pixel covers, cell by cell.
@@ -223,8 +233,9 @@ describe('Omniglot', function()
       '/z/Greek/character01/b.png: 21 x 21 pixels, but other drawings of the character have 20 x 20')
     scratch.write(folder .. '/y/a.png', scratch.png{{0}})
     fails(function() data.Omniglot(folder .. '/y') end, '/y/a.png: expected .../Alphabet/characterNN/IMAGE.png')
-    scratch.zip(folder .. '/a.zip', {{'S/Greek/character01/a.png', 'nothing to see'}})
-    fails(function() data.Omniglot(folder .. '/a.zip') end, folder .. '/a.zip: S/Greek/character01/a.png: ')
+    scratch.zip(folder .. '/a.zip', {{'S/Greek/character01/a.png', 'none'}})
+    fails(function() data.Omniglot(folder .. '/a.zip') end,
+      folder .. '/a.zip: S/Greek/character01/a.png: not a PNG file')
     scratch.write(folder .. '/b.zip', scratch.read(folder .. '/a.zip'):sub(1, 100))
     fails(function() data.Omniglot(folder .. '/b.zip') end, folder .. '/b.zip: ', 'wanted a folder or a zip file')
     fails(function() data.Omniglot() end, 'a path or a list of paths expected, got nil')
@@ -299,7 +310,12 @@ describe('Episodes', function()
     fails(function() data.Episodes(classes(4, 9), {ways = 5}) end, '5 ways asked for, but there are only 4 classes')
     fails(function() data.Episodes(classes(6, 9), {shots = 3, queries = 7}) end,
       'class class 1 has 9 drawings, but 3 shots and 7 queries need 10')
-    fails(function() data.Episodes(classes(6, 9), {shots = 0}) end, 'shots must be a whole number from 1 on')
+    for _, n in ipairs{0, -2, 1.5, 0 / 0, false, '1'} do
+      fails(function() data.Episodes(classes(6, 9), {shots = n}) end, "'shots' must be a whole number of at least 1, got")
+    end
+    fails(function() data.Episodes(classes(6, 9), {shots = 1e30}) end,
+      'class 1 has 9 drawings, but 1000000000000000019884624838656 shots and 15 queries')
+    fails(function() data.Episodes(classes(6, 16), {seed = -1}) end, 'seed must be a whole number from 0 to 2^53')
     fails(function() data.Episodes(classes(6, 9), {shot = 1}) end, "did you mean 'shots'")
     fails(function() data.Episodes(nil) end, 'a list of classes expected, got nil')
   end)

@@ -19,6 +19,7 @@ void png_image_free(metann_png_image *image);
 
 local libpng = clib.open('libpng', {'libpng16.so.16', 'png16'}, 'libpng16-16')
 local GRAY, VERSION = 0, 1
+local SIGNATURE = '\137PNG\r\n\26\n'
 -- A picture larger than this in one direction is taken for a damaged header: it would ask for gigabytes.
 local LARGEST_SIDE = 16384
 
@@ -40,6 +41,8 @@ end
 -- @param bytes the PNG file as a string
 -- @return uint8_t array of height rows of width pixels; width; height. Or nil and libpng's message.
 function png.decode_gray(bytes)
+  -- libpng's own words for a short text are of no help
+  if bytes:sub(1, #SIGNATURE) ~= SIGNATURE then return nil, 'not a PNG file' end
   local image = new_image()
   if libpng.png_image_begin_read_from_memory(image, bytes, #bytes) == 0 then return failure(image) end
   image.format = GRAY

@@ -3,6 +3,7 @@
 local errors = require 'metann.binding.errors'
 local metann = require 'metann'
 local Random = require 'metann.data.random'
+local arguments = require 'metann.utils.arguments'
 
 local Episodes = {}
 Episodes.__index = Episodes
@@ -15,10 +16,9 @@ local function checked(options)
   errors.check_options('Episodes', options, NAMES)
   local result = {}
   for _, name in ipairs(NAMES) do
-    local value = options[name] or DEFAULTS[name]
-    if type(value) ~= 'number' or value % 1 ~= 0 or (value < 1 and name ~= 'seed') then
-      errors.raise('Episodes: %s must be a whole number from 1 on, got %s', name, errors.describe(value))
-    end
+    local value = options[name]
+    if value == nil then value = DEFAULTS[name] end
+    if name ~= 'seed' then arguments.count('Episodes', name, value, 1) end -- the random stream checks its seed
     result[name] = value
   end
   return result
@@ -29,12 +29,12 @@ local function check_classes(classes, o)
     errors.raise('Episodes: a list of classes expected, got %s', errors.describe(classes))
   end
   if #classes < o.ways then
-    errors.raise('Episodes: %d ways asked for, but there are only %d classes', o.ways, #classes)
+    errors.raise('Episodes: %.0f ways asked for, but there are only %d classes', o.ways, #classes)
   end
   for i, class in ipairs(classes) do
     local count = class.images:size(1)
     if count < o.shots + o.queries then
-      errors.raise('Episodes: class %s has %d drawings, but %d shots and %d queries need %d', class.name or i, count,
+      errors.raise('Episodes: class %s has %d drawings, but %.0f shots and %.0f queries need %.0f', class.name or i, count,
         o.shots, o.queries, o.shots + o.queries)
     end
   end

@@ -4,6 +4,7 @@
 local errors = require 'metann.binding.errors'
 local metann = require 'metann'
 local Random = require 'metann.data.random'
+local arguments = require 'metann.utils.arguments'
 
 local Sinusoid = {}
 Sinusoid.__index = Sinusoid
@@ -24,6 +25,7 @@ function Wave:at(x) return self.amplitude * math.sin(x - self.phase) end
 
 --- n points of the wave: {x, y}, both of size (n, 1), x uniform in [-5, 5].
 function Wave:points(n)
+  arguments.count('Sinusoid:points', 'n', n, 1)
   local x, y = {}, {}
   for i = 1, n do
     local at = self.random:uniform(-5, 5)
@@ -38,11 +40,14 @@ end
 -- @return table: `support` and `query`, each {x, y} of size (n, 1), in other places; `amplitude`, `phase`, `at(x)`
 -- and `points(n)` for more of the same wave
 function Sinusoid:sample(shots, queries)
+  if queries == nil then queries = shots end
+  arguments.count('Sinusoid:sample', 'shots', shots, 1)
+  arguments.count('Sinusoid:sample', 'queries', queries, 1)
   local random = self.random
   local wave = setmetatable({random = random, dtype = self.dtype}, Wave)
   wave.amplitude, wave.phase = random:uniform(0.1, 5), random:uniform(0, math.pi)
   wave.support = wave:points(shots)
-  wave.query = wave:points(queries or shots)
+  wave.query = wave:points(queries)
   return wave
 end
 
