@@ -7,14 +7,20 @@ if not found then error('this example needs argparse (on Debian and Ubuntu: apt-
 local metann = require 'metann'
 local data, meta, nn, train = metann.data, metann.meta, metann.nn, metann.train
 
+-- What the parser calls to read a whole number from 1 on; nil is an error that it tells of.
+local function count(text)
+  local n = tonumber(text)
+  if n and n >= 1 and n % 1 == 0 then return n end
+end
+
 local parser = argparse('sinusoid_maml', 'Meta-learn sine waves by MAML, print errors, draw three unseen waves.')
 parser:option('--iterations', 'meta-steps (default: 4000, or as many as 45 seconds allow)', nil, tonumber)
 parser:option('--time-limit', 'seconds of training at most', nil, tonumber)
-parser:option('--k', 'points of a wave to adapt to', '10', tonumber)
-parser:option('--tasks', 'waves in a meta-step', '25', tonumber)
+parser:option('--k', 'points of a wave to adapt to', '10', count)
+parser:option('--tasks', 'waves in a meta-step', '25', count)
 parser:option('--inner-lr', 'learning rate of the adaptation', '0.01', tonumber)
 parser:option('--lr', 'learning rate of Adam', '0.001', tonumber)
-parser:option('--test-tasks', 'unseen waves to measure the error on', '1000', tonumber)
+parser:option('--test-tasks', 'unseen waves to measure the error on', '1000', count)
 parser:option('--seed', 'of weights and waves', '1', tonumber)
 parser:option('--threads', 'threads to compute with', nil, tonumber)
 parser:option('--out', 'the picture', 'sinusoid.png')
@@ -25,6 +31,8 @@ if not options.iterations then options.iterations, options.time_limit = 4000, op
 
 if options.threads then metann.set_num_threads(options.threads) end
 metann.manual_seed(options.seed)
+io.stdout:setvbuf 'line'
+train.check_writable(options.out) -- said now, not when the work is done
 local function network()
   return nn.Sequential(nn.Linear(1, 40), nn.ReLU(), nn.Linear(40, 40), nn.ReLU(), nn.Linear(40, 1))
 end

@@ -7,10 +7,11 @@ before_each(function() folder = scratch.folder() end)
 after_each(function() scratch.remove(folder) end)
 
 --- Standard output and error of an example, from another folder than the repository's.
-local here = assert(scratch.run 'pwd' == 0 and (select(2, scratch.run 'pwd')):gsub('%s+$', ''))
-local function example(name, arguments, before)
-  local status, said = scratch.run(("cd '%s' && %sluajit '%s/examples/%s.lua' %s"):format(folder, before or '', here, name,
-    arguments))
+-- @param before a setting of the environment, or options of luajit
+local here = assert(scratch.run 'pwd' == 0 and (select(2, scratch.run 'pwd')):gsub('%s+$', ''):gsub("'", "'\\''"))
+local function example(name, arguments, before, luajit)
+  local status, said = scratch.run(("cd '%s' && %sluajit %s '%s/examples/%s.lua' %s"):format(folder, before or '',
+    luajit or '', here, name, arguments))
   return said, status
 end
 --- The same for what the parser of arguments ends.
@@ -41,6 +42,18 @@ describe('sinusoid_maml', function()
     assert.are_not.equal(0, status)
     assert.truthy(said:find("Did you mean '--iterations'", 1, true), said)
   end)
+
+  it('says before it trains what can not be', function()
+    for arguments, reason in pairs{
+      ['--out none/a.png'] = 'none/a.png: No such file', ['--tasks 0'] = "malformed argument '0'",
+      ['--k 1.5'] = "malformed argument '1.5'", ['--iterations nan'] = "'steps' must be a whole number",
+    } do
+      local said, status = parsed('sinusoid_maml', arguments)
+      assert.are_not.equal(0, status)
+      assert.truthy(said:find(reason, 1, true), said)
+      assert.falsy(said:find('meta-steps in', 1, true))
+    end
+  end)
 end)
 
 describe('omniglot_maml', function()
@@ -64,6 +77,43 @@ describe('omniglot_maml', function()
     local said, status = example('omniglot_maml', tiny .. '--data a --test-data b --first-order')
     assert.are.equal(0, status, said)
     assert.truthy(said:find('16 characters to train on, 4 to test on', 1, true), said)
+  end)
+
+  it('says before it trains what can not be', function()
+    scratch.omniglot(folder .. '/set', {Greek = 3, Latin = 3}, 4)
+    scratch.omniglot(folder .. '/few', {Tagalog = 2}, 4)
+    for arguments, reason in pairs{
+      ['--data set --save none/net'] = 'none/net: No such file',
+      ['--data set --test-data few'] = '3 ways asked for, but there are only 2 classes',
+      ['--data set --meta-batch 0'] = "malformed argument '0'",
+    } do
+      local said, status = parsed('omniglot_maml', tiny .. arguments)
+      assert.are_not.equal(0, status)
+      assert.truthy(said:find(reason, 1, true), said)
+      assert.falsy(said:find('meta-steps in', 1, true))
+    end
+  end)
+
+  it('saves and tests what was learned before Ctrl-C', function()
+    scratch.omniglot(folder .. '/set', {Greek = 3, Latin = 3}, 4)
+    -- As the signal would, in the middle of the third meta-step: there are two episodes in each.
+    local stop = [[-e "local metann, episodes = require 'metann', -1000
+      local scope, catch_interrupt = metann.scope, metann.catch_interrupt
+      function metann.catch_interrupt(...)
+        episodes = 0
+        return catch_interrupt(...)
+      end
+      function metann.scope(...)
+        episodes = episodes + 1
+        if episodes == 5 then metann.interrupt() end
+        return scope(...)
+      end"]]
+    local said, status = example('omniglot_maml', tiny .. '--data set --save net --iterations 1000000', nil, stop)
+    assert.are.equal(0, status, said)
+    assert.truthy(said:find('2 meta-steps in', 1, true), said)
+    local after_two = example('omniglot_maml', tiny .. '--data set --save other')
+    assert.are.equal(after_two:match 'accuracy .*', said:match 'accuracy .*')
+    assert.are.equal(scratch.read(folder .. '/other'), scratch.read(folder .. '/net'))
   end)
 
   it('says what is missing', function()

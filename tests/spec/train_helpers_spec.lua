@@ -2,6 +2,7 @@
 local scratch = require 'tests.support.scratch'
 local Mean = require 'metann.train.mean'
 local Progress = require 'metann.train.progress'
+local check_writable = require 'metann.train.writable'
 local plot = require 'metann.train.plot'
 local png = require 'metann.binding.png'
 
@@ -117,6 +118,32 @@ describe('Progress', function()
       local ok, message = pcall(Progress, {seconds = value})
       assert.is_false(ok)
       assert.truthy(message:find("Progress: 'seconds' must be a number of at least 0, got", 1, true), message)
+    end
+  end)
+end)
+
+describe('check_writable', function()
+  local folder
+  before_each(function() folder = scratch.folder() end)
+  after_each(function() scratch.remove(folder) end)
+
+  it('leaves everything as it is where a file can be written', function()
+    check_writable(folder .. '/new')
+    scratch.write(folder .. '/old', 'kept')
+    check_writable(folder .. '/old')
+    assert.are.equal('kept', scratch.read(folder .. '/old'))
+    local _, names = scratch.run(("ls -A '%s'"):format(folder))
+    assert.are.equal('old\n', names)
+  end)
+
+  it('says why none can be', function()
+    for path, reason in pairs{
+      [folder .. '/none/x'] = folder .. '/none/x: No such file or directory', [folder] = folder .. ': not a regular file',
+      [''] = 'No such file or directory', [3] = 'a path expected, got number 3',
+    } do
+      local ok, message = pcall(check_writable, path)
+      assert.is_false(ok)
+      assert.truthy(message:find('check_writable: ', 1, true) and message:find(reason, 1, true), message)
     end
   end)
 end)

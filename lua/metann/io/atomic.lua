@@ -14,7 +14,7 @@ local function folder_of(path) return path:match '^(.*/)[^/]*$' or './' end
 local function target_of(path)
   local status, message, kind = posix.status(path)
   if not status then
-    if kind == 'missing' then return path end
+    if kind == 'missing' and path ~= '' then return path end
     return nil, message
   end
   if status.kind ~= 'file' then return nil, 'not a regular file' end
@@ -38,13 +38,21 @@ local function create_beside(target, mode)
   return nil, ('%d files %s.*.tmp stand beside it'):format(ATTEMPTS, target)
 end
 
---- Replaces `target` by what `produce(temporary, file)` leaves at the path `temporary`; produce returns a message when it
--- failed. What it raises is passed on.
-local function replace(path, produce)
+--- Opens the file beside the one that is to be replaced. Returns it, its path, and the target; or nil and the path with
+-- the system's message.
+local function begin(path)
   local target, mode = target_of(path)
   if not target then return nil, path .. ': ' .. mode end
   local file, temporary = create_beside(target, mode)
   if not file then return nil, path .. ': ' .. temporary end
+  return file, temporary, target
+end
+
+--- Replaces `target` by what `produce(temporary, file)` leaves at the path `temporary`; produce returns a message when it
+-- failed. What it raises is passed on.
+local function replace(path, produce)
+  local file, temporary, target = begin(path)
+  if not file then return nil, temporary end
   local ran, failure = pcall(produce, temporary, file)
   local closed, message = file:close()
   failure = failure or not closed and message
@@ -73,6 +81,17 @@ function atomic.write(path, write)
     write(file)
     return file.failure
   end)
+end
+
+--- Whether a file could be written, as far as that can be known beforehand. Leaves everything as it is.
+-- @param path where it shall stand
+-- @return true; or nil and the path with the system's message
+function atomic.check(path)
+  local file, temporary = begin(path)
+  if not file then return nil, temporary end
+  file:close()
+  os.remove(temporary)
+  return true
 end
 
 --- Have a library write a file.

@@ -1,6 +1,6 @@
 --- Helpers for training scripts: progress, statistics, plots. Each name is loaded when it is first read.
 -- @module metann.train
-local parts = {Progress = 'progress', Mean = 'mean', plot = 'plot'}
+local parts = {Progress = 'progress', Mean = 'mean', plot = 'plot', check_writable = 'writable'}
 
 return setmetatable({}, {
   __index = function(train, name)
