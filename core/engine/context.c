@@ -26,11 +26,12 @@ mn_context *mn_context_new(void) {
  * place with process-wide mutable state. */
 enum { SIGNALS = 65 };
 static _Atomic(mn_context *) on_signal[SIGNALS];
+static struct sigaction replaced[SIGNALS]; /* what a signal did before */
 
 static void forget_signals(mn_context *ctx) {
   for (int i = 1; i < SIGNALS; i++) {
     mn_context *expected = ctx;
-    if (atomic_compare_exchange_strong(&on_signal[i], &expected, NULL)) signal(i, SIG_DFL);
+    if (atomic_compare_exchange_strong(&on_signal[i], &expected, NULL)) sigaction(i, &replaced[i], NULL);
   }
 }
 
@@ -81,8 +82,8 @@ int mn_interrupt_on_signal(mn_context *ctx, int signum) {
   memset(&action, 0, sizeof action);
   action.sa_handler = interrupt_handler;
   action.sa_flags = SA_RESTART;
-  atomic_store(&on_signal[signum], ctx);
-  if (sigaction(signum, &action, NULL) == 0) return 0;
+  mn_context *before = atomic_exchange(&on_signal[signum], ctx);
+  if (sigaction(signum, &action, before ? NULL : &replaced[signum]) == 0) return 0;
   atomic_store(&on_signal[signum], NULL);
   return mn_error_set(ctx, MN_ERR_ARGUMENT, "interrupt_on_signal: signal %d can't be handled", signum);
 }

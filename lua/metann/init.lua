@@ -79,24 +79,32 @@ end
 --- Gives memory that is cached for reuse back to the system.
 function metann.empty_cache() C.mn_empty_cache(ctx) end
 
+local SIGINT = 2
+-- The signals that interrupt, a set.
+local interrupting = {}
+
 --- From now on the signal (SIGINT, 2, unless given; 0 for none any more) makes the running operation, or the next one,
--- fail with the error 'interrupted' instead of ending the process.
+-- fail with the error 'interrupted' instead of ending the process. With 0, signals do again what they did before.
 function metann.interrupt_on_signal(signum)
-  if C.mn_interrupt_on_signal(ctx, signum or 2) ~= 0 then handle.fail() end
+  signum = signum or SIGINT
+  check_whole('interrupt_on_signal', signum, 0, 64)
+  if C.mn_interrupt_on_signal(ctx, signum) ~= 0 then handle.fail() end
+  if signum == 0 then interrupting = {} else interrupting[signum] = true end
 end
 
 --- Makes the next operation fail with the error 'interrupted'.
 function metann.interrupt() C.mn_interrupt(ctx) end
 
 local function uncaught(ok, ...)
-  C.mn_interrupt_on_signal(ctx, 0)
+  metann.interrupt_on_signal(0)
   if not ok then error((...), 0) end
   return ...
 end
 
 --- Calls fn(...) so that Ctrl-C stops it with the error 'interrupted'.
 function metann.catch_interrupt(fn, ...)
-  metann.interrupt_on_signal(2)
+  if interrupting[SIGINT] then return fn(...) end -- and goes on to
+  metann.interrupt_on_signal(SIGINT)
   return uncaught(pcall(fn, ...))
 end
 

@@ -118,6 +118,30 @@ describe('interruption', function()
     assert(ok, text)
     assert.equal('false interrupted 1', text)
   end)
+
+  it('nests, and leaves the signal as it was', function()
+    local text, ok = run([[local metann = require 'metann'
+      local ffi = require 'ffi'
+      ffi.cdef 'typedef void (*handler)(int); handler signal(int, handler); int raise(int);'
+      local IGNORED = ffi.cast('handler', 1)
+      ffi.C.signal(2, IGNORED)
+      local fine, message = pcall(metann.catch_interrupt, function()
+        metann.catch_interrupt(metann.ones, 1)
+        ffi.C.raise(2)
+        return metann.ones(1)
+      end)
+      io.write(tostring(fine), ' ', message:match('interrupted'), ' ', tostring(ffi.C.signal(2, nil) == IGNORED))]])
+    assert(ok, text)
+    assert.equal('false interrupted true', text)
+  end)
+
+  it('refuses signals that there are not', function()
+    for _, signum in ipairs{ -1, 65, 1.5, 'INT' } do
+      local fine, message = pcall(metann.interrupt_on_signal, signum)
+      assert.is_false(fine)
+      assert.is_truthy(message:find('interrupt_on_signal: expected a whole number from 0 to 64, got', 1, true), message)
+    end
+  end)
 end)
 
 describe('handles', function()
