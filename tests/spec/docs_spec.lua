@@ -55,6 +55,22 @@ describe('the documentation', function()
   end
 end)
 
+describe('the guides', function()
+  it('name every function of metann itself, of its data and of its helpers for scripts', function()
+    local metann, text, missing = require 'metann', {}, {}
+    for _, path in ipairs(pages()) do text[#text + 1] = read(path) end
+    text = table.concat(text, '\n')
+    local names = { 'Omniglot', 'Episodes', 'Sinusoid', 'Random', 'Progress', 'Mean', 'plot.png', 'check_writable' }
+    for name, value in pairs(metann) do
+      if type(value) == 'function' then names[#names + 1] = name end
+    end
+    for _, name in ipairs(names) do
+      if not text:find('%f[%w_]' .. name:gsub('%p', '%%%0') .. '[({]') then missing[#missing + 1] = name end
+    end
+    assert.equal('', table.concat(missing, ' '))
+  end)
+end)
+
 describe('the list of functions', function()
   local text = read('docs/functions.md'):gsub('```.-```', '')
 
