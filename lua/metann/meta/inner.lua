@@ -149,16 +149,19 @@ local function batches(what, data)
 end
 inner.batches = batches
 
---- The leaves that a detached model gets for weights that no step has changed: not the base's own storage.
-local function separate(run)
-  local weights = run.weights
-  for k = 1, #run.active do
-    if run.states[k] == nil and run.initial[k] == run.inputs[k] then
-      local weight = run.inputs[k]:detach():clone():requires_grad_(true)
-      weights[run.active[k]] = weight
+--- The leaves that detached models get for weights that no step has changed: not the base's own storage.
+-- @param lists of weights, run.weights and with `mimo` those of each step
+local function separate(run, lists)
+  for k, place in ipairs(run.active) do
+    local initial, own = run.initial[k], nil
+    for _, weights in ipairs(lists) do
+      if weights[place] == initial then
+        own = own or initial:detach():clone():requires_grad_(true)
+        weights[place] = own
+      end
     end
   end
-  view.assign(run.state, weights)
+  view.assign(run.state, run.weights)
 end
 
 --- Adapts a view of `model` and returns it, or with `mimo` the plan's state and the weights after each step.
@@ -192,7 +195,7 @@ function inner.adapt(spec, model, data, call)
       if history then history[i + 1] = copy(run.weights) end
     end
   end
-  if not recording then separate(run) end
+  if not recording then separate(run, { run.weights, unpack(history or {}) }) end
   return state, history
 end
 

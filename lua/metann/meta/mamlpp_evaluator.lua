@@ -32,7 +32,7 @@ function functions.mamlpp_evaluator(...)
     raise('mamlpp_evaluator: steps must be %d, one less than the models of the MultiModel, got %s', mimo:len() - 1,
       describe(steps))
   end
-  if type(gamma) ~= 'number' and not support.is_tensor(gamma) then
+  if type(gamma) ~= 'number' and not (support.is_tensor(gamma) and support.ndim(gamma) == 0) then
     raise("mamlpp_evaluator: 'gamma' must be a number or a 0-dim tensor, got %s", describe(gamma))
   end
   local total, loss

@@ -46,13 +46,14 @@ function OptimizerLearner:init(rule, options)
   for name, value in pairs(options) do
     if not OWN[name] then own[name] = value end
   end
-  local lr = options.lr
+  local lr, evaluator = options.lr, options.evaluator
+  if evaluator == nil then evaluator = evaluators.default_evaluator_classification end
   if lr == nil then lr = rules.default(rule, 'lr') end
   if lr == nil then raise("OptimizerLearner: argument 'lr' is missing") end
   self:set_up('OptimizerLearner', {
     rule = rule, options = own, lr = lr, steps = options.steps,
     create_graph = options.create_graph == nil or options.create_graph,
-    evaluator = options.evaluator or evaluators.default_evaluator_classification,
+    evaluator = evaluator,
   })
 end
 

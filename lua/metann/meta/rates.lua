@@ -15,6 +15,7 @@ local Rates = nn.class('LearningRates')
 local function check_leaf(what, where, value)
   if type(value) == 'number' then
     if value ~= value then raise('%s: %s must be a number, got nan', what, where) end
+    if value < 0 then raise('%s: %s must be at least 0, got %s', what, where, describe(value)) end
     return
   end
   if not is_tensor(value) then
