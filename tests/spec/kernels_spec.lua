@@ -45,3 +45,27 @@ describe('a view', function()
     fails('unfold: size (35184372088833 x 35184372088832) is too large', function() long:unfold(1, 2 ^ 45, 1) end)
   end)
 end)
+
+describe('a mean', function()
+  it('is rounded once', function()
+    for n = 1, 200 do -- the sums are exact, and so are means of 1 .. n
+      assert.equal(1, metann.ones(n, { dtype = 'float64' }):mean():item())
+      local x = metann.arange(1, n + 1, { dtype = 'float64' })
+      assert.equal((n + 1) / 2, x:mean():item())
+      assert.same({ (n + 1) / 2, n }, metann.stack({ x, x * 0 + n }, 2):mean(1):to_table())
+    end
+  end)
+end)
+
+describe('a sum of a million float32', function()
+  it('is off by less than ten roundings', function()
+    local x = metann.full({ 2 ^ 20 }, 0.1)
+    local want = x[1]:item() * 2 ^ 20
+    local function close(n, t) assert.is_true(math.abs(t:item() / (want / n) - 1) < 10 * 2 ^ -24, tostring(t)) end
+    close(1, x:sum())
+    close(2 ^ 20, x:mean())
+    close(4, x:view(4, 2 ^ 18):sum(2)[1]) -- rows
+    close(4, x:view(2 ^ 18, 4):sum(1)[1]) -- columns
+    close(1, x:view(2 ^ 18, 4):t():sum())
+  end)
+end)

@@ -33,58 +33,8 @@ static inline int64_t out_start(const lines *x, int64_t o) {
   return o / x->inner * x->n_kept * x->inner + o % x->inner;
 }
 
-#define WRAP_PLUS(a, b) ((int64_t)((uint64_t)(a) + (uint64_t)(int64_t)(b)))
-#define WRAP_TIMES(a, b) ((int64_t)((uint64_t)(a) * (uint64_t)(int64_t)(b)))
-#define PLUS(a, b) ((a) + (b))
-#define TIMES(a, b) ((a) * (b))
-
-#define T float
-#define TAG f32
-#define SUM float
-#define WIDE double
-#define WIDE_PLUS PLUS
-#define WIDE_TIMES TIMES
-#define FLOAT 1
-#define IS_NAN(x) __builtin_isnan(x)
-#define EXP mn_exp_f32
-#include "lines.inc"
-#define T double
-#define TAG f64
-#define SUM double
-#define WIDE double
-#define WIDE_PLUS PLUS
-#define WIDE_TIMES TIMES
-#define FLOAT 1
-#define IS_NAN(x) __builtin_isnan(x)
-#define EXP exp
-#include "lines.inc"
-#define T int64_t
-#define TAG i64
-#define SUM int64_t
-#define WIDE int64_t
-#define WIDE_PLUS WRAP_PLUS
-#define WIDE_TIMES WRAP_TIMES
-#define FLOAT 0
-#define IS_NAN(x) ((void)(x), 0)
-#include "lines.inc"
-#define T int32_t
-#define TAG i32
-#define SUM int64_t
-#define WIDE int64_t
-#define WIDE_PLUS WRAP_PLUS
-#define WIDE_TIMES WRAP_TIMES
-#define FLOAT 0
-#define IS_NAN(x) ((void)(x), 0)
-#include "lines.inc"
-#define T uint8_t
-#define TAG u8
-#define SUM int64_t
-#define WIDE int64_t
-#define WIDE_PLUS WRAP_PLUS
-#define WIDE_TIMES WRAP_TIMES
-#define FLOAT 0
-#define IS_NAN(x) ((void)(x), 0)
-#include "lines.inc"
+#define EACH "lines.inc"
+#include "each_number.inc"
 
 /* By dtype; bool is stored as uint8. */
 #define ALL(name)                                                                                            \
