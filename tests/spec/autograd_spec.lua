@@ -50,6 +50,25 @@ describe('grad', function()
     assert.same({ 2, 2 }, g[1]:to_table())
   end)
 
+  it('takes a table by name, and answers by name', function()
+    local p = { w = leaf{ 1, 2 }, b = leaf(3) }
+    local g = metann.grad((p.w * p.w):sum() + 5 * p.b, p)
+    assert.same({ 2, 4 }, g.w:to_table())
+    assert.equal(5, g.b:item())
+    assert.is_nil(g[1])
+    fails('grad: inputs: entry c must be a tensor, got number 3', metann.grad, p.b * 1, { b = p.b, c = 3 })
+  end)
+
+  it('refuses cotangents that fit no output', function()
+    local x = leaf{ 1, 2 }
+    local function with(given) return { grad_outputs = given } end
+    fails("'grad_outputs' must be a tensor or a list of tensors, got number 5", metann.grad, x * 2, x, with(5))
+    fails("'grad_outputs' must be a tensor or a list of tensors, got string", metann.grad, x:sum(), x, with('x'))
+    fails("'grad_outputs' has an entry 2, but the outputs are a list of 1", metann.grad, x * 2, x,
+      with{ leaf{ 1, 1 }, leaf{ 1, 1 } })
+    fails("'grad_outputs' has an entry y, but the outputs are a list of 1", metann.grad, x:sum(), x, with{ y = leaf(1) })
+  end)
+
   it('names an input that is out of reach, or gives false', function()
     local x, y = leaf(1), leaf(2)
     fails('input 2 was not used', metann.grad, x * 2, { x, y })

@@ -65,6 +65,24 @@ describe('the place of an error', function()
   end)
 end)
 
+describe('a list longer than the stack', function()
+  it('fails by what is wrong with it, and leaves nothing behind', function()
+    local list = {}
+    for i = 1, 9000 do list[i] = metann.ones(1) end
+    list[9000] = metann.ones(2, 2)
+    assert.truthy(message_of(metann.cat, list):find('cat: tensor 9000', 1, true))
+    list[9000] = metann.scope(function()
+      local t = { metann.ones(1) }
+      return function() return t[1] end
+    end)()
+    assert.truthy(message_of(metann.cat, list):find('released at the end of metann.scope', 1, true))
+    local x = metann.ones(2, { requires_grad = true })
+    for i = 1, 9000 do list[i] = (x * x):sum() end
+    metann.grad(list, x)
+    assert.truthy(message_of(metann.grad, list, x):find('has been freed by an earlier backward', 1, true))
+  end)
+end)
+
 describe('arguments', function()
   local t = metann.tensor{ { 1, 2 }, { 3, 4 } }
 
@@ -89,6 +107,8 @@ describe('arguments', function()
   it('are checked, with the nearest name suggested', function()
     assert.truthy(message_of(t.sum, t, { dims = 1 }):find("sum: unknown option 'dims', did you mean 'dim'", 1, true))
     assert.truthy(message_of(t.sum, t, 1, { dim = 1 }):find("'dim' is given twice", 1, true))
+    assert.truthy(message_of(t.sum, t, t):find("'dim' must be a list of integers, got tensor", 1, true))
+    assert.truthy(message_of(metann.zeros, { 2, -1 }):find("zeros: 'size' must be at least 0, got -1", 1, true))
     assert.truthy(message_of(t.sum, t, 0):find("'dim' is 0, but dims count from 1", 1, true))
     assert.truthy(message_of(t.sum, t, 1.5):find("'dim' must be an integer", 1, true))
     assert.truthy(message_of(t.sum, t, 1, 'yes'):find("'keepdim' must be true or false, got string 'yes'", 1, true))

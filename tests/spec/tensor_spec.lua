@@ -200,6 +200,21 @@ describe('properties', function()
     assert.equal(2 ^ 53, metann.tensor(2 ^ 53, { dtype = 'int64' }):item())
     fails('beyond 2%^53', function() return metann.tensor{ 9007199254740993LL }:item() end)
     fails('beyond 2%^53', function() return metann.tensor{ 9007199254740993LL }:to_table() end)
+    -- the other way, where the core takes Lua numbers
+    local n = metann.zeros(1, { dtype = 'int64' })
+    fails("add: 'other' is 9007199254740993LL, which does not fit a Lua number", function()
+      return n + 9007199254740993LL
+    end)
+    fails("full: 'value' is 9007199254740993LL", metann.full, { 1 }, 9007199254740993LL)
+    fails("index assignment: 'value' is %-9007199254740993LL", function() n[1] = -9007199254740993LL end)
+    n[1] = 0x4000000000000000LL -- a power of two does fit
+    assert.is_true(n:equal(metann.tensor{ 0x4000000000000000LL }))
+    -- and what no element of the dtype is
+    fails('tensor: 300LL does not fit uint8', metann.tensor, 300LL, { dtype = 'uint8' })
+    fails('tensor: %-1LL does not fit uint8', metann.tensor, { -1LL }, { dtype = 'uint8' })
+    fails('tensor: 2147483648LL does not fit int32', metann.tensor, { 1LL, 2147483648LL }, { dtype = 'int32' })
+    fails('tensor: 9223372036854775808ULL does not fit int64', metann.tensor, 9223372036854775808ULL)
+    assert.equal('9223372036854775807', tostring(metann.tensor(9223372036854775807ULL)))
     assert.equal(1, metann.tensor(true):item())
     assert.has_error(function() return metann.zeros(2):item() end)
   end)

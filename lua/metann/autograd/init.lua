@@ -1,5 +1,7 @@
 --- Differentiation: grad and backward over the core's walk, and the modes.
+local pairs = require('metann.binding.traversal').pairs
 local binding = require 'metann.binding'
+local lists = require 'metann.compose.lists'
 local walk = require 'metann.autograd.walk'
 local handle, errors, scope = binding.handle, binding.errors, binding.scope
 local ffi, C, ctx, NONE = handle.ffi, handle.C, handle.ctx, handle.NONE
@@ -11,23 +13,6 @@ local autograd = {}
 local CREATE_GRAPH, RETAIN_GRAPH, ACCUMULATE = walk.CREATE_GRAPH, walk.RETAIN_GRAPH, walk.ACCUMULATE
 
 local pointers = ffi.typeof('mn_tensor *[?]')
-
---- A list of tensors out of a tensor, a list, or an iterator that gives tensors or names and tensors.
-local function list_of(x, what)
-  if is_tensor(x) then return { x }, true end
-  local list = {}
-  if type(x) == 'function' then
-    for a, b in x do list[#list + 1] = is_tensor(a) and a or b end
-  elseif type(x) == 'table' then
-    for i = 1, #x do list[i] = x[i] end
-  else
-    raise('%s must be a tensor or a list of tensors, got %s', what, describe(x))
-  end
-  for i = 1, #list do
-    if not is_tensor(list[i]) then raise('%s: entry %d must be a tensor, got %s', what, i, describe(list[i])) end
-  end
-  return list, false
-end
 
 local function start(op, outputs, cotangents, inputs, flags)
   local n, m = #outputs, #inputs
@@ -79,21 +64,41 @@ local function results(w, inputs, allow_unused)
   return grads
 end
 
+--- The cotangents of n outputs as a list, out of the option grad_outputs.
+local function cotangents_of(given, n)
+  if given == nil then return {} end
+  if is_tensor(given) then given = { given } end
+  if type(given) ~= 'table' then
+    raise("grad: 'grad_outputs' must be a tensor or a list of tensors, got %s", describe(given))
+  end
+  for k in pairs(given) do
+    if type(k) ~= 'number' or k % 1 ~= 0 or k < 1 or k > n then
+      raise("grad: 'grad_outputs' has an entry %s, but the outputs are a list of %d", tostring(k), n)
+    end
+  end
+  return given
+end
+
+local function by_name(names, list)
+  local named = {}
+  for i, name in ipairs(names) do named[name] = list[i] end
+  return named
+end
+
 --- Gradients of outputs with respect to inputs.
--- @param outputs a tensor or a list; each a scalar unless grad_outputs gives its cotangent
--- @param inputs a tensor, a list, or an iterator such as net:parameters()
+-- @param outputs a tensor, a list, a table by name or an iterator; each a scalar unless grad_outputs gives its cotangent
+-- @param inputs a tensor, a list, a table by name, or an iterator such as net:parameters()
 -- @param options grad_outputs (a tensor or list), create_graph=false (the gradients can be differentiated again),
 --   retain_graph=create_graph (the graph can be walked again), allow_unused=false (an input that the outputs don't
 --   depend on gets false instead of being an error)
--- @return one tensor for one input, a list for a list
+-- @return one tensor for one input, a table by name for such a table, else a list
 function autograd.grad(outputs, inputs, options)
   options = options or {}
   if type(options) ~= 'table' then raise('grad: options must be a table, got %s', describe(options)) end
   errors.check_options('grad', options, GRAD_OPTIONS)
-  local outs = list_of(outputs, 'grad: outputs')
-  local ins, single = list_of(inputs, 'grad: inputs')
-  local cotangents = options.grad_outputs or {}
-  if is_tensor(cotangents) then cotangents = { cotangents } end
+  local outs = lists.tensors(outputs, 'grad: outputs')
+  local ins, names = lists.tensors(inputs, 'grad: inputs')
+  local cotangents = cotangents_of(options.grad_outputs, #outs)
   local flags = 0
   if options.create_graph then flags = flags + CREATE_GRAPH end
   local retain = options.retain_graph
@@ -103,7 +108,8 @@ function autograd.grad(outputs, inputs, options)
   local w = start('grad', outs, cotangents, ins, flags)
   walk.run(w, outs, options.create_graph)
   local grads = results(w, ins, options.allow_unused)
-  if single then return grads[1] end
+  if is_tensor(inputs) then return grads[1] end
+  if names and type(inputs) == 'table' then return by_name(names, grads) end
   return grads
 end
 

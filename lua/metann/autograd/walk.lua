@@ -17,7 +17,7 @@ function walk.new(n, outputs, cotangents, m, inputs, flags, hold)
   local w = C.mn_walk_new(ctx, n, outputs, cotangents, m, inputs, flags)
   if w == nil then
     if handle.again() then w = C.mn_walk_new(ctx, n, outputs, cotangents, m, inputs, flags) end
-    if w == nil then handle.fail(unpack(hold)) end
+    if w == nil then handle.fail_list(hold) end
   end
   return w
 end
@@ -58,7 +58,7 @@ function walk.run(w, hold, create_graph)
   if state == DONE then return end
   if continue(w, state, create_graph) == DONE then return end
   C.mn_walk_free(w)
-  handle.fail(unpack(hold))
+  handle.fail_list(hold)
 end
 
 return walk

@@ -85,7 +85,7 @@ function derivatives.attach(entry, name, n_in, inputs, outputs, n, saved)
   if number == 0 and handle.again() then
     number = C.mn_function_attach(ctx, name, n_in, inputs, n, out, #saved, keep, attached)
   end
-  if number == 0 then handle.fail(unpack(saved)) end
+  if number == 0 then handle.fail_list(saved) end
   functions[number] = entry
   local results = {}
   for k = 1, n do results[k] = attached[k - 1] ~= NONE and wrap(attached[k - 1]) end
@@ -175,7 +175,7 @@ function derivatives.frontier(tensors, node, tensor)
   local list = pointers(n + 1)
   for i = 1, n do list[i - 1] = tensors[i].p end
   local found = C.mn_frontier_new(ctx, n, list, node, tensor)
-  if found == nil then handle.fail(unpack(tensors)) end
+  if found == nil then handle.fail_list(tensors) end
   return ffi.gc(found, C.mn_frontier_free)
 end
 

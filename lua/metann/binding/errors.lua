@@ -116,12 +116,16 @@ function errors.check_options(what, options, names)
   end
 end
 
+--- What a cdata value is, for a message; handle.lua puts its own here.
+function errors.describe_cdata() return 'cdata' end
+
 --- What a value is, for a message: 'number 3', "string 'x'", 'nil', 'table', 'tensor'.
 function errors.describe(value)
   local kind = type(value)
   if kind == 'number' then return 'number ' .. tostring(value) end
   if kind == 'string' then return ("string '%s'"):format(#value > 40 and value:sub(1, 40) .. '...' or value) end
   if kind == 'boolean' then return tostring(value) end
+  if kind == 'cdata' then return errors.describe_cdata(value) end
   return kind
 end
 

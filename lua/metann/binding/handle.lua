@@ -251,22 +251,30 @@ local function released(h)
 end
 handle.released = released
 
---- Raises the core's message at the user's line. The arguments of the failed call follow: a released one is the cause.
+--- A released tensor among a failed call's arguments is the cause.
+local function blame(h)
+  if istype(Handle, h) and h.p == nil then
+    C.mn_error_clear(ctx)
+    released(h)
+  end
+end
+
+--- Raises the core's message at the user's line. The arguments of the failed call follow.
 -- Under detect_anomaly it ends with where what it names was called.
 local function fail(...)
-  for i = 1, select('#', ...) do
-    local h = select(i, ...)
-    if istype(Handle, h) and h.p == nil then
-      C.mn_error_clear(ctx)
-      released(h)
-    end
-  end
+  for i = 1, select('#', ...) do blame((select(i, ...))) end
   local message = ffi.string(C.mn_error_message(ctx))
   if C.mn_error_code(ctx) == C.MN_ERR_ANOMALY then message = message .. handle.called_at() end
   C.mn_error_clear(ctx)
   raise(message ~= '' and message or 'metann: a call failed without a message')
 end
 handle.fail = fail
+
+--- The same, with the arguments in a list, however long.
+function handle.fail_list(list)
+  for i = 1, #list do blame(list[i]) end
+  fail()
+end
 
 --- After a failed call: true when garbage was in the way, has been collected, and the call should be made once more.
 -- Under detect_anomaly also when the core wanted to know where the call stands.
@@ -350,9 +358,19 @@ function handle.write(h, data)
   if C.mn_tensor_write(ctx, h.p, data) ~= 0 then fail(h) end
 end
 
---- A copy of n elements behind a pointer of the caller's, as handle.from_data wants it.
-function handle.is_pointer(x) return type(x) == 'cdata' and not istype(Handle, x) and not tonumber(x) end
 function handle.is_int64(x) return istype('int64_t', x) or istype('uint64_t', x) end
+
+--- The Lua number that a 64-bit integer is; op and name say whose, for the error where there is none.
+function handle.to_number(x, op, name)
+  local number = tonumber(x)
+  if number == x then return number end
+  return raise("%s: '%s' is %s, which does not fit a Lua number; make a tensor of it", op, name, tostring(x))
+end
+
+function errors.describe_cdata(x)
+  if istype(Handle, x) then return 'tensor' end
+  return handle.is_int64(x) and 'integer ' .. tostring(x) or 'cdata'
+end
 
 -- ---- fields and metamethods ----
 -- These tables are filled by tensor.lua; the functions below are fixed, as ffi.metatype wants.

@@ -64,10 +64,10 @@ function record.apply(row, inputs, random)
   if random and row.counter then C.mn_rng_set(ctx, random[1], random[2] + row.counter) end
   for i = 1, n do raw[i - 1] = inputs[i] and inputs[i].p or C.mn_none() end
   if row.inplace then
-    if C.mn_apply_inplace(ctx, row.row.op, n, raw, row.row.attrs) ~= 0 then handle.fail(unpack(inputs, 1, n)) end
+    if C.mn_apply_inplace(ctx, row.row.op, n, raw, row.row.attrs) ~= 0 then handle.fail_list(inputs) end
     return { inputs[1] }
   end
-  if C.mn_apply(ctx, row.row.op, n, raw, row.row.attrs, out) ~= 0 then handle.fail(unpack(inputs, 1, n)) end
+  if C.mn_apply(ctx, row.row.op, n, raw, row.row.attrs, out) ~= 0 then handle.fail_list(inputs) end
   local outputs = {}
   for k = 1, #row.outputs do outputs[k] = handle.wrap(out[k - 1]) end
   return outputs

@@ -49,7 +49,7 @@ end
 
 function check.num(x, op, name)
   if type(x) == 'number' then return x end
-  if handle.is_int64(x) then return tonumber(x) end
+  if handle.is_int64(x) then return handle.to_number(x, op, name) end
   return raise("%s: '%s' must be a number, got %s", op, name, describe(x))
 end
 
@@ -132,7 +132,7 @@ function check.tensor(x, op, name) raise("%s: '%s' must be a tensor, got %s", op
 function check.scalar(x, op, name)
   if type(x) == 'number' then return x end
   if type(x) == 'boolean' then return x and 1 or 0 end
-  if handle.is_int64(x) then return tonumber(x) end
+  if handle.is_int64(x) then return handle.to_number(x, op, name) end
   return raise("%s: '%s' must be a tensor or a number, got %s", op, name, describe(x))
 end
 
@@ -463,7 +463,7 @@ local function variadic_function(row, inplace, B, write_attrs)
         raise('%s: entry %d of the list must be a tensor, got %s', name, i, describe(t))
       end
     end
-    if run(n) ~= 0 and (not handle.again() or run(n) ~= 0) then handle.fail(unpack(tensors, 1, n)) end
+    if run(n) ~= 0 and (not handle.again() or run(n) ~= 0) then handle.fail_list(tensors) end
     if inplace then return tensors[1] end
     return handle.wrap(OUT[0])
   end

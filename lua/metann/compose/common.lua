@@ -56,7 +56,7 @@ function common.size(t, d, op)
 end
 
 function common.integer(x, op, name, least)
-  if handle.is_int64(x) then x = tonumber(x) end
+  if handle.is_int64(x) then x = handle.to_number(x, op, name) end
   if type(x) ~= 'number' or x % 1 ~= 0 then raise("%s: '%s' must be an integer, got %s", op, name, describe(x)) end
   if least and x < least then raise("%s: '%s' must be at least %d, got %d", op, name, least, x) end
   return x
@@ -76,7 +76,7 @@ function common.dtype(t) return handle.dtype_names[array(t).dtype] end
 function common.scalar(x, like, op, name)
   if is_tensor(x) then return x end
   if type(x) == 'boolean' then x = x and 1 or 0 end
-  if handle.is_int64(x) then x = tonumber(x) end
+  if handle.is_int64(x) then x = handle.to_number(x, op, name) end
   if type(x) ~= 'number' then raise("%s: '%s' must be a tensor or a number, got %s", op, name, describe(x)) end
   local dtype = like and common.dtype(like) or nil
   if dtype and x % 1 ~= 0 and dtype:find('int') then
@@ -89,6 +89,7 @@ end
 function common.sizes(op, a, ...)
   if type(a) == 'table' then
     if common.is_options(a) then return {}, a end
+    for i = 1, #a do common.integer(a[i], op, 'size', 0) end
     return a, (...)
   end
   local sizes = {}
@@ -99,7 +100,7 @@ function common.sizes(op, a, ...)
     if type(x) == 'table' then return sizes, x end
     sizes[i + 1] = x
   end
-  for i = 1, #sizes do common.integer(sizes[i], op, 'size') end
+  for i = 1, #sizes do common.integer(sizes[i], op, 'size', 0) end
   return sizes, nil
 end
 

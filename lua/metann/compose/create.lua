@@ -3,7 +3,7 @@
 local next = require('metann.binding.traversal').next
 local common = require 'metann.compose.common'
 local raw, handle, raise, describe = common.raw, common.handle, common.raise, common.describe
-local C, ctx, is_tensor = handle.C, handle.ctx, handle.is_tensor
+local ffi, C, ctx, is_tensor = handle.ffi, handle.C, handle.ctx, handle.is_tensor
 local sizes_of, integer = common.sizes, common.integer
 
 local create = {}
@@ -59,6 +59,10 @@ local function outline(x)
 end
 
 local function fits(value, dtype)
+  if common.is_int64(value) then
+    if dtype == 'int64' then return not ffi.istype('uint64_t', value) or value < 2 ^ 63 end
+    value = tonumber(value)
+  end
   if dtype == 'bool' or dtype:find('float') then return true end
   if dtype == 'uint8' then return value % 1 == 0 and value >= 0 and value <= 255 end
   local limit = dtype == 'int32' and 2 ^ 31 or 2 ^ 63
@@ -73,7 +77,7 @@ local function fill(x, sizes, depth, data, at, dtype, kind)
     end
     if kind == 'bool' then
       data[at] = x and 1 or 0
-    elseif kind == nil and not fits(x, dtype) then
+    elseif not fits(x, dtype) then
       raise('tensor: %s does not fit %s', tostring(x), dtype)
     elseif dtype == 'bool' then
       data[at] = x ~= 0 and 1 or 0
@@ -155,7 +159,7 @@ constant('ones', 1)
 
 local function value_of(value, op)
   if type(value) == 'boolean' then return value and 1 or 0, 'bool' end
-  if common.is_int64(value) then return tonumber(value), 'int64' end
+  if common.is_int64(value) then return handle.to_number(value, op, 'value'), 'int64' end
   if type(value) ~= 'number' then raise("%s: 'value' must be a number, got %s", op, describe(value)) end
   return value, nil
 end

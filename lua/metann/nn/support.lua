@@ -1,10 +1,9 @@
 --- What the modules and optimizers share: sizes, flags and lists of tensors.
 -- The only file of nn/ and optim/ that looks into handles; layers call the rows of the op table through `support.ops`.
-local traversal = require 'metann.binding.traversal'
-local next, pairs = traversal.next, traversal.pairs
 local binding = require 'metann.binding'
 require 'metann.tensor'
 local common = require 'metann.compose.common'
+local lists = require 'metann.compose.lists'
 local handle, errors, scope = binding.handle, binding.errors, binding.scope
 local C, ctx, array = handle.C, handle.ctx, handle.array
 local raise, describe = errors.raise, errors.describe
@@ -18,6 +17,8 @@ local support = {
   keep = scope.keep,
   raise = raise,
   errors = errors,
+  to_list = lists.to_list,
+  tensors = lists.tensors,
 }
 
 --- What a value is, for a message; tensors with their dtype and size.
@@ -138,65 +139,6 @@ function support.enable_grad(fn, ...) return scope.with_grad(true, 'enable_grad'
 
 --- Calls fn(...) and releases the handles that it made but doesn't return or file.
 function support.scope(fn, ...) return scope.run(fn, ...) end
-
-local function by_name(source)
-  local mt = getmetatable(source)
-  local is_dictionary = type(mt) == 'table' and mt.is_dictionary
-  local names
-  if is_dictionary then
-    names = mt.__index(source, 'keys')(source) -- by the class: an entry may be called 'keys'
-  else
-    names = {}
-    for name in pairs(source) do names[#names + 1] = name end
-    table.sort(names, function(a, b) return tostring(a) < tostring(b) end)
-  end
-  local list = {}
-  for i, name in ipairs(names) do
-    if is_dictionary then list[i] = mt.__index(source, 'get')(source, name) else list[i] = source[name] end
-  end
-  return list, names
-end
-
---- The tensors of a list, a table by name (in its own order, or by name) or an iterator (such as `net:parameters()` or
--- `net:named_parameters()`), as a fresh list; `false` stands for none and stays.
--- @param source list, table or iterator
--- @param what the function's name, for messages
--- @return the list; the names, where the source has names
-function support.to_list(source, what)
-  if type(source) == 'function' then
-    local list, names = {}, nil
-    for a, b in source do
-      if type(a) == 'string' then
-        names = names or {}
-        names[#names + 1] = a
-        list[#list + 1] = b
-      else
-        list[#list + 1] = a
-      end
-    end
-    return list, names
-  end
-  if is_tensor(source) then return { source } end
-  if type(source) ~= 'table' then
-    raise('%s: expected a list of tensors, a table by name or an iterator, got %s', what, describe(source))
-  end
-  local n = #source
-  if n == 0 and next(source) ~= nil then return by_name(source) end
-  local list = {}
-  for i = 1, n do list[i] = source[i] end
-  return list
-end
-
---- As to_list, but every entry must be a tensor.
-function support.tensors(source, what)
-  local list, names = support.to_list(source, what)
-  for i = 1, #list do
-    if not is_tensor(list[i]) then
-      raise('%s: entry %s must be a tensor, got %s', what, names and names[i] or tostring(i), describe(list[i]))
-    end
-  end
-  return list, names
-end
 
 --- Iterates over names and values (lists): one closure, so that it may stand before further arguments.
 function support.pairs_of(names, values)

@@ -1,0 +1,68 @@
+--- Lists of tensors as they are given: a list, a table by name, or an iterator. Internal.
+local traversal = require 'metann.binding.traversal'
+local next, pairs = traversal.next, traversal.pairs
+local binding = require 'metann.binding'
+local is_tensor, raise, describe = binding.handle.is_tensor, binding.errors.raise, binding.errors.describe
+
+local lists = {}
+
+local function by_name(source)
+  local mt = getmetatable(source)
+  local is_dictionary = type(mt) == 'table' and mt.is_dictionary
+  local names
+  if is_dictionary then
+    names = mt.__index(source, 'keys')(source) -- by the class: an entry may be called 'keys'
+  else
+    names = {}
+    for name in pairs(source) do names[#names + 1] = name end
+    table.sort(names, function(a, b) return tostring(a) < tostring(b) end)
+  end
+  local list = {}
+  for i, name in ipairs(names) do
+    if is_dictionary then list[i] = mt.__index(source, 'get')(source, name) else list[i] = source[name] end
+  end
+  return list, names
+end
+
+--- The tensors of a list, a table by name (in its own order, or by name) or an iterator (such as `net:parameters()` or
+-- `net:named_parameters()`), as a fresh list; `false` stands for none and stays.
+-- @param source list, table or iterator
+-- @param what the function's name, for messages
+-- @return the list; the names, where the source has names
+function lists.to_list(source, what)
+  if type(source) == 'function' then
+    local list, names = {}, nil
+    for a, b in source do
+      if type(a) == 'string' then
+        names = names or {}
+        names[#names + 1] = a
+        list[#list + 1] = b
+      else
+        list[#list + 1] = a
+      end
+    end
+    return list, names
+  end
+  if is_tensor(source) then return { source } end
+  if type(source) ~= 'table' then
+    raise('%s: expected a list of tensors, a table by name or an iterator, got %s', what, describe(source))
+  end
+  local n = #source
+  if n == 0 and next(source) ~= nil then return by_name(source) end
+  local list = {}
+  for i = 1, n do list[i] = source[i] end
+  return list
+end
+
+--- As to_list, but every entry must be a tensor.
+function lists.tensors(source, what)
+  local list, names = lists.to_list(source, what)
+  for i = 1, #list do
+    if not is_tensor(list[i]) then
+      raise('%s: entry %s must be a tensor, got %s', what, names and names[i] or tostring(i), describe(list[i]))
+    end
+  end
+  return list, names
+end
+
+return lists
