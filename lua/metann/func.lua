@@ -251,7 +251,8 @@ function func.vjp(fn, primals, options)
 end
 
 --- fn's value and its derivative along tangents (a Jacobian-vector product), by two vector-Jacobian products.
--- @param fn, primals as for vjp
+-- @param fn as for vjp
+-- @param primals as for vjp
 -- @param tangents in the shape of primals; false for zero
 -- @param options has_aux=false
 -- @return the value; its derivative, in the value's shape; what fn returned beside the value

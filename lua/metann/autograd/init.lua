@@ -155,6 +155,7 @@ local PARTS = {
 -- What fn returns, unless nil, replaces the gradient for whatever lies behind. Hooks of a tensor run in the order in
 -- which they were registered; with create_graph what they do is differentiable. A hook stays until it is removed, or
 -- the node that made t (of a leaf: t itself) is gone; fn should not refer to t, which would keep both for ever.
+-- @param t a tensor that requires grad
 -- @param fn takes the gradient, returns a tensor of its size or nil
 -- @return an object whose method remove() takes the hook away
 function handle.methods.register_hook(t, fn)

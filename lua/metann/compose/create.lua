@@ -153,8 +153,10 @@ local function constant(op, value)
 end
 
 --- Zeros. Sizes as numbers or one table, then options.
+-- @function zeros
 constant('zeros', 0)
 --- Ones.
+-- @function ones
 constant('ones', 1)
 
 local function value_of(value, op)
@@ -235,8 +237,10 @@ local function random(op)
 end
 
 --- Uniform numbers in [0, 1).
+-- @function rand
 random('rand')
 --- Standard normal numbers.
+-- @function randn
 random('randn')
 
 --- randint(high, sizes) or randint(low, high, sizes): integers low .. high-1; int64.

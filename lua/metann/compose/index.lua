@@ -14,8 +14,10 @@ local function dim_first(op)
   end
 end
 --- index_select(t, dim, index): the slices at index, a 1-dim tensor of positions.
+-- @function index_select
 dim_first('index_select')
 --- gather(t, dim, index): out[i][j] = t[index[i][j]][j] for dim 1.
+-- @function gather
 dim_first('gather')
 
 local function dim_first_with_source(op, row)
@@ -29,9 +31,11 @@ local function dim_first_with_source(op, row)
   end
 end
 --- scatter(t, dim, index, source): t with source (a tensor or a number) written at index; the inverse of gather.
+-- @function scatter
 dim_first_with_source('scatter', raw.scatter)
 dim_first_with_source('scatter_', raw.scatter_)
 --- scatter_add(t, dim, index, source): adds instead.
+-- @function scatter_add
 dim_first_with_source('scatter_add', raw.scatter_add)
 dim_first_with_source('scatter_add_', raw.scatter_add_)
 
@@ -43,6 +47,7 @@ local function index_add(op, row)
   end
 end
 --- index_add(t, dim, index, source, alpha): t with alpha * source's slices added at index.
+-- @function index_add
 index_add('index_add', raw.index_add)
 index_add('index_add_', raw.index_add_)
 

@@ -58,10 +58,13 @@ local function product(op, na, nb)
   end
 end
 --- (n x m) times (m x p)
+-- @function mm
 product('mm', 2, 2)
 --- (n x m) times (m)
+-- @function mv
 product('mv', 2, 1)
 --- (b x n x m) times (b x m x p)
+-- @function bmm
 product('bmm', 3, 3)
 
 --- Sum of products of two 1-dim tensors.
@@ -121,6 +124,7 @@ local function checked(na, nb)
   return function(op, a, b) check_product(op, a, b, na, nb) end
 end
 --- beta * t + alpha * (a @ b); for addbmm the products are summed over the batch, for addr it is the outer product.
+-- @function addmm
 added('addmm', checked(2, 2), matmul)
 added('addmv', checked(2, 1), matmul)
 added('baddbmm', checked(3, 3), matmul)

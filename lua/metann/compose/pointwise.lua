@@ -71,8 +71,10 @@ local function scaled(op, combine)
   end
 end
 --- t + value * a * b
+-- @function addcmul
 scaled('addcmul', raw.mul)
 --- t + value * a / b
+-- @function addcdiv
 scaled('addcdiv', raw.div)
 
 function pointwise.log10(t) return raw.mul(raw.log(t), 1 / math.log(10)) end
@@ -128,7 +130,11 @@ function pointwise.equal(a, b)
 end
 
 --- Elementwise |a - b| <= atol + rtol * |b|.
--- @param options rtol = 1e-5, atol = 1e-8, equal_nan = false; the first two also by position
+-- @param a tensor
+-- @param b tensor or number
+-- @param rtol 1e-5
+-- @param atol 1e-8
+-- @param options rtol, atol, equal_nan=false
 function pointwise.isclose(a, b, rtol, atol, options)
   if type(rtol) == 'table' then options = rtol end
   if options then

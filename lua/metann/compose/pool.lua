@@ -39,8 +39,10 @@ local function flat_rows(op, row, n_dims)
   end
 end
 --- Mean of each window of (N, C, H, W), or (C, H, W).
+-- @function avg_pool2d
 flat_rows('avg_pool2d', raw.avg_pool2d, 4)
 --- Means over windows that divide each plane into output_size, of (N, C, H, W), or (C, H, W).
+-- @function adaptive_avg_pool2d
 flat_rows('adaptive_avg_pool2d', raw.adaptive_avg_pool2d, 4)
 
 --- Positions (from 1) along a dim of `size` elements of the windows that divide it into `count`, one after another and

@@ -21,18 +21,24 @@ local function extremum(op, all, pairwise)
   end
 end
 --- max(t): the largest element. max(t, dim, keepdim): largest values and their indices. max(t, other): elementwise.
+-- @function max
 extremum('max', 'amax', 'maximum')
 --- As max, of the smallest.
+-- @function min
 extremum('min', 'amin', 'minimum')
 
 --- Standard deviation; its derivative at 0 is 0.
+-- @param t tensor
 -- @param dim dims, all unless given
 -- @param correction 1 divides by n - 1
 -- @param keepdim keeps reduced dims as 1
 function reduce.std(t, dim, correction, keepdim) return raw.sqrt(raw.var(t, dim, correction, keepdim)) end
 
 --- The p-norm over dims (all unless given); its derivative at 0 is 0.
+-- @param t tensor
 -- @param p 2; also 0 (how many are nonzero), 1, math.huge, -math.huge
+-- @param dim dims, all unless given
+-- @param keepdim keeps reduced dims as 1
 function reduce.norm(t, p, dim, keepdim)
   p, dim, keepdim = named('norm', { 'p', 'dim', 'keepdim' }, p, dim, keepdim)
   common.tensor(t, 'norm', 'input')

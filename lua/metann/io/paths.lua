@@ -6,6 +6,7 @@ local paths = {}
 
 --- Raises unless `path` can name a file; also on a machine whose numbers lie the other way round than the files'.
 -- @param what the caller's name
+-- @param path any value
 function paths.check(what, path)
   if type(path) ~= 'string' then errors.raise('%s: a path expected, got %s', what, errors.describe(path)) end
   if path:find '%z' then errors.raise('%s: the path has a zero byte', what) end

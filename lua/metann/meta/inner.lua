@@ -150,6 +150,7 @@ end
 inner.batches = batches
 
 --- The leaves that detached models get for weights that no step has changed: not the base's own storage.
+-- @param run of an adaptation
 -- @param lists of weights, run.weights and with `mimo` those of each step
 local function separate(run, lists)
   for k, place in ipairs(run.active) do

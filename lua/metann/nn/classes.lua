@@ -40,6 +40,9 @@ end
 
 --- Negative log-likelihood of log-probabilities at target classes.
 -- @param what the loss's name, for messages
+-- @param log_p log-probabilities (N, C, ...) or (C)
+-- @param target classes from 1, (N, ...) or ()
+-- @param weight of the classes, (C), or nil
 -- @param o options: reduction, ignore_index
 function classes.nll(what, log_p, target, weight, o) return (run(what, log_p, target, weight, o)) end
 

@@ -36,6 +36,8 @@ function Container:_position(key)
 end
 
 --- A container of its own that holds the same modules from position `first` to `last` (1 and -1 when left out).
+-- @param first position
+-- @param last position
 -- @param step 1 when left out
 function Container:slice(first, last, step)
   local made, names = class.class_of(self)._plain(), self._modules.names

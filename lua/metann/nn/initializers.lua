@@ -30,16 +30,21 @@ local function normal(t, mean, std) return ops.randn(support.shape(t), mean, std
 local function constant(t, value) return ops.full({}, value, support.dtype(t)) end
 
 --- Uniform from a (0) to b (1).
+-- @function uniform_
 define('uniform_', { { 'a', kinds.number, 0 }, { 'b', kinds.number, 1 } },
   function(t, o) return uniform(t, o.a, o.b) end)
 --- Normal with a mean (0) and standard deviation std (1).
+-- @function normal_
 define('normal_', { { 'mean', kinds.number, 0 }, { 'std', kinds.nonnegative, 1 } },
   function(t, o) return normal(t, o.mean, o.std) end)
 --- One value.
+-- @function constant_
 define('constant_', { { 'val', kinds.number } }, function(t, o) return constant(t, o.val) end)
 --- Zeros.
+-- @function zeros_
 define('zeros_', {}, function(t) return constant(t, 0) end)
 --- Ones.
+-- @function ones_
 define('ones_', {}, function(t) return constant(t, 1) end)
 
 --- How many inputs and outputs an element of a weight (out, in, kernel...) has.
@@ -72,6 +77,7 @@ end
 
 local GAIN = { 'gain', kinds.number, 1 }
 --- Uniform or normal with variance gain^2 * 2 / (fan_in + fan_out) (Glorot and Bengio 2010).
+-- @function xavier_uniform_
 define('xavier_uniform_', { GAIN }, function(t, o)
   local fan_in, fan_out = fans('xavier_uniform_', t)
   local bound = o.gain * math.sqrt(6 / (fan_in + fan_out))
@@ -91,6 +97,7 @@ local function kaiming_std(what, t, o)
   return init.calculate_gain(o.nonlinearity, o.a) / math.sqrt(o.mode == 'fan_in' and fan_in or fan_out)
 end
 --- Uniform or normal with variance gain^2 / fan (He et al. 2015); a is the slope of leaky_relu.
+-- @function kaiming_uniform_
 define('kaiming_uniform_', KAIMING, function(t, o)
   local bound = math.sqrt(3) * kaiming_std('kaiming_uniform_', t, o)
   return uniform(t, -bound, bound)
@@ -118,6 +125,7 @@ local function ones_at(t, places)
 end
 
 --- The identity, for a tensor of 2 dims.
+-- @function eye_
 define('eye_', {}, function(t)
   check_dims('eye_', t, 2, 2)
   local rows, columns, places = support.size(t, 1), support.size(t, 2), {}
@@ -127,6 +135,7 @@ end)
 
 --- The weight (out, in, kernel...) of a convolution that hands its input channels on as they are, as many as there are;
 -- in each of `groups` (1) groups.
+-- @function dirac_
 define('dirac_', { { 'groups', kinds.count, 1 } }, function(t, o)
   check_dims('dirac_', t, 3, 5)
   local out, inputs, places = support.size(t, 1), support.size(t, 2), {}
@@ -148,6 +157,7 @@ define('dirac_', { { 'groups', kinds.count, 1 } }, function(t, o)
 end)
 
 --- Normal, cut off: drawn anew, as it were, until within a (-2) .. b (2). By bisection of the distribution function.
+-- @function trunc_normal_
 define('trunc_normal_', {
   { 'mean', kinds.number, 0 }, { 'std', kinds.positive, 1 }, { 'a', kinds.number, -2 }, { 'b', kinds.number, 2 },
 }, function(t, o)
@@ -168,6 +178,7 @@ end)
 
 --- A (semi-)orthogonal matrix times gain (1): rows or columns, whichever are fewer, are orthonormal. A tensor of more
 -- than 2 dims counts as (dim 1) x (the rest) (Saxe et al. 2014).
+-- @function orthogonal_
 define('orthogonal_', { GAIN }, function(t, o)
   if support.ndim(t) < 2 then
     raise('init.orthogonal_: needs a tensor with at least 2 dims, got size %s', support.shape_text(t))
@@ -184,6 +195,7 @@ end)
 
 --- For a matrix: in each column the part `sparsity` of the elements, rounded up, is zero, the rest normal with standard
 -- deviation std (0.01) (Martens 2010).
+-- @function sparse_
 define('sparse_', { { 'sparsity', kinds.probability }, { 'std', kinds.nonnegative, 0.01 } }, function(t, o)
   check_dims('sparse_', t, 2, 2)
   local zeros = math.ceil(o.sparsity * support.size(t, 1))

@@ -41,6 +41,8 @@ end
 
 --- Rows of weight (rows, width) at `index`, numbers from 1.
 -- @param o options by name: padding_idx (a row from 1 that gets no gradient), max_norm, norm_type, scale_grad_by_freq
+-- @param index tensor of row numbers
+-- @param weight (rows, width)
 -- @return tensor: the size of index, then width
 function lookup.rows(o, index, weight)
   local shape, width = support.shape(index), size(weight, 2)

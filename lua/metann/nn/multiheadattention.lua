@@ -139,6 +139,8 @@ local function check_mask(name, mask, ...)
 end
 
 --- @param scores (N, heads, L, S), of which the last `extra` places were added to the keys
+-- @param o options of the call
+-- @param extra how many places were added
 local function apply_masks(scores, o, extra)
   local n, heads, l, s = size(scores, 1), size(scores, 2), size(scores, 3), size(scores, 4) - extra
   local mask, padding = o.attn_mask, o.key_padding_mask
@@ -174,7 +176,8 @@ local function attend(self, query, key, value, o)
 end
 
 --- @param query (L, N, E), with batch_first (N, L, E), or (L, E)
--- @param key, value (S, N, kdim), (S, N, vdim) likewise
+-- @param key (S, N, kdim) likewise
+-- @param value (S, N, vdim) likewise
 -- @param ... options: key_padding_mask (N, S) and attn_mask (L, S) or (N * heads, L, S), true (or -inf) where
 -- nothing may be attended to; need_weights=true; average_attn_weights=true
 -- @return the attended values, as query; the weights (N, L, S), or (N, heads, L, S) if not averaged, unless not needed

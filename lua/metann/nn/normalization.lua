@@ -121,7 +121,8 @@ end
 
 --- Makes a class with the parameters weight, bias and the buffers running_mean, running_var, num_batches_tracked.
 -- @param name of the class
--- @param affine, track the defaults of these options
+-- @param affine the default of this option
+-- @param track the default of the option track_running_stats
 function normalization.class(name, affine, track)
   local of = class.new(name, Module)
   local read = options.layer_reader(name, {

@@ -9,6 +9,8 @@ local function is_whole(v) return type(v) == 'number' and v % 1 == 0 end
 
 --- The position from 1 that `i` means among n, or nil when there is none; 0 and what is no whole number are errors.
 -- @param what the function's name, for messages
+-- @param i a position; negative ones count from the end
+-- @param n how many there are
 function positions.find(what, i, n)
   if not is_whole(i) then raise('%s: position must be a whole number, got %s', what, describe(i)) end
   if i == 0 then raise('%s: position is 0, but positions count from 1 (-1 is the last)', what) end
@@ -33,7 +35,9 @@ local function bound(what, v, n, default)
 end
 
 --- The positions of a closed range among n, a list; what lies outside is left out.
+-- @param what the function's name, for messages
 -- @param range {first = 1, last = -1, step = 1}
+-- @param n how many there are
 function positions.range(what, range, n)
   local first, last = bound(what, range[1], n, 1), bound(what, range[2], n, n)
   local step = range[3] == nil and 1 or range[3]

@@ -45,7 +45,7 @@ end
 
 local GATES = { tanh = 1, relu = 1, lstm = 4, gru = 3 }
 
---- @param projected width of h where it is projected, 0 for none
+-- projected: the width of h where it is projected, 0 for none
 local function add_weights(self, suffix, inputs, hidden, gates, bias, projected)
   local bound, width = 1 / math.sqrt(hidden), projected > 0 and projected or hidden
   self:register_parameter('weight_ih' .. suffix, fresh.uniform({ gates * hidden, inputs }, bound))

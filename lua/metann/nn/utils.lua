@@ -45,8 +45,8 @@ end
 --- Scales the gradients of all parameters, in place, so that their norm taken together is at most max_norm.
 -- @param parameters a list, table by name or iterator
 -- @param max_norm a positive number
--- @param norm_type 2 unless given; math.huge for the largest element; as position or {norm_type=}
--- @param error_if_nonfinite false; true: a norm that is no finite number is an error; by name only
+-- @param norm_type 2 unless given; math.huge for the largest element; or a table by name: norm_type, and
+--   error_if_nonfinite=false (true: a norm that is no finite number is an error)
 -- @return the norm before, a 0-dim tensor
 function utils.clip_grad_norm_(parameters, max_norm, norm_type)
   local error_if_nonfinite
