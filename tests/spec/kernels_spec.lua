@@ -69,3 +69,41 @@ describe('a sum of a million float32', function()
     close(1, x:view(2 ^ 18, 4):t():sum())
   end)
 end)
+
+describe('what relu lets through', function()
+  it('is nothing of an infinite gradient where it is 0, and all where its input is NaN', function()
+    local x = metann.tensor({ -1, 2, 0 / 0 }, { requires_grad = true })
+    x:relu():log():sum():backward() -- log' is infinite at 0
+    assert.equal(0, x.grad[1]:item())
+    assert.equal(0.5, x.grad[2]:item())
+    assert.truthy(tostring(x.grad[3]:item()):find 'nan')
+    local y = metann.tensor({ 0 / 0 }, { requires_grad = true })
+    y:relu():sum():backward()
+    assert.equal(1, y.grad:item())
+  end)
+end)
+
+describe('a factor alpha', function()
+  it('multiplies integers exactly', function()
+    local big = 2 ^ 53 + 0LL + 1
+    local function int64(...)
+      local list = { ... }
+      for i, v in ipairs(list) do list[i] = v + 0LL end
+      return metann.tensor(list, { dtype = 'int64' })
+    end
+    local got = int64(0, 0):index_add(1, int64(1, 2, 1), int64(big, -big, 1), { alpha = 3 })
+    assert.is_true(got:equal(int64(3 * big + 3, -3 * big)))
+    assert.is_true(int64(5):sub(int64(1), { alpha = -2 ^ 63 }):equal(int64(-9223372036854775803LL)))
+    local bytes = metann.tensor({ 250 }, { dtype = 'uint8' })
+    assert.same({ 2 }, bytes:index_add(1, int64(1), metann.tensor({ 4 }, { dtype = 'uint8' }), { alpha = 2 }):to_table())
+  end)
+end)
+
+describe('rows over long lines', function()
+  it('need less memory than twice the input beside it', function()
+    local x = metann.rand(256, 40000)
+    local before = metann.memory().live_bytes
+    x:softmax(2)
+    assert.is_true(metann.memory().peak_bytes - before < 2 * x:numel() * 4)
+  end)
+end)

@@ -134,21 +134,27 @@ int MN_KERNEL(index_select)(mn_call *call) {
   return 0;
 }
 
-/* alpha times a, dense, in scratch memory, computed in float64. */
+/* alpha times a, dense, in scratch memory, computed in float64 or, of integers, int64, which wraps around. */
 static const mn_array *scaled(mn_call *call, const mn_array *a, double alpha, mn_array *room) {
   enum { CHUNK = 256 };
-  double buffer[CHUNK];
+  union {
+    double f[CHUNK];
+    uint64_t i[CHUNK];
+  } buffer;
+  int is_float = mn_dtype_is_float(a->dtype), wide = is_float ? MN_FLOAT64 : MN_INT64;
+  uint64_t whole = is_float ? 0 : (uint64_t)(int64_t)alpha;
   const mn_array *from = MN_KERNEL(dense)(call, a, room);
   int64_t item = (int64_t)mn_dtype_size(a->dtype);
   char *to = mn_scratch(call, (size_t)(a->numel * item + 1));
   if (!from || !to) return NULL;
-  mn_row_fn in = MN_KERNEL(row_copier)(MN_FLOAT64, a->dtype),
-            out = MN_KERNEL(row_copier)(a->dtype, MN_FLOAT64);
+  mn_row_fn in = MN_KERNEL(row_copier)(wide, a->dtype), out = MN_KERNEL(row_copier)(a->dtype, wide);
   for (int64_t i = 0; i < a->numel; i += CHUNK) {
     int64_t n = a->numel - i < CHUNK ? a->numel - i : CHUNK;
-    in((char *)buffer, 8, (const char *)from->data + i * item, item, n);
-    for (int64_t k = 0; k < n; k++) buffer[k] *= alpha;
-    out(to + i * item, item, (const char *)buffer, 8, n);
+    in((char *)&buffer, 8, (const char *)from->data + i * item, item, n);
+    for (int64_t k = 0; k < n; k++)
+      if (is_float) buffer.f[k] *= alpha;
+      else buffer.i[k] *= whole;
+    out(to + i * item, item, (const char *)&buffer, 8, n);
   }
   *room = *from;
   room->data = to;

@@ -7,6 +7,8 @@
 #include "reduce.h"
 #include "scalar_math.h"
 
+enum { MOST_BLOCKS = 64 };
+
 typedef struct lines lines;
 typedef void (*line_function)(const lines *x, const void *line, int64_t o, void *scratch);
 
@@ -91,7 +93,9 @@ static int run(mn_call *call, lines *x, const line_function *functions, unsigned
   x->item = mn_dtype_size(in->dtype);
   x->n = x->plan.rows * x->plan.length;
   if (in->numel == 0) x->n = 0;
+  /* Blocks have their own scratch: few of them, or long lines would need a multiple of the input's memory. */
   x->per_block = 1 + MN_REDUCE_BLOCK / (x->n + 1);
+  if (x->per_block < x->plan.outputs / MOST_BLOCKS) x->per_block = x->plan.outputs / MOST_BLOCKS;
   int64_t blocks = (x->plan.outputs + x->per_block - 1) / x->per_block;
   size_t lines_bytes = ((size_t)x->n * x->item + 63) & ~(size_t)63;
   x->scratch_each = (((size_t)x->n * 8 * (size_t)words + 63) & ~(size_t)63) + lines_bytes;

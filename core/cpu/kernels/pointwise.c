@@ -154,7 +154,7 @@ static int add(mn_call *call, const mn_loop *plain, double alpha, int plainly) {
   int dtype = take(&o, call);
   /* what subtracts a factor that fits the dtype */
   if (dtype == MN_UINT8 && alpha < 0) alpha += 256;
-  if (dtype == MN_INT32 && alpha == 0x1p31) alpha = -alpha;
+  if ((dtype == MN_INT32 && alpha == 0x1p31) || (dtype == MN_INT64 && alpha == 0x1p63)) alpha = -alpha;
   double number[2] = {alpha, 0};
   mn_loop loop = plainly || !plain[dtype] ? plain[dtype] : scaled[dtype];
   return MN_KERNEL(elementwise)(call, loop, dtype, 2, o.in, number);
