@@ -100,7 +100,7 @@ static int compare_age(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/* Breadth first: visits doubles as the queue. */
+/* Breadth first: visits doubles as the queue. The flag is looked at on the way: graphs may be large. */
 static int collect(mn_walk *w, int n_out, mn_tensor *const *outputs) {
   for (int i = 0; i < w->n_in && w->flags & MN_WALK_PARTIAL; i++) {
     mn_node *node = w->inputs[i]->node;
@@ -113,6 +113,7 @@ static int collect(mn_walk *w, int n_out, mn_tensor *const *outputs) {
   }
   for (int v = 0; v < w->n_visits; v++) {
     mn_node *node = w->visits[v].node;
+    if (mn_check_interrupt(w->ctx)) return -1;
     for (int i = 0; i < node->n_in && !w->visits[v].barrier; i++) {
       const mn_edge *e = &node->edges[i];
       if (e->node && add_visit(w, e->node)) return -1;
@@ -123,6 +124,7 @@ static int collect(mn_walk *w, int n_out, mn_tensor *const *outputs) {
   for (int v = 0; v < w->n_visits; v++) {
     int s = new_slots(w, w->visits[v].node->n_out);
     if (s < 0) return no_memory(w);
+    if (mn_check_interrupt(w->ctx)) return -1;
     w->visits[v].first_slot = s;
     table_set(&w->index, w->visits[v].node, v);
   }
@@ -153,16 +155,18 @@ static inline bool edge_wanted(mn_walk *w, const mn_edge *e) {
   return e->leaf && w->leaf_wanted[*table_find(&w->index, e->leaf)];
 }
 
-static void spread_wanted(mn_walk *w) {
+static int spread_wanted(mn_walk *w) {
   bool all = w->flags & MN_WALK_ACCUMULATE;
   for (int i = 0; i < w->n_leaves && all; i++) w->leaf_wanted[i] = true;
   if (!all) want_inputs(w);
   for (int v = 0; v < w->n_visits; v++) {
     visit *x = &w->visits[v];
+    if (mn_check_interrupt(w->ctx)) return -1;
     for (int i = 0; i < x->node->n_in && !x->needed && !x->barrier; i++)
       x->needed = edge_wanted(w, &x->node->edges[i]);
     x->needed |= all && x->node->outputs;
   }
+  return 0;
 }
 
 /* ---- gathering cotangents ---- */
@@ -575,8 +579,7 @@ mn_walk *mn_walk_new(mn_context *ctx, int n_out, mn_tensor *const *outputs, mn_t
   int mark = mn_scope_open(ctx), mode = ctx->grad_enabled, place = ctx->place_state;
   ctx->grad_enabled = (w->flags & MN_WALK_CREATE_GRAPH) != 0;
   ctx->place_state = MN_PLACE_HELD;
-  int failed = set_inputs(w, n_in, inputs) || collect(w, n_out, outputs);
-  if (!failed) spread_wanted(w);
+  int failed = set_inputs(w, n_in, inputs) || collect(w, n_out, outputs) || spread_wanted(w);
   for (int i = 0; i < n_out && !failed; i++) failed = seed(w, outputs[i], grad_outputs[i]);
   w->next = w->n_visits - 1;
   ctx->grad_enabled = mode;

@@ -108,11 +108,17 @@ describe('interruption', function()
   it('comes from a signal, also in compiled loops', function()
     local text, ok = run([[local metann = require 'metann'
       local ffi = require 'ffi'
-      ffi.cdef 'int getpid(void); int system(const char *command);'
-      ffi.C.system('(sleep 0.3; kill -2 ' .. ffi.C.getpid() .. ') >/dev/null 2>&1 &')
+      ffi.cdef 'int getpid(void);'
+      local killer = io.popen('read go; kill -2 ' .. ffi.C.getpid(), 'w') -- once it is told to
       local fine, message = pcall(metann.catch_interrupt, function()
-        local t = metann.ones(2)
-        while true do t = t + 1 end
+        local t, n = metann.ones(2), 0
+        while true do
+          t, n = t + 1, n + 1
+          if n == 10000 then
+            killer:write 'go\n'
+            killer:flush()
+          end
+        end
       end)
       io.write(tostring(fine), ' ', message:match('interrupted'), ' ', metann.ones(1):item())]])
     assert(ok, text)

@@ -21,6 +21,15 @@ describe('tests/bench/views.lua', function()
   end)
 end)
 
+describe('tests/bench/interrupt.lua', function()
+  it('gives times for a loop and for a walk', function()
+    local status, said = scratch.run 'luajit tests/bench/interrupt.lua --smoke'
+    assert.are.equal(0, status, said)
+    assert.truthy(said:find 'operations in a compiled loop: middle .- ms, longest .- ms\n', said)
+    assert.truthy(said:find 'walks through 1000 nodes: middle .- ms, longest .- ms\n', said)
+  end)
+end)
+
 describe('tests/bench/peers/agree.lua', function()
   it('says what it needs, and what the Python that it is given lacks', function()
     local status, said = scratch.run(scratch.STATE_LEFT_OPEN .. 'luajit tests/bench/peers/agree.lua')
