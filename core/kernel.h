@@ -31,6 +31,10 @@ typedef int (*mn_kernel)(mn_call *call);
  * nonzero at once) when there is no memory. Call it only from the kernel's own thread, not inside mn_parallel. */
 void *mn_scratch(mn_call *call, size_t bytes);
 
+/* What a kernel or a shape rule says, after the row's name, of a dtype that it isn't made for. */
+enum { MN_UNDEFINED_TEXT = 80 };
+const char *mn_undefined_for(int dtype, char text[MN_UNDEFINED_TEXT]);
+
 typedef struct mn_backend {
   const char *name;
   mn_kernel kernels[MN_OP_COUNT]; /* NULL for views */

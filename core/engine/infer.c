@@ -9,6 +9,13 @@ const char *mn_dtype_name(int dtype) {
   return dtype >= 0 && dtype < MN_DTYPE_COUNT ? names[dtype] : "no dtype";
 }
 
+const char *mn_undefined_for(int dtype, char text[MN_UNDEFINED_TEXT]) {
+  int storage = dtype == MN_FLOAT16 || dtype == MN_BFLOAT16;
+  snprintf(text, MN_UNDEFINED_TEXT, "not defined for dtype %s%s", mn_dtype_name(dtype),
+           storage ? ", which is for storage: cast it first" : "");
+  return text;
+}
+
 int mn_fail(const mn_infer *x, const char *format, ...) {
   char text[800];
   va_list args;

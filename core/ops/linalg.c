@@ -33,7 +33,7 @@ int mn_infer_matmul(mn_infer *x) {
   if (a->ndim < 2 || b->ndim < 2)
     return mn_fail(x, "expected tensors of at least 2 dims, got %d and %d", a->ndim, b->ndim);
   if (a->dtype == MN_BOOL || a->dtype == MN_FLOAT16 || a->dtype == MN_BFLOAT16)
-    return mn_fail(x, "not for %s", mn_dtype_name(a->dtype));
+    return mn_fail(x, "%s", mn_undefined_for(a->dtype, (char[MN_UNDEFINED_TEXT]){0}));
   int ta = t->transpose_input != 0, tb = t->transpose_other != 0;
   int64_t m = a->size[a->ndim - 2 + ta], k = a->size[a->ndim - 1 - ta];
   int64_t n = b->size[b->ndim - 1 - tb], depth = b->size[b->ndim - 2 + tb];

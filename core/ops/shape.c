@@ -269,7 +269,8 @@ int mn_infer_slice(mn_infer *x) {
   if (check_has_dims(x, in, 1) || mn_check_dim(x, &a->dim, in->ndim)) return -1;
   if (check_range(x, a->dim, &a->start, a->length, a->step, in->size[a->dim])) return -1;
   out->size[a->dim] = a->length;
-  out->stride[a->dim] *= a->step;
+  /* With one element or none any step fits, also one whose product with the stride overflows. */
+  if (a->length > 1) out->stride[a->dim] *= a->step;
   move_data(out, a->start * in->stride[a->dim]);
   return 0;
 }
@@ -369,7 +370,7 @@ int mn_infer_unfold(mn_infer *x) {
     return mn_fail(x, "size must be in 0..%lld, the size of dim %lld, got %lld", (long long)have,
                    (long long)(a->dim + base), (long long)a->size);
   x->out[0]->size[a->dim] = (have - a->size) / a->step + 1;
-  x->out[0]->stride[a->dim] *= a->step;
+  if (x->out[0]->size[a->dim] > 1) x->out[0]->stride[a->dim] *= a->step;
   return insert_dim(x, in->ndim, a->size, in->stride[a->dim]);
 }
 

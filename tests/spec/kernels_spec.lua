@@ -9,6 +9,32 @@ local function fails(want, fn, ...)
   assert.truthy(message:find(want, 1, true), message)
 end
 
+describe('float16 and bfloat16', function()
+  it('are for storage, as every row says in the same words', function()
+    for _, dtype in ipairs{ 'float16', 'bfloat16' } do
+      local t = metann.zeros(2, 2, { dtype = dtype })
+      local function refused(name, ...)
+        fails(('%s: not defined for dtype %s, which is for storage: cast it first'):format(name, dtype), t[name], t, ...)
+      end
+      refused 'exp'
+      refused 'sum'
+      refused 'amax'
+      refused('add', t)
+      refused('matmul', t)
+      refused('softmax', 1)
+      refused('cumsum', 1)
+    end
+  end)
+end)
+
+describe('a step that reaches past 2^63', function()
+  it('is fine where it is not taken', function()
+    local column = metann.arange(1, 121):view(3, 40):narrow(2, 1, 1):squeeze() -- its stride is 40
+    assert.same({ { 1, 41, 81 } }, column:unfold(1, 3, 2 ^ 59):to_table())
+    assert.same({ 41 }, column[{ { 2, 3, 2 ^ 59 } }]:to_table())
+  end)
+end)
+
 describe('a tensor whose elements share memory', function()
   local want = "a tensor whose elements share memory, as expand and unfold make them, can't be changed in place; clone() it"
 

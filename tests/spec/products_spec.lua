@@ -143,7 +143,7 @@ describe('matmul', function()
     fails("matmul: the batch dims %(all but the last two%) don't broadcast, %(2 x 2 x 3%) and %(3 x 3 x 2%)", metann.matmul,
       z(2, 2, 3), z(3, 3, 2))
     fails("matmul: 'other' must be a tensor, got string 'x'", metann.matmul, z(2), 'x')
-    fails('matmul: not for bool', metann.matmul, z(2, 2):bool(), z(2, 2):bool())
+    fails('matmul: not defined for dtype bool', metann.matmul, z(2, 2):bool(), z(2, 2):bool())
   end)
 end)
 

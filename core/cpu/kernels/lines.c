@@ -2,7 +2,6 @@
  * softmax, argmax, max, cumsum, sort and their like. One driver brings each line together; lines.inc has what
  * is done with it. */
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 #include "reduce.h"
 #include "scalar_math.h"
@@ -82,10 +81,7 @@ static void block_of_lines(void *arg, int64_t block) {
 static int run(mn_call *call, lines *x, const line_function *functions, unsigned mask, int words) {
   const mn_array *in = call->in[0];
   x->function = functions[in->dtype];
-  if (!x->function) {
-    snprintf(call->error, sizeof call->error, "has no kernel for this dtype; convert with :float()");
-    return -1;
-  }
+  if (!x->function) return mn_undefined_for(in->dtype, call->error), -1;
   if (call->out[0]->numel == 0) return 0;
   x->plan = MN_KERNEL(plan)(in, mask, false);
   x->in = in->data, x->out = call->out[0]->data, x->out2 = call->n_out > 1 ? call->out[1]->data : NULL;

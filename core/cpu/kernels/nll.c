@@ -45,8 +45,8 @@ static int64_t *classes_of(mn_call *call, const places *p) {
                "targets must be integral numbers of a float or integer dtype");
       return NULL;
     }
-    c[i] = label == p->ignore ? -1 : label - p->base;
-    if (c[i] >= -1 && c[i] < p->classes && (c[i] >= 0 || label == p->ignore)) continue;
+    c[i] = label == p->ignore ? -1 : (int64_t)((uint64_t)label - (uint64_t)p->base);
+    if (c[i] < p->classes && (c[i] >= 0 || label == p->ignore)) continue;
     snprintf(call->error, sizeof call->error, "target %lld is out of range %lld..%lld%s", (long long)label,
              (long long)p->base, (long long)(p->classes - 1 + p->base),
              label == 0 && p->base == 1 ? "; labels count from 1" : "");

@@ -3,7 +3,6 @@
  * go through buffers, so that a formula needs no loop for them. Knows nothing of formulas. */
 #include "copy.h"
 #include "elementwise.h"
-#include <stdio.h>
 
 enum { BLOCK = 16384, PARALLEL = 32768, STAGE = 256 };
 
@@ -164,15 +163,6 @@ static int one_line(plan *p, const mn_array *const *arrays) {
   return dense;
 }
 
-static int refuse(mn_call *call, int dtype) {
-  static const char *const names[MN_DTYPE_COUNT] = {"float32", "float64", "int64",   "int32",
-                                                    "uint8",   "bool",    "float16", "bfloat16"};
-  const char *advice =
-      dtype == MN_FLOAT16 || dtype == MN_BFLOAT16 ? ", which is for storage: cast it first" : "";
-  snprintf(call->error, sizeof call->error, "not defined for dtype %s%s", names[dtype], advice);
-  return 1;
-}
-
 int MN_KERNEL(elementwise)(mn_call *call, mn_loop loop, int dtype, int n_in, const mn_array *const *in,
                            const double *number) {
   const mn_array *arrays[MN_MAX_OPERANDS] = {call->out[0]};
@@ -180,7 +170,7 @@ int MN_KERNEL(elementwise)(mn_call *call, mn_loop loop, int dtype, int n_in, con
   p.loop = loop, p.number = number, p.operands = n_in + 1, p.n_outer = 0;
   p.ptr[0] = call->out[0]->data;
   for (int k = 0; k < n_in; k++) arrays[k + 1] = in[k], p.ptr[k + 1] = in[k]->data;
-  if (!loop) return refuse(call, dtype);
+  if (!loop) return mn_undefined_for(dtype, call->error), 1;
   int64_t n = call->out[0]->numel;
   if (n == 0) return 0;
   if (n < PARALLEL && one_line(&p, arrays)) {

@@ -1,7 +1,6 @@
 /* reduce.c: folds over dims: sum, mean, sum_to, prod, amax, amin, any, all. What is folded is in
  * reduce_folds.inc, the walking in reduce_fold.inc. */
 #include <math.h>
-#include <stdio.h>
 #include "reduce.h"
 
 typedef struct reduction {
@@ -33,10 +32,7 @@ FOLDS(all)
 static int run(mn_call *call, const fold *folds, unsigned mask, bool mean) {
   const mn_array *in = call->in[0];
   fold f = folds[in->dtype];
-  if (!f) {
-    snprintf(call->error, sizeof call->error, "float16 and bfloat16 are for storage; convert with :float()");
-    return -1;
-  }
+  if (!f) return mn_undefined_for(in->dtype, call->error), -1;
   reduction x = {
       .plan = MN_KERNEL(plan)(in, mask, true), .in = in->data, .out = call->out[0]->data, .divisor = 1};
   x.numel = in->numel;
