@@ -24,6 +24,11 @@ end
 local function sinh(x) return (exp(x) - exp(-x)) / 2 end
 local function cosh(x) return (exp(x) + exp(-x)) / 2 end
 local function tanh(x) return (exp(2 * x) - 1) / (exp(2 * x) + 1) end
+-- Integers stay integers: 2^-1 is 0.
+local function power(x, y, _, inputs)
+  local like = inputs[1] or inputs[2]
+  return like.dtype:find 'int' and trunc(x ^ y) or x ^ y
+end
 local function remainder(a, b) return a - floor(a / b) * b end
 
 return function(S)
@@ -68,7 +73,7 @@ return function(S)
       attrs = attrs,
       reference = function(inputs, at)
         at = at or {}
-        return S.zip(inputs[1] or at.value, inputs[2] or at.value, function(x, y) return fn(x, y, at) end)
+        return S.zip(inputs[1] or at.value, inputs[2] or at.value, function(x, y) return fn(x, y, at, inputs) end)
       end,
     }
     for k, v in pairs(options or {}) do sample[k] = v end
@@ -325,17 +330,17 @@ return function(S)
       two(whole { 1, 2, 3 }, whole { 4, 5, -6 }, function(x, y) return x / y end, nil, { rtol = 1e-6 })
     ),
     pow = with(
-      binary(function(x, y) return x ^ y end, positive),
-      two(positive { 3 }, false, function(x, y) return x ^ y end, { value = 0.5 }),
-      two(positive { 3 }, false, function(x, y) return x ^ y end, { value = -1 }),
-      two(S.randn { 3 }, false, function(x, y) return x ^ y end, { value = 2 }),
-      two(S.randn { 3 }, false, function(x, y) return x ^ y end, { value = 3 }),
+      binary(power, positive),
+      two(positive { 3 }, false, power, { value = 0.5 }),
+      two(positive { 3 }, false, power, { value = -1 }),
+      two(S.randn { 3 }, false, power, { value = 2 }),
+      two(S.randn { 3 }, false, power, { value = 3 }),
       two(S.randn { 3 }, false, function() return 1 end, { value = 0 }),
       two(S.randn { 3 }, false, function(x) return x end, { value = 1 }),
-      two(negative { 3 }, false, function(x, y) return x ^ y end, { value = -3 }),
-      two(false, S.randn { 3 }, function(x, y) return x ^ y end, { value = 2 }),
-      two(whole { 2, -3, 1, -1, 2 }, whole { 10, 3, -2, -3, -1 }, function(x, y) return trunc(x ^ y) end),
-      two(whole { 2, -3 }, false, function(x, y) return x ^ y end, { value = 5 }),
+      two(negative { 3 }, false, power, { value = -3 }),
+      two(false, S.randn { 3 }, power, { value = 2 }),
+      two(whole { 2, -3, 1, -1, 2 }, whole { 10, 3, -2, -3, -1 }, power),
+      two(whole { 2, -3 }, false, power, { value = 5 }),
       { inputs = { whole { 1, 2 }, false }, attrs = { value = -1 }, error = 'negative power' }
     ),
     maximum = with(
