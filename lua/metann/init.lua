@@ -137,8 +137,7 @@ local function unknown(name)
     for key in next, list do names[#names + 1] = key end
   end
   table.sort(names)
-  local near = errors.nearest(name, names)
-  errors.raise("metann has no '%s'%s", tostring(name), near and (", did you mean '%s'?"):format(near) or '')
+  errors.no_member('metann', name, names)
 end
 
 return setmetatable(metann, {

@@ -171,5 +171,29 @@ describe('a typo', function()
     says("a tensor has no field or method 'summ', did you mean 'sum'?", function() line = here() local _ = t:summ() end)
     says("metann has no 'onez', did you mean 'ones'?", function() line = here() local _ = metann.onez(2) end)
     says("metann.nn has no 'Liner', did you mean 'Linear'?", function() line = here() local _ = nn.Liner(2, 1) end)
+    says("metann.train has no 'Progres', did you mean 'Progress'?", function()
+      line = here() local _ = metann.train.Progres
+    end)
+    says("metann.data has no 'Omnigot', did you mean 'Omniglot'?", function() line = here() local _ = metann.data.Omnigot end)
+    says("metann.io has no 'safetensor', did you mean 'safetensors'?", function()
+      line = here() local _ = metann.io.safetensor
+    end)
+    says("metann.meta has no 'MAMLp', did you mean 'MAML'?", function() line = here() local _ = meta.MAMLp end)
+    says("metann.utils has no 'OrderdDict', did you mean 'OrderedDict'?", function()
+      line = here() local _ = metann.utils.OrderdDict
+    end)
+    says("metann.optim has no 'Adan', did you mean 'Adam'?", function() line = here() local _ = optim.Adan end)
+    says("metann.io has no '1'; known are npy, npz, safetensors", function() line = here() local _ = metann.io[1] end)
+  end)
+
+  it('but not where code probes', function()
+    for _, name in ipairs{ 'data', 'io', 'meta', 'nn', 'optim', 'train', 'utils' } do
+      assert.is_nil(rawget(metann[name], 'none'))
+      for key, value in pairs(metann[name]) do assert.are.equal(value, metann[name][key]) end
+      assert.are.equal(metann[name], require('metann.' .. name))
+    end
+    local Progress = metann.train.Progress
+    assert.are.equal(require 'metann.train.progress', Progress)
+    assert.are.equal(Progress, rawget(metann.train, 'Progress'))
   end)
 end)

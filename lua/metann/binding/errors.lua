@@ -104,6 +104,18 @@ function errors.suggestion(name, names)
   return '; known are ' .. table.concat(names, ', ')
 end
 
+--- Raises that `what` has no `name`, with the nearest of `names`, or all of a short list.
+function errors.no_member(what, name, names)
+  local hint
+  if #names > 12 then
+    local near = errors.nearest(name, names)
+    hint = near and (", did you mean '%s'?"):format(near) or ''
+  else
+    hint = errors.suggestion(name, names)
+  end
+  raise("%s has no '%s'%s", what, tostring(name), hint)
+end
+
 --- Raises unless every key of `options` is in `known`, a list of names that may also be a set.
 function errors.check_options(what, options, names)
   if type(options) ~= 'table' then raise('%s: options must be a table, got %s', what, errors.describe(options)) end

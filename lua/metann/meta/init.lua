@@ -3,7 +3,7 @@ local maml = require 'metann.meta.maml'
 local evaluators = require 'metann.meta.evaluators'
 local functions = require 'metann.meta.mamlpp_evaluator'
 
-return {
+return require 'metann.binding.lazy'('metann.meta', {}, {
   Learner = require 'metann.meta.learner',
   GDLearner = require 'metann.meta.gdlearner',
   SequentialGDLearner = require 'metann.meta.sequentialgdlearner',
@@ -15,4 +15,4 @@ return {
   mamlpp_evaluator = functions.mamlpp_evaluator,
   default_evaluator_classification = evaluators.default_evaluator_classification,
   active_indices = functions.active_indices,
-}
+})

@@ -1,5 +1,4 @@
 --- metann.nn: modules, layers, losses. Classes are loaded on first use, each from the file of its name.
-local pairs = require('metann.binding.traversal').pairs
 local class = require 'metann.nn.class'
 local Module = require 'metann.nn.module'
 local support = require 'metann.nn.support'
@@ -53,17 +52,4 @@ function nn.Parameter(t, requires_grad)
   return support.parameter(t, requires_grad ~= false)
 end
 
-local names = { 'class', 'is', 'is_module', 'Module', 'Parameter' }
-for name in pairs(files) do names[#names + 1] = name end
-
-return setmetatable(nn, {
-  __index = function(self, name)
-    local file = files[name]
-    if not file then
-      raise("metann.nn has no '%s'%s", tostring(name), errors.suggestion(name, names):gsub('; known are.*', ''))
-    end
-    local loaded = require('metann.nn.' .. file)
-    rawset(self, name, loaded)
-    return loaded
-  end,
-})
+return require 'metann.binding.lazy'('metann.nn', files, nn)

@@ -7,7 +7,7 @@ local known = {}
 for _, name in ipairs(NAMES) do known[name] = true end
 
 local function missing(what, name)
-  support.raise("metann.%s has no '%s'%s", what, tostring(name), support.errors.suggestion(name, NAMES))
+  support.errors.no_member('metann.' .. what, name, NAMES)
 end
 
 local rules = setmetatable({}, {
