@@ -16,6 +16,7 @@ int close(int fd);
 long read(int fd, void *buffer, size_t size);
 long pread(int fd, void *buffer, size_t size, long offset);
 long write(int fd, const void *buffer, size_t size);
+long readlink(const char *path, char *buffer, size_t size);
 char *realpath(const char *path, char *resolved);
 void free(void *memory);
 typedef struct {
@@ -40,6 +41,7 @@ local NO_ENTRY, INTERRUPTED, EXISTS, NOT_A_FOLDER = 2, 4, 17, 20
 local WRITE_ONLY, CREATE, EXCLUSIVE, NO_WAIT, CLOSE_ON_EXEC = 0x1, 0x40, 0x80, 0x800, 0x80000
 local HERE, EMPTY_PATH, BASIC_STATS = -100, 0x1000, 0x7ff
 local FORMAT_BITS, REGULAR, FOLDER = 0xf000, 0x8000, 0x4000
+local LONGEST_PATH = 4096
 -- Linux moves at most 0x7ffff000 bytes in one call.
 local LARGEST_MOVE = 2 ^ 30
 
@@ -94,6 +96,13 @@ function posix.real_path(path)
   local result = ffi.string(resolved)
   C.free(resolved)
   return result
+end
+
+--- What a link says, as it stands there; nil for what is none.
+function posix.link_target(path)
+  local buffer = ffi.new('char[?]', LONGEST_PATH)
+  local n = tonumber(C.readlink(path, buffer, LONGEST_PATH))
+  return n >= 0 and ffi.string(buffer, n) or nil
 end
 
 -- Closes what was forgotten.

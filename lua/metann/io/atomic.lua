@@ -1,6 +1,7 @@
 --- Files that appear whole or not at all: written beside their place, synced to the disk, then renamed.
 -- Until the renaming, what stood there stays; after a failure it still does, and the file beside it is gone. A path that
--- is a link keeps being one: what it points to is replaced. The permissions of a replaced file are kept.
+-- is a link keeps being one: what it points to is replaced, or made where nothing stands there. The permissions of a
+-- replaced file are kept.
 local posix = require 'metann.binding.posix'
 
 local atomic = {}
@@ -14,8 +15,10 @@ local function folder_of(path) return path:match '^(.*/)[^/]*$' or './' end
 local function target_of(path)
   local status, message, kind = posix.status(path)
   if not status then
-    if kind == 'missing' and path ~= '' then return path end
-    return nil, message
+    if kind ~= 'missing' or path == '' then return nil, message end
+    local link = posix.link_target(path) -- to nothing so far, as the path would be missing otherwise
+    if not link then return path end
+    return target_of(link:sub(1, 1) == '/' and link or folder_of(path) .. link)
   end
   if status.kind ~= 'file' then return nil, 'not a regular file' end
   local real
