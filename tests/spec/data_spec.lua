@@ -52,8 +52,41 @@ describe('Random', function()
   end)
 
   it('refuses seeds it cannot hold', function()
-    fails(function() data.Random(1.5) end, 'Random: seed must be a whole number', 'number 1.5')
+    fails(function() data.Random(1.5) end, "Random: 'seed' must be a whole number", 'number 1.5')
     fails(function() data.Random(-1) end, 'number -1')
+    for _, position in ipairs{'x', -1, 0.5, 0 / 0, 2 ^ 54} do
+      fails(function() data.Random(1, position) end,
+        "Random: 'position' must be a whole number from 0 to 9007199254740992, got " .. type(position))
+    end
+  end)
+
+  it('draws from the range that is asked for', function()
+    local random, plain = data.Random(4), data.Random(4)
+    for _ = 1, 100 do
+      local u = plain:uniform()
+      assert.are.equal(-3 + 5 * u, random:uniform(-3, 2))
+    end
+    for _ = 1, 20 do assert.are.equal(1, random:integer(1)) end
+    assert.are.same({}, random:choose(0, 0))
+    assert.are.same({}, random:choose(3, 0))
+  end)
+
+  it('refuses ranges that have no such numbers', function()
+    local random = data.Random(1)
+    fails(function() random:uniform(2) end, "Random:uniform: 'hi' must be a finite number, got nil")
+    fails(function() random:uniform(nil, 2) end, "Random:uniform: 'lo' must be a finite number, got nil")
+    fails(function() random:uniform(0, 'x') end, "'hi' must be a finite number, got string 'x'")
+    for _, hi in ipairs{math.huge, -math.huge, 0 / 0} do
+      fails(function() random:uniform(0, hi) end, "'hi' must be a finite number, got number ")
+    end
+    for _, n in ipairs{0, -1, 1.5, 0 / 0, math.huge, 2 ^ 60, 'x'} do
+      fails(function() random:integer(n) end, "Random:integer: 'n' must be a whole number from 1 to 9007199254740992, got ")
+    end
+    fails(function() random:integer() end, "Random:integer: 'n' must be", 'got nil')
+    fails(function() random:choose(2, 3) end, "Random:choose: 'k' must be a whole number from 0 to 2, got number 3")
+    fails(function() random:choose(-1, 1) end, "Random:choose: 'n' must be a whole number from 0 to", 'got number -1')
+    fails(function() random:choose(3) end, "'k' must be a whole number from 0 to 3, got nil")
+    assert.are.equal(0, random.position) -- nothing was drawn for them
   end)
 end)
 
@@ -88,6 +121,13 @@ describe('Sinusoid', function()
 
   it('refuses unknown options', function()
     fails(function() data.Sinusoid{sead = 1} end, "Sinusoid: unknown option 'sead', did you mean 'seed'")
+    fails(function() data.Sinusoid{seed = 'x'} end, "Sinusoid: 'seed' must be a whole number from 0 to", "got string 'x'")
+    for _, dtype in ipairs{'flaot32', 'int64', 3, false} do
+      fails(function() data.Sinusoid{dtype = dtype} end, "Sinusoid: 'dtype' must be 'float32' or 'float64', got ")
+    end
+    for given, dtype in pairs{float32 = 'float32', float64 = 'float64', double = 'float64'} do
+      assert.are.equal(dtype, data.Sinusoid{dtype = given}:sample(2).support[2].dtype)
+    end
   end)
 
   it('refuses numbers of points that are none', function()
@@ -200,6 +240,13 @@ describe('Omniglot', function()
     assert.are.same({'Tagalog/character01'}, names(set:without{'Greek', 'Unheard'}))
     assert.are.same({'Greek/character01'}, names(set:only{'Greek'}))
     fails(function() set:only{'Greece'} end, "no alphabet 'Greece', did you mean 'Greek'")
+    for _, method in ipairs{'only', 'without'} do
+      local what = ("Omniglot:%s: 'alphabets' must be a list of strings, "):format(method)
+      fails(function() set[method](set, 'Greek') end, what .. "got string 'Greek'")
+      fails(function() set[method](set) end, what .. 'got nil')
+      fails(function() set[method](set, {'Greek', 3}) end, what .. 'but number 2 is number 3')
+      fails(function() set[method](set, {Greek = true}) end, what .. "got a table with the key 'Greek'")
+    end
   end)
 
   it('turns drawings into new classes', function()
@@ -239,7 +286,12 @@ describe('Omniglot', function()
     scratch.write(folder .. '/b.zip', scratch.read(folder .. '/a.zip'):sub(1, 100))
     fails(function() data.Omniglot(folder .. '/b.zip') end, folder .. '/b.zip: ', 'wanted a folder or a zip file')
     fails(function() data.Omniglot() end, 'a path or a list of paths expected, got nil')
+    fails(function() data.Omniglot{1} end, "Omniglot: 'paths' must be a list of strings, but number 1 is number 1")
     fails(function() data.Omniglot(folder, {sise = 3}) end, "did you mean 'size'")
+    for _, size in ipairs{0, 1.5, 1025, 1e9, 'x', false} do
+      fails(function() data.Omniglot(folder, {size = size}) end,
+        "Omniglot: 'size' must be a whole number from 1 to 1024, got ")
+    end
   end)
 end)
 
@@ -315,8 +367,20 @@ describe('Episodes', function()
     end
     fails(function() data.Episodes(classes(6, 9), {shots = 1e30}) end,
       'class 1 has 9 drawings, but 1000000000000000019884624838656 shots and 15 queries')
-    fails(function() data.Episodes(classes(6, 16), {seed = -1}) end, 'seed must be a whole number from 0 to 2^53')
+    fails(function() data.Episodes(classes(6, 16), {seed = -1}) end, "Episodes: 'seed' must be a whole number from 0 to")
     fails(function() data.Episodes(classes(6, 9), {shot = 1}) end, "did you mean 'shots'")
     fails(function() data.Episodes(nil) end, 'a list of classes expected, got nil')
+  end)
+
+  it('says which class is none', function()
+    for got, class in pairs{
+      ["'images' = nil"] = {}, ["'images' = table"] = {images = {1, 2}}, ['number 3'] = 3,
+      ["'images' = float32 tensor of size ()"] = {images = metann.tensor(1)},
+    } do
+      local list = classes(5, 16)
+      list[2] = class
+      fails(function() data.Episodes(list) end,
+        "Episodes: class 2 must be a table whose 'images' is a tensor with a row for each image, got " .. got)
+    end
   end)
 end)

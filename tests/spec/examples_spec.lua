@@ -27,6 +27,8 @@ describe('sinusoid_maml', function()
     local pixels, width, height = png.decode_gray(scratch.read(folder .. '/sinusoid.png'))
     assert.truthy(pixels)
     assert.are.same({1440, 480}, {width, height})
+    -- wherever it was started from, what it says of the picture finds it
+    assert.are.equal(scratch.read(folder .. '/sinusoid.png'), scratch.read((said:match 'picture: (/[^\n]+)')))
   end)
 
   it('does the same again for the same seed', function()

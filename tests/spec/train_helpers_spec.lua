@@ -1,10 +1,17 @@
 -- Progress, means with their intervals, plots.
 local scratch = require 'tests.support.scratch'
+local metann = require 'metann'
 local Mean = require 'metann.train.mean'
 local Progress = require 'metann.train.progress'
 local check_writable = require 'metann.train.writable'
 local plot = require 'metann.train.plot'
 local png = require 'metann.binding.png'
+
+local function fails(message, call, ...)
+  local ok, said = pcall(call, ...)
+  assert.is_false(ok)
+  assert.truthy(said:find(message, 1, true), said)
+end
 
 describe('Mean', function()
   it('gives mean, deviation and interval as the formulas do', function()
@@ -32,6 +39,27 @@ describe('Mean', function()
   it('is NaN without numbers', function()
     local mean = Mean():mean()
     assert.is_true(mean ~= mean)
+  end)
+end)
+
+describe('Mean:add', function()
+  it('takes tensors of one number', function()
+    local mean = Mean():add(metann.tensor(1)):add(metann.tensor{4}):add(metann.tensor({7}, {dtype = 'int64'}))
+    assert.are.equal(4, mean:mean())
+    assert.are.equal(3, mean:std())
+  end)
+
+  it('refuses what is no number, at the line that gave it', function()
+    local mean = Mean():add(3)
+    for got, value in pairs{
+      ["string 'x'"] = 'x', table = {1}, ['true'] = true, ['float32 tensor of size (2,)'] = metann.ones(2),
+    } do
+      fails("train_helpers_spec.lua:" .. debug.getinfo(1, 'l').currentline + 1 .. ": Mean:add: 'value' must be a number or a"
+        .. ' tensor of one number, got ' .. got, function() mean:add(value) end)
+    end
+    fails("Mean:add: 'value' must be a number", function() mean:add() end)
+    assert.are.equal(3, mean:mean())
+    assert.are.equal(1, mean.count)
   end)
 end)
 
@@ -122,6 +150,33 @@ describe('Progress', function()
   end)
 end)
 
+describe('Progress:step', function()
+  it('takes tensors of one number', function()
+    local progress = Progress{steps = 4, terminal = false}
+    progress:step{loss = metann.tensor(0.5)}
+    progress:step()
+    assert.truthy(progress:line():find('loss 0.500', 1, true))
+  end)
+
+  it('refuses values that are no numbers by name, and does not count the step', function()
+    local progress = Progress{steps = 4, terminal = false}
+    fails("Progress:step: 'values' must be a table of numbers by name, got number 3", function() progress:step(3) end)
+    fails("Progress:step: 'loss' must be a number or a tensor of one number, got string 'x'",
+      function() progress:step{loss = 'x'} end)
+    fails("'loss' must be a number or a tensor of one number, got float32 tensor of size (2,)",
+      function() progress:step{accuracy = 1, loss = metann.ones(2)} end)
+    fails('train_helpers_spec', function() progress:step(3) end)
+    assert.are.equal(0, progress.count)
+    assert.is_nil(progress:line():find 'accuracy')
+  end)
+
+  it('is of a Progress whose options are of their kinds', function()
+    fails("Progress: 'out' must be an open file, got string 'x'", Progress, {steps = 1, out = 'x'})
+    fails("Progress: 'clock' must be a function, got number 3", Progress, {steps = 1, clock = 3})
+    fails("Progress: 'terminal' must be true or false, got number 1", Progress, {steps = 1, terminal = 1})
+  end)
+end)
+
 describe('check_writable', function()
   local folder
   before_each(function() folder = scratch.folder() end)
@@ -167,6 +222,21 @@ describe('plot.png', function()
     assert.is_true(dark > 500)
   end)
 
+  it('leaves out points that are no numbers', function()
+    local path, nan = folder .. '/a.png', 0 / 0
+    plot.png(path, {panels = {{series = {line, {x = {0, 1, 2}, y = {nan, nan, math.huge}}, {x = {nan, 1}, y = {1, 2}}}}}})
+    assert.truthy(png.decode_gray(scratch.read(path)))
+  end)
+
+  it('leaves what stood there, and nothing beside it, when gnuplot fails', function()
+    scratch.write(folder .. '/a.png', 'old')
+    fails('a.png: gnuplot said: ', plot.png, folder .. '/a.png',
+      {panels = {{series = {{x = {1, 2}, y = {1, 2}, color = 'no such colour'}}}}})
+    assert.are.equal('old', scratch.read(folder .. '/a.png'))
+    local _, names = scratch.run(("ls -A '%s'"):format(folder))
+    assert.are.equal('a.png\n', names)
+  end)
+
   it('takes a path for nothing but a path', function()
     -- gnuplot would run the one as a command and write the other into a home folder
     for _, name in ipairs{'|touch ran', '~/a.png', "it's.png", 'a b.png', '`touch ran`.png', 'back\\slash.png'} do
@@ -182,10 +252,44 @@ describe('plot.png', function()
 
   it('says what is wrong', function()
     for pattern, call in pairs{
-      ['panels must be a list'] = function() plot.png('x', {}) end,
-      ['panel 1, series 1: x and y'] = function() plot.png('x', {panels = {{series = {{x = {1}, y = {}}}}}}) end,
+      ["plot.png: 'panels' must be a list of tables, got nil"] = function() plot.png('x', {}) end,
+      ["plot.png: 'panels' must be a list of tables, got an empty one"] = function() plot.png('x', {panels = {}}) end,
+      ["plot.png: panel 1: 'series' must be a list of tables, got nil"] = function() plot.png('x', {panels = {{}}}) end,
+      ["plot.png: panel 1: unknown option 'serie', did you mean 'series'"] = function()
+        plot.png('x', {panels = {{serie = {}}}})
+      end,
+      ["panel 1, series 1: 'x' and 'y' must be lists of equal length, not empty, got 1 and 0"] = function()
+        plot.png('x', {panels = {{series = {{x = {1}, y = {}}}}}})
+      end,
+      ["plot.png: panel 2, series 2: 'y' must be a list of numbers, got nil"] = function()
+        plot.png('x', {panels = {{series = {line}}, {series = {line, {x = {1}}}}}})
+      end,
+      ["series 1: 'x' must be a list of numbers, but number 2 is string 'a'"] = function()
+        plot.png('x', {panels = {{series = {{x = {1, 'a'}, y = {1, 2}}}}}})
+      end,
+      ["series 1: unknown option 'colour', did you mean 'color'"] = function()
+        plot.png('x', {panels = {{series = {{x = {1}, y = {2}, colour = '#ff0000'}}}}})
+      end,
+      ["series 1: 'width' must be a number above 0, got string 'x'"] = function()
+        plot.png('x', {panels = {{series = {{x = {1}, y = {2}, width = 'x'}}}}})
+      end,
+      ["plot.png: 'width' must be a whole number from 1 to 16384, got string 'wide'"] = function()
+        plot.png('x', {panels = {{series = {line}}}, width = 'wide'})
+      end,
+      ["plot.png: 'height' must be a whole number from 1 to 16384, got number 1000000000"] = function()
+        plot.png('x', {panels = {{series = {line}}}, height = 1e9})
+      end,
+      ["plot.png: 'columns' must be a whole number from 1 to 1000, got number 0"] = function()
+        plot.png('x', {panels = {{series = {line}}}, columns = 0})
+      end,
+      ['plot.png: a path expected, got nil'] = function() plot.png(nil, {panels = {{series = {line}}}}) end,
+      ['plot.png: panel 1: nothing to draw, every point is nan or infinite'] = function()
+        plot.png('x', {panels = {{series = {{x = {1, 2, 0 / 0}, y = {0 / 0, math.huge, 1}}}}}})
+      end,
       ["unknown option 'panel'"] = function() plot.png('x', {panel = {}}) end,
-      ['cannot open file'] = function() plot.png(folder .. '/none/a.png', {panels = {{series = {line}}}}) end,
+      ['plot.png: ' .. folder .. '/none/a.png: No such file'] = function()
+        plot.png(folder .. '/none/a.png', {panels = {{series = {line}}}})
+      end,
     } do
       local ok, message = pcall(call)
       assert.is_false(ok)

@@ -63,12 +63,7 @@ local function function_of(object)
   return function(...) return object(...) end
 end
 
---- True for what can be called.
-function scope.is_callable(fn)
-  if type(fn) == 'function' then return true end
-  local mt = type(fn) == 'table' and getmetatable(fn)
-  return type(mt) == 'table' and mt.__call ~= nil
-end
+scope.is_callable = require 'metann.binding.callable'
 
 local function callable(fn, what)
   if type(fn) == 'function' then return fn end

@@ -4,6 +4,7 @@ local errors = require 'metann.binding.errors'
 local metann = require 'metann'
 local Random = require 'metann.data.random'
 local arguments = require 'metann.utils.arguments'
+local describe = require('metann.nn.support').describe
 
 local Episodes = {}
 Episodes.__index = Episodes
@@ -18,7 +19,11 @@ local function checked(options)
   for _, name in ipairs(NAMES) do
     local value = options[name]
     if value == nil then value = DEFAULTS[name] end
-    if name ~= 'seed' then arguments.count('Episodes', name, value, 1) end -- the random stream checks its seed
+    if name == 'seed' then
+      arguments.count('Episodes', name, value, 0, 2 ^ 53)
+    else
+      arguments.count('Episodes', name, value, 1)
+    end
     result[name] = value
   end
   return result
@@ -32,7 +37,12 @@ local function check_classes(classes, o)
     errors.raise('Episodes: %.0f ways asked for, but there are only %d classes', o.ways, #classes)
   end
   for i, class in ipairs(classes) do
-    local count = class.images:size(1)
+    local images = type(class) == 'table' and class.images
+    if not metann.is_tensor(images) or images.ndim == 0 then
+      errors.raise("Episodes: class %d must be a table whose 'images' is a tensor with a row for each image, got %s", i,
+        type(class) ~= 'table' and describe(class) or "'images' = " .. describe(class.images))
+    end
+    local count = images:size(1)
     if count < o.shots + o.queries then
       errors.raise('Episodes: class %s has %d drawings, but %.0f shots and %.0f queries need %.0f', class.name or i, count,
         o.shots, o.queries, o.shots + o.queries)

@@ -7,11 +7,15 @@ local errors = require 'metann.binding.errors'
 local files = require 'metann.data.files'
 local metann = require 'metann'
 local resize = require 'metann.data.resize'
+local arguments = require 'metann.utils.arguments'
 
 local raise = errors.raise
 
 local Omniglot = {}
 Omniglot.__index = Omniglot
+
+-- Ten times the height and width of the drawings; a class of 20 has 20 MB then.
+local LARGEST_SIZE = 1024
 
 local function new(classes) return setmetatable({classes = classes}, Omniglot) end
 
@@ -69,11 +73,15 @@ local function sorted_keys(t)
   return keys
 end
 
+local function check_strings(what, name, list)
+  arguments.list(what, name, list, 'strings', function(member) return type(member) == 'string' end)
+end
+
 --- Read drawings into memory.
 -- @param paths a folder or zip file, or a list of them, with any part of the official layout
 -- `SET/Alphabet/characterNN/IMAGE.png`, with or without the sets. A character that stands in several sets is one class,
 -- a drawing that does is taken once.
--- @param[opt] options `size` (28): height and width, reached by exact area averaging
+-- @param[opt] options `size` (28): height and width, 1 to 1024, reached by exact area averaging
 -- @return an Omniglot with `classes`, a list sorted by name of {name = 'Greek/character01', alphabet = 'Greek',
 -- images = uint8 tensor (count, 1, size, size), 255 ink and 0 paper}, as `Episodes` takes it
 -- @raise a wrong path, a broken zip file or drawing, or no drawings at all, by name
@@ -82,12 +90,11 @@ local function load(paths, options)
   if type(paths) ~= 'table' or #paths == 0 then
     raise('Omniglot: a path or a list of paths expected, got %s', errors.describe(paths))
   end
+  check_strings('Omniglot', 'paths', paths)
   options = options or {}
   errors.check_options('Omniglot', options, {'size'})
-  local size = options.size or 28
-  if type(size) ~= 'number' or size < 1 or size % 1 ~= 0 then
-    raise('Omniglot: size must be a whole number of pixels, got %s', errors.describe(size))
-  end
+  local size = options.size == nil and 28 or options.size
+  arguments.count('Omniglot', 'size', size, 1, LARGEST_SIZE)
   local found, classes = by_class(paths), {}
   for i, name in ipairs(sorted_keys(found)) do
     local images = metann.no_grad(metann.scope, draw, found[name], size)
@@ -105,6 +112,7 @@ function Omniglot:alphabets()
 end
 
 local function set_of(self, alphabets, method)
+  check_strings('Omniglot:' .. method, 'alphabets', alphabets)
   local known, set = {}, {}
   for _, name in ipairs(self:alphabets()) do known[name] = true end
   for _, name in ipairs(alphabets) do

@@ -6,15 +6,24 @@ local metann = require 'metann'
 local Random = require 'metann.data.random'
 local arguments = require 'metann.utils.arguments'
 
+local DTYPES = {float32 = true, float64 = true, float = true, double = true}
+
 local Sinusoid = {}
 Sinusoid.__index = Sinusoid
 
 --- A source of waves.
--- @param[opt] options `seed` (default 1) of its own random stream, `dtype` of the tensors
+-- @param[opt] options `seed` (default 1) of its own random stream, `dtype` of the tensors: 'float32' or 'float64', the
+-- default dtype when left out
 local function new(options)
   options = options or {}
   errors.check_options('Sinusoid', options, {'seed', 'dtype'})
-  return setmetatable({random = Random(options.seed or 1), dtype = options.dtype}, Sinusoid)
+  local seed, dtype = options.seed, options.dtype
+  if seed == nil then seed = 1 end
+  arguments.count('Sinusoid', 'seed', seed, 0, 2 ^ 53)
+  if not (dtype == nil or DTYPES[dtype]) then
+    errors.raise("Sinusoid: 'dtype' must be 'float32' or 'float64', got %s", errors.describe(dtype))
+  end
+  return setmetatable({random = Random(seed), dtype = dtype}, Sinusoid)
 end
 
 local Wave = {}

@@ -1,14 +1,16 @@
 --- A running mean with its 95 % confidence interval.
 -- Source of the update: Welford, "Note on a method for calculating corrected sums of squares and products",
 -- Technometrics 4(3), 1962: stable however many numbers are added.
+local scalar = require 'metann.train.scalar'
+
 local Mean = {}
 Mean.__index = Mean
 
 local function new() return setmetatable({count = 0, average = 0, squares = 0}, Mean) end
 
---- Take one more number (or 0-dim tensor) in; returns self.
+--- Take one more number (or tensor of one number) in; returns self.
 function Mean:add(value)
-  if type(value) ~= 'number' then value = value:item() end
+  value = scalar('Mean:add', 'value', value)
   self.count = self.count + 1
   local before = value - self.average
   self.average = self.average + before / self.count

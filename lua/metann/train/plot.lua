@@ -1,9 +1,16 @@
 --- Line plots as PNG files, drawn by gnuplot.
+local pairs = require('metann.binding.traversal').pairs
 local errors = require 'metann.binding.errors'
+local atomic = require 'metann.io.atomic'
+local arguments = require 'metann.utils.arguments'
 
 local plot = {}
 
 local KNOWN = {'title', 'panels', 'columns', 'width', 'height', 'x_label', 'y_label'}
+local KNOWN_OF_PANEL = {'title', 'series'}
+local KNOWN_OF_SERIES = {'x', 'y', 'label', 'color', 'points', 'dashed', 'width'}
+-- Half of what Cairo draws at most.
+local MOST_PIXELS = 16384
 
 --- Text between single quotes, as gnuplot reads it.
 local function quoted(text) return "'" .. tostring(text):gsub("'", "''"):gsub('%c', ' ') .. "'" end
@@ -71,41 +78,81 @@ local function script(path, options)
   return table.concat(lines, '\n')
 end
 
+local function is_table(value) return type(value) == 'table' end
+local function is_number(value) return type(value) == 'number' end
+local function is_finite(value) return value - value == 0 end
+
+--- Raises unless the list has members, tables all of them.
+local function check_tables(what, name, list)
+  arguments.list(what, name, list, 'tables', is_table)
+  if #list == 0 then errors.raise("%s: '%s' must be a list of tables, got an empty one", what, name) end
+end
+
+--- Checks a series; returns whether it has a point that can be drawn.
+local function check_series(what, series)
+  errors.check_options(what, series, KNOWN_OF_SERIES)
+  local x = arguments.list(what, 'x', series.x, 'numbers', is_number)
+  local y = arguments.list(what, 'y', series.y, 'numbers', is_number)
+  if #x ~= #y or #x == 0 then
+    errors.raise("%s: 'x' and 'y' must be lists of equal length, not empty, got %d and %d numbers", what, #x, #y)
+  end
+  local width = series.width
+  if width ~= nil and not (is_number(width) and width > 0 and is_finite(width)) then
+    errors.raise("%s: 'width' must be a number above 0, got %s", what, errors.describe(width))
+  end
+  for i = 1, #x do
+    if is_finite(x[i]) and is_finite(y[i]) then return true end
+  end
+  return false
+end
+
+local function check_panel(what, panel)
+  errors.check_options(what, panel, KNOWN_OF_PANEL)
+  check_tables(what, 'series', panel.series)
+  local drawn = false
+  for i, series in ipairs(panel.series) do drawn = check_series(('%s, series %d'):format(what, i), series) or drawn end
+  if not drawn then errors.raise('%s: nothing to draw, every point is nan or infinite', what) end
+end
+
 local function check(path, options)
   if type(path) ~= 'string' then errors.raise('plot.png: a path expected, got %s', errors.describe(path)) end
   errors.check_options('plot.png', options, KNOWN)
-  if type(options.panels) ~= 'table' or #options.panels == 0 then errors.raise 'plot.png: panels must be a list' end
-  for i, panel in ipairs(options.panels) do
-    for j, series in ipairs(panel.series or {}) do
-      if type(series.x) ~= 'table' or type(series.y) ~= 'table' or #series.x ~= #series.y or #series.x == 0 then
-        errors.raise('plot.png: panel %d, series %d: x and y must be lists of equal length, not empty', i, j)
-      end
-    end
+  for name, most in pairs{columns = 1000, width = MOST_PIXELS, height = MOST_PIXELS} do
+    if options[name] ~= nil then arguments.count('plot.png', name, options[name], 1, most) end
   end
+  check_tables('plot.png', 'panels', options.panels)
+  for i, panel in ipairs(options.panels) do check_panel(('plot.png: panel %d'):format(i), panel) end
 end
 
---- Draw panels side by side into a PNG file, with one legend (of the first panel) below them.
--- @param path of the file
--- @param options `panels`: list of {title, series = list of {x, y (lists of numbers), label, color '#rrggbb', points
--- (dots instead of a line), dashed, width}}; `title`, `x_label`, `y_label`; `columns` (all in one row), `width`,
--- `height` in pixels
--- @raise gnuplot missing or failing, with its message
-function plot.png(path, options)
-  check(path, options)
+--- Runs gnuplot. Returns true; or nil and what it said.
+local function run(text)
   local name = os.tmpname()
   local file = assert(io.open(name, 'w'))
-  file:write(script(path, options))
+  file:write(text)
   file:close()
   -- The shell's exit status is asked for in words: LuaJIT's pclose doesn't give it.
   local pipe = io.popen(("gnuplot '%s' 2>&1 && echo drawn"):format(name))
   local said = pipe:read '*a'
   pipe:close()
   os.remove(name)
-  if said:find 'drawn%s*$' then return end
+  if said:find 'drawn%s*$' then return true end
   if said:find 'gnuplot: not found' or said:find 'gnuplot: command not found' then
-    errors.raise 'plot.png: gnuplot is not installed (on Debian and Ubuntu: apt-get install gnuplot-nox)'
+    return nil, 'gnuplot is not installed (on Debian and Ubuntu: apt-get install gnuplot-nox)'
   end
-  errors.raise('plot.png: %s: gnuplot said: %s', path, (said:gsub('%s+', ' ')))
+  return nil, 'gnuplot said: ' .. said:gsub('%s+', ' ')
+end
+
+--- Draw panels side by side into a PNG file, with one legend (of the first panel) below them. The file appears whole or
+-- not at all.
+-- @param path of the file
+-- @param options `panels`: list of {title, series = list of {x, y (lists of numbers), label, color '#rrggbb', points
+-- (dots instead of a line), dashed, width}}; `title`, `x_label`, `y_label`; `columns` (all in one row), `width`,
+-- `height` in pixels, 16384 at most. Points with nan or an infinity are left out.
+-- @raise what can't be drawn or written, by panel and series; gnuplot missing or failing, with its message
+function plot.png(path, options)
+  check(path, options)
+  local drawn, message = atomic.produce(path, function(temporary) return run(script(temporary, options)) end)
+  if not drawn then errors.raise('plot.png: %s', message) end
 end
 
 return plot

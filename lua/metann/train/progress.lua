@@ -4,6 +4,7 @@ local pairs = require('metann.binding.traversal').pairs
 local errors = require 'metann.binding.errors'
 local posix = require 'metann.binding.posix'
 local arguments = require 'metann.utils.arguments'
+local scalar = require 'metann.train.scalar'
 
 local Progress = {}
 Progress.__index = Progress
@@ -27,9 +28,13 @@ local function new(options)
     errors.raise("Progress: 'seconds' must be a number of at least 0, got %s", errors.describe(seconds))
   end
   local out = options.out or io.stderr
-  local terminal = options.terminal
-  if terminal == nil then terminal = posix.is_terminal(out) end
-  local clock = options.clock or posix.clock
+  local real = io.type(out) == 'file'
+  if not real and not (type(out) == 'table' and arguments.is_callable(out.write)) then
+    errors.raise("Progress: 'out' must be an open file, got %s", errors.describe(out))
+  end
+  local terminal = arguments.boolean('Progress', 'terminal', options.terminal)
+  if terminal == nil then terminal = real and posix.is_terminal(out) end
+  local clock = arguments.callable('Progress', 'clock', options.clock or posix.clock)
   local start = clock()
   return setmetatable({
     steps = steps, seconds = seconds, out = out, terminal = terminal, clock = clock, start = start,
@@ -85,12 +90,16 @@ local function draw(self)
 end
 
 --- One step is done.
--- @param[opt] values numbers by name (or 0-dim tensors), shown as averages over the last steps
+-- @param[opt] values numbers by name (or tensors of one number), shown as averages over the last steps
 function Progress:step(values)
+  if values ~= nil and type(values) ~= 'table' then
+    errors.raise("Progress:step: 'values' must be a table of numbers by name, got %s", errors.describe(values))
+  end
+  local numbers = {}
+  for name, value in pairs(values or numbers) do numbers[name] = scalar('Progress:step', name, value) end
   self.count = self.count + 1
   local weight = math.max(1 / MEMORY, 1 / self.count)
-  for name, value in pairs(values or {}) do
-    if type(value) ~= 'number' then value = value:item() end
+  for name, value in pairs(numbers) do
     local old = self.values[name]
     if not old then self.names[#self.names + 1] = name end
     self.values[name] = old and old + weight * (value - old) or value

@@ -105,12 +105,37 @@ function arguments.recurse(what, ...)
   return arguments.boolean(what, 'recurse', arguments.read(recurses[what], ...).recurse)
 end
 
---- Raises unless `value` is a whole number of at least `least`.
-function arguments.count(what, name, value, least)
-  if type(value) ~= 'number' or value % 1 ~= 0 or value < least or value == math.huge then
-    raise("%s: '%s' must be a whole number of at least %d, got %s", what, name, least, errors.describe(value))
+--- Raises unless `value` is a whole number of at least `least`, and at most `most` where that is given.
+function arguments.count(what, name, value, least, most)
+  if type(value) ~= 'number' or value % 1 ~= 0 or value < least or value > (most or math.huge) or value == math.huge then
+    local range = most and ('from %.0f to %.0f'):format(least, most) or ('of at least %.0f'):format(least)
+    raise("%s: '%s' must be a whole number %s, got %s", what, name, range, errors.describe(value))
   end
   return value
+end
+
+--- Raises unless `value` is a number other than nan and the infinities.
+function arguments.finite(what, name, value)
+  if type(value) ~= 'number' or value - value ~= 0 then
+    raise("%s: '%s' must be a finite number, got %s", what, name, errors.describe(value))
+  end
+  return value
+end
+
+--- Raises unless `list` is a list of which is_member(member) is true for each; `members` says in words what those are.
+function arguments.list(what, name, list, members, is_member)
+  if type(list) ~= 'table' then
+    raise("%s: '%s' must be a list of %s, got %s", what, name, members, errors.describe(list))
+  end
+  for key, member in pairs(list) do
+    if type(key) ~= 'number' then
+      raise("%s: '%s' must be a list of %s, got a table with the key '%s'", what, name, members, tostring(key))
+    end
+    if not is_member(member) then
+      raise("%s: '%s' must be a list of %s, but number %d is %s", what, name, members, key, errors.describe(member))
+    end
+  end
+  return list
 end
 
 --- Raises unless `value` is a boolean; nil gives `default`.
@@ -122,12 +147,7 @@ function arguments.boolean(what, name, value, default)
   return value
 end
 
---- True for what can be called.
-function arguments.is_callable(value)
-  if type(value) == 'function' then return true end
-  local mt = type(value) == 'table' and getmetatable(value)
-  return type(mt) == 'table' and mt.__call ~= nil
-end
+arguments.is_callable = require 'metann.binding.callable'
 
 --- Raises unless `value` can be called.
 function arguments.callable(what, name, value)
