@@ -119,4 +119,5 @@ train.plot.png(options.out, {
   title = ('MAML: a network adapts to three unseen waves from %d points each'):format(options.k), panels = panels,
   x_label = 'x', y_label = 'y',
 })
-print('picture: ' .. options.out)
+local folder = options.out:find '^/' and '' or io.popen('pwd'):read() .. '/'
+print('picture: ' .. folder .. options.out)
