@@ -16,6 +16,7 @@ typedef struct slot {
 
 typedef struct visit {
   mn_node *node;
+  uint64_t seq;   /* the node's; sorting would read all nodes many times */
   int first_slot; /* of n_out slots */
   bool needed;
   bool barrier; /* an input of a walk with MN_WALK_PARTIAL: nothing behind it is visited */
@@ -70,7 +71,7 @@ static int add_visit(mn_walk *w, mn_node *node) {
   if (grow((void **)&w->visits, &w->capacity, w->n_visits, sizeof *w->visits)) return no_memory(w);
   if (table_add(&w->index, node, 0)) return no_memory(w);
   node->refs++;
-  w->visits[w->n_visits++] = (visit){node, 0, false, false};
+  w->visits[w->n_visits++] = (visit){.node = node, .seq = node->seq};
   return 0;
 }
 
@@ -96,8 +97,19 @@ static int leaf_number(mn_walk *w, mn_tensor *leaf) {
 }
 
 static int compare_age(const void *a, const void *b) {
-  uint64_t x = ((const visit *)a)->node->seq, y = ((const visit *)b)->node->seq;
+  uint64_t x = ((const visit *)a)->seq, y = ((const visit *)b)->seq;
   return (x > y) - (x < y);
+}
+
+/* Collecting finds the newest first: turned round, what has no branches is sorted already. */
+static void sort_visits(visit *visits, int n) {
+  bool sorted = true;
+  for (int i = 0, k = n - 1; i < k; i++, k--) {
+    visit newer = visits[i];
+    visits[i] = visits[k], visits[k] = newer;
+  }
+  for (int i = 1; i < n && sorted; i++) sorted = visits[i - 1].seq < visits[i].seq;
+  if (!sorted) qsort(visits, (size_t)n, sizeof *visits, compare_age);
 }
 
 /* Breadth first: visits doubles as the queue. The flag is looked at on the way: graphs may be large. */
@@ -120,7 +132,7 @@ static int collect(mn_walk *w, int n_out, mn_tensor *const *outputs) {
       if (e->leaf && leaf_number(w, e->leaf) < 0) return -1;
     }
   }
-  if (w->n_visits > 1) qsort(w->visits, (size_t)w->n_visits, sizeof *w->visits, compare_age);
+  sort_visits(w->visits, w->n_visits);
   for (int v = 0; v < w->n_visits; v++) {
     int s = new_slots(w, w->visits[v].node->n_out);
     if (s < 0) return no_memory(w);
