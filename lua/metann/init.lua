@@ -10,18 +10,12 @@ local metann = { _VERSION = version }
 
 -- ---- the core's settings ----
 
-local function check_whole(what, value, least, most)
-  if type(value) ~= 'number' or value % 1 ~= 0 or value < least or value > most then
-    errors.raise('%s: expected a whole number from %d to %.0f, got %s', what, least, most, errors.describe(value))
-  end
-end
-
 -- Up to here a Lua number holds every integer.
 local LARGEST = 2 ^ 53
 
 --- Starts the random numbers anew from a seed, a whole number from 0 to 2^53.
 function metann.manual_seed(seed)
-  check_whole('manual_seed', seed, 0, LARGEST)
+  errors.check_count('manual_seed', 'seed', seed, 0, LARGEST)
   C.mn_manual_seed(ctx, seed)
 end
 
@@ -33,12 +27,15 @@ function metann.get_rng_state()
   return { state[0], state[1] }
 end
 
-function metann.set_rng_state(s)
-  if type(s) ~= 'table' or type(s[1]) ~= 'number' or type(s[2]) ~= 'number' then
-    errors.raise('set_rng_state: expected what get_rng_state returned')
+--- Puts the random numbers back to where they were.
+-- @param saved what get_rng_state returned
+function metann.set_rng_state(saved)
+  if type(saved) ~= 'table' then
+    errors.raise("set_rng_state: 'state' must be what get_rng_state returned, got %s", errors.describe(saved))
   end
-  for i = 1, 2 do check_whole('set_rng_state', s[i], 0, LARGEST) end
-  C.mn_rng_set(ctx, s[1], s[2])
+  errors.check_count('set_rng_state', 'state[1]', saved[1], 0, LARGEST)
+  errors.check_count('set_rng_state', 'state[2]', saved[2], 0, LARGEST)
+  C.mn_rng_set(ctx, saved[1], saved[2])
 end
 
 --- The dtype of tensors made from Lua numbers: 'float32' (at the start) or 'float64'.
@@ -53,7 +50,7 @@ function metann.get_default_dtype() return handle.dtype_names[C.mn_default_dtype
 
 --- How many threads kernels use, 1 to 1024. Results don't depend on it.
 function metann.set_num_threads(n)
-  check_whole('set_num_threads', n, 1, 1024)
+  errors.check_count('set_num_threads', 'n', n, 1, 1024)
   if C.mn_set_num_threads(ctx, n) ~= 0 then handle.fail() end
 end
 function metann.get_num_threads() return C.mn_num_threads(ctx) end
@@ -87,7 +84,7 @@ local interrupting = {}
 -- fail with the error 'interrupted' instead of ending the process. With 0, signals do again what they did before.
 function metann.interrupt_on_signal(signum)
   signum = signum or SIGINT
-  check_whole('interrupt_on_signal', signum, 0, 64)
+  errors.check_count('interrupt_on_signal', 'signum', signum, 0, 64)
   if C.mn_interrupt_on_signal(ctx, signum) ~= 0 then handle.fail() end
   if signum == 0 then interrupting = {} else interrupting[signum] = true end
 end

@@ -6,21 +6,12 @@ local ffi = require 'ffi'
 local metann = require 'metann'
 local posix = require 'metann.binding.posix'
 
-local rounds, nodes, delay = 20, 1000000, 0.05
-do
-  local i = 1
-  while arg[i] do
-    if arg[i] == '--rounds' then
-      i = i + 1
-      rounds = assert(tonumber(arg[i]), '--rounds needs a number')
-    elseif arg[i] == '--smoke' then
-      rounds, nodes, delay = 1, 1000, 0.001
-    else
-      error('interrupt.lua: unknown argument ' .. arg[i], 0)
-    end
-    i = i + 1
-  end
-end
+local parser = require 'argparse'('interrupt', 'How long after a signal work comes back.')
+parser:option('--rounds', 'how often', '20', tonumber)
+parser:flag('--smoke', 'once, and little work')
+local options = parser:parse()
+local rounds, nodes, delay = options.rounds, 1000000, 0.05
+if options.smoke then rounds, nodes, delay = 1, 1000, 0.001 end
 
 ffi.cdef [[
   typedef struct { long sec, usec; } metann_bench_time;

@@ -7,21 +7,12 @@ local metann = require 'metann'
 local posix = require 'metann.binding.posix'
 local nn = metann.nn
 
-local count, rounds = 100000, 5
-do
-  local i = 1
-  while arg[i] do
-    if arg[i] == '--count' then
-      i = i + 1
-      count = assert(tonumber(arg[i]), '--count needs a number')
-    elseif arg[i] == '--smoke' then
-      count, rounds = 1000, 1
-    else
-      error('views.lua: unknown argument ' .. arg[i], 0)
-    end
-    i = i + 1
-  end
-end
+local parser = require 'argparse'('views', 'What a functional view costs.')
+parser:option('--count', 'views to make', '100000', tonumber)
+parser:flag('--smoke', 'few views, once')
+local options = parser:parse()
+local count, rounds = options.count, 5
+if options.smoke then count, rounds = 1000, 1 end
 
 local layers = {}
 for i = 1, 100 do layers[i] = nn.Linear(8, 8) end

@@ -81,12 +81,12 @@ describe('settings', function()
       assert.equal('number', type(metann.memory()[name]))
     end
     for call, said in pairs{
-      [function() metann.manual_seed(-1) end] = 'expected a whole number from 0 to 9007199254740992, got number -1',
+      [function() metann.manual_seed(-1) end] = "manual_seed: 'seed' must be a whole number from 0 to 9007199254740992, got number -1",
       -- beyond 2^53 all seeds would be one
-      [function() metann.manual_seed(1e30) end] = 'manual_seed: expected a whole number',
-      [function() metann.set_rng_state{ 1e30, 0 } end] = 'set_rng_state: expected a whole number',
-      [function() metann.set_rng_state{ 1, -3 } end] = 'got number -3',
-      [function() metann.set_num_threads(0) end] = 'expected a whole number from 1 to 1024, got number 0',
+      [function() metann.manual_seed(1e30) end] = "manual_seed: 'seed' must be a whole number",
+      [function() metann.set_rng_state{ 1e30, 0 } end] = "set_rng_state: 'state[1]' must be a whole number",
+      [function() metann.set_rng_state{ 1, -3 } end] = "'state[2]' must be a whole number from 0 to 9007199254740992, got number -3",
+      [function() metann.set_num_threads(0) end] = "set_num_threads: 'n' must be a whole number from 1 to 1024, got number 0",
       [function() metann.set_num_threads(1e30) end] = 'got number 1e+30',
     } do
       local ok, message = pcall(call)
@@ -145,7 +145,7 @@ describe('interruption', function()
     for _, signum in ipairs{ -1, 65, 1.5, 'INT' } do
       local fine, message = pcall(metann.interrupt_on_signal, signum)
       assert.is_false(fine)
-      assert.is_truthy(message:find('interrupt_on_signal: expected a whole number from 0 to 64, got', 1, true), message)
+      assert.is_truthy(message:find("interrupt_on_signal: 'signum' must be a whole number from 0 to 64, got", 1, true), message)
     end
   end)
 end)

@@ -116,6 +116,15 @@ function errors.no_member(what, name, names)
   raise("%s has no '%s'%s", what, tostring(name), hint)
 end
 
+--- Raises unless `value` is a whole number of at least `least`, and at most `most` where that is given; returns it.
+function errors.check_count(what, name, value, least, most)
+  if type(value) ~= 'number' or value % 1 ~= 0 or value < least or value > (most or math.huge) or value == math.huge then
+    local range = most and ('from %.0f to %.0f'):format(least, most) or ('of at least %.0f'):format(least)
+    raise("%s: '%s' must be a whole number %s, got %s", what, name, range, errors.describe(value))
+  end
+  return value
+end
+
 --- Raises unless every key of `options` is in `known`, a list of names that may also be a set.
 function errors.check_options(what, options, names)
   if type(options) ~= 'table' then raise('%s: options must be a table, got %s', what, errors.describe(options)) end

@@ -359,6 +359,8 @@ function handle.write(h, data)
 end
 
 function handle.is_int64(x) return istype('int64_t', x) or istype('uint64_t', x) end
+--- Whether a 64-bit integer, signed or not, is one that int64 holds.
+function handle.fits_int64(x) return not istype('uint64_t', x) or x < 2 ^ 63 end
 
 --- The Lua number that a 64-bit integer is; op and name say whose, for the error where there is none.
 function handle.to_number(x, op, name)

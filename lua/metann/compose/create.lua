@@ -3,7 +3,7 @@
 local next = require('metann.binding.traversal').next
 local common = require 'metann.compose.common'
 local raw, handle, raise, describe = common.raw, common.handle, common.raise, common.describe
-local ffi, C, ctx, is_tensor = handle.ffi, handle.C, handle.ctx, handle.is_tensor
+local C, ctx, is_tensor = handle.C, handle.ctx, handle.is_tensor
 local sizes_of, integer = common.sizes, common.integer
 
 local create = {}
@@ -60,7 +60,7 @@ end
 
 local function fits(value, dtype)
   if common.is_int64(value) then
-    if dtype == 'int64' then return not ffi.istype('uint64_t', value) or value < 2 ^ 63 end
+    if dtype == 'int64' then return handle.fits_int64(value) end
     value = tonumber(value)
   end
   if dtype == 'bool' or dtype:find('float') then return true end

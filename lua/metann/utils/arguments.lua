@@ -105,14 +105,7 @@ function arguments.recurse(what, ...)
   return arguments.boolean(what, 'recurse', arguments.read(recurses[what], ...).recurse)
 end
 
---- Raises unless `value` is a whole number of at least `least`, and at most `most` where that is given.
-function arguments.count(what, name, value, least, most)
-  if type(value) ~= 'number' or value % 1 ~= 0 or value < least or value > (most or math.huge) or value == math.huge then
-    local range = most and ('from %.0f to %.0f'):format(least, most) or ('of at least %.0f'):format(least)
-    raise("%s: '%s' must be a whole number %s, got %s", what, name, range, errors.describe(value))
-  end
-  return value
-end
+arguments.count = errors.check_count
 
 --- Raises unless `value` is a number other than nan and the infinities.
 function arguments.finite(what, name, value)
