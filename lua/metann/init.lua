@@ -3,6 +3,7 @@
 local next = require('metann.binding.traversal').next
 local version = require 'metann.version'
 local binding = require 'metann.binding'
+local arguments = require 'metann.arguments'
 local handle, errors = binding.handle, binding.errors
 local C, ctx = handle.C, handle.ctx
 
@@ -146,8 +147,9 @@ return setmetatable(metann, {
       local module = require(MEMBERS[name])
       value = type(module) == 'table' and rawget(module, name) or module
     else
-      value = ops[name]
+      value = arguments.compiled(ops[name])
       if value == nil then unknown(name) end
+      errors.name(value, name)
     end
     rawset(self, name, value)
     return value

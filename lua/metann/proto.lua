@@ -5,7 +5,7 @@ local nn = require 'metann.nn'
 local class = require 'metann.nn.class'
 local slots = require 'metann.nn.slots'
 local support = require 'metann.nn.support'
-local arguments = require 'metann.utils.arguments'
+local arguments = require 'metann.arguments'
 local MultipleList = require 'metann.utils.multiplelist'
 local plans = require 'metann.plan'
 local view = require 'metann.view'
@@ -107,7 +107,7 @@ end
 
 --- The weights by position from what functional was given; checked.
 local function read_weights(plan, params)
-  if params == nil then raise("%s: argument 'params' is missing", WHAT) end
+  if params == nil then raise("%s: 'params' must be given", WHAT) end
   local list, names = support.to_list(params, WHAT)
   if not names then
     if #list ~= plan.n then raise('%s: expected %d parameters, got %d', WHAT, plan.n, #list) end

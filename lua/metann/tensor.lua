@@ -5,6 +5,7 @@ local traversal = require 'metann.binding.traversal'
 local next, pairs = traversal.next, traversal.pairs
 local binding = require 'metann.binding'
 local handle, errors, scope = binding.handle, binding.errors, binding.scope
+local arguments = require 'metann.arguments'
 local common = require 'metann.compose.common'
 local ops = require 'metann.ops'
 local raw = binding.stub.ops
@@ -34,8 +35,9 @@ local NOT_METHODS = {
 
 --- A key that no table holds: an op used for the first time, or a mistake.
 function meta.missing(_, name)
-  local fn = not NOT_METHODS[name] and ops[name]
+  local fn = not NOT_METHODS[name] and arguments.compiled(ops[name])
   if fn then
+    errors.name(fn, name)
     methods[name] = fn
     return fn
   end

@@ -18,7 +18,7 @@ do
     elseif arg[i] == '--smoke' then
       smoke = true
     else
-      error('compare.lua: unknown argument ' .. arg[i], 0)
+      error('compare.lua: unknown option ' .. arg[i], 0)
     end
     i = i + 1
   end

@@ -207,7 +207,7 @@ describe('clear_params', function()
     assert.same({ 'weight', 'bias' }, (listed(e[1]:named_dependents{ recurse = false })))
     e:clear_params{ init = true }
     assert.is_not_nil(e[3].weight)
-    assert.matches("unknown argument 'clear_filtr', did you mean 'clear_filter'",
+    assert.matches("unknown option 'clear_filtr', did you mean 'clear_filter'",
       message(DependentModule.stateless, mlp(), { clear_filtr = first_only }))
     assert.matches("'clear_filter' must be", message(d.clear_params, d, false, 3))
     assert.matches("'init' must be", message(d.clear_params, d, 3))

@@ -585,7 +585,7 @@ describe('the evaluator of classification', function()
     end
     local summed = E(net, data, nn.CrossEntropyLoss{ reduction = 'sum' })
     assert.is_true(math.abs(summed:item() - 5 * expected) < 1e-5)
-    assert.matches("argument 'data' is missing", message(E, { model = net }))
+    assert.matches("'data' must be given", message(E, { model = net }))
     assert.matches('data must be a table {x, y}', message(E, net, { data[1] }))
     assert.matches('takes 3 arguments, got 4', message(E, net, data, nil, 3))
     assert.has_error(function() E(net, { data[1], support.labels{ 0, 1, 2, 3, 4 } }) end)

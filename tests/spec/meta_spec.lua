@@ -108,8 +108,8 @@ describe('MAML', function()
   it('prints and checks its arguments', function()
     local net = mlp()
     assert.matches('steps_train=5, steps_eval=10, lr=0.01', tostring(meta.MAML(net, 5, 10, 0.01)))
-    assert.matches("argument 'lr' is missing", message(meta.MAML, net, 5, 10))
-    assert.matches("unknown argument 'step_train', did you mean 'steps_train'",
+    assert.matches("'lr' must be given", message(meta.MAML, net, 5, 10))
+    assert.matches("unknown option 'step_train', did you mean 'steps_train'",
       message(meta.MAML, net, { step_train = 1, steps_eval = 1, lr = 1 }))
     assert.matches("'steps_train' is given twice",
       message(meta.MAML, net, 5, { steps_train = 1, steps_eval = 1, lr = 1 }))
@@ -329,14 +329,14 @@ describe('learners', function()
     assert.matches('must return a 0%-dim loss, got nil', message(learner, net, data, { evaluator = function() end }))
     assert.matches('must return a 0%-dim loss, got a tensor with 2 dims',
       message(learner, net, data, { evaluator = function(m, d) return m(d[1]) end }))
-    assert.matches("unknown argument 'evaluater', did you mean 'evaluator'",
+    assert.matches("unknown option 'evaluater', did you mean 'evaluator'",
       message(learner, net, data, { evaluater = mse }))
     assert.matches("'buffers' must be", message(learner, net, data, { buffers = 3 }))
     assert.matches("'training' must be", message(learner, net, data, { training = 3 }))
     assert.matches("'inplace' must be", message(learner, net, data, { inplace = 3 }))
     assert.matches('model must be a module', message(learner, 3, data))
     assert.matches("'steps' must be a whole number", message(meta.GDLearner, 1.5, 0.1))
-    assert.matches("argument 'steps' is missing", message(meta.GDLearner, { lr = 0.1 }))
+    assert.matches("'steps' must be given", message(meta.GDLearner, { lr = 0.1 }))
     assert.is_not_nil(meta.GDLearner{ steps = 5, lr = 0.1 })
     assert.matches('steps=5, lr=0.1, create_graph=true', tostring(meta.GDLearner(5, 0.1)))
   end)
@@ -430,7 +430,7 @@ describe('small functions', function()
     assert.equal(3, meta.default_evaluator_classification(net, data, { criterion = three }))
     assert.equal(3, meta.default_evaluator_classification(net, { data = data, criterion = three }))
     assert.equal(3, meta.default_evaluator_classification{ model = net, data = data, criterion = three })
-    assert.matches("unknown argument 'criterium', did you mean 'criterion'",
+    assert.matches("unknown option 'criterium', did you mean 'criterion'",
       message(meta.default_evaluator_classification, net, data, { criterium = three }))
     assert.matches('data must be a table', message(meta.default_evaluator_classification, net, 3))
     assert.matches('criterion must be', message(meta.default_evaluator_classification, net, data, 3))

@@ -105,7 +105,7 @@ describe('initial values', function()
       for p in layer:parameters() do assert.equal('float64', p.dtype) end
       for p in layer:buffers() do assert.is_true(p.dtype == 'float64' or p.dtype == 'int64') end
     end
-    assert.matches("Linear: unknown argument 'dtyp', did you mean 'dtype'", message(nn.Linear, 1, 1, { dtyp = 'float64' }))
+    assert.matches("Linear: unknown option 'dtyp', did you mean 'dtype'", message(nn.Linear, 1, 1, { dtyp = 'float64' }))
     assert.matches('floating%-point dtype', message(nn.Linear, 1, 1, { dtype = 'int64' }))
   end)
 
@@ -324,16 +324,16 @@ describe('layers', function()
   end)
 
   it('refuse wrong arguments by name', function()
-    assert.matches("Linear: argument 'out_features' is missing", message(nn.Linear, 3))
+    assert.matches("Linear: 'out_features' must be given", message(nn.Linear, 3))
     assert.matches("Linear: 'in_features' must be a positive whole number, got number 2.5", message(nn.Linear, 2.5, 3))
     assert.matches("Conv2d: 'kernel_size' must be .*list of 2", message(nn.Conv2d, 1, 1, { 1, 2, 3 }))
-    assert.matches("Conv2d: unknown argument 'paddin', did you mean 'padding'",
+    assert.matches("Conv2d: unknown option 'paddin', did you mean 'padding'",
       message(nn.Conv2d, 1, 1, 3, { paddin = 1 }))
     assert.matches("Conv2d: 'in_channels' %(3%) must be divisible by 'groups' %(2%)",
       message(nn.Conv2d, 3, 4, 3, { groups = 2 }))
     assert.matches("needs stride 1", message(nn.Conv2d, 1, 1, 3, { padding = 'same', stride = 2 }))
     assert.matches("GroupNorm: 'num_channels' %(4%) must be divisible", message(nn.GroupNorm, 3, 4))
-    assert.matches("Softmax: argument 'dim' is missing", message(nn.Softmax))
+    assert.matches("Softmax: 'dim' must be given", message(nn.Softmax))
     assert.matches("GELU: 'approximate' must be one of 'none', 'tanh'", message(nn.GELU, 'x'))
     assert.matches("MaxPool2d: 'padding' must be at most half", message(nn.MaxPool2d, 2, { padding = 2 }))
     assert.matches("Linear: takes 3 arguments, got 4", message(nn.Linear, 1, 2, true, 4))
@@ -381,7 +381,7 @@ describe('recurrent layers and attention', function()
     assert.equal('LSTM(3, 4, num_layers=2, batch_first=true)', tostring(nn.LSTM(3, 4, 2, { batch_first = true })))
     assert.matches("RNN: 'nonlinearity' must be one of", message(nn.RNN, 1, 1, { nonlinearity = 'x' }))
     assert.matches("LSTM: 'proj_size' %(4%) must be below 'hidden_size' %(4%)", message(nn.LSTM, 3, 4, { proj_size = 4 }))
-    assert.matches("GRU: unknown argument 'proj_size'", message(nn.GRU, 3, 4, { proj_size = 2 }))
+    assert.matches("GRU: unknown option 'proj_size'", message(nn.GRU, 3, 4, { proj_size = 2 }))
     local projected = nn.LSTM(3, 4, { proj_size = 2 })
     assert.matches("LSTM: 'c' must have size %(1, 2, 4%)", message(projected, metann.ones(5, 2, 3),
       { metann.ones(1, 2, 2), metann.ones(1, 2, 2) }))
@@ -406,7 +406,7 @@ describe('recurrent layers and attention', function()
     assert.matches("must have the same batch", message(attention, x, x[{ { 1, 1 } }], x[{ { 1, 1 } }]))
     assert.matches("'value' must be a tensor of size %(N, L, 5%)",
       message(nn.MultiheadAttention(4, 2, { vdim = 5, batch_first = true }), x, x, x))
-    assert.matches("unknown argument 'attn_msk', did you mean 'attn_mask'", message(attention, x, x, x,
+    assert.matches("unknown option 'attn_msk', did you mean 'attn_mask'", message(attention, x, x, x,
       { attn_msk = metann.ones(3, 3) }))
     assert.matches("'key' must be a tensor of size %(N, L, 4%)", message(attention, x, metann.ones(2, 3, 5), x))
   end)
@@ -498,7 +498,7 @@ describe('losses', function()
     close(F.smooth_l1_loss(x, t, { beta = 0.5 }), nn.SmoothL1Loss{ beta = 0.5 }(x, t))
     close(F.smooth_l1_loss(x, t, { beta = 0 }), F.l1_loss(x, t))
     close(F.triplet_margin_loss(x, t, x + 1, { swap = true }), nn.TripletMarginLoss{ swap = true }(x, t, x + 1))
-    assert.matches("MSELoss: unknown argument 'reductoin'", message(F.mse_loss, x, t, { reductoin = 'sum' }))
+    assert.matches("MSELoss: unknown option 'reductoin'", message(F.mse_loss, x, t, { reductoin = 'sum' }))
     assert.matches("did you mean 'mse_loss'", message(function() return F.mse_lss end))
   end)
 end)

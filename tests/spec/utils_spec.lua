@@ -263,31 +263,3 @@ describe('utils.MultipleList', function()
     assert.matches('expected a list', message(utils.MultipleList, 3))
   end)
 end)
-
-describe('utils.arguments', function()
-  local arguments = require 'metann.utils.arguments'
-  local signature = arguments.signature('f', {
-    { 'steps', required = true }, { 'lr', required = true, table = true }, { 'data', opaque = true },
-    { 'create_graph', default = true },
-  })
-  local function read(...) return arguments.read(signature, ...) end
-
-  it('reads positions, names and both', function()
-    assert.same({ steps = 5, lr = 0.1, create_graph = true }, read(5, 0.1))
-    assert.same({ steps = 5, lr = 0.1, create_graph = false }, read{ steps = 5, lr = 0.1, create_graph = false })
-    assert.same({ steps = 5, lr = 0.1, create_graph = true }, read(5, { lr = 0.1 }))
-    assert.same({ steps = 5, lr = 0.1, data = 'd', create_graph = false }, read(5, 0.1, 'd', { create_graph = false }))
-    assert.same({ steps = 5, lr = 0.1, data = { x = 1 }, create_graph = true }, read(5, 0.1, { x = 1 }))
-    assert.same({ steps = 5, lr = { ['1.weight'] = 0.1 }, create_graph = true }, read(5, { ['1.weight'] = 0.1 }))
-    assert.same({ steps = 5, lr = { 0.1, 0.2 }, create_graph = true }, read(5, { 0.1, 0.2 }))
-  end)
-
-  it('refuses unknown, missing and doubled names', function()
-    assert.matches("argument 'lr' is missing", message(read, 5))
-    assert.matches("unknown argument 'step', did you mean 'steps'", message(read, { step = 5, lr = 1 }))
-    assert.matches("unknown argument 'creategraph', did you mean 'create_graph'", message(read, 5, { creategraph = 1 }))
-    assert.matches("argument 'steps' is given twice", message(read, 5, { steps = 5, lr = 1 }))
-    assert.matches('takes 4 arguments, got 5', message(read, 1, 2, 3, 4, 5))
-    assert.matches("unknown argument '1'", message(read, { 5, lr = 1 }))
-  end)
-end)

@@ -29,19 +29,43 @@ local resumed_by = setmetatable({}, { __mode = 'kv' })
 --- For scope.lua, before it resumes a coroutine of its own.
 function errors.resuming(co) resumed_by[co] = running() end
 
---- What debug.getinfo says of the nearest function that is not metann's; nil where there is none, for example at the
--- bottom of a coroutine.
+-- ---- the function that was called ----
+-- A function may be made of others, and what fails in there speaks of them. The one that the user called is the last
+-- of ours before the user's on the stack.
+
+-- A public function -> its name; and what messages may begin with.
+local name_of, known = setmetatable({}, { __mode = 'k' }), {}
+
+--- Says what a public function is called in messages, also in those of what it is made of. The first name holds.
+function errors.name(fn, name)
+  known[name] = true
+  if not name_of[fn] then name_of[fn] = name end
+end
+
+--- Says that messages may begin with a name that is no public function's (a class's, a row's).
+function errors.inner_name(name) known[name] = true end
+
+--- The message with the name of the function that the user called in place of the one that found the fault.
+local function renamed(message, fn)
+  local wanted, name = fn and name_of[fn], message:match '^([%w_%.]+): '
+  if not wanted or not known[name] or name == wanted then return message end
+  return wanted .. message:sub(#name + 1)
+end
+
+--- What debug.getinfo says of the nearest function that is not metann's, and the function of ours that it called; nil
+-- where there is none, for example at the bottom of a coroutine.
 local function user_frame()
-  local level, co = 3, running()
+  local level, co, called = 3, running(), nil
   local info = getinfo(level, 'f')
   while true do
     if not info then
       co = co and resumed_by[co]
-      if not co then return nil end
+      if not co then return nil, called end
       level = 0
     elseif not is_passed(info.func) then
-      return co and getinfo(co, level, 'Sl') or getinfo(level, 'Sl')
+      return co and getinfo(co, level, 'Sl') or getinfo(level, 'Sl'), called
     else
+      if name_of[info.func] then called = info.func end
       level = level + 1
     end
     info = co and getinfo(co, level, 'f') or getinfo(level, 'f')
@@ -54,7 +78,8 @@ local function place_of(info) return info.short_src .. ':' .. info.currentline e
 -- Only the first `%`-format arguments are used when more than one argument is given.
 function errors.raise(message, ...)
   if select('#', ...) > 0 then message = message:format(...) end
-  local info = user_frame()
+  local info, called = user_frame()
+  message = renamed(message, called)
   if info and info.currentline >= 0 then message = place_of(info) .. ': ' .. message end
   error(message, 0)
 end

@@ -484,7 +484,9 @@ local function compile(row, inplace)
   local chunk = assert(loadstring(source, ('@%sbinding/op %s%s'):format(errors.root, row.name, inplace and '_' or '')))
   local fn = chunk(C, ctx, handle.Handle, ffi.istype, handle.wrap, handle.again, handle.fail, handle.NONE, check, B, D,
     ffi.new('mn_tensor *[8]'), ffi.new('mn_tensor *[4]'), known, names, choices)
-  return variadic and variadic_function(row, inplace, B, fn) or fn
+  fn = variadic and variadic_function(row, inplace, B, fn) or fn
+  errors.name(fn, row.name .. (inplace and '_' or ''))
+  return fn
 end
 
 --- The function of a row, or, for a name with '_' at its end, its in-place variant; nil where there is none.

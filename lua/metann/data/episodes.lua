@@ -3,7 +3,7 @@
 local errors = require 'metann.binding.errors'
 local metann = require 'metann'
 local Random = require 'metann.data.random'
-local arguments = require 'metann.utils.arguments'
+local arguments = require 'metann.arguments'
 local describe = require('metann.nn.support').describe
 
 local Episodes = {}

@@ -7,7 +7,7 @@ local errors = require 'metann.binding.errors'
 local files = require 'metann.data.files'
 local metann = require 'metann'
 local resize = require 'metann.data.resize'
-local arguments = require 'metann.utils.arguments'
+local arguments = require 'metann.arguments'
 
 local raise = errors.raise
 

@@ -2,7 +2,7 @@
 -- Counter-based: number i of a stream is a fixed function of seed and i (SplitMix64 of Steele, Lea and Flood, "Fast
 -- splittable pseudorandom number generators", OOPSLA 2014), so a stream is saved and put back as two numbers.
 local bit = require 'bit'
-local arguments = require 'metann.utils.arguments'
+local arguments = require 'metann.arguments'
 
 local shift, xor = bit.rshift, bit.bxor
 local GAMMA = 0x9E3779B97F4A7C15ULL

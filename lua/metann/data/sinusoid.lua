@@ -4,7 +4,7 @@
 local errors = require 'metann.binding.errors'
 local metann = require 'metann'
 local Random = require 'metann.data.random'
-local arguments = require 'metann.utils.arguments'
+local arguments = require 'metann.arguments'
 
 local DTYPES = {float32 = true, float64 = true, float = true, double = true}
 

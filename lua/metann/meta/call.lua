@@ -1,7 +1,7 @@
 --- The options of a learner's call, and of MAML's: read and checked in one place.
 local pairs = require('metann.binding.traversal').pairs
 local errors = require 'metann.binding.errors'
-local arguments = require 'metann.utils.arguments'
+local arguments = require 'metann.arguments'
 local raise, describe = errors.raise, errors.describe
 
 local call = {}

@@ -1,7 +1,7 @@
 --- Evaluators: functions of a model and data that give a 0-dim loss.
 local nn = require 'metann.nn'
 local errors = require 'metann.binding.errors'
-local arguments = require 'metann.utils.arguments'
+local arguments = require 'metann.arguments'
 local raise, describe = errors.raise, errors.describe
 
 local evaluators = {}

@@ -3,7 +3,7 @@ local nn = require 'metann.nn'
 local optim = require 'metann.optim'
 local RuleLearner = require 'metann.meta.rulelearner'
 local evaluators = require 'metann.meta.evaluators'
-local arguments = require 'metann.utils.arguments'
+local arguments = require 'metann.arguments'
 
 local signature = arguments.signature('GDLearner', {
   { 'steps', required = true }, { 'lr', required = true, table = true }, { 'create_graph', default = true },

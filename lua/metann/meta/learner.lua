@@ -3,7 +3,7 @@ local nn = require 'metann.nn'
 local class_of = require('metann.nn.class').class_of
 local errors = require 'metann.binding.errors'
 local call = require 'metann.meta.call'
-local arguments = require 'metann.utils.arguments'
+local arguments = require 'metann.arguments'
 local raise, describe = errors.raise, errors.describe
 
 --- A learner is called as `learner(model, data, {inplace=false, evaluator=nil, mimo=false, buffers='view',

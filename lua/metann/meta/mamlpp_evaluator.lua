@@ -4,7 +4,7 @@ local class = require 'metann.nn.class'
 local support = require 'metann.nn.support'
 local MultiModel = require 'metann.meta.multimodel'
 local inner = require 'metann.meta.inner'
-local arguments = require 'metann.utils.arguments'
+local arguments = require 'metann.arguments'
 local raise, describe = errors.raise, errors.describe
 
 local functions = {}

@@ -49,7 +49,7 @@ function OptimizerLearner:init(rule, options)
   local lr, evaluator = options.lr, options.evaluator
   if evaluator == nil then evaluator = evaluators.default_evaluator_classification end
   if lr == nil then lr = rules.default(rule, 'lr') end
-  if lr == nil then raise("OptimizerLearner: argument 'lr' is missing") end
+  if lr == nil then raise("OptimizerLearner: 'lr' must be given") end
   self:set_up('OptimizerLearner', {
     rule = rule, options = own, lr = lr, steps = options.steps,
     create_graph = options.create_graph == nil or options.create_graph,

@@ -3,7 +3,7 @@ local nn = require 'metann.nn'
 local optim = require 'metann.optim'
 local RuleLearner = require 'metann.meta.rulelearner'
 local evaluators = require 'metann.meta.evaluators'
-local arguments = require 'metann.utils.arguments'
+local arguments = require 'metann.arguments'
 
 local signature = arguments.signature('RMSPropLearner', {
   { 'lr', default = 0.01, table = true }, { 'alpha', default = 0.99 }, { 'eps', default = 1e-8 },

@@ -7,7 +7,7 @@ local inner = require 'metann.meta.inner'
 local call = require 'metann.meta.call'
 local inplace = require 'metann.meta.inplace'
 local rates = require 'metann.meta.rates'
-local arguments = require 'metann.utils.arguments'
+local arguments = require 'metann.arguments'
 
 local RuleLearner = nn.class('RuleLearner', Learner)
 

@@ -3,7 +3,7 @@ local nn = require 'metann.nn'
 local optim = require 'metann.optim'
 local RuleLearner = require 'metann.meta.rulelearner'
 local evaluators = require 'metann.meta.evaluators'
-local arguments = require 'metann.utils.arguments'
+local arguments = require 'metann.arguments'
 
 local signature = arguments.signature('SequentialGDLearner', {
   { 'lr', required = true, table = true }, { 'momentum', default = 0.5 }, { 'create_graph', default = true },

@@ -2,7 +2,7 @@
 local pairs = require('metann.binding.traversal').pairs
 local errors = require 'metann.binding.errors'
 local atomic = require 'metann.io.atomic'
-local arguments = require 'metann.utils.arguments'
+local arguments = require 'metann.arguments'
 
 local plot = {}
 

@@ -3,7 +3,7 @@
 local pairs = require('metann.binding.traversal').pairs
 local errors = require 'metann.binding.errors'
 local posix = require 'metann.binding.posix'
-local arguments = require 'metann.utils.arguments'
+local arguments = require 'metann.arguments'
 local scalar = require 'metann.train.scalar'
 
 local Progress = {}

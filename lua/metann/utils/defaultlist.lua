@@ -1,6 +1,6 @@
 --- DefaultList: a list without an end, whose places are made by a factory when they are first read.
 local errors = require 'metann.binding.errors'
-local arguments = require 'metann.utils.arguments'
+local arguments = require 'metann.arguments'
 local raise, describe = errors.raise, errors.describe
 
 -- What a place holds that was made as nil: read again, it must not be made again.

@@ -29,7 +29,7 @@ do
     elseif name == '--keep' then
       keep = value()
     else
-      error('agree.lua: unknown argument ' .. name, 0)
+      error('agree.lua: unknown option ' .. name, 0)
     end
     i = i + 1
   end
