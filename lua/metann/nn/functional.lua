@@ -2,6 +2,7 @@
 -- given parameters. Inputs by position, then the options of the layer by position or in one table by name:
 -- `F.cross_entropy(scores, labels, {label_smoothing = 0.1})`.
 local pairs = require('metann.binding.traversal').pairs
+local attention = require 'metann.nn.attention'
 local lookup = require 'metann.nn.lookup'
 local normalization = require 'metann.nn.normalization'
 local options = require 'metann.nn.options'
@@ -116,25 +117,32 @@ end
 
 local read_attention = options.reader('scaled_dot_product_attention', {
   { 'attn_mask', kinds.tensor, optional = true }, { 'dropout_p', kinds.probability, 0 },
-  { 'is_causal', kinds.boolean, false },
+  { 'is_causal', kinds.boolean, false }, { 'scale', kinds.number, optional = true },
+  { 'enable_gqa', kinds.boolean, false },
 })
 
---- softmax(query key^T / sqrt(width)) value over the last two dims: query (..., L, E), key (..., S, E), value
--- (..., S, V). attn_mask (..., L, S): bool, true where attention goes, or floats that are added, as in PyTorch.
+--- The mask of scaled_dot_product_attention as attention.lua has it: true where nothing may be attended to.
+local function hidden(o, query, key)
+  if o.is_causal then
+    if o.attn_mask then support.raise("scaled_dot_product_attention: give 'attn_mask' or 'is_causal', not both") end
+    local ones = ops.full({ support.size(query, -2), support.size(key, -2) }, 1)
+    return ops.cast(ops.triu(ones, 1), 'bool')
+  end
+  if not o.attn_mask then return nil end
+  local mask = attention.mask('scaled_dot_product_attention', 'attn_mask', o.attn_mask)
+  return support.dtype(mask) == 'bool' and ops.logical_not(mask) or mask
+end
+
+--- softmax(scale query key^T) value over the last two dims: query (..., L, E), key (..., S, E), value (..., S, V).
+-- attn_mask (..., L, S): bool, true where attention goes, or floats that are added, as in PyTorch; a query to which it
+-- leaves no key gives 0. scale is 1 / sqrt(E) unless given. With enable_gqa several heads (dim -3) of query share one of
+-- key and value.
 function functional.scaled_dot_product_attention(query, key, value, ...)
   local o = read_attention(...)
-  local scores = ops.matmul(ops.mul(query, 1 / math.sqrt(support.size(query, -1))), key, false, true)
-  local mask = o.attn_mask
-  if o.is_causal then
-    if mask then support.raise("scaled_dot_product_attention: give 'attn_mask' or 'is_causal', not both") end
-    mask = ops.cast(ops.tril(ops.full({ support.size(query, -2), support.size(key, -2) }, 1)), 'bool')
-  end
-  if mask and support.dtype(mask) == 'bool' then
-    scores = ops.where(mask, scores, ops.full({}, -math.huge, support.dtype(scores)))
-  elseif mask then
-    scores = ops.add(scores, mask)
-  end
-  local weights = ops.softmax(scores, -1)
+  if o.enable_gqa then key, value = attention.grouped(query, key, value) end
+  local scale = o.scale or 1 / math.sqrt(support.size(query, -1))
+  local scores = ops.matmul(ops.mul(query, scale), key, false, true)
+  local weights = attention.weights(scores, hidden(o, query, key))
   if o.dropout_p > 0 then weights = (ops.dropout(weights, o.dropout_p)) end
   return ops.matmul(weights, value)
 end

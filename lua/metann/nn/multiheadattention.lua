@@ -5,6 +5,7 @@
 local class = require 'metann.nn.class'
 local Module = require 'metann.nn.module'
 local Linear = require 'metann.nn.linear'
+local attention = require 'metann.nn.attention'
 local options = require 'metann.nn.options'
 local fresh = require 'metann.nn.fresh'
 local initializers = require 'metann.nn.initializers'
@@ -114,14 +115,6 @@ end
 
 -- ---- masks ----
 
---- scores with a mask applied: bool masks are true where nothing may be attended to, float masks are added.
-local function masked(scores, mask)
-  if support.dtype(mask) == 'bool' or support.dtype(mask) == 'uint8' then
-    return ops.where(ops.ne(mask, 0), ops.full({}, -math.huge, support.dtype(scores)), scores)
-  end
-  return ops.add(scores, mask)
-end
-
 --- A mask with places at the end that hide nothing.
 local function longer(mask, count)
   local pads = { 0, count }
@@ -138,24 +131,21 @@ local function check_mask(name, mask, ...)
   raise("MultiheadAttention: '%s' must have size %s, got %s", name, table.concat(wanted, ' or '), got)
 end
 
---- @param scores (N, heads, L, S), of which the last `extra` places were added to the keys
--- @param o options of the call
--- @param extra how many places were added
-local function apply_masks(scores, o, extra)
-  local n, heads, l, s = size(scores, 1), size(scores, 2), size(scores, 3), size(scores, 4) - extra
+--- One mask of both, (N or 1, heads or 1, L or 1, S), with `extra` places that were added to the keys; nil for none.
+local function mask_of(self, o, n, l, s, extra)
   local mask, padding = o.attn_mask, o.key_padding_mask
   if mask then
-    check_mask('attn_mask', mask, { l, s }, { n * heads, l, s })
-    if support.ndim(mask) == 3 then mask = support.reshape(mask, { n, heads, l, s }) end
-    scores = masked(scores, extra > 0 and longer(mask, extra) or mask)
+    check_mask('attn_mask', mask, { l, s }, { n * self.num_heads, l, s })
+    mask = attention.mask('MultiheadAttention', 'attn_mask', mask)
+    if support.ndim(mask) == 3 then mask = support.reshape(mask, { n, self.num_heads, l, s }) end
   end
   if padding then
     if support.ndim(padding) == 1 then padding = ops.unsqueeze(padding, 1) end
     check_mask('key_padding_mask', padding, { n, s })
-    if extra > 0 then padding = longer(padding, extra) end
-    scores = masked(scores, support.reshape(padding, { n, 1, 1, s + extra }))
+    padding = support.reshape(attention.mask('MultiheadAttention', 'key_padding_mask', padding), { n, 1, 1, s })
   end
-  return scores
+  local both = mask and padding and attention.both(mask, padding) or mask or padding
+  return both and extra > 0 and longer(both, extra) or both
 end
 
 -- ---- attention ----
@@ -168,7 +158,7 @@ local function attend(self, query, key, value, o)
   if self.add_zero_attn then k, v, extra = with_place(k), with_place(v), extra + 1 end
   q, k, v = in_heads(self, q), in_heads(self, k), in_heads(self, v)
   local scores = ops.matmul(ops.mul(q, 1 / math.sqrt(self.embed_dim / self.num_heads)), k, false, true)
-  local weights = ops.softmax(apply_masks(scores, o, extra), -1)
+  local weights = attention.weights(scores, mask_of(self, o, size(query, 1), size(query, 2), size(key, 2), extra))
   if self.dropout > 0 and self.training then weights = (ops.dropout(weights, self.dropout)) end
   local mixed = ops.transpose(ops.matmul(weights, v), 2, 3)
   local shape = { size(query, 1), size(query, 2), self.embed_dim }
