@@ -37,6 +37,26 @@ function common.shape(t)
   return setmetatable(shape, SHAPE)
 end
 
+--- Two tensors as views of the size to which both broadcast: for what reduces a dim that one of them may have as 1, or
+-- lack.
+function common.broadcast(op, a, b)
+  local x, y = array(common.tensor(a, op, 'input')), array(common.tensor(b, op, 'other'))
+  local n, shape, same = math.max(x.ndim, y.ndim), {}, x.ndim == y.ndim
+  for d = 1, n do
+    local i, j = d - 1 - n + x.ndim, d - 1 - n + y.ndim
+    local p, q = i >= 0 and tonumber(x.size[i]) or 1, j >= 0 and tonumber(y.size[j]) or 1
+    if p ~= q then
+      same = false
+      if p ~= 1 and q ~= 1 then
+        raise("%s: sizes don't broadcast, %s and %s", op, common.tuple(common.shape(a)), common.tuple(common.shape(b)))
+      end
+    end
+    shape[d] = p == 1 and q or p
+  end
+  if same then return a, b end
+  return common.raw.expand(a, shape), common.raw.expand(b, shape)
+end
+
 --- Makes a dim positive (from 1), or raises. Of a 0-dim tensor, 1 and -1 are allowed.
 function common.dim(d, ndim, op, name)
   name = name or 'dim'

@@ -63,12 +63,12 @@ function reduce.normalize(t, p, dim, eps)
   return raw.div(t, raw.clamp(norm, eps == nil and 1e-12 or eps, nil))
 end
 
---- Cosine of the angle between a and b along dim: cosine_similarity(a, b, {dim = 2, eps = 1e-8}), no norm being taken
--- for less than eps.
+--- Cosine of the angle between a and b, broadcast against each other, along dim: cosine_similarity(a, b, {dim = 2,
+-- eps = 1e-8}), no norm being taken for less than eps.
 function reduce.cosine_similarity(a, b, dim, eps)
   dim, eps = named('cosine_similarity', { 'dim', 'eps' }, dim, eps)
-  common.tensor(b, 'cosine_similarity', 'other')
-  dim, eps = dim == nil and 2 or dim, eps == nil and 1e-8 or eps
+  a, b = common.broadcast('cosine_similarity', a, b)
+  dim, eps = common.dim(dim == nil and 2 or dim, ndim(a), 'cosine_similarity'), eps == nil and 1e-8 or eps
   local na, nb = raw.clamp(reduce.norm(a, 2, dim, true), eps, nil), raw.clamp(reduce.norm(b, 2, dim, true), eps, nil)
   return raw.sum(raw.mul(raw.div(a, na), raw.div(b, nb)), dim)
 end

@@ -1,5 +1,6 @@
---- BCELoss: cross-entropy of probabilities `input` with targets of the same size; logs are cut at -100 as in PyTorch,
--- and where they are cut, at probabilities of exactly 0 and 1 that is, their derivative is 0.
+--- BCELoss: cross-entropy of probabilities `input` with targets of the same size. Anything outside 0 to 1 in either, NaN
+-- too, is an error. Logs are cut at -100 as in PyTorch, and where they are cut, at probabilities of exactly 0 and 1 that is,
+-- their derivative is 0.
 local pure = require 'metann.nn.pure'
 local losses = require 'metann.nn.losses'
 local kinds = require('metann.nn.options').kinds
@@ -25,6 +26,9 @@ return pure.class('BCELoss', { 'input', 'target' }, {
   losses.REDUCTION,
 }, function(o, x, target, weight)
   losses.check_same('BCELoss', x, target)
+  x, target = losses.float(x), losses.float(target)
+  losses.check_probabilities('BCELoss', 'input', x)
+  losses.check_probabilities('BCELoss', 'target', target)
   local yes = cut(ops.log, x, ops.gt(x, TINY[support.dtype(x)] or 0), 1)
   local no = cut(log_rest, x, ops.lt(x, 1), 0)
   local loss = ops.neg(ops.add(ops.mul(target, yes), ops.mul(ops.sub(1, target), no)))

@@ -8,10 +8,13 @@ local classes = {}
 
 function classes.no_classes(what) raise("%s: 'input' must have a dim of classes, got a 0-dim tensor", what) end
 
---- True for a tensor of floats.
-function classes.is_float(t)
-  local dtype = support.dtype(t)
-  return dtype == 'float32' or dtype == 'float64' or dtype == 'float16' or dtype == 'bfloat16'
+local function check_weight(what, log_p, weight)
+  if not weight then return end
+  local count, kind = size(log_p, ndim(log_p) == 1 and 1 or 2), support.dtype(log_p)
+  if ndim(weight) ~= 1 or size(weight, 1) ~= count or support.dtype(weight) ~= kind then
+    raise("%s: 'weight' must have size (%d,), one for each class, and the input's dtype %s, got %s", what, count, kind,
+      support.describe(weight))
+  end
 end
 
 local function check(what, log_p, target, weight)
@@ -23,10 +26,7 @@ local function check(what, log_p, target, weight)
     raise("%s: 'target' of size %s doesn't fit 'input' of size %s: expected one class for each row of scores%s", what,
       support.shape_text(target), support.shape_text(log_p), m == n and ' (or probabilities of the same size)' or '')
   end
-  local count = size(log_p, n == 1 and 1 or 2)
-  if weight and (ndim(weight) ~= 1 or size(weight, 1) ~= count) then
-    raise("%s: 'weight' must have size (%d,), one for each class, got %s", what, count, support.shape_text(weight))
-  end
+  check_weight(what, log_p, weight)
 end
 
 local function run(what, log_p, target, weight, o)
@@ -55,7 +55,11 @@ local function along_classes(weight, n)
 end
 
 --- The loss against probabilities of the same size as log_p.
-function classes.probabilities(log_p, target, weight, o)
+function classes.probabilities(what, log_p, target, weight, o)
+  if o.ignore_index >= 0 then
+    raise("%s: 'ignore_index' (%d) is a class, but 'target' holds probabilities", what, o.ignore_index)
+  end
+  check_weight(what, log_p, weight)
   local n = ndim(log_p)
   local dim = n == 1 and 1 or 2
   local s = o.label_smoothing

@@ -4,6 +4,7 @@
 local pairs = require('metann.binding.traversal').pairs
 local attention = require 'metann.nn.attention'
 local lookup = require 'metann.nn.lookup'
+local losses = require 'metann.nn.losses'
 local normalization = require 'metann.nn.normalization'
 local options = require 'metann.nn.options'
 local support = require 'metann.nn.support'
@@ -99,20 +100,14 @@ end
 
 -- ---- distances and attention ----
 
-local function norm_along(x, p, dim, keepdim)
-  if p == 2 then return ops.sqrt(ops.sum(ops.square(x), dim, keepdim)) end
-  if p == math.huge then return ops.amax(ops.abs(x), dim, keepdim) end
-  return ops.pow(ops.sum(ops.pow(ops.abs(x), p), dim, keepdim), 1 / p)
-end
-
 local read_distance = options.reader('pairwise_distance', {
-  { 'p', kinds.positive, 2 }, { 'eps', kinds.nonnegative, 1e-6 }, { 'keepdim', kinds.boolean, false },
+  { 'p', kinds.number, 2 }, { 'eps', kinds.nonnegative, 1e-6 }, { 'keepdim', kinds.boolean, false },
 })
 
 --- The p-norm of a - b + eps over the last dim.
 function functional.pairwise_distance(a, b, ...)
   local o = read_distance(...)
-  return norm_along(ops.add(ops.sub(a, b), o.eps), o.p, -1, o.keepdim)
+  return losses.distance(a, b, o.p, o.eps, o.keepdim)
 end
 
 local read_attention = options.reader('scaled_dot_product_attention', {

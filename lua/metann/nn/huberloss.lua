@@ -9,5 +9,5 @@ return pure.class('HuberLoss', { 'input', 'target' }, {
   { 'delta', kinds.positive, 1.0 },
 }, function(o, x, target)
   losses.check_same('HuberLoss', x, target)
-  return losses.reduce(losses.huber(ops.sub(x, target), o.delta), o.reduction)
+  return losses.reduce(losses.huber(ops.sub(losses.float(x), losses.float(target)), o.delta), o.reduction)
 end)

@@ -15,9 +15,8 @@ return pure.class('KLDivLoss', { 'input', 'target' }, {
   if o.log_target then
     loss = ops.mul(ops.exp(target), ops.sub(target, x))
   else
-    -- 0 log 0 is 0
-    local positive = ops.gt(target, 0)
-    local log = ops.log(ops.where(positive, target, ops.full({}, 1, support.dtype(target))))
+    -- 0 log 0 is 0; the log of a negative number is NaN
+    local log = ops.log(ops.where(ops.eq(target, 0), ops.full({}, 1, support.dtype(target)), target))
     loss = ops.mul(target, ops.sub(log, x))
   end
   if o.reduction ~= 'batchmean' then return losses.reduce(loss, o.reduction) end

@@ -16,12 +16,7 @@ end
 --- For each looked-up row what it is to be multiplied by, so that its norm is at most max_norm: (n, 1), no history.
 local function scales(rows, o)
   rows = ops.detach(rows)
-  local norm
-  if o.norm_type == math.huge then
-    norm = ops.amax(ops.abs(rows), 2, true)
-  else
-    norm = ops.pow(ops.sum(ops.pow(ops.abs(rows), o.norm_type), 2, true), 1 / o.norm_type)
-  end
+  local norm = support.functions.norm(rows, o.norm_type, 2, true)
   -- the small addend is PyTorch's
   local scale = ops.div(o.max_norm, ops.add(norm, 1e-7))
   return ops.where(ops.gt(norm, o.max_norm), scale, ops.full({}, 1, support.dtype(scale)))

@@ -9,7 +9,7 @@ return pure.class('SmoothL1Loss', { 'input', 'target' }, {
   { 'beta', kinds.nonnegative, 1.0 },
 }, function(o, x, target)
   losses.check_same('SmoothL1Loss', x, target)
-  local difference = ops.sub(x, target)
+  local difference = ops.sub(losses.float(x), losses.float(target))
   if o.beta == 0 then return losses.reduce(ops.abs(difference), o.reduction) end
   return losses.reduce(ops.div(losses.huber(difference, o.beta), o.beta), o.reduction)
 end)

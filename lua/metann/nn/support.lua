@@ -91,6 +91,9 @@ support.dtypes, support.dtype_names = handle.dtypes, handle.dtype_names
 --- The dtype's name.
 function support.dtype(t) return handle.dtype_names[array(t).dtype] end
 
+--- The dtype of tensors of which nothing else is said: its name.
+function support.default_dtype() return handle.dtype_names[C.mn_default_dtype(ctx)] end
+
 --- True when both have the same sizes.
 function support.same_shape(t, u)
   local a, b = array(t), array(u)

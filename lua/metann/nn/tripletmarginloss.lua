@@ -6,14 +6,14 @@ local kinds = require('metann.nn.options').kinds
 local ops = require('metann.nn.support').ops
 
 return pure.class('TripletMarginLoss', { 'anchor', 'positive', 'negative' }, {
-  { 'margin', kinds.number, 1.0 },
-  { 'p', kinds.positive, 2.0 },
+  { 'margin', kinds.positive, 1.0 },
+  { 'p', kinds.number, 2.0 },
   { 'eps', kinds.nonnegative, 1e-6 },
   { 'swap', kinds.boolean, false },
   losses.REDUCTION,
 }, function(o, anchor, positive, negative)
-  losses.check_same('TripletMarginLoss', anchor, positive, 'anchor', 'positive')
-  losses.check_same('TripletMarginLoss', anchor, negative, 'anchor', 'negative')
+  losses.check_rows('TripletMarginLoss', anchor, positive, 'anchor', 'positive')
+  losses.check_rows('TripletMarginLoss', anchor, negative, 'anchor', 'negative')
   local near = losses.distance(anchor, positive, o.p, o.eps)
   local far = losses.distance(anchor, negative, o.p, o.eps)
   if o.swap then far = ops.minimum(far, losses.distance(positive, negative, o.p, o.eps)) end

@@ -1,0 +1,177 @@
+-- Losses and distances against loops over Lua numbers and closed forms: what is broadcast, which norms, which numbers
+-- and dtypes are taken.
+local metann = require 'metann'
+local nn = metann.nn
+local F = nn.functional
+local f64 = { dtype = 'float64' }
+
+local function message(fn, ...)
+  local ok, err = pcall(fn, ...)
+  assert.is_false(ok)
+  return tostring(err)
+end
+
+local function close(a, b, tolerance)
+  assert.same(b.shape, a.shape)
+  local x, y = a:detach():reshape(-1):to_table(), b:detach():reshape(-1):to_table()
+  for i = 1, #x do assert.near(y[i], x[i], tolerance or 1e-12) end
+end
+
+local function d(list) return metann.tensor(list, f64) end
+
+local seed = os.time() % 100000
+setup(function()
+  print('seed ' .. seed)
+  metann.manual_seed(seed)
+end)
+
+describe('cosine_similarity', function()
+  local function cosine(x, y)
+    local xy, xx, yy = 0, 0, 0
+    for i = 1, #x do xy, xx, yy = xy + x[i] * y[i], xx + x[i] ^ 2, yy + y[i] ^ 2 end
+    return xy / math.sqrt(xx * yy)
+  end
+
+  it('takes norms of what was broadcast', function()
+    close(F.cosine_similarity(d{ { 1, 2 } }, d{ { 1 }, { 3 } }, { dim = 1 }),
+      d{ cosine({ 1, 1 }, { 1, 3 }), cosine({ 2, 2 }, { 1, 3 }) })
+    close(F.cosine_similarity(d{ { 1, 2 } }, d{ { 1 }, { 3 } }), d{ cosine({ 1, 2 }, { 1, 1 }), cosine({ 1, 2 }, { 3, 3 }) })
+    close(F.cosine_similarity(d{ 1, 2, -3 }, d{ { 2 }, { -1 } }),
+      d{ cosine({ 1, 2, -3 }, { 1, 1, 1 }), -cosine({ 1, 2, -3 }, { 1, 1, 1 }) })
+    close(F.cosine_similarity(d{ { 1 }, { 2 } }, d{ 3, 4 }, { dim = -2 }), d{ cosine({ 1, 2 }, { 1, 1 }),
+      cosine({ 1, 2 }, { 1, 1 }) })
+    close(metann.cosine_similarity(d{ 1, 2 }, d(3), { dim = 1 }), d(cosine({ 1, 2 }, { 1, 1 })))
+  end)
+
+  it('has the derivatives of that', function()
+    for _, shapes in ipairs{ { { 1, 2 }, { 3, 1 } }, { { 3 }, { 2, 1 } }, { { 2, 1, 3 }, { 4, 1 } } } do
+      local x = metann.randn(shapes[1], f64):requires_grad_(true)
+      local y = metann.randn(shapes[2], f64):requires_grad_(true)
+      for dim = 1, math.max(#shapes[1], #shapes[2]) do
+        assert.is_true(metann.gradcheck(function(a, b) return F.cosine_similarity(a, b, { dim = dim }) end, { x, y },
+          { order = 2 }))
+      end
+    end
+  end)
+
+  it('says what does not fit', function()
+    assert.matches("cosine_similarity: sizes don't broadcast, %(2, 3%) and %(2, 2%)",
+      message(F.cosine_similarity, metann.ones(2, 3), metann.ones(2, 2)))
+    assert.matches("cosine_similarity: 'dim' is 3", message(F.cosine_similarity, metann.ones(2, 3), metann.ones(2, 3),
+      { dim = 3 }))
+  end)
+end)
+
+describe('distances', function()
+  local function norm(list, p)
+    local least, most, total, count = math.huge, 0, 0, 0
+    for _, v in ipairs(list) do
+      v = math.abs(v)
+      least, most, total, count = math.min(least, v), math.max(most, v), total + v ^ p, count + (v ~= 0 and 1 or 0)
+    end
+    if p == 0 then return count end
+    if p == math.huge then return most end
+    if p == -math.huge then return least end
+    return total ^ (1 / p)
+  end
+  local NORMS = { 2, 1, 3, 0.5, -1, -2.5, 0, math.huge, -math.huge }
+
+  it('are of every p-norm', function()
+    local a, b = { 1, 2, 3 }, { 1.5, -2, 2 }
+    for _, p in ipairs(NORMS) do
+      close(F.pairwise_distance(d(a), d(b), { p = p, eps = 0 }), d(norm({ -0.5, 4, 1 }, p)))
+      close(F.pairwise_distance(d{ a, b }, d(b), p, 0, true), d{ { norm({ -0.5, 4, 1 }, p) }, { norm({ 0, 0, 0 }, p) } })
+    end
+  end)
+
+  it('make the triplet loss', function()
+    local a, near, far = d{ { 1, 2, 3 } }, d{ { 1.5, 2, 2 } }, d{ { 1.2, 1, 3.5 } }
+    for _, p in ipairs(NORMS) do
+      local right = norm({ -0.5, 0, 1 }, p) - norm({ -0.2, 1, -0.5 }, p) + 1
+      close(F.triplet_margin_loss(a, near, far, { p = p, eps = 0 }), d(math.max(right, 0)))
+      close(nn.TripletMarginLoss{ p = p, eps = 0, swap = true }(a, near, far),
+        d(math.max(norm({ -0.5, 0, 1 }, p) - math.min(norm({ -0.2, 1, -0.5 }, p), norm({ 0.3, 1, -1.5 }, p)) + 1, 0)))
+    end
+    assert.equal(0, F.triplet_margin_loss(d{ 1, 2, 3 }, d{ 1.5, 2, 2 }, d{ 0, 0, 9 }, { p = math.huge }):item())
+    local leaf = d{ { 1, 2, 3 } }:requires_grad_(true)
+    assert.is_true(metann.gradcheck(function(t) return F.triplet_margin_loss(t, near, far, { p = math.huge }) end, { leaf }))
+    assert.is_true(metann.gradcheck(function(t) return F.triplet_margin_loss(t, near + 0.1, far, { p = -1 }) end,
+      { leaf }))
+    assert.matches("'margin' must be a number above 0, got number %-1", message(nn.TripletMarginLoss, { margin = -1 }))
+  end)
+
+  it('scale rows of an embedding by every norm', function()
+    for _, p in ipairs{ 1, 2, 3, math.huge } do
+      local table_ = d{ { 3, -4 }, { 0.1, 0.1 } }
+      local rows = F.embedding(metann.tensor({ 1, 2 }, { dtype = 'int64' }), table_, { max_norm = 1, norm_type = p })
+      assert.near(1, norm(rows[1]:to_table(), p), 1e-6)
+      close(rows[2], d{ 0.1, 0.1 })
+    end
+  end)
+
+  it('are taken of integers and bools as floats of the default dtype', function()
+    local I = { dtype = 'int64' }
+    local a, b = metann.tensor({ { 1, 2 }, { 0, 4 } }, I), metann.tensor({ { 4, 6 }, { 0, 1 } }, I)
+    local y = F.pairwise_distance(a, b, { eps = 0 })
+    assert.equal('float32', y.dtype)
+    assert.same({ 5, 3 }, y:to_table())
+    assert.near(3.5, F.triplet_margin_loss(a, b, a, { eps = 0, margin = 0.5 }):item() - 1, 1e-6)
+    local sign = metann.tensor({ 1, -1 }, I)
+    assert.near((1 - 16 / math.sqrt(5 * 52)) / 2 + 0.5, F.cosine_embedding_loss(a, b, sign):item(), 1e-6)
+    local yes = metann.tensor{ { true, false }, { true, true } }
+    assert.near((1 - 1 / math.sqrt(2)) / 2, F.cosine_embedding_loss(yes, metann.ones(2, 2):eq(1), sign:abs()):item(), 1e-6)
+    assert.near(2.5, F.huber_loss(metann.tensor(3LL), metann.tensor(0LL)):item(), 1e-6)
+    assert.near(2.5, F.smooth_l1_loss(metann.tensor(3LL), metann.tensor(0LL)):item(), 1e-6)
+  end)
+end)
+
+describe('losses', function()
+  it('of rows want rows of one size and a target for each', function()
+    local rows = metann.ones(2, 3)
+    assert.matches("TripletMarginLoss: 'anchor' and 'negative' must have the same size, got %(2, 3%) and %(%)",
+      message(nn.TripletMarginLoss(), rows, rows, metann.tensor(1)))
+    assert.matches("CosineEmbeddingLoss: 'input1' and 'input2' must have the same size",
+      message(nn.CosineEmbeddingLoss(), rows, metann.tensor(1), metann.ones(2)))
+    assert.matches("'target' must have one number for each row of 'input1' of size %(2, 3%), got size %(2, 1%)",
+      message(nn.CosineEmbeddingLoss(), rows, rows, metann.ones(2, 1)))
+    assert.matches("MarginRankingLoss: 'input1' and 'target' must have the same size",
+      message(nn.MarginRankingLoss(), metann.ones(2), metann.ones(2), metann.ones(2, 1)))
+    assert.near(1, F.margin_ranking_loss(metann.ones(2), metann.zeros(2), metann.tensor(-1)):item(), 1e-6)
+  end)
+
+  it('of probabilities take nothing outside 0 to 1, NaN neither', function()
+    local half, calls = metann.full({ 2 }, 0.5), { F.binary_cross_entropy, nn.BCELoss{ reduction = 'sum' } }
+    for _, call in ipairs(calls) do
+      for _, wrong in ipairs{ 0 / 0, -0.25, 1.25, math.huge, -math.huge } do
+        local got = wrong ~= wrong and 'nan' or 'numbers from'
+        assert.matches("'input' must be numbers from 0 to 1, got " .. got, message(call, metann.tensor{ 0.5, wrong }, half))
+        assert.matches("'target' must be numbers from 0 to 1, got " .. got, message(call, half, metann.tensor{ wrong, 0.5 }))
+      end
+      assert.matches('got numbers from %-0.25 to 0.5', message(call, metann.tensor{ 0.5, -0.25 }, half))
+    end
+    assert.near(math.log(2), F.binary_cross_entropy(half, metann.tensor{ true, false }):item(), 1e-6)
+    assert.equal(0, F.binary_cross_entropy(metann.tensor{ 0, 1 }, metann.tensor{ 0, 1 }):item())
+    assert.equal(0, F.binary_cross_entropy(metann.zeros(0), metann.zeros(0), { reduction = 'sum' }):item())
+  end)
+
+  it('of distributions are NaN where the target is negative', function()
+    local y = F.kl_div(d{ 0.5, -1, 2, 1 }, d{ 0.25, -0.5, 0, 0 / 0 }, { reduction = 'none' }):to_table()
+    assert.near(0.25 * (math.log(0.25) - 0.5), y[1], 1e-12)
+    assert.is_true(y[2] ~= y[2])
+    assert.equal(0, y[3])
+    assert.is_true(y[4] ~= y[4])
+  end)
+
+  it('of classes check weights and ignore_index against probabilities too', function()
+    local scores, shares = metann.randn(2, 3), metann.randn(2, 3):softmax(2)
+    local labels = metann.tensor({ 1, 3 }, { dtype = 'int64' })
+    for _, target in ipairs{ labels, shares } do
+      assert.matches("CrossEntropyLoss: 'weight' must have size %(3,%), one for each class, and the input's dtype float32, "
+        .. 'got int64 tensor', message(nn.CrossEntropyLoss{ weight = metann.ones(3, { dtype = 'int64' }) }, scores, target))
+      assert.matches("'weight' must have size %(3,%)", message(nn.CrossEntropyLoss{ weight = metann.ones(2) }, scores, target))
+    end
+    assert.matches("'ignore_index' %(2%) is a class, but 'target' holds probabilities",
+      message(nn.CrossEntropyLoss{ ignore_index = 2 }, scores, shares))
+    close(F.cross_entropy(scores, shares, { ignore_index = -1 }), F.cross_entropy(scores, shares))
+  end)
+end)
