@@ -280,7 +280,7 @@ describe('layers', function()
     local pool = nn.AvgPool2d(2, { stride = 2, padding = 1, ceil_mode = true, divisor_override = 3 })
     local y = pool(metann.tensor{ { { 1, 2, 3, 4 }, { 5, 6, 7, 8 }, { 9, 10, 11, 12 } } })
     close(y, metann.tensor{ { { 1, 5, 4 }, { 14, 34, 20 } } } / 3)
-    assert.matches("'divisor_override' must be a positive", message(nn.AvgPool2d, 2, { divisor_override = 0 }))
+    assert.matches("'divisor_override' must be a whole number other than 0", message(nn.AvgPool2d, 2, { divisor_override = 0 }))
   end)
 
   it('AdaptiveAvgPool2d leaves a side as it is', function()

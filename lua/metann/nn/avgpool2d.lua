@@ -29,11 +29,11 @@ end
 
 return pure.class('AvgPool2d', { 'input' }, {
   { 'kernel_size', kinds.sides(2, 1), show = 'sides' },
-  { 'stride', kinds.sides(2, 1), optional = true, show = 'sides' },
+  { 'stride', pooling.stride(2), optional = true, show = 'sides' },
   { 'padding', kinds.sides(2, 0), 0, show = 'sides' },
   { 'ceil_mode', kinds.boolean, false },
   { 'count_include_pad', kinds.boolean, true },
-  { 'divisor_override', kinds.count, optional = true },
+  { 'divisor_override', pooling.divisor, optional = true },
 }, function(o, x)
   local alone, y
   x, alone = pooling.batched('AvgPool2d', x, 2)

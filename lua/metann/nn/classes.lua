@@ -46,14 +46,6 @@ end
 -- @param o options: reduction, ignore_index
 function classes.nll(what, log_p, target, weight, o) return (run(what, log_p, target, weight, o)) end
 
---- A (C) tensor that broadcasts along the class dim of a tensor with n dims.
-local function along_classes(weight, n)
-  if n <= 2 then return weight end
-  local shape = { size(weight, 1) }
-  for d = 3, n do shape[d - 1] = 1 end
-  return ops.view(weight, shape)
-end
-
 --- The loss against probabilities of the same size as log_p.
 function classes.probabilities(what, log_p, target, weight, o)
   if o.ignore_index >= 0 then
@@ -65,7 +57,7 @@ function classes.probabilities(what, log_p, target, weight, o)
   local s = o.label_smoothing
   if s > 0 then target = ops.add(ops.mul(target, 1 - s), s / size(log_p, dim)) end
   local product = ops.mul(log_p, target)
-  if weight then product = ops.mul(product, along_classes(weight, n)) end
+  if weight then product = ops.mul(product, support.along_channels(weight, n)) end
   local loss = ops.neg(ops.sum(product, dim))
   if o.reduction == 'none' then return loss end
   local sum = ops.sum(loss)
@@ -78,7 +70,7 @@ function classes.smoothed(what, log_p, target, weight, o)
   local n = ndim(log_p)
   local dim, s = n == 1 and 1 or 2, o.label_smoothing
   local loss, total = run(what, log_p, target, weight, o)
-  local weighted = weight and ops.mul(log_p, along_classes(weight, n)) or log_p
+  local weighted = weight and ops.mul(log_p, support.along_channels(weight, n)) or log_p
   local uniform = ops.neg(ops.sum(weighted, dim))
   local counts = ops.ne(target, o.ignore_index)
   uniform = ops.where(counts, uniform, ops.full({}, 0, support.dtype(uniform)))

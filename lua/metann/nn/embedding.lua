@@ -8,11 +8,6 @@ local kinds, ops = options.kinds, support.ops
 
 local Embedding = class.new('Embedding', Module)
 
-local function only_dense(v)
-  if v == false then return v end
-  return nil, 'false: gradients are dense here'
-end
-
 local read = options.layer_reader('Embedding', {
   { 'num_embeddings', kinds.count },
   { 'embedding_dim', kinds.count },
@@ -20,7 +15,7 @@ local read = options.layer_reader('Embedding', {
   { 'max_norm', kinds.positive, optional = true },
   { 'norm_type', kinds.positive, 2 },
   { 'scale_grad_by_freq', kinds.boolean, false },
-  { 'sparse', only_dense, false },
+  { 'sparse', embedding.only_dense, false },
 })
 
 --- Files the options and checks padding_idx.
@@ -57,7 +52,7 @@ local read_pretrained = options.reader('Embedding.from_pretrained', {
   { 'max_norm', kinds.positive, optional = true },
   { 'norm_type', kinds.positive, 2 },
   { 'scale_grad_by_freq', kinds.boolean, false },
-  { 'sparse', only_dense, false },
+  { 'sparse', embedding.only_dense, false },
 })
 
 --- An Embedding over given rows (number, width), which stand for themselves; frozen unless freeze is false.

@@ -27,7 +27,7 @@ local LAYERS = {
 }
 -- Functions that are tensor functions, here for those who look for them here.
 local TENSORS = {
-  'linear', 'conv1d', 'conv2d', 'conv3d', 'conv_transpose2d', 'pad', 'one_hot', 'logsigmoid', 'interpolate', 'normalize',
+  'conv1d', 'conv2d', 'conv3d', 'conv_transpose2d', 'pad', 'one_hot', 'logsigmoid', 'interpolate', 'normalize',
   'cosine_similarity', 'avg_pool1d',
 }
 
@@ -60,6 +60,7 @@ local read_embedding = options.reader('embedding', {
   { 'max_norm', kinds.positive, optional = true },
   { 'norm_type', kinds.positive, 2 },
   { 'scale_grad_by_freq', kinds.boolean, false },
+  { 'sparse', lookup.only_dense, false },
 })
 
 --- Rows of weight (rows, width) at index, a tensor of numbers from 1; the options are those of nn.Embedding.
@@ -72,6 +73,9 @@ end
 --- x where x > 0, else weight * x; weight has one element, or one for each channel (dim 2).
 function functional.prelu(x, weight)
   local n, count = support.ndim(x), support.numel(weight)
+  if support.ndim(weight) > 1 then
+    support.raise("prelu: 'weight' must have one dim, got size %s", support.shape_text(weight))
+  end
   if count == 1 then
     weight = support.reshape(weight, n == 0 and {} or { 1 })
   else
@@ -79,13 +83,18 @@ function functional.prelu(x, weight)
     if n == 0 or support.size(x, dim) ~= count then
       support.raise("PReLU: 'input' must have %d channels in dim %d, got size %s", count, dim, support.shape_text(x))
     end
-    if n > 2 then
-      local shape = { count }
-      for d = 3, n do shape[d - 1] = 1 end
-      weight = support.reshape(weight, shape)
-    end
+    weight = support.along_channels(weight, n)
   end
   return ops.add(ops.relu(x), ops.mul(weight, ops.clamp(x, -math.huge, 0)))
+end
+
+--- x W^T + b over the last dim for weight W (out, in), or x w + b for a vector w (in), which takes the dim away. Integers
+-- stay integers.
+function functional.linear(x, weight, bias)
+  local vector = support.ndim(weight) == 1
+  if not vector and losses.is_float(x) then return (ops.linear(x, weight, bias)) end
+  local y = functions.matmul(x, vector and weight or ops.transpose(weight, 1, 2))
+  return bias and ops.add(y, bias) or y
 end
 
 --- x1^T W_k x2 + b_k for each k, for x1 (..., in1), x2 (..., in2), weight (out, in1, in2), bias (out) or none.
@@ -151,24 +160,37 @@ local read_batch_norm = options.reader('batch_norm', {
   { 'bias', kinds.tensor, optional = true },
   { 'training', kinds.boolean, false },
   { 'momentum', kinds.number, 0.1 },
-  { 'eps', kinds.nonnegative, 1e-5 },
+  { 'eps', kinds.positive, 1e-5 },
 })
+
+--- Raises unless x has channels, and each tensor among the options one number for each of them.
+local function check_channels(what, x, o, least)
+  local n = support.is_tensor(x) and support.ndim(x) or 0
+  if n < least then
+    support.raise("%s: 'input' must be a tensor of size (N, C, %s...), got %s", what, least == 3 and 'L, ' or '',
+      support.describe(x))
+  end
+  local channels = support.size(x, n == 1 and 1 or 2)
+  for _, name in ipairs{ 'running_mean', 'running_var', 'weight', 'bias' } do
+    local t = o[name]
+    if t and (support.ndim(t) ~= 1 or support.size(t, 1) ~= channels) then
+      support.raise("%s: '%s' must have size (%d,), one for each channel of 'input', got %s", what, name, channels,
+        support.shape_text(t))
+    end
+  end
+end
 
 --- Batch norm of (N, C, ...): with the batch's statistics when training (running ones, if given, are moved on), else
 -- with the running ones.
 function functional.batch_norm(x, ...)
   local o = read_batch_norm(...)
-  if not o.training then
-    if not (o.running_mean and o.running_var) then
-      support.raise("batch_norm: 'running_mean' and 'running_var' must be given unless training")
-    end
-    return normalization.with_statistics(x, o.running_mean, o.running_var, o.weight, o.bias, o.eps)
+  -- PyTorch takes a 1-dim tensor without elements, too
+  check_channels('batch_norm', x, o, support.is_tensor(x) and support.numel(x) == 0 and 1 or 2)
+  if o.training then return normalization.batch_training('batch_norm', x, o) end
+  if not (o.running_mean and o.running_var) then
+    support.raise("batch_norm: 'running_mean' and 'running_var' must be given unless training")
   end
-  local y, mean, var = ops.batch_norm(x, o.weight, o.bias, o.eps)
-  if o.running_mean and o.running_var then
-    normalization.move(o.running_mean, o.running_var, mean, var, o.momentum, support.numel(x) / support.size(x, 2))
-  end
-  return y
+  return normalization.with_statistics(x, o.running_mean, o.running_var, o.weight, o.bias, o.eps)
 end
 
 local read_layer_norm = options.reader('layer_norm', {
@@ -181,7 +203,14 @@ local read_layer_norm = options.reader('layer_norm', {
 --- Layer norm over the last dims, normalized_shape.
 function functional.layer_norm(x, ...)
   local o = read_layer_norm(...)
-  return normalization.over_last(x, o.normalized_shape, o.weight, o.bias, o.eps)
+  for _, name in ipairs{ 'weight', 'bias' } do
+    local t = o[name]
+    if t and support.shape_text(t) ~= support.tuple(o.normalized_shape) then
+      support.raise("layer_norm: '%s' must have size %s, got %s", name, support.tuple(o.normalized_shape),
+        support.shape_text(t))
+    end
+  end
+  return normalization.over_last('layer_norm', x, o.normalized_shape, o.weight, o.bias, o.eps)
 end
 
 local read_group_norm = options.reader('group_norm', {
@@ -194,11 +223,13 @@ local read_group_norm = options.reader('group_norm', {
 --- Group norm of (N, C, ...), whose C channels make num_groups groups.
 function functional.group_norm(x, ...)
   local o = read_group_norm(...)
-  if support.ndim(x) < 2 or support.size(x, 2) % o.num_groups ~= 0 then
+  check_channels('group_norm', x, o, 2)
+  local channels = support.size(x, 2)
+  if channels == 0 or channels % o.num_groups ~= 0 then
     support.raise("group_norm: 'input' must have a number of channels that %d divides, got size %s", o.num_groups,
       support.shape_text(x))
   end
-  return (normalization.groups(x, o.num_groups, o.weight, o.bias, o.eps))
+  return normalization.grouped('group_norm', x, o.num_groups, o.weight, o.bias, o.eps)
 end
 
 local read_instance_norm = options.reader('instance_norm', {
@@ -215,13 +246,8 @@ local read_instance_norm = options.reader('instance_norm', {
 -- use_input_stats=false, with the running ones.
 function functional.instance_norm(x, ...)
   local o = read_instance_norm(...)
-  if support.ndim(x) < 3 then
-    support.raise("instance_norm: 'input' must be a tensor of size (N, C, ...), got %s", support.describe(x))
-  end
-  if o.use_input_stats then
-    o.what = 'instance_norm'
-    return normalization.instances(x, o)
-  end
+  check_channels('instance_norm', x, o, 3)
+  if o.use_input_stats then return normalization.instances('instance_norm', x, o) end
   if not (o.running_mean and o.running_var) then
     support.raise("instance_norm: 'running_mean' and 'running_var' must be given without use_input_stats")
   end

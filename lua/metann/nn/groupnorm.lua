@@ -1,9 +1,8 @@
 --- GroupNorm: the channels of each sample, in groups, to mean 0 and variance 1 (Wu and He 2018).
--- GroupNorm(num_groups, num_channels, {eps=1e-5, affine=true}). Input (N, C, ...).
+-- GroupNorm(num_groups, num_channels, {eps=1e-5, affine=true, bias=true}). Input (N, C, ...).
 local class = require 'metann.nn.class'
 local Module = require 'metann.nn.module'
 local options = require 'metann.nn.options'
-local fresh = require 'metann.nn.fresh'
 local normalization = require 'metann.nn.normalization'
 local support = require 'metann.nn.support'
 local kinds = options.kinds
@@ -15,6 +14,7 @@ local read = options.layer_reader('GroupNorm', {
   { 'num_channels', kinds.count },
   { 'eps', kinds.nonnegative, 1e-5 },
   { 'affine', kinds.boolean, true },
+  { 'bias', kinds.boolean, true, named = true },
 })
 
 function GroupNorm:init(...)
@@ -24,8 +24,7 @@ function GroupNorm:init(...)
       o.num_groups)
   end
   self.num_groups, self.num_channels, self.eps, self.affine = o.num_groups, o.num_channels, o.eps, o.affine
-  self:register_parameter('weight', o.affine and fresh.constant({ o.num_channels }, 1) or nil)
-  self:register_parameter('bias', o.affine and fresh.constant({ o.num_channels }, 0) or nil)
+  normalization.add_affine(self, { o.num_channels }, o.affine, o.bias)
   options.place(self, o)
 end
 
@@ -35,12 +34,12 @@ function GroupNorm:forward(x)
     support.raise("GroupNorm: 'input' must be a tensor of size (N, %d, ...), got %s", self.num_channels,
       support.describe(x))
   end
-  return (normalization.groups(x, self.num_groups, self.weight, self.bias, self.eps))
+  return normalization.grouped('GroupNorm', x, self.num_groups, self.weight, self.bias, self.eps)
 end
 
 function GroupNorm:extra_repr()
   return ('%d, %d, eps=%s, affine=%s'):format(self.num_groups, self.num_channels, tostring(self.eps),
-    tostring(self.affine))
+    tostring(self.affine)) .. normalization.bias_text(self)
 end
 
 return GroupNorm

@@ -1,16 +1,17 @@
 --- InstanceNorm2d: each channel of each sample to mean 0 and variance 1 (Ulyanov et al. 2016).
--- InstanceNorm2d(num_features, {eps=1e-5, momentum=0.1, affine=false, track_running_stats=false}). Input (N, C, H, W)
--- or (C, H, W). Running statistics, where tracked, are the samples' mean, and used in evaluation mode.
+-- InstanceNorm2d(num_features, {eps=1e-5, momentum=0.1, affine=false, track_running_stats=false, bias=true}).
+-- Input (N, C, H, W) or (C, H, W). Running statistics, where tracked, are the samples' mean, and used in evaluation mode.
+local kinds = require('metann.nn.options').kinds
 local normalization = require 'metann.nn.normalization'
 local support = require 'metann.nn.support'
 local ops, size, ndim = support.ops, support.size, support.ndim
 
-local InstanceNorm2d = normalization.class('InstanceNorm2d', false, false)
+local InstanceNorm2d = normalization.class('InstanceNorm2d', false, false, kinds.nonnegative)
 
 local function normalized(self, x)
   local tracks = self.training and self.track_running_stats
-  return normalization.instances(x, {
-    what = 'InstanceNorm2d', weight = self.weight, bias = self.bias, eps = self.eps,
+  return normalization.instances('InstanceNorm2d', x, {
+    weight = self.weight, bias = self.bias, eps = self.eps,
     running_mean = tracks and self.running_mean, running_var = tracks and self.running_var,
     momentum = self.momentum or 0, -- as in PyTorch, batches are not counted here
   })

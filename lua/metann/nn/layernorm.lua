@@ -1,9 +1,8 @@
 --- LayerNorm: each sample to mean 0 and variance 1 over its last dims, then scaled and shifted (Ba et al. 2016).
--- LayerNorm(normalized_shape, {eps=1e-5, elementwise_affine=true}); normalized_shape is a size or a list of sizes.
+-- LayerNorm(normalized_shape, {eps=1e-5, elementwise_affine=true, bias=true}); normalized_shape is a size or a list of sizes.
 local class = require 'metann.nn.class'
 local Module = require 'metann.nn.module'
 local options = require 'metann.nn.options'
-local fresh = require 'metann.nn.fresh'
 local normalization = require 'metann.nn.normalization'
 local support = require 'metann.nn.support'
 local kinds = options.kinds
@@ -14,24 +13,23 @@ local read = options.layer_reader('LayerNorm', {
   { 'normalized_shape', kinds.sizes },
   { 'eps', kinds.nonnegative, 1e-5 },
   { 'elementwise_affine', kinds.boolean, true },
+  { 'bias', kinds.boolean, true },
 })
 
 function LayerNorm:init(...)
   local o = read(...)
   self.normalized_shape, self.eps, self.elementwise_affine = o.normalized_shape, o.eps, o.elementwise_affine
-  local affine = o.elementwise_affine
-  self:register_parameter('weight', affine and fresh.constant(o.normalized_shape, 1) or nil)
-  self:register_parameter('bias', affine and fresh.constant(o.normalized_shape, 0) or nil)
+  normalization.add_affine(self, o.normalized_shape, o.elementwise_affine, o.bias)
   options.place(self, o)
 end
 
 function LayerNorm:forward(x)
-  return normalization.over_last(x, self.normalized_shape, self.weight, self.bias, self.eps)
+  return normalization.over_last('LayerNorm', x, self.normalized_shape, self.weight, self.bias, self.eps)
 end
 
 function LayerNorm:extra_repr()
   return ('%s, eps=%s, elementwise_affine=%s'):format(support.tuple(self.normalized_shape), tostring(self.eps),
-    tostring(self.elementwise_affine))
+    tostring(self.elementwise_affine)) .. normalization.bias_text(self)
 end
 
 return LayerNorm

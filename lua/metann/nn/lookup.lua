@@ -4,6 +4,12 @@ local ops, size, numel = support.ops, support.size, support.numel
 
 local lookup = {}
 
+--- The kind of the option `sparse`.
+function lookup.only_dense(v)
+  if v == false then return v end
+  return nil, 'false: gradients are dense here'
+end
+
 --- The row from 1 that padding_idx means, or nil; checked.
 function lookup.padding_row(what, at, rows)
   if not at then return nil end

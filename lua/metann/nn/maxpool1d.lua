@@ -7,7 +7,7 @@ local ops = require('metann.nn.support').ops
 
 return pure.class('MaxPool1d', { 'input' }, {
   { 'kernel_size', kinds.sides(1, 1), show = 'sides' },
-  { 'stride', kinds.sides(1, 1), optional = true, show = 'sides' },
+  { 'stride', pooling.stride(1), optional = true, show = 'sides' },
   { 'padding', kinds.sides(1, 0), 0, show = 'sides' },
   { 'dilation', kinds.sides(1, 1), 1, show = 'sides' },
   { 'return_indices', kinds.boolean, false },

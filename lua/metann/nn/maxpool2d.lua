@@ -9,7 +9,7 @@ local max_pool2d, batched = ops.max_pool2d, pooling.batched
 
 return pure.class('MaxPool2d', { 'input' }, {
   { 'kernel_size', kinds.sides(2, 1), show = 'sides' },
-  { 'stride', kinds.sides(2, 1), optional = true, show = 'sides' },
+  { 'stride', pooling.stride(2), optional = true, show = 'sides' },
   { 'padding', kinds.sides(2, 0), 0, show = 'sides' },
   { 'dilation', kinds.sides(2, 1), 1, show = 'sides' },
   { 'return_indices', kinds.boolean, false },

@@ -189,10 +189,13 @@ end
 
 local function check_input(name, self, x)
   local n = support.is_tensor(x) and support.ndim(x) or 0
-  if (n ~= 2 and n ~= 3) or support.size(x, -1) ~= self.input_size or support.numel(x) == 0 then
+  if (n ~= 2 and n ~= 3) or support.size(x, -1) ~= self.input_size then
     raise("%s: 'input' must be a tensor of size %s or (L, %d), got %s", name,
       (self.batch_first and '(N, L, %d)' or '(L, N, %d)'):format(self.input_size), self.input_size,
       support.describe(x))
+  end
+  if support.size(x, n == 3 and self.batch_first and 2 or 1) == 0 then
+    raise("%s: the length of 'input' must be at least 1, got size %s", name, support.shape_text(x))
   end
   return n == 2
 end

@@ -56,6 +56,17 @@ function support.reshape(t, shape)
   return support.functions.reshape(t, shape)
 end
 
+--- A (C) tensor so that it broadcasts along dim 2 of a tensor with n dims: (C, 1, ...).
+function support.along_channels(t, n)
+  if n <= 2 then return t end
+  local c, view = support.size(t, 1), support.ops.view
+  if n == 4 then return view(t, c, 1, 1) end
+  if n == 3 then return view(t, c, 1) end
+  local shape = { c }
+  for d = 3, n do shape[d - 1] = 1 end
+  return view(t, shape)
+end
+
 --- Number of elements.
 function support.numel(t) return tonumber(array(t).numel) end
 

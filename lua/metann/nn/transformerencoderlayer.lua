@@ -1,7 +1,7 @@
 --- TransformerEncoderLayer: self-attention and a two-layer net, each with a shortcut and layer norm
 -- (Vaswani et al. 2017).
 -- TransformerEncoderLayer(d_model, nhead, {dim_feedforward=2048, dropout=0.1, activation='relu', layer_norm_eps=1e-5,
--- batch_first=false, norm_first=false}); activation is 'relu', 'gelu' or a function.
+-- batch_first=false, norm_first=false, bias=true}); activation is 'relu', 'gelu' or a function.
 local class = require 'metann.nn.class'
 local Module = require 'metann.nn.module'
 local Linear = require 'metann.nn.linear'
@@ -23,18 +23,21 @@ local read = options.layer_reader('TransformerEncoderLayer', {
   { 'layer_norm_eps', kinds.nonnegative, 1e-5 },
   { 'batch_first', kinds.boolean, false },
   { 'norm_first', kinds.boolean, false },
+  { 'bias', kinds.boolean, true },
 })
 
 function TransformerEncoderLayer:init(...)
   local o = read(...)
   self.d_model = o.d_model
-  self.self_attn = MultiheadAttention(o.d_model, o.nhead, { dropout = o.dropout, batch_first = o.batch_first })
-  self.linear1 = Linear(o.d_model, o.dim_feedforward)
+  self.self_attn = MultiheadAttention(o.d_model, o.nhead, {
+    dropout = o.dropout, batch_first = o.batch_first, bias = o.bias,
+  })
+  self.linear1 = Linear(o.d_model, o.dim_feedforward, o.bias)
   self.dropout = Dropout(o.dropout)
-  self.linear2 = Linear(o.dim_feedforward, o.d_model)
+  self.linear2 = Linear(o.dim_feedforward, o.d_model, o.bias)
   self.norm_first = o.norm_first
-  self.norm1 = LayerNorm(o.d_model, { eps = o.layer_norm_eps })
-  self.norm2 = LayerNorm(o.d_model, { eps = o.layer_norm_eps })
+  self.norm1 = LayerNorm(o.d_model, { eps = o.layer_norm_eps, bias = o.bias })
+  self.norm2 = LayerNorm(o.d_model, { eps = o.layer_norm_eps, bias = o.bias })
   self.dropout1 = Dropout(o.dropout)
   self.dropout2 = Dropout(o.dropout)
   self.activation = o.activation
