@@ -284,6 +284,8 @@ end
 local function spread(signature, ...)
   return unpack(positions(signature, { ... }, select('#', ...)), 1, #signature)
 end
+-- Compiled from within a caller's loop it becomes a chain of traces of which each gives up at once: 50 us a call, not 7.
+if jit then jit.off(spread) end
 
 local function list_with_names(value)
   if getmetatable(value) ~= nil then return false end

@@ -10,8 +10,8 @@ return pure.class('MaxPool1d', { 'input' }, {
   { 'stride', pooling.stride(1), optional = true, show = 'sides' },
   { 'padding', kinds.sides(1, 0), 0, show = 'sides' },
   { 'dilation', kinds.sides(1, 1), 1, show = 'sides' },
-  { 'return_indices', kinds.boolean, false },
-  { 'ceil_mode', kinds.boolean, false, show = true },
+  { 'return_indices', kinds.boolean, false, call = 6 },
+  { 'ceil_mode', kinds.boolean, false, show = true, call = 5 },
 }, function(o, x)
   local alone
   x, alone = pooling.batched('MaxPool1d', x, 1)

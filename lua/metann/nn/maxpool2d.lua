@@ -12,8 +12,8 @@ return pure.class('MaxPool2d', { 'input' }, {
   { 'stride', pooling.stride(2), optional = true, show = 'sides' },
   { 'padding', kinds.sides(2, 0), 0, show = 'sides' },
   { 'dilation', kinds.sides(2, 1), 1, show = 'sides' },
-  { 'return_indices', kinds.boolean, false },
-  { 'ceil_mode', kinds.boolean, false, show = true },
+  { 'return_indices', kinds.boolean, false, call = 6 },
+  { 'ceil_mode', kinds.boolean, false, show = true, call = 5 },
 }, function(o, x)
   local alone
   x, alone = batched('MaxPool2d', x, 2)

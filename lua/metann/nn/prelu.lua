@@ -4,8 +4,7 @@ local Module = require 'metann.nn.module'
 local options = require 'metann.nn.options'
 local fresh = require 'metann.nn.fresh'
 local support = require 'metann.nn.support'
-local functional = require 'metann.nn.functional'
-local kinds = options.kinds
+local kinds, ops = options.kinds, support.ops
 
 local PReLU = class.new('PReLU', Module)
 
@@ -23,11 +22,27 @@ function PReLU:init(...)
   options.place(self, o)
 end
 
+--- x where x > 0, else weight * x; the weight has one element, or one for each channel.
+-- @param what the name for messages
+function PReLU.compute(what, x, weight)
+  local n, count = support.ndim(x), support.numel(weight)
+  if count == 1 then
+    weight = support.reshape(weight, n == 0 and {} or { 1 })
+  else
+    local dim = n > 1 and 2 or 1
+    if n == 0 or support.size(x, dim) ~= count then
+      support.raise("%s: 'input' must have %d channels in dim %d, got size %s", what, count, dim, support.shape_text(x))
+    end
+    weight = support.along_channels(weight, n)
+  end
+  return ops.add(ops.relu(x), ops.mul(weight, ops.clamp(x, -math.huge, 0)))
+end
+
 function PReLU:forward(x)
   if not support.is_tensor(x) then
     support.raise("PReLU: 'input' must be a tensor, got %s", support.describe(x))
   end
-  return functional.prelu(x, self.weight)
+  return PReLU.compute('PReLU', x, self.weight)
 end
 
 function PReLU:extra_repr() return 'num_parameters=' .. self.num_parameters end

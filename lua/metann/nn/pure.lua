@@ -1,6 +1,7 @@
 --- Layers and losses that are functions of their inputs and some options: activations, pooling, losses.
 -- Each is written once, as compute(options, inputs..., tensors...), and gives both the class and the function in
 -- nn.functional. Tensors among the options (class weights) are buffers of the class.
+local arguments = require 'metann.arguments'
 local class = require 'metann.nn.class'
 local Module = require 'metann.nn.module'
 local options = require 'metann.nn.options'
@@ -79,19 +80,79 @@ local function describe_options(parameters, o)
   return table.concat(parts, ', ')
 end
 
+-- Options stand in as many variables as the class with most of them has.
+local MOST = 6
+
+--- A function that makes options by name out of values in the order of the parameters. Those of a call that gives none
+-- are made once.
+local function options_of(parameters, prepare)
+  assert(#parameters <= MOST)
+  local names, d = {}, {}
+  for i, p in ipairs(parameters) do names[i], d[i] = p[1], p[3] end
+  local n1, n2, n3, n4, n5, n6 = names[1], names[2], names[3], names[4], names[5], names[6]
+  local d1, d2, d3, d4, d5, d6 = d[1], d[2], d[3], d[4], d[5], d[6]
+  local function make(a, b, c, e, f, g)
+    local o = {}
+    if n1 then o[n1] = a end
+    if n2 then o[n2] = b end
+    if n3 then o[n3] = c end
+    if n4 then o[n4] = e end
+    if n5 then o[n5] = f end
+    if n6 then o[n6] = g end
+    if prepare then prepare(o) end
+    return o
+  end
+  local defaults
+  return function(a, b, c, e, f, g)
+    if a ~= d1 or b ~= d2 or c ~= d3 or e ~= d4 or f ~= d5 or g ~= d6 then return make(a, b, c, e, f, g) end
+    defaults = defaults or make(a, b, c, e, f, g)
+    return defaults
+  end
+end
+
+--- The public function of a class: its inputs, then the options, in the order of `call` where a parameter says one.
+local function function_of(what, inputs, parameters, compute, prepare)
+  local list, own, tensors = {}, {}, {}
+  for i, input in ipairs(inputs) do list[i] = { input, kinds.tensor } end
+  for i, p in ipairs(parameters) do own[p.call or i] = p end
+  for _, p in ipairs(own) do
+    list[#list + 1] = p
+    if p.tensor then tensors[#tensors + 1] = p[1] end
+  end
+  local read, first, second = options_of(own, prepare), tensors[1] or false, tensors[2] or false
+  if #inputs == 1 then
+    return arguments.compiled(arguments.define(what, list, function(x, a, b, c, d, e, f)
+      local o = read(a, b, c, d, e, f)
+      return compute(o, x, o[first], o[second])
+    end))
+  elseif #inputs == 2 then
+    return arguments.compiled(arguments.define(what, list, function(x, y, a, b, c, d, e, f)
+      local o = read(a, b, c, d, e, f)
+      return compute(o, x, y, o[first], o[second])
+    end))
+  end
+  return arguments.compiled(arguments.define(what, list, function(x, y, z, a, b, c, d, e, f)
+    local o = read(a, b, c, d, e, f)
+    return compute(o, x, y, z, o[first], o[second])
+  end))
+end
+
 --- Makes a class.
 -- @param name the class's name
 -- @param inputs names of the inputs (1 to 3)
--- @param parameters as for options.reader; `tensor=true` makes one a buffer, `show` has it printed
+-- @param parameters as for options.reader; `tensor=true` makes one a buffer, `show` has it printed, `call` is its place
+-- among the options of the function where that is another one
 -- @param compute function(options, inputs..., tensors...)
 -- @param prepare function(options), run once on checked options: derives what compute needs from them
 function pure.class(name, inputs, parameters, compute, prepare)
   local of = class.new(name, Module)
+  support.errors.inner_name(name)
   local read = options.reader(name, parameters)
   local tensors = {}
   for _, p in ipairs(parameters) do
     if p.tensor then tensors[#tensors + 1] = p[1] end
   end
+  local plain = compute
   compute = checked[#inputs](name, inputs, compute)
 
   function of:init(...)
@@ -107,28 +168,8 @@ function pure.class(name, inputs, parameters, compute, prepare)
   define_forward(of, compute, #inputs, tensors)
   function of:extra_repr() return describe_options(parameters, self.options) end
 
-  --- The same as a function: the inputs, then the options by position or name.
-  local function call(count)
-    if count == 1 then return function(o, t1, t2, x) return compute(o, x, t1, t2) end end
-    if count == 2 then return function(o, t1, t2, x, y) return compute(o, x, y, t1, t2) end end
-    return function(o, t1, t2, x, y, z) return compute(o, x, y, z, t1, t2) end
-  end
-  local run, n = call(#inputs), #inputs
-  local function options_of(...)
-    local o = read(...)
-    if prepare then prepare(o) end
-    return o
-  end
-  -- the options of a call without any are read once
-  local defaults
-  of._function = function(...)
-    if select('#', ...) <= n then
-      defaults = defaults or options_of()
-      return run(defaults, nil, nil, ...)
-    end
-    local o = options_of(select(n + 1, ...))
-    return run(o, tensors[1] and o[tensors[1]], tensors[2] and o[tensors[2]], ...)
-  end
+  --- The same as a function of a name of its own.
+  function of._function(what) return function_of(what, inputs, parameters, plain, prepare) end
   return of
 end
 
