@@ -57,3 +57,138 @@ it('refuses limits, slopes and gradients that make no sense', function()
   assert.matches("'sparse' must be false: gradients are dense here", message(F.embedding, index, rows, { sparse = true }))
   assert.same({ { 1, 1 } }, F.embedding(index, rows, { sparse = false }):to_table())
 end)
+
+-- Every function of its own: {name, {argument's name, value}...} in the order of positions.
+local x = metann.randn(4, 3, f64)
+local image, line = metann.randn(1, 2, 4, 4, f64), metann.randn(1, 2, 6, f64)
+local labels = metann.tensor({ 1, 3, 2, 1 }, { dtype = 'int64' })
+local part = metann.rand(4, 3, f64) * 0.8 + 0.1
+local channels = metann.rand(3, f64) + 0.5
+local X, T = { 'input', x }, { 'target', part }
+local CALLS = {
+  { 'relu', X }, { 'leaky_relu', X, { 'negative_slope', 0.3 } }, { 'elu', X, { 'alpha', 2 } },
+  { 'gelu', X, { 'approximate', 'tanh' } }, { 'silu', X }, { 'sigmoid', X }, { 'tanh', X },
+  { 'softplus', X, { 'beta', 2 }, { 'threshold', 1 } }, { 'softmax', X, { 'dim', 1 } }, { 'log_softmax', X, { 'dim', -1 } },
+  { 'hardtanh', X, { 'min_val', -0.5 }, { 'max_val', 0.5 } }, { 'flatten', { 'input', image }, { 'start_dim', 1 }, { 'end_dim', 3 } },
+  { 'unflatten', X, { 'dim', 1 }, { 'unflattened_size', { 2, 2 } } },
+  { 'upsample', { 'input', image }, { 'size', { 8, 8 } } },
+  { 'max_pool1d', { 'input', line }, { 'kernel_size', 2 }, { 'stride', 1 }, { 'padding', 1 }, { 'dilation', 2 }, { 'ceil_mode', true } },
+  { 'max_pool2d', { 'input', image }, { 'kernel_size', 3 }, { 'stride', 2 }, { 'padding', 1 }, { 'dilation', 1 }, { 'ceil_mode', true } },
+  { 'avg_pool2d', { 'input', image }, { 'kernel_size', 3 }, { 'stride', 2 }, { 'padding', 1 }, { 'ceil_mode', true },
+    { 'count_include_pad', false } },
+  { 'adaptive_avg_pool2d', { 'input', image }, { 'output_size', { 3, false } } },
+  { 'adaptive_max_pool2d', { 'input', image }, { 'output_size', 2 } },
+  { 'cross_entropy', X, { 'target', labels }, { 'weight', channels }, { 'ignore_index', 3 }, { 'label_smoothing', 0.1 },
+    { 'reduction', 'sum' } },
+  { 'nll_loss', X, { 'target', labels }, { 'weight', channels }, { 'ignore_index', 3 }, { 'reduction', 'sum' } },
+  { 'mse_loss', X, T, { 'reduction', 'sum' } }, { 'l1_loss', X, T, { 'reduction', 'sum' } },
+  { 'smooth_l1_loss', X, T, { 'reduction', 'sum' }, { 'beta', 0.5 } }, { 'huber_loss', X, T, { 'reduction', 'sum' }, { 'delta', 0.5 } },
+  { 'binary_cross_entropy', { 'input', part }, T, { 'weight', channels }, { 'reduction', 'sum' } },
+  { 'binary_cross_entropy_with_logits', X, T, { 'weight', channels }, { 'reduction', 'sum' }, { 'pos_weight', channels * 2 } },
+  { 'kl_div', X, T, { 'reduction', 'batchmean' }, { 'log_target', true } },
+  { 'cosine_embedding_loss', { 'input1', x }, { 'input2', part }, { 'target', labels:eq(1) }, { 'margin', 0.1 }, { 'reduction', 'sum' } },
+  { 'margin_ranking_loss', { 'input1', x }, { 'input2', part }, { 'target', x:sign() }, { 'margin', 0.1 }, { 'reduction', 'sum' } },
+  { 'triplet_margin_loss', { 'anchor', x }, { 'positive', part }, { 'negative', x + 1 }, { 'margin', 5 }, { 'p', 3 }, { 'eps', 0 },
+    { 'swap', true }, { 'reduction', 'sum' } },
+  { 'soft_margin_loss', X, { 'target', x:sign() }, { 'reduction', 'sum' } },
+  { 'dropout', X, { 'p', 1 }, { 'training', true } }, { 'dropout2d', { 'input', image }, { 'p', 1 }, { 'training', true } },
+  { 'embedding', { 'input', labels }, { 'weight', x }, { 'padding_idx', 2 }, { 'max_norm', 0.5 }, { 'norm_type', 1 } },
+  { 'prelu', X, { 'weight', channels } }, { 'linear', X, { 'weight', x }, { 'bias', metann.ones(4, f64) } },
+  { 'bilinear', { 'input1', x }, { 'input2', x }, { 'weight', metann.randn(2, 3, 3, f64) }, { 'bias', metann.ones(2, f64) } },
+  { 'pairwise_distance', { 'x1', x }, { 'x2', part }, { 'p', 1 }, { 'eps', 0 }, { 'keepdim', true } },
+  { 'scaled_dot_product_attention', { 'query', x }, { 'key', x + 1 }, { 'value', part }, { 'attn_mask', x:matmul(x:t()) } },
+  { 'batch_norm', X, { 'running_mean', channels }, { 'running_var', channels }, { 'weight', channels }, { 'bias', channels },
+    { 'training', false } },
+  { 'instance_norm', { 'input', line }, { 'running_mean', channels[{ { 1, 2 } }] }, { 'running_var', channels[{ { 1, 2 } }] },
+    { 'weight', channels[{ { 2, 3 } }] }, { 'bias', channels[{ { 1, 2 } }] }, { 'use_input_stats', false } },
+  { 'layer_norm', X, { 'normalized_shape', { 3 } }, { 'weight', channels }, { 'bias', channels }, { 'eps', 0.1 } },
+  { 'group_norm', { 'input', image }, { 'num_groups', 2 }, { 'weight', channels[{ { 1, 2 } }] } },
+  { 'unfold', { 'input', image }, { 'kernel_size', 2 }, { 'dilation', 1 }, { 'padding', { 1, 0 } }, { 'stride', 2 } },
+  { 'fold', { 'input', metann.randn(1, 8, 4, f64) }, { 'output_size', { 4, 4 } }, { 'kernel_size', 2 }, { 'dilation', 1 },
+    { 'padding', 0 }, { 'stride', 2 } },
+}
+
+describe('arguments of', function()
+  for _, call in ipairs(CALLS) do
+    local name, count = call[1], #call - 1
+    it(name .. ' stand by position, by name, or both', function()
+      local positions, names = {}, {}
+      for i = 1, count do
+        positions[i], names[call[i + 1][1]] = call[i + 1][2], call[i + 1][2]
+      end
+      local right = F[name](unpack(positions))
+      local function is_right(y)
+        assert.same(right.shape, y.shape)
+        assert.same(right:reshape(-1):to_table(), y:reshape(-1):to_table())
+      end
+      is_right(F[name](names))
+      for k = 1, count - 1 do
+        local rest = {}
+        for i = k + 1, count do rest[call[i + 1][1]] = positions[i] end
+        local given = { unpack(positions, 1, k) }
+        given[k + 1] = rest
+        is_right(F[name](unpack(given)))
+      end
+    end)
+
+    it(name .. ' may not be unknown, missing or no tensor, and errors name it', function()
+      local first = call[2][1]
+      assert.matches('nn_functional_spec.lua:%d+: ' .. name .. ": '" .. first .. "' must be given", message(function()
+        local y = F[name]()
+        return y
+      end))
+      assert.matches(name .. ": '" .. first .. "' must be a tensor, got string 'x'", message(F[name], 'x'))
+      assert.matches(name .. ": unknown option 'no_such_option'", message(F[name], call[2][2], { no_such_option = 1 }))
+      assert.matches(name .. ": '" .. first .. "' is given twice", message(F[name], call[2][2], { [first] = call[2][2] }))
+    end)
+  end
+end)
+
+it('errors of what a function is made of name the function', function()
+  local a, b = metann.ones(2, 3), metann.ones(2, 4)
+  for text, call in pairs{
+    ["mse_loss: 'input' and 'target' must have the same size"] = function() return (F.mse_loss(a, b)) end,
+    ["binary_cross_entropy: 'input' must be numbers from 0 to 1"] = function() return (F.binary_cross_entropy(a * 2, a)) end,
+    ["cross_entropy: 'target' of size (2, 4) doesn't fit"] = function() return (F.cross_entropy(a, b)) end,
+    ["max_pool2d: 'input' must be a tensor of size"] = function() return (F.max_pool2d(metann.ones(3), 2)) end,
+    ["max_pool2d: 'padding' must be at most half"] = function() return (F.max_pool2d(image, 2, { padding = 2 })) end,
+    ["hardtanh: 'min_val' (2) must not be above"] = function() return (F.hardtanh(a, 2)) end,
+    ["upsample: give either 'size' or 'scale_factor'"] = function() return (F.upsample(image)) end,
+    ["flatten: 'start_dim' is 4"] = function() return (F.flatten(a, 4)) end,
+    ["unflatten: dim 1 of size 2 can't be split"] = function() return (F.unflatten(a, 1, { 3, 5 })) end,
+    ["pairwise_distance: sizes don't broadcast"] = function() return (F.pairwise_distance(a, b)) end,
+    ['unfold: '] = function() return (F.unfold(image, 9)) end,
+    ['linear: '] = function() return (F.linear(a, b)) end,
+    ["bilinear: 'weight' must have size (out, in1, in2)"] = function() return (F.bilinear(a, a, metann.ones(1, 3, 4))) end,
+    ["embedding: 'weight' must be a tensor of size (rows, width)"] = function() return (F.embedding(labels, labels)) end,
+    ["scaled_dot_product_attention: 'key' must be a tensor of size (..., length, width)"] = function()
+      return (F.scaled_dot_product_attention(a, a[1], a))
+    end,
+    ['scaled_dot_product_attention: '] = function() return (F.scaled_dot_product_attention(a, b, b)) end,
+    ["layer_norm: the last dims of 'input' must be (4,)"] = function() return (F.layer_norm(a, 4)) end,
+  } do
+    local said = message(call)
+    assert.truthy(said:find('nn_functional_spec.lua:%d+: ') and said:find(': ' .. text, 1, true), said)
+  end
+end)
+
+it('initial values take their arguments by the same rule', function()
+  local t = metann.zeros(2, 2)
+  assert.is_true(nn.init.constant_(t, 3) == t)
+  assert.same({ { 3, 3 }, { 3, 3 } }, t:to_table())
+  nn.init.constant_{ tensor = t, val = 2 }
+  assert.same({ { 2, 2 }, { 2, 2 } }, t:to_table())
+  nn.init.uniform_(t, { a = 5, b = 6 })
+  assert.is_true(t:min():item() >= 5 and t:max():item() <= 6)
+  assert.near(math.sqrt(2 / 1.25), nn.init.calculate_gain('leaky_relu', { param = 0.5 }), 1e-12)
+  assert.near(5 / 3, nn.init.calculate_gain{ nonlinearity = 'tanh' }, 1e-12)
+  for name in pairs(nn.init) do
+    if name ~= 'calculate_gain' then
+      assert.matches('init.' .. name .. ": 'tensor' must be a tensor, got number 3", message(nn.init[name], 3))
+      assert.matches('init.' .. name .. ": unknown option 'no_such_option'", message(nn.init[name], t, { no_such_option = 1 }))
+    end
+  end
+  assert.is_false(nn.Parameter(t, { requires_grad = false }).requires_grad)
+  assert.is_true(nn.Parameter{ data = t }.requires_grad)
+  assert.matches("nn.Parameter: unknown option 'grad'", message(nn.Parameter, t, { grad = true }))
+end)

@@ -1,8 +1,8 @@
 --- metann.nn: modules, layers, losses. Classes are loaded on first use, each from the file of its name.
+local arguments = require 'metann.arguments'
 local class = require 'metann.nn.class'
 local Module = require 'metann.nn.module'
 local support = require 'metann.nn.support'
-local errors = support.errors
 local raise, describe = support.raise, support.describe
 
 local nn = { Module = Module }
@@ -40,16 +40,12 @@ end
 --- True for any module.
 function nn.is_module(value) return class.class_of(value) ~= nil end
 
---- A parameter: a new leaf that shares t's storage, and that modules register when it is assigned to a field.
--- @param t a tensor
--- @param requires_grad true when left out; as position or {requires_grad=}
-function nn.Parameter(t, requires_grad)
-  if not support.is_tensor(t) then raise('nn.Parameter: expected a tensor, got %s', describe(t)) end
-  if type(requires_grad) == 'table' then
-    errors.check_options('nn.Parameter', requires_grad, { 'requires_grad' })
-    requires_grad = requires_grad.requires_grad
-  end
-  return support.parameter(t, requires_grad ~= false)
-end
+--- A parameter: a new leaf that shares data's storage, and that modules register when it is assigned to a field.
+-- @param data a tensor
+-- @param requires_grad true when left out
+-- @function Parameter
+nn.Parameter = arguments.define('nn.Parameter', {
+  { 'data', arguments.kinds.tensor }, { 'requires_grad', arguments.kinds.boolean, true },
+}, support.parameter)
 
 return require 'metann.binding.lazy'('metann.nn', files, nn)

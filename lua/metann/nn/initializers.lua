@@ -1,28 +1,21 @@
 --- nn.init: fill a tensor with initial values, in place and without recording; each returns the tensor.
 -- Gains and fans are PyTorch's: a weight is (out, in, kernel...).
 local pairs = require('metann.binding.traversal').pairs
-local options = require 'metann.nn.options'
+local arguments = require 'metann.arguments'
 local support = require 'metann.nn.support'
-local kinds, ops, functions, raise = options.kinds, support.ops, support.functions, support.raise
+local kinds, ops, functions, raise = arguments.kinds, support.ops, support.functions, support.raise
 
 local init = {}
-
-local function check(what, t)
-  if not support.is_tensor(t) then raise("init.%s: 'tensor' must be a tensor, got %s", what, support.describe(t)) end
-end
 
 local function write(t, values)
   support.no_grad(ops.assign_, t, values)
   return t
 end
 
---- Defines init[name](tensor, options): `values(t, o)` gives what is written.
+--- Defines init[name](tensor, ...): `values(t, ...)` gives what is written.
 local function define(name, parameters, values)
-  local read = options.reader('init.' .. name, parameters)
-  init[name] = function(t, ...)
-    check(name, t)
-    return write(t, values(t, read(...)))
-  end
+  init[name] = arguments.define('init.' .. name, { { 'tensor', kinds.tensor }, unpack(parameters) },
+    function(t, ...) return write(t, values(t, ...)) end)
 end
 
 local function uniform(t, low, high) return ops.rand(support.shape(t), low, high, support.dtype(t)) end
@@ -31,15 +24,13 @@ local function constant(t, value) return ops.full({}, value, support.dtype(t)) e
 
 --- Uniform from a (0) to b (1).
 -- @function uniform_
-define('uniform_', { { 'a', kinds.number, 0 }, { 'b', kinds.number, 1 } },
-  function(t, o) return uniform(t, o.a, o.b) end)
+define('uniform_', { { 'a', kinds.number, 0 }, { 'b', kinds.number, 1 } }, uniform)
 --- Normal with a mean (0) and standard deviation std (1).
 -- @function normal_
-define('normal_', { { 'mean', kinds.number, 0 }, { 'std', kinds.nonnegative, 1 } },
-  function(t, o) return normal(t, o.mean, o.std) end)
+define('normal_', { { 'mean', kinds.number, 0 }, { 'std', kinds.nonnegative, 1 } }, normal)
 --- One value.
 -- @function constant_
-define('constant_', { { 'val', kinds.number } }, function(t, o) return constant(t, o.val) end)
+define('constant_', { { 'val', kinds.number } }, constant)
 --- Zeros.
 -- @function zeros_
 define('zeros_', {}, function(t) return constant(t, 0) end)
@@ -64,45 +55,52 @@ local NONLINEARITIES = { 'leaky_relu' }
 for name in pairs(GAINS) do NONLINEARITIES[#NONLINEARITIES + 1] = name end
 table.sort(NONLINEARITIES)
 
---- The gain recommended for a nonlinearity; leaky_relu takes its slope (0.01).
-function init.calculate_gain(nonlinearity, param)
-  if nonlinearity == 'leaky_relu' then return math.sqrt(2 / (1 + (param or 0.01) ^ 2)) end
-  local gain = GAINS[nonlinearity]
-  if not gain then
-    raise('init.calculate_gain: unknown nonlinearity %s%s', support.describe(nonlinearity),
-      support.errors.suggestion(nonlinearity, NONLINEARITIES))
-  end
-  return gain
+local function gain_of(nonlinearity, slope)
+  if nonlinearity == 'leaky_relu' then return math.sqrt(2 / (1 + slope ^ 2)) end
+  return GAINS[nonlinearity]
 end
+
+--- The gain recommended for a nonlinearity; leaky_relu takes its slope (0.01).
+-- @function calculate_gain
+init.calculate_gain = arguments.define('init.calculate_gain', {
+  { 'nonlinearity', kinds.name }, { 'param', kinds.number, 0.01 },
+}, function(nonlinearity, param)
+  local gain = gain_of(nonlinearity, param)
+  if gain then return gain end
+  return raise('init.calculate_gain: unknown nonlinearity %s%s', support.describe(nonlinearity),
+    support.errors.suggestion(nonlinearity, NONLINEARITIES))
+end)
 
 local GAIN = { 'gain', kinds.number, 1 }
 --- Uniform or normal with variance gain^2 * 2 / (fan_in + fan_out) (Glorot and Bengio 2010).
 -- @function xavier_uniform_
-define('xavier_uniform_', { GAIN }, function(t, o)
+define('xavier_uniform_', { GAIN }, function(t, gain)
   local fan_in, fan_out = fans('xavier_uniform_', t)
-  local bound = o.gain * math.sqrt(6 / (fan_in + fan_out))
+  local bound = gain * math.sqrt(6 / (fan_in + fan_out))
   return uniform(t, -bound, bound)
 end)
-define('xavier_normal_', { GAIN }, function(t, o)
+define('xavier_normal_', { GAIN }, function(t, gain)
   local fan_in, fan_out = fans('xavier_normal_', t)
-  return normal(t, 0, o.gain * math.sqrt(2 / (fan_in + fan_out)))
+  return normal(t, 0, gain * math.sqrt(2 / (fan_in + fan_out)))
 end)
 
 local KAIMING = {
   { 'a', kinds.number, 0 }, { 'mode', kinds.choice('fan_in', 'fan_out'), 'fan_in' },
   { 'nonlinearity', kinds.choice(unpack(NONLINEARITIES)), 'leaky_relu' },
 }
-local function kaiming_std(what, t, o)
+local function kaiming_std(what, t, a, mode, nonlinearity)
   local fan_in, fan_out = fans(what, t)
-  return init.calculate_gain(o.nonlinearity, o.a) / math.sqrt(o.mode == 'fan_in' and fan_in or fan_out)
+  return gain_of(nonlinearity, a) / math.sqrt(mode == 'fan_in' and fan_in or fan_out)
 end
 --- Uniform or normal with variance gain^2 / fan (He et al. 2015); a is the slope of leaky_relu.
 -- @function kaiming_uniform_
-define('kaiming_uniform_', KAIMING, function(t, o)
-  local bound = math.sqrt(3) * kaiming_std('kaiming_uniform_', t, o)
+define('kaiming_uniform_', KAIMING, function(t, a, mode, nonlinearity)
+  local bound = math.sqrt(3) * kaiming_std('kaiming_uniform_', t, a, mode, nonlinearity)
   return uniform(t, -bound, bound)
 end)
-define('kaiming_normal_', KAIMING, function(t, o) return normal(t, 0, kaiming_std('kaiming_normal_', t, o)) end)
+define('kaiming_normal_', KAIMING, function(t, a, mode, nonlinearity)
+  return normal(t, 0, kaiming_std('kaiming_normal_', t, a, mode, nonlinearity))
+end)
 
 -- ---- matrices ----
 
@@ -136,19 +134,19 @@ end)
 --- The weight (out, in, kernel...) of a convolution that hands its input channels on as they are, as many as there are;
 -- in each of `groups` (1) groups.
 -- @function dirac_
-define('dirac_', { { 'groups', kinds.count, 1 } }, function(t, o)
+define('dirac_', { { 'groups', kinds.count, 1 } }, function(t, groups)
   check_dims('dirac_', t, 3, 5)
   local out, inputs, places = support.size(t, 1), support.size(t, 2), {}
-  if out % o.groups ~= 0 then
-    raise("init.dirac_: dim 1 (%d) must be divisible by 'groups' (%d)", out, o.groups)
+  if out % groups ~= 0 then
+    raise("init.dirac_: dim 1 (%d) must be divisible by 'groups' (%d)", out, groups)
   end
   local kernel, middle = 1, 0
   for d = 3, support.ndim(t) do
     local side = support.size(t, d)
     kernel, middle = kernel * side, middle * side + math.floor(side / 2)
   end
-  local each = out / o.groups
-  for g = 0, o.groups - 1 do
+  local each = out / groups
+  for g = 0, groups - 1 do
     for c = 0, math.min(each, inputs) - 1 do
       places[#places + 1] = ((g * each + c) * inputs + c) * kernel + middle + 1
     end
@@ -160,12 +158,12 @@ end)
 -- @function trunc_normal_
 define('trunc_normal_', {
   { 'mean', kinds.number, 0 }, { 'std', kinds.positive, 1 }, { 'a', kinds.number, -2 }, { 'b', kinds.number, 2 },
-}, function(t, o)
-  if o.a >= o.b then raise("init.trunc_normal_: 'a' (%s) must be below 'b' (%s)", o.a, o.b) end
-  local scale = 1 / (o.std * math.sqrt(2))
-  local function distribution(x) return ops.erf(ops.mul(ops.sub(x, o.mean), scale)) end
+}, function(t, mean, std, a, b)
+  if a >= b then raise("init.trunc_normal_: 'a' (%s) must be below 'b' (%s)", a, b) end
+  local scale = 1 / (std * math.sqrt(2))
+  local function distribution(x) return ops.erf(ops.mul(ops.sub(x, mean), scale)) end
   local shape = support.shape(t)
-  local low, high = ops.full(shape, o.a, 'float64'), ops.full(shape, o.b, 'float64')
+  local low, high = ops.full(shape, a, 'float64'), ops.full(shape, b, 'float64')
   local from, to = distribution(low), distribution(high)
   local wanted = ops.add(from, ops.mul(ops.sub(to, from), ops.rand(shape, 0, 1, 'float64')))
   for _ = 1, 60 do
@@ -179,7 +177,7 @@ end)
 --- A (semi-)orthogonal matrix times gain (1): rows or columns, whichever are fewer, are orthonormal. A tensor of more
 -- than 2 dims counts as (dim 1) x (the rest) (Saxe et al. 2014).
 -- @function orthogonal_
-define('orthogonal_', { GAIN }, function(t, o)
+define('orthogonal_', { GAIN }, function(t, gain)
   if support.ndim(t) < 2 then
     raise('init.orthogonal_: needs a tensor with at least 2 dims, got size %s', support.shape_text(t))
   end
@@ -190,16 +188,16 @@ define('orthogonal_', { GAIN }, function(t, o)
   -- with r's diagonal made positive the distribution is uniform
   q = ops.mul(q, ops.sign(ops.diagonal(r)))
   if rows < columns then q = ops.transpose(q, 1, 2) end
-  return support.reshape(ops.mul(q, o.gain), support.shape(t))
+  return support.reshape(ops.mul(q, gain), support.shape(t))
 end)
 
 --- For a matrix: in each column the part `sparsity` of the elements, rounded up, is zero, the rest normal with standard
 -- deviation std (0.01) (Martens 2010).
 -- @function sparse_
-define('sparse_', { { 'sparsity', kinds.probability }, { 'std', kinds.nonnegative, 0.01 } }, function(t, o)
+define('sparse_', { { 'sparsity', kinds.probability }, { 'std', kinds.nonnegative, 0.01 } }, function(t, sparsity, std)
   check_dims('sparse_', t, 2, 2)
-  local zeros = math.ceil(o.sparsity * support.size(t, 1))
-  local values = normal(t, 0, o.std)
+  local zeros = math.ceil(sparsity * support.size(t, 1))
+  local values = normal(t, 0, std)
   if zeros == 0 then return values end
   local keys = ops.rand(support.shape(t), 0, 1, 'float64')
   local limit = ops.select(functions.sort(keys, 1), 1, zeros)

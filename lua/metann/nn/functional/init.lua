@@ -1,8 +1,7 @@
 --- nn.functional: the layers that have no parameters, and the losses, as functions; and what computes a layer from
 -- given parameters. Arguments by position, then in one table by name, inputs too:
 -- `F.cross_entropy(scores, labels, {label_smoothing = 0.1})`, `F.linear{input = x, weight = w}`.
-local traversal = require 'metann.binding.traversal'
-local pairs = traversal.pairs
+local pairs = require('metann.binding.traversal').pairs
 local arguments = require 'metann.arguments'
 local support = require 'metann.nn.support'
 local errors, functions = support.errors, support.functions
@@ -46,6 +45,10 @@ functional.unfold = arguments.define('unfold', {
 functional.fold = arguments.define('fold', {
   { 'input', kinds.tensor }, { 'output_size', kinds.sides(2, 1) }, { 'kernel_size', kinds.sides(2, 1) }, unpack(PATCHES),
 }, functions.col2im)
+
+-- what the two are made of may speak of itself by its own name
+errors.inner_name 'im2col'
+errors.inner_name 'col2im'
 
 local names = {}
 for _, list in ipairs{ LAYERS, TENSORS, functional } do
