@@ -114,6 +114,9 @@ describe('scaled_dot_product_attention', function()
         { { true, true, true }, { false, false, false }, { true, true, true }, { false, false, false } })))
     close(F.scaled_dot_product_attention(q, metann.zeros(0, 2, f64), metann.zeros(0, 5, f64),
       { attn_mask = metann.ones(4, 0):eq(1) }), metann.zeros(4, 5, f64))
+    local y = F.scaled_dot_product_attention(q:float(), k:float(), v:float(), { attn_mask = float_mask(ALLOWED) })
+    assert.equal('float32', y.dtype)
+    assert.same({ 0, 0, 0, 0, 0 }, y[2]:to_table())
     assert.matches("scaled_dot_product_attention: 'attn_mask' must be a mask of bool or of floats, got int64 tensor",
       message(F.scaled_dot_product_attention, q, k, v, { attn_mask = metann.ones(4, 3, { dtype = 'int64' }) }))
   end)

@@ -154,6 +154,18 @@ describe('losses', function()
     assert.equal(0, F.binary_cross_entropy(metann.zeros(0), metann.zeros(0), { reduction = 'sum' }):item())
   end)
 
+  it('of yes and no take weights that do not make them larger', function()
+    local half, wide = metann.full({ 3 }, 0.5), metann.ones(2, 3)
+    close(F.binary_cross_entropy(half, half, { weight = metann.tensor(2), reduction = 'none' }),
+      metann.full({ 3 }, 2 * math.log(2)), 1e-6)
+    for _, call in ipairs{ F.binary_cross_entropy, F.binary_cross_entropy_with_logits } do
+      assert.matches("'weight' must broadcast to the size of the losses, %(3,%), got size %(2, 3%)",
+        message(call, half, half, { weight = wide }))
+    end
+    assert.matches("'pos_weight' must broadcast", message(F.binary_cross_entropy_with_logits, half, half,
+      { pos_weight = wide }))
+  end)
+
   it('of distributions are NaN where the target is negative', function()
     local y = F.kl_div(d{ 0.5, -1, 2, 1 }, d{ 0.25, -0.5, 0, 0 / 0 }, { reduction = 'none' }):to_table()
     assert.near(0.25 * (math.log(0.25) - 0.5), y[1], 1e-12)

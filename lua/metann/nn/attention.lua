@@ -47,6 +47,7 @@ function attention.weights(scores, mask)
   if dtype(mask) == 'bool' then
     scores = where(mask, where(empty, zero, number(-math.huge, scores)), scores)
   else
+    if dtype(mask) ~= dtype(scores) then mask = ops.cast(mask, dtype(scores)) end
     scores = where(empty, zero, ops.add(scores, mask))
   end
   return where(empty, zero, softmax(scores, -1))

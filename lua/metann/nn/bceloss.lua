@@ -32,6 +32,6 @@ return pure.class('BCELoss', { 'input', 'target' }, {
   local yes = cut(ops.log, x, ops.gt(x, TINY[support.dtype(x)] or 0), 1)
   local no = cut(log_rest, x, ops.lt(x, 1), 0)
   local loss = ops.neg(ops.add(ops.mul(target, yes), ops.mul(ops.sub(1, target), no)))
-  if weight then loss = ops.mul(loss, weight) end
+  if weight then loss = losses.weighted('BCELoss', 'weight', loss, weight) end
   return losses.reduce(loss, o.reduction)
 end)

@@ -16,8 +16,10 @@ return pure.class('BCEWithLogitsLoss', { 'input', 'target' }, {
   losses.check_same('BCEWithLogitsLoss', x, target)
   -- (1 - t) x + (1 + (p - 1) t) log(1 + exp(-x))
   local tail = ops.softplus(ops.neg(x), 1, EXACT)
-  if pos_weight then tail = ops.mul(tail, ops.add(ops.mul(ops.sub(pos_weight, 1), target), 1)) end
+  if pos_weight then
+    tail = losses.weighted('BCEWithLogitsLoss', 'pos_weight', tail, ops.add(ops.mul(ops.sub(pos_weight, 1), target), 1))
+  end
   local loss = ops.add(ops.mul(ops.sub(1, target), x), tail)
-  if weight then loss = ops.mul(loss, weight) end
+  if weight then loss = losses.weighted('BCEWithLogitsLoss', 'weight', loss, weight) end
   return losses.reduce(loss, o.reduction)
 end)

@@ -4,8 +4,7 @@ local Module = require 'metann.nn.module'
 local options = require 'metann.nn.options'
 local fresh = require 'metann.nn.fresh'
 local support = require 'metann.nn.support'
-local functional = require 'metann.nn.functional'
-local kinds = options.kinds
+local kinds, ops, size = options.kinds, support.ops, support.size
 
 local Bilinear = class.new('Bilinear', Module)
 
@@ -26,8 +25,18 @@ function Bilinear:init(...)
   options.place(self, o)
 end
 
+--- x1^T W_k x2 + b_k for each k, of inputs that fit the weight.
+function Bilinear.compute(x1, x2, weight, bias)
+  local products = ops.mul(ops.unsqueeze(x1, -1), ops.unsqueeze(x2, -2))
+  local shape = support.shape(products)
+  local count = shape[#shape] * shape[#shape - 1]
+  shape[#shape] = nil
+  shape[#shape] = count
+  return ops.linear(support.reshape(products, shape), support.reshape(weight, { size(weight, 1), count }), bias)
+end
+
 local function check(name, x, features)
-  if not support.is_tensor(x) or support.ndim(x) == 0 or support.size(x, -1) ~= features then
+  if not support.is_tensor(x) or support.ndim(x) == 0 or size(x, -1) ~= features then
     support.raise("Bilinear: '%s' must be a tensor of size (..., %d), got %s", name, features, support.describe(x))
   end
 end
@@ -38,7 +47,7 @@ end
 function Bilinear:forward(x1, x2)
   check('input1', x1, self.in1_features)
   check('input2', x2, self.in2_features)
-  return functional.bilinear(x1, x2, self.weight, self.bias)
+  return Bilinear.compute(x1, x2, self.weight, self.bias)
 end
 
 function Bilinear:extra_repr()

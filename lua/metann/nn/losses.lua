@@ -42,6 +42,14 @@ function losses.check_rows(what, x, y, x_name, y_name)
   if not support.same_shape(x, y) then sizes_differ(what, x, y, x_name, y_name) end
 end
 
+--- loss times a weight that broadcasts to its size; one that would make it larger is an error.
+function losses.weighted(what, name, loss, weight)
+  local product = ops.mul(loss, weight)
+  if support.same_shape(product, loss) then return product end
+  return raise("%s: '%s' must broadcast to the size of the losses, %s, got size %s", what, name, support.shape_text(loss),
+    support.shape_text(weight))
+end
+
 --- Raises unless a tensor holds probabilities. It reads two numbers of the data: the one place in the losses that does.
 function losses.check_probabilities(what, name, t)
   if support.numel(t) == 0 then return end

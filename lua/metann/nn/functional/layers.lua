@@ -1,6 +1,7 @@
 --- Functions that compute a layer from given parameters, and dropout.
 local arguments = require 'metann.arguments'
 local attention = require 'metann.nn.attention'
+local Bilinear = require 'metann.nn.bilinear'
 local lookup = require 'metann.nn.lookup'
 local losses = require 'metann.nn.losses'
 local PReLU = require 'metann.nn.prelu'
@@ -84,12 +85,7 @@ layers.bilinear = define('bilinear', {
     raise("bilinear: 'weight' must have size (out, in1, in2) for inputs (..., in1) and (..., in2), got %s, %s and %s",
       support.shape_text(weight), support.shape_text(x1), support.shape_text(x2))
   end
-  local products = ops.mul(ops.unsqueeze(x1, -1), ops.unsqueeze(x2, -2))
-  local shape = support.shape(products)
-  local count = shape[#shape] * shape[#shape - 1]
-  shape[#shape] = nil
-  shape[#shape] = count
-  return ops.linear(support.reshape(products, shape), support.reshape(weight, { size(weight, 1), count }), bias)
+  return Bilinear.compute(x1, x2, weight, bias)
 end)
 
 --- The mask of scaled_dot_product_attention as attention.lua has it: true where nothing may be attended to.
