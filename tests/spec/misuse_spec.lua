@@ -135,7 +135,7 @@ end)
 describe('label 0', function()
   it('is an error that says where labels begin', function()
     local labels = metann.tensor{ 0, 1 }
-    says('nll_loss: target 0 is out of range 1..3; labels count from 1', function()
+    says('cross_entropy: target 0 is out of range 1..3; labels count from 1', function()
       line = here() local _ = nn.functional.cross_entropy(t, labels)
     end)
     says('one_hot: index 0 is out of range 1..3 (dim 2 has size 3); indices count from 1', function()

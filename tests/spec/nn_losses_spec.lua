@@ -139,6 +139,21 @@ describe('losses', function()
     assert.near(1, F.margin_ranking_loss(metann.ones(2), metann.zeros(2), metann.tensor(-1)):item(), 1e-6)
   end)
 
+  it('of pairs are 0 where the target is neither 1 nor -1', function()
+    local a, b = d{ { 1, 2 }, { 1, 2 }, { 1, 2 } }, d{ { 2, 1 }, { 2, 1 }, { 2, 1 } }
+    local loss = F.cosine_embedding_loss(a, b, d{ 1, 0, -1 }, { margin = 0.3, reduction = 'none' }):to_table()
+    assert.near(0.2, loss[1], 1e-9)
+    assert.equal(0, loss[2])
+    assert.near(0.5, loss[3], 1e-9)
+    assert.equal(0, F.cosine_embedding_loss(a[1], b[1], metann.tensor(false)):item())
+    assert.near(0.2, F.cosine_embedding_loss(a[1], b[1], metann.tensor(true)):item(), 1e-9)
+  end)
+
+  it('of distributions divide by the batch of what is broadcast', function()
+    local target = d{ 0.5, 0.5 }
+    close(F.kl_div(d(-1), target, { reduction = 'batchmean' }), d((math.log(0.5) + 1) / 2))
+  end)
+
   it('of probabilities take nothing outside 0 to 1, NaN neither', function()
     local half, calls = metann.full({ 2 }, 0.5), { F.binary_cross_entropy, nn.BCELoss{ reduction = 'sum' } }
     for _, call in ipairs(calls) do

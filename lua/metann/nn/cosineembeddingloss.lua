@@ -1,5 +1,5 @@
 --- CosineEmbeddingLoss: for rows x1, x2 of (N, D) or (D): 1 - cos where target is 1, max(cos - margin, 0) where it
--- is -1.
+-- is -1, and 0 where it is anything else.
 local pure = require 'metann.nn.pure'
 local losses = require 'metann.nn.losses'
 local kinds = require('metann.nn.options').kinds
@@ -30,5 +30,7 @@ return pure.class('CosineEmbeddingLoss', { 'input1', 'input2', 'target' }, {
   local aa, bb = ops.add(ops.sum(ops.square(a), -1), EPSILON), ops.add(ops.sum(ops.square(b), -1), EPSILON)
   local cos = ops.div(product, ops.sqrt(ops.mul(aa, bb)))
   local apart = ops.clamp(ops.sub(cos, o.margin), 0)
-  return losses.reduce(ops.where(ops.gt(target, 0), ops.sub(1, cos), apart), o.reduction)
+  target = losses.float(target)
+  local loss = ops.where(ops.eq(target, -1), apart, ops.full({}, 0, support.dtype(cos)))
+  return losses.reduce(ops.where(ops.eq(target, 1), ops.sub(1, cos), loss), o.reduction)
 end)

@@ -20,5 +20,5 @@ return pure.class('KLDivLoss', { 'input', 'target' }, {
     loss = ops.mul(target, ops.sub(log, x))
   end
   if o.reduction ~= 'batchmean' then return losses.reduce(loss, o.reduction) end
-  return ops.div(ops.sum(loss), support.ndim(x) > 0 and support.size(x, 1) or 1)
+  return ops.div(ops.sum(loss), support.ndim(loss) > 0 and support.size(loss, 1) or 1)
 end)

@@ -3,15 +3,13 @@ local pure = require 'metann.nn.pure'
 local kinds = require('metann.nn.options').kinds
 local support = require 'metann.nn.support'
 
-local function sizes(v)
-  if type(v) == 'table' and #v > 0 then
-    for i = 1, #v do
-      if type(v[i]) ~= 'number' or v[i] % 1 ~= 0 or v[i] < -1 then return nil, 'a list of sizes' end
-    end
-    return v
+local sizes = kinds.list_kind(function(v)
+  if type(v) ~= 'table' or #v == 0 then return nil, 'a list of sizes' end
+  for i = 1, #v do
+    if type(v[i]) ~= 'number' or v[i] % 1 ~= 0 or v[i] < -1 then return nil, 'a list of sizes' end
   end
-  return nil, 'a list of sizes'
-end
+  return v
+end)
 
 return pure.class('Unflatten', { 'input' }, {
   { 'dim', kinds.dim, show = true },

@@ -6,11 +6,13 @@ local kinds = require('metann.nn.options').kinds
 local support = require 'metann.nn.support'
 local interpolate = support.functions.interpolate
 
-local function factors(v)
-  if type(v) == 'number' and v > 0 then return v end
-  if type(v) == 'table' and type(v[1]) == 'number' then return v end
+local factors = kinds.list_kind(function(v)
+  if kinds.positive(v) then return v end
+  local list = type(v) == 'table' and #v > 0
+  for i = 1, list and #v or 0 do list = list and kinds.positive(v[i]) end
+  if list then return v end
   return nil, 'a number above 0 or a list of them'
-end
+end)
 
 --- The sizes that scale_factor gives for x.
 local function sizes_of(factor, x)
