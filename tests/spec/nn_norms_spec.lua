@@ -36,6 +36,8 @@ it('one value has no variance: the functions refuse it as the layers do, and wri
   assert.matches('group_norm: needs more than 1 value', message(F.group_norm, metann.ones(1, 2), 2))
   assert.matches('GroupNorm: needs more than 1 value', message(nn.GroupNorm(2, 2), metann.ones(1, 2, 1)))
   assert.matches('BatchNorm1d: needs more than 1 value', message(nn.BatchNorm1d(2), metann.ones(1, 2)))
+  local own = nn.BatchNorm1d(2, { track_running_stats = false }):eval()
+  assert.matches('BatchNorm1d: needs more than 1 value', message(own, metann.ones(1, 2)))
   assert.matches('InstanceNorm2d: needs more than 1 value', message(nn.InstanceNorm2d(2), metann.ones(3, 2, 1, 1)))
   assert.same({ 0, 0 }, mean:to_table())
   assert.same({ 1, 1 }, var:to_table())

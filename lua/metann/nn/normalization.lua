@@ -223,7 +223,7 @@ function normalization.batch_class(name, least, most, layout)
       return normalization.with_statistics(x, self.running_mean, self.running_var, self.weight, self.bias, self.eps)
     end
     local count = numel(x) / features
-    if training then normalization.check_values(name, x, count) end
+    normalization.check_values(name, x, count)
     local y, mean, var = normalization.batch(x, self.weight, self.bias, self.eps)
     if training and tracks then normalization.track(self, mean, var, count) end
     return y
