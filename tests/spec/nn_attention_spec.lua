@@ -96,6 +96,17 @@ describe('scaled_dot_product_attention', function()
     is_finite(g)
   end)
 
+  it('makes no NaN or infinity on the way, not even one that is put right', function()
+    q:requires_grad_(true)
+    for _, mask in ipairs{ metann.tensor(ALLOWED), float_mask(ALLOWED, BIAS) } do
+      metann.detect_anomaly(function()
+        local g = metann.grad(F.scaled_dot_product_attention(q, k, v, { attn_mask = mask }):square():sum(), q,
+          { create_graph = true })
+        is_finite(metann.grad(g:square():sum(), q))
+      end)
+    end
+  end)
+
   it('passes a mask that is learned its gradient', function()
     local bias = metann.tensor(BIAS, f64):requires_grad_(true)
     local hidden = float_mask(ALLOWED)
