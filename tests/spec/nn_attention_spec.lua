@@ -231,6 +231,16 @@ describe('MultiheadAttention', function()
     close(y[1], attention.out_proj(metann.cat(heads, 2)))
   end)
 
+  it('takes inputs by name, too', function()
+    local y = attention(x, x, x * 2, { need_weights = false })
+    close(attention{ query = x, key = x, value = x * 2, need_weights = false }, y)
+    close(attention(x, { key = x, value = x * 2, need_weights = false }), y)
+    assert.matches("MultiheadAttention: 'value' must be given", message(attention, x, x))
+    local layer = nn.TransformerEncoderLayer(4, 2, { dropout = 0, batch_first = true, dtype = 'float64' })
+    local mask = metann.eye(3):eq(0)
+    close(layer{ src = x, src_mask = mask }, layer(x, mask))
+  end)
+
   it('never leaves a query without a key where one was added', function()
     local hidden = { key_padding_mask = metann.ones(2, 3):eq(1) }
     for _, added in ipairs{ 'add_bias_kv', 'add_zero_attn' } do

@@ -158,11 +158,13 @@ describe('wrong use', function()
         local module = case.make()
         assert.matches('nn_every_spec.lua:%d+: ' .. class .. ": .*'%w+' must be .*got string 'x'",
           message(function() module('x') end))
-        assert.matches('nn_every_spec.lua:%d+: ' .. class .. ": .*'%w+' must be .*got nil",
-          message(function() module() end))
+        local none = message(function() module() end)
+        assert.matches('nn_every_spec.lua:%d+: ' .. class .. ': ', none)
+        assert.is_truthy(none:find "'%w+' must be .*got nil" or none:find "'%w+' must be given", none)
         if #case.inputs > 1 and class ~= 'TransformerEncoderLayer' then
-          assert.matches('nn_every_spec.lua:%d+: ' .. class .. ": '%w+' must be .*got nil",
-            message(function() module(inputs_of(case)[1]) end))
+          local one = message(function() module(inputs_of(case)[1]) end)
+          assert.matches('nn_every_spec.lua:%d+: ' .. class .. ': ', one)
+          assert.is_truthy(one:find "'%w+' must be .*got nil" or one:find "'%w+' must be given", one)
         end
       end)
     end

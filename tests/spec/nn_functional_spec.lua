@@ -172,6 +172,23 @@ it('errors of what a function is made of name the function', function()
   end
 end)
 
+it('losses and layers without parameters take inputs by name, and nothing that they would not read', function()
+  local a, b = metann.randn(2, 3), metann.randn(2, 3)
+  local loss = nn.MSELoss()
+  assert.equal(loss(a, b):item(), loss{ input = a, target = b }:item())
+  assert.equal(loss(a, b):item(), loss(a, { target = b }):item())
+  assert.equal(F.relu(a):sum():item(), nn.ReLU(){ input = a }:sum():item())
+  local triplet = nn.TripletMarginLoss()
+  assert.equal(triplet(a, b, a * 2):item(), triplet(a, { negative = a * 2, positive = b }):item())
+  local weighted = nn.BCEWithLogitsLoss{ weight = metann.tensor{ 1, 2, 3 }, pos_weight = metann.tensor{ 3, 2, 1 } }
+  assert.equal(weighted(a, b):item(), weighted{ target = b, input = a }:item())
+  assert.matches("MSELoss: unknown option 'reduction'", message(loss, a, b, { reduction = 'sum' }))
+  assert.matches('MSELoss: takes 2 arguments, got 3', message(loss, a, b, 'sum'))
+  assert.matches('ReLU: takes 1 argument, got 2', message(nn.ReLU(), a, b))
+  assert.matches("MaxPool2d: unknown option 'return_indices'", message(nn.MaxPool2d(2), image, { return_indices = true }))
+  assert.matches("MSELoss: 'target' must be given, as in MSELoss%(input, target%)", message(loss, a))
+end)
+
 it('initial values take their arguments by the same rule', function()
   local t = metann.zeros(2, 2)
   assert.is_true(nn.init.constant_(t, 3) == t)

@@ -66,11 +66,16 @@ function MultiheadAttention:init(...)
   options.place(self, o)
 end
 
-local read_call = options.reader('MultiheadAttention', {
+local CALL = {
   { 'key_padding_mask', kinds.tensor, optional = true },
   { 'need_weights', kinds.boolean, true },
   { 'attn_mask', kinds.tensor, optional = true },
   { 'average_attn_weights', kinds.boolean, true },
+}
+local read_call = options.reader('MultiheadAttention', CALL)
+-- the same with the inputs by name, too
+local read_all = options.reader('MultiheadAttention', {
+  { 'query', kinds.tensor }, { 'key', kinds.tensor }, { 'value', kinds.tensor }, unpack(CALL),
 })
 
 local function check(self, name, x, n, width)
@@ -172,8 +177,14 @@ end
 -- nothing may be attended to; need_weights=true; average_attn_weights=true
 -- @return the attended values, as query; the weights (N, L, S), or (N, heads, L, S) if not averaged, unless not needed
 function MultiheadAttention:forward(query, key, value, ...)
-  local o = read_call(...)
-  local n = support.is_tensor(query) and support.ndim(query) == 2 and 2 or 3
+  local o
+  if support.is_tensor(query) and support.is_tensor(key) and support.is_tensor(value) then
+    o = read_call(...)
+  else
+    o = read_all(query, key, value, ...)
+    query, key, value = o.query, o.key, o.value
+  end
+  local n = support.ndim(query) == 2 and 2 or 3
   check(self, 'query', query, n, self.embed_dim)
   check(self, 'key', key, n, self.kdim)
   check(self, 'value', value, n, self.vdim)

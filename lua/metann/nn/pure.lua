@@ -6,42 +6,43 @@ local class = require 'metann.nn.class'
 local Module = require 'metann.nn.module'
 local options = require 'metann.nn.options'
 local support = require 'metann.nn.support'
-local kinds, raise, is_tensor, describe = options.kinds, support.raise, support.is_tensor, support.describe
+local kinds, is_tensor = options.kinds, support.is_tensor
 
 local pure = {}
-
-local function not_tensor(name, input, value)
-  raise("%s: '%s' must be a tensor, got %s", name, input, describe(value))
-end
 
 --- The option `inplace` of PyTorch's activations. It saves memory there; here the result is a new tensor in any case,
 -- since most derivatives need the input as it was. So it is taken, shown, and changes nothing.
 pure.INPLACE = { 'inplace', kinds.boolean, false, show = 'true' }
 
--- One function per number of inputs: these are on the hot path.
+--- What reads the inputs of a call that are not just tensors: by name, or wrong.
+local function input_reader(name, inputs)
+  local list = {}
+  for i, input in ipairs(inputs) do list[i] = { input, kinds.tensor } end
+  local read = arguments.reader(name, list)
+  return function(...)
+    local o = read(...)
+    return o[inputs[1]], o[inputs[2]], o[inputs[3]]
+  end
+end
+
+-- One function per number of inputs: these are on the hot path. More than there are is an error, not left unread.
 local checked = {
-  function(name, inputs, compute)
-    local first = inputs[1]
-    return function(o, x, ...)
-      if not is_tensor(x) then not_tensor(name, first, x) end
-      return compute(o, x, ...)
+  function(read, compute)
+    return function(o, x, more, t1, t2)
+      if not is_tensor(x) or more ~= nil then x = read(x, more) end
+      return compute(o, x, t1, t2)
     end
   end,
-  function(name, inputs, compute)
-    local first, second = inputs[1], inputs[2]
-    return function(o, x, y, ...)
-      if not is_tensor(x) then not_tensor(name, first, x) end
-      if not is_tensor(y) then not_tensor(name, second, y) end
-      return compute(o, x, y, ...)
+  function(read, compute)
+    return function(o, x, y, more, t1, t2)
+      if not is_tensor(x) or not is_tensor(y) or more ~= nil then x, y = read(x, y, more) end
+      return compute(o, x, y, t1, t2)
     end
   end,
-  function(name, inputs, compute)
-    local first, second, third = inputs[1], inputs[2], inputs[3]
-    return function(o, x, y, z, ...)
-      if not is_tensor(x) then not_tensor(name, first, x) end
-      if not is_tensor(y) then not_tensor(name, second, y) end
-      if not is_tensor(z) then not_tensor(name, third, z) end
-      return compute(o, x, y, z, ...)
+  function(read, compute)
+    return function(o, x, y, z, more, t1, t2)
+      if not is_tensor(x) or not is_tensor(y) or not is_tensor(z) or more ~= nil then x, y, z = read(x, y, z, more) end
+      return compute(o, x, y, z, t1, t2)
     end
   end,
 }
@@ -49,15 +50,15 @@ local checked = {
 local function define_forward(of, compute, n, tensors)
   local first, second = tensors[1], tensors[2]
   if second then
-    function of:forward(x, y) return compute(self.options, x, y, self[first], self[second]) end
+    function of:forward(x, y, more) return compute(self.options, x, y, more, self[first], self[second]) end
   elseif first then
-    function of:forward(x, y) return compute(self.options, x, y, self[first]) end
+    function of:forward(x, y, more) return compute(self.options, x, y, more, self[first]) end
   elseif n == 1 then
-    function of:forward(x) return compute(self.options, x) end
+    function of:forward(x, more) return compute(self.options, x, more) end
   elseif n == 2 then
-    function of:forward(x, y) return compute(self.options, x, y) end
+    function of:forward(x, y, more) return compute(self.options, x, y, more) end
   else
-    function of:forward(x, y, z) return compute(self.options, x, y, z) end
+    function of:forward(x, y, z, more) return compute(self.options, x, y, z, more) end
   end
 end
 
@@ -153,7 +154,7 @@ function pure.class(name, inputs, parameters, compute, prepare)
     if p.tensor then tensors[#tensors + 1] = p[1] end
   end
   local plain = compute
-  compute = checked[#inputs](name, inputs, compute)
+  compute = checked[#inputs](input_reader(name, inputs), compute)
 
   function of:init(...)
     local o = read(...)

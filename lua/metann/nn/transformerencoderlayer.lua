@@ -61,16 +61,18 @@ local function feed_forward(self, x)
 end
 
 local read_call = options.reader('TransformerEncoderLayer', {
-  { 'src_mask', kinds.tensor, optional = true },
+  { 'src', kinds.tensor }, { 'src_mask', kinds.tensor, optional = true },
   { 'src_key_padding_mask', kinds.tensor, optional = true },
 })
 
---- @param x (L, N, d_model), with batch_first (N, L, d_model), or (L, d_model)
+--- @param x (named src) (L, N, d_model), with batch_first (N, L, d_model), or (L, d_model)
 -- @param ... options: src_mask, src_key_padding_mask, as the masks of MultiheadAttention
 function TransformerEncoderLayer:forward(x, ...)
-  local given, n = read_call(...), support.is_tensor(x) and support.ndim(x) or 0
+  local given = read_call(x, ...)
+  x = given.src
+  local n = support.ndim(x)
   if (n ~= 2 and n ~= 3) or support.size(x, -1) ~= self.d_model then
-    support.raise("TransformerEncoderLayer: 'input' must be a tensor of size %s or (L, %d), got %s",
+    support.raise("TransformerEncoderLayer: 'src' must be a tensor of size %s or (L, %d), got %s",
       (self.self_attn.batch_first and '(N, L, %d)' or '(L, N, %d)'):format(self.d_model), self.d_model,
       support.describe(x))
   end
