@@ -154,6 +154,15 @@ it('errors of what a function is made of name the function', function()
     ["max_pool2d: 'padding' must be at most half"] = function() return (F.max_pool2d(image, 2, { padding = 2 })) end,
     ["hardtanh: 'min_val' (2) must not be above"] = function() return (F.hardtanh(a, 2)) end,
     ["upsample: give either 'size' or 'scale_factor'"] = function() return (F.upsample(image)) end,
+    ["upsample: 'align_corners' is for the modes linear"] = function()
+      return (F.upsample(image, { size = 8, align_corners = true }))
+    end,
+    ["upsample: 'recompute_scale_factor' goes with 'scale_factor'"] = function()
+      return (F.upsample(image, { size = 8, recompute_scale_factor = true }))
+    end,
+    ["scaled_dot_product_attention: 'query' must be floats"] = function()
+      return (F.scaled_dot_product_attention(a:long(), a, a))
+    end,
     ["flatten: 'start_dim' is 4"] = function() return (F.flatten(a, 4)) end,
     ["unflatten: dim 1 of size 2 can't be split"] = function() return (F.unflatten(a, 1, { 3, 5 })) end,
     ["pairwise_distance: sizes don't broadcast"] = function() return (F.pairwise_distance(a, b)) end,
@@ -161,7 +170,7 @@ it('errors of what a function is made of name the function', function()
     ['linear: '] = function() return (F.linear(a, b)) end,
     ["bilinear: 'weight' must have size (out, in1, in2)"] = function() return (F.bilinear(a, a, metann.ones(1, 3, 4))) end,
     ["embedding: 'weight' must be a tensor of size (rows, width)"] = function() return (F.embedding(labels, labels)) end,
-    ["scaled_dot_product_attention: 'key' must be a tensor of size (..., length, width)"] = function()
+    ["scaled_dot_product_attention: 'key' must be floats of size (..., length, width)"] = function()
       return (F.scaled_dot_product_attention(a, a[1], a))
     end,
     ['scaled_dot_product_attention: '] = function() return (F.scaled_dot_product_attention(a, b, b)) end,
@@ -170,6 +179,23 @@ it('errors of what a function is made of name the function', function()
     local said = message(call)
     assert.truthy(said:find('nn_functional_spec.lua:%d+: ') and said:find(': ' .. text, 1, true), said)
   end
+end)
+
+it('defaults are PyTorch\'s', function()
+  local function d(v) return metann.tensor(v, f64) end
+  assert.near(-0.02, F.leaky_relu(d(-2)):item(), 1e-15)
+  assert.near(math.exp(-1) - 1, F.elu(d(-1)):item(), 1e-15)
+  assert.equal(20.5, F.softplus(d(20.5)):item())
+  assert.near(19.5 + math.exp(-19.5), F.softplus(d(19.5)):item(), 1e-14)
+  assert.same({ -1, 1 }, F.hardtanh(d{ -3, 3 }):to_table())
+  assert.equal(2.5, F.huber_loss(d(3), d(0)):item())
+  assert.equal(0.125, F.huber_loss(d(0.5), d(0)):item())
+  assert.equal(2.5, F.smooth_l1_loss(d(3), d(0)):item())
+  assert.near(math.sqrt(3) * 1e-6, F.pairwise_distance(d{ 1, 2, 3 }, d{ 1, 2, 3 }):item(), 1e-15)
+  assert.equal(1, F.triplet_margin_loss(d{ 1, 2 }, d{ 1, 2 }, d{ 1, 2 }):item())
+  assert.equal(0, F.margin_ranking_loss(d(1), d(1), d(1)):item())
+  -- the normal distribution function at 1
+  assert.near(0.84134474606854293, F.gelu(d(1)):item(), 1e-14)
 end)
 
 it('losses and layers without parameters take inputs by name, and nothing that they would not read', function()

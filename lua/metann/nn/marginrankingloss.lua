@@ -10,6 +10,6 @@ return pure.class('MarginRankingLoss', { 'input1', 'input2', 'target' }, {
 }, function(o, a, b, target)
   losses.check_same('MarginRankingLoss', a, b, 'input1', 'input2')
   losses.check_same('MarginRankingLoss', a, target, 'input1', 'target')
-  local loss = ops.sub(o.margin, ops.mul(target, ops.sub(a, b)))
+  local loss = ops.sub(o.margin, ops.mul(target, ops.sub(losses.float(a), losses.float(b))))
   return losses.reduce(ops.clamp(loss, 0), o.reduction)
 end)

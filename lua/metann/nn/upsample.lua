@@ -14,6 +14,9 @@ local factors = kinds.list_kind(function(v)
   return nil, 'a number above 0 or a list of them'
 end)
 
+-- Modes in which a corner has a place.
+local CORNERS = { linear = true, bilinear = true, trilinear = true, bicubic = true }
+
 --- The sizes that scale_factor gives for x.
 local function sizes_of(factor, x)
   local sizes = {}
@@ -38,5 +41,11 @@ return pure.class('Upsample', { 'input' }, {
 end, function(o)
   if (o.size == nil) == (o.scale_factor == nil) then
     support.raise("Upsample: give either 'size' or 'scale_factor'")
+  end
+  if o.align_corners and not CORNERS[o.mode] then
+    support.raise("Upsample: 'align_corners' is for the modes linear, bilinear, trilinear and bicubic, not for %s", o.mode)
+  end
+  if o.recompute_scale_factor and o.size then
+    support.raise("Upsample: 'recompute_scale_factor' goes with 'scale_factor', not with 'size'")
   end
 end)

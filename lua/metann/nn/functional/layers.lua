@@ -100,8 +100,8 @@ local function hidden(query, key, mask, is_causal)
 end
 
 local function check_rows(name, t)
-  if ndim(t) < 2 then
-    raise("scaled_dot_product_attention: '%s' must be a tensor of size (..., length, width), got %s", name,
+  if ndim(t) < 2 or not losses.is_float(t) then
+    raise("scaled_dot_product_attention: '%s' must be floats of size (..., length, width), got %s", name,
       support.describe(t))
   end
 end
