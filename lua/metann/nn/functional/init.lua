@@ -46,9 +46,8 @@ functional.fold = arguments.define('fold', {
   { 'input', kinds.tensor }, { 'output_size', kinds.sides(2, 1) }, { 'kernel_size', kinds.sides(2, 1) }, unpack(PATCHES),
 }, functions.col2im)
 
--- what the two are made of may speak of itself by its own name
-errors.inner_name 'im2col'
-errors.inner_name 'col2im'
+-- what functions here are made of speaks of itself by its own name
+for _, name in ipairs{ 'im2col', 'col2im', 'interpolate' } do errors.inner_name(name) end
 
 local names = {}
 for _, list in ipairs{ LAYERS, TENSORS, functional } do
