@@ -7,13 +7,11 @@ local where, all, softmax = ops.where, ops.all, ops.softmax
 
 local attention = {}
 
-local FLOATS = { float32 = true, float64 = true }
-
 --- A mask as given, checked: uint8 ones, PyTorch's first bool, become bool.
 function attention.mask(what, name, mask)
   local kind = dtype(mask)
   if kind == 'uint8' then return ops.ne(mask, 0) end
-  if kind ~= 'bool' and not FLOATS[kind] then
+  if kind ~= 'bool' and kind ~= 'float32' and kind ~= 'float64' then
     support.raise("%s: '%s' must be a mask of bool or of floats, got %s", what, name, support.describe(mask))
   end
   return mask

@@ -19,7 +19,7 @@ return pure.class('CrossEntropyLoss', { 'input', 'target' }, {
   local n = ndim(x)
   if n == 0 then classes.no_classes('CrossEntropyLoss') end
   local log_p = log_softmax(x, n == 1 and 1 or 2)
-  if n == ndim(target) and support.same_shape(x, target) and losses.is_float(target) then
+  if n == ndim(target) and support.same_shape(x, target) and support.is_float(target) then
     return classes.probabilities('CrossEntropyLoss', log_p, target, weight, o)
   end
   if o.label_smoothing == 0 then return classes.nll('CrossEntropyLoss', log_p, target, weight, o) end

@@ -15,14 +15,9 @@ function losses.reduce(loss, reduction)
   return loss
 end
 
-local FLOATS = { float32 = true, float64 = true, float16 = true, bfloat16 = true }
-
---- True for a tensor of floats.
-function losses.is_float(t) return FLOATS[support.dtype(t)] == true end
-
 --- Integers and bools as floats of the default dtype, for formulas with fractions; floats as they are.
 function losses.float(t)
-  if FLOATS[support.dtype(t)] then return t end
+  if support.is_float(t) then return t end
   return ops.cast(t, support.default_dtype())
 end
 

@@ -102,6 +102,9 @@ support.dtypes, support.dtype_names = handle.dtypes, handle.dtype_names
 --- The dtype's name.
 function support.dtype(t) return handle.dtype_names[array(t).dtype] end
 
+--- True for a tensor of floats.
+function support.is_float(t) return support.dtype(t):find('float', 1, true) ~= nil end
+
 --- The dtype of tensors of which nothing else is said: its name.
 function support.default_dtype() return handle.dtype_names[C.mn_default_dtype(ctx)] end
 

@@ -3,7 +3,6 @@ local arguments = require 'metann.arguments'
 local attention = require 'metann.nn.attention'
 local Bilinear = require 'metann.nn.bilinear'
 local lookup = require 'metann.nn.lookup'
-local losses = require 'metann.nn.losses'
 local PReLU = require 'metann.nn.prelu'
 local support = require 'metann.nn.support'
 local define, kinds, ops = arguments.define, arguments.kinds, support.ops
@@ -70,7 +69,7 @@ end)
 -- @function linear
 layers.linear = define('linear', { INPUT, { 'weight', kinds.tensor }, BIAS }, function(x, weight, bias)
   local vector = ndim(weight) == 1
-  if not vector and losses.is_float(x) then return (ops.linear(x, weight, bias)) end
+  if not vector and support.is_float(x) then return (ops.linear(x, weight, bias)) end
   local y = support.functions.matmul(x, vector and weight or ops.transpose(weight, 1, 2))
   return bias and ops.add(y, bias) or y
 end)
@@ -100,7 +99,7 @@ local function hidden(query, key, mask, is_causal)
 end
 
 local function check_rows(name, t)
-  if ndim(t) < 2 or not losses.is_float(t) then
+  if ndim(t) < 2 or not support.is_float(t) then
     raise("scaled_dot_product_attention: '%s' must be floats of size (..., length, width), got %s", name,
       support.describe(t))
   end
