@@ -87,12 +87,79 @@ describe('atomic.write', function()
     assert.are.same({ 'file' }, posix.list(folder))
   end)
 
-  it('takes another name when a stranger has the temporary one', function()
-    local name = ('%s.%d-1.tmp'):format(path, posix.pid())
-    scratch.write(name, 'theirs')
+  it('takes another name when somebody else writes, or what is no temporary file of ours has the name', function()
+    local names = {}
+    for i = 1, 4 do names[i] = ('%s.metann-%d.tmp'):format(path, i) end
+    local writer = assert(posix.create(names[1], 384))
+    assert(writer:lock())
+    writer:write 'theirs'
+    scratch.write(folder .. '/secret', 'mine')
+    shell("ln -s secret '%s' && ln '%s/secret' '%s' && mkdir '%s'", names[2], folder, names[3], names[4])
     assert(atomic.write(path, function(file) file:write 'new' end))
     assert.are.equal('new', scratch.read(path))
-    assert.are.equal('theirs', scratch.read(name))
+    assert.are.equal('theirs', scratch.read(names[1]))
+    assert.are.equal('mine', scratch.read(folder .. '/secret'))
+    assert.are.same({ 'file', 'file.metann-1.tmp', 'file.metann-2.tmp', 'file.metann-3.tmp', 'file.metann-4.tmp',
+      'secret' }, posix.list(folder))
+    writer:close()
+  end)
+
+  it('removes what killed writers left of the same target, and nothing else', function()
+    scratch.write(folder .. '/other.metann-1.tmp', 'of another target')
+    for _, save in ipairs {
+      'metann.io.safetensors.save(path, {a = t})', 'metann.io.npz.save(path, {a = t})',
+      [[require 'metann.io.atomic'.produce(path, function(out)
+        io.open(out .. '.xY12ab', 'w'):write 'as libzip does'
+        ffi.C.kill(ffi.C.getpid(), 9)
+      end)]],
+      [[require 'metann.io.atomic'.write(path, function(file)
+        file:write 'half'
+        ffi.C.kill(ffi.C.getpid(), 9)
+      end)]],
+    } do
+      scratch.write(folder .. '/script.lua', ([[
+        local ffi, metann = require 'ffi', require 'metann'
+        ffi.cdef 'int kill(int, int); int getpid(void);'
+        local path, t = %q, metann.ones(3)
+        %s
+      ]]):format(path, save))
+      local status = scratch.run(("luajit '%s/script.lua'"):format(folder))
+      assert.are.equal(save:find 'kill' and 137 or 0, status)
+      local left = #posix.list(folder) > 3
+      assert.are.equal(save:find 'kill' ~= nil, left)
+    end
+    assert(atomic.write(path, function(file) file:write 'new' end))
+    assert.are.equal('new', scratch.read(path))
+    assert.are.same({ 'file', 'other.metann-1.tmp', 'script.lua' }, posix.list(folder))
+  end)
+
+  it('writes files whose names are as long as names can be', function()
+    for _, letter in ipairs { 'n', 'é' } do
+      local name = letter:rep(math.floor(255 / #letter))
+      assert(atomic.write(folder .. '/' .. name, function(file) file:write 'long' end))
+      assert.are.equal('long', scratch.read(folder .. '/' .. name))
+      local long = { x = metann.ones(2) }
+      metann.io.npz.save(folder .. '/' .. name, long)
+      assert.are.same({ 1, 1 }, metann.io.npz.load(folder .. '/' .. name).x:to_table())
+      assert.are.same({ name }, posix.list(folder))
+      os.remove(folder .. '/' .. name)
+    end
+  end)
+
+  it('replaces files whatever their permissions', function()
+    for _, mode in ipairs { '200', '400', '000', '640' } do
+      for what, save in pairs { npy = function() metann.io.npy.save(path, metann.ones(2)) end,
+        npz = function() metann.io.npz.save(path, { x = metann.ones(2) }) end } do
+        scratch.write(path, 'old')
+        shell("chmod %s '%s'", mode, path)
+        save()
+        assert.are.equal(tonumber(mode, 8), tonumber(shell("stat -c %%a '%s'", path), 8), what)
+        shell("chmod 600 '%s'", path)
+        assert.truthy(#scratch.read(path) > 100, what)
+        assert.are.same({ 'file' }, posix.list(folder))
+        os.remove(path)
+      end
+    end
   end)
 end)
 

@@ -1,5 +1,5 @@
---- Opens C libraries by their run-time names, so that no development package is needed.
--- Owns the search and its error; what a library offers is declared in the module that wraps it.
+--- Opens C libraries by their run-time names, so that no development package is needed, and declares what they offer.
+-- Owns the search and its error; what a library offers stands in the module that wraps it.
 local ffi = require 'ffi'
 
 local clib = {}
@@ -19,6 +19,16 @@ function clib.open(what, names, package)
   end
   error(('%s is not installed (on Debian and Ubuntu: apt-get install %s): %s'):format(what, package,
     table.concat(reasons, '; ')), 0)
+end
+
+--- Declare types and functions to ffi. A Lua state has one space of C names, in which the first declaration of a
+-- function wins and a second one of a type is an error: so every name is our own (metann_...), and a function says which
+-- symbol it stands for: `int metann_close(int fd) __asm__("close");`. Then neither do a host's declarations of the same
+-- functions change ours, nor ours the host's.
+-- @param known one of the types, which is there when the text was declared before and the module is loaded anew
+-- @param text the declarations
+function clib.declare(known, text)
+  if not pcall(ffi.typeof, known) then ffi.cdef(text) end
 end
 
 return clib

@@ -3,19 +3,20 @@
 local ffi = require 'ffi'
 local clib = require 'metann.binding.clib'
 
-ffi.cdef [[
+clib.declare('metann_png_image', [[
 typedef struct {
   void *opaque;
   uint32_t version, width, height, format, flags, colormap_entries, warning_or_error;
   char message[64];
 } metann_png_image;
-int png_image_begin_read_from_memory(metann_png_image *image, const void *memory, size_t size);
-int png_image_finish_read(metann_png_image *image, const void *background, void *buffer, int32_t row_stride,
-                          void *colormap);
-int png_image_write_to_memory(metann_png_image *image, void *memory, size_t *size, int convert_to_8_bit,
-                              const void *buffer, int32_t row_stride, const void *colormap);
-void png_image_free(metann_png_image *image);
-]]
+int metann_png_image_begin_read_from_memory(metann_png_image *image, const void *memory, size_t size)
+  __asm__("png_image_begin_read_from_memory");
+int metann_png_image_finish_read(metann_png_image *image, const void *background, void *buffer, int32_t row_stride, void *colormap)
+  __asm__("png_image_finish_read");
+int metann_png_image_write_to_memory(metann_png_image *image, void *memory, size_t *size, int convert_to_8_bit, const void *buffer, int32_t row_stride, const void *colormap)
+  __asm__("png_image_write_to_memory");
+void metann_png_image_free(metann_png_image *image) __asm__("png_image_free");
+]])
 
 local libpng = clib.open('libpng', {'libpng16.so.16', 'png16'}, 'libpng16-16')
 local GRAY, VERSION = 0, 1
@@ -33,7 +34,7 @@ end
 
 local function failure(image)
   local message = ffi.string(image.message)
-  libpng.png_image_free(image)
+  libpng.metann_png_image_free(image)
   return nil, message ~= '' and message or 'not a PNG file'
 end
 
@@ -44,17 +45,17 @@ function png.decode_gray(bytes)
   -- libpng's own words for a short text are of no help
   if bytes:sub(1, #SIGNATURE) ~= SIGNATURE then return nil, 'not a PNG file' end
   local image = new_image()
-  if libpng.png_image_begin_read_from_memory(image, bytes, #bytes) == 0 then return failure(image) end
+  if libpng.metann_png_image_begin_read_from_memory(image, bytes, #bytes) == 0 then return failure(image) end
   image.format = GRAY
   local width, height = image.width, image.height
   if width > LARGEST_SIDE or height > LARGEST_SIDE then
-    libpng.png_image_free(image)
+    libpng.metann_png_image_free(image)
     return nil, ('%d x %d pixels are more than the %d x %d that are read'):format(width, height, LARGEST_SIDE,
       LARGEST_SIDE)
   end
   local pixels = ffi.new('uint8_t[?]', width * height)
   local white = ffi.new('uint8_t[3]', 255, 255, 255)
-  if libpng.png_image_finish_read(image, white, pixels, width, nil) == 0 then return failure(image) end
+  if libpng.metann_png_image_finish_read(image, white, pixels, width, nil) == 0 then return failure(image) end
   return pixels, width, height
 end
 
@@ -65,9 +66,9 @@ function png.encode_gray(pixels, width, height)
   local image = new_image()
   image.width, image.height, image.format = width, height, GRAY
   local size = ffi.new('size_t[1]')
-  if libpng.png_image_write_to_memory(image, nil, size, 0, pixels, width, nil) == 0 then return failure(image) end
+  if libpng.metann_png_image_write_to_memory(image, nil, size, 0, pixels, width, nil) == 0 then return failure(image) end
   local memory = ffi.new('uint8_t[?]', size[0])
-  if libpng.png_image_write_to_memory(image, memory, size, 0, pixels, width, nil) == 0 then return failure(image) end
+  if libpng.metann_png_image_write_to_memory(image, memory, size, 0, pixels, width, nil) == 0 then return failure(image) end
   return ffi.string(memory, size[0])
 end
 

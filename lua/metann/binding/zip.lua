@@ -3,9 +3,9 @@
 local ffi = require 'ffi'
 local clib = require 'metann.binding.clib'
 
-ffi.cdef [[
-typedef struct zip zip_t;
-typedef struct zip_file zip_file_t;
+clib.declare('metann_zip', [[
+typedef struct metann_zip metann_zip;
+typedef struct metann_zip_file metann_zip_file;
 typedef struct { int zip_err, sys_err; char *str; } metann_zip_error;
 typedef struct {
   uint64_t valid;
@@ -16,28 +16,33 @@ typedef struct {
   uint16_t comp_method, encryption_method;
   uint32_t flags;
 } metann_zip_stat;
-zip_t *zip_open(const char *path, int flags, int *error);
-void zip_discard(zip_t *archive);
-int64_t zip_get_num_entries(zip_t *archive, uint32_t flags);
-const char *zip_get_name(zip_t *archive, uint64_t index, uint32_t flags);
-int zip_stat_index(zip_t *archive, uint64_t index, uint32_t flags, metann_zip_stat *stat);
-zip_file_t *zip_fopen_index(zip_t *archive, uint64_t index, uint32_t flags);
-int64_t zip_fread(zip_file_t *file, void *buffer, uint64_t size);
-int zip_fclose(zip_file_t *file);
-const char *zip_strerror(zip_t *archive);
-const char *zip_file_strerror(zip_file_t *file);
-void zip_error_init_with_code(metann_zip_error *error, int code);
-const char *zip_error_strerror(metann_zip_error *error);
-void zip_error_fini(metann_zip_error *error);
-typedef struct zip_source zip_source_t;
+metann_zip *metann_zip_open(const char *path, int flags, int *error) __asm__("zip_open");
+void metann_zip_discard(metann_zip *archive) __asm__("zip_discard");
+int64_t metann_zip_get_num_entries(metann_zip *archive, uint32_t flags) __asm__("zip_get_num_entries");
+const char *metann_zip_get_name(metann_zip *archive, uint64_t index, uint32_t flags) __asm__("zip_get_name");
+int metann_zip_stat_index(metann_zip *archive, uint64_t index, uint32_t flags, metann_zip_stat *stat)
+  __asm__("zip_stat_index");
+metann_zip_file *metann_zip_fopen_index(metann_zip *archive, uint64_t index, uint32_t flags) __asm__("zip_fopen_index");
+int64_t metann_zip_fread(metann_zip_file *file, void *buffer, uint64_t size) __asm__("zip_fread");
+int metann_zip_fclose(metann_zip_file *file) __asm__("zip_fclose");
+const char *metann_zip_strerror(metann_zip *archive) __asm__("zip_strerror");
+const char *metann_zip_file_strerror(metann_zip_file *file) __asm__("zip_file_strerror");
+void metann_zip_error_init_with_code(metann_zip_error *error, int code) __asm__("zip_error_init_with_code");
+const char *metann_zip_error_strerror(metann_zip_error *error) __asm__("zip_error_strerror");
+void metann_zip_error_fini(metann_zip_error *error) __asm__("zip_error_fini");
+typedef struct metann_zip_source metann_zip_source;
 typedef struct { const uint8_t *data; uint64_t length; } metann_zip_fragment;
-zip_source_t *zip_source_buffer_fragment(zip_t *archive, const metann_zip_fragment *fragments, uint64_t count, int free);
-void zip_source_free(zip_source_t *source);
-int64_t zip_file_add(zip_t *archive, const char *name, zip_source_t *source, uint32_t flags);
-int zip_set_file_compression(zip_t *archive, uint64_t index, int32_t method, uint32_t flags);
-int zip_file_set_dostime(zip_t *archive, uint64_t index, uint16_t time, uint16_t date, uint32_t flags);
-int zip_close(zip_t *archive);
-]]
+metann_zip_source *metann_zip_source_buffer_fragment(metann_zip *archive, const metann_zip_fragment *fragments, uint64_t count, int free)
+  __asm__("zip_source_buffer_fragment");
+void metann_zip_source_free(metann_zip_source *source) __asm__("zip_source_free");
+int64_t metann_zip_file_add(metann_zip *archive, const char *name, metann_zip_source *source, uint32_t flags)
+  __asm__("zip_file_add");
+int metann_zip_set_file_compression(metann_zip *archive, uint64_t index, int32_t method, uint32_t flags)
+  __asm__("zip_set_file_compression");
+int metann_zip_file_set_dostime(metann_zip *archive, uint64_t index, uint16_t time, uint16_t date, uint32_t flags)
+  __asm__("zip_file_set_dostime");
+int metann_zip_close(metann_zip *archive) __asm__("zip_close");
+]])
 
 local libzip = clib.open('libzip', {'libzip.so.5', 'libzip.so.4', 'zip'}, 'libzip4')
 local CREATE, TRUNCATE, READ_ONLY, RAW_NAME, UTF8_NAME = 1, 8, 16, 64, 2048
@@ -55,9 +60,9 @@ local zip = {}
 
 local function open_error(code)
   local err = ffi.new 'metann_zip_error'
-  libzip.zip_error_init_with_code(err, code)
-  local message = ffi.string(libzip.zip_error_strerror(err))
-  libzip.zip_error_fini(err)
+  libzip.metann_zip_error_init_with_code(err, code)
+  local message = ffi.string(libzip.metann_zip_error_strerror(err))
+  libzip.metann_zip_error_fini(err)
   return message
 end
 
@@ -65,28 +70,28 @@ end
 -- @return an archive with `names()`, `read(index)` and `close()`; or nil and libzip's message
 function zip.open(path)
   local code = ffi.new('int[1]')
-  local handle = libzip.zip_open(path, READ_ONLY, code)
+  local handle = libzip.metann_zip_open(path, READ_ONLY, code)
   if handle == nil then return nil, open_error(code[0]) end
-  return setmetatable({handle = ffi.gc(handle, libzip.zip_discard)}, Archive)
+  return setmetatable({handle = ffi.gc(handle, libzip.metann_zip_discard)}, Archive)
 end
 
 --- Names of all entries, folders included (they end in a slash), in the order of `read`'s index, from 1.
 function Archive:names()
   local names = {}
-  for i = 1, tonumber(libzip.zip_get_num_entries(self.handle, 0)) do
-    local name = libzip.zip_get_name(self.handle, i - 1, RAW_NAME)
+  for i = 1, tonumber(libzip.metann_zip_get_num_entries(self.handle, 0)) do
+    local name = libzip.metann_zip_get_name(self.handle, i - 1, RAW_NAME)
     names[i] = name ~= nil and ffi.string(name) or ''
   end
   return names
 end
 
-local function failure(archive) return nil, ffi.string(libzip.zip_strerror(archive.handle)) end
+local function failure(archive) return nil, ffi.string(libzip.metann_zip_strerror(archive.handle)) end
 
 --- What the entry with this index (from 1) is said to be.
 -- @return {name, size, packed (bytes in the file), method ('stored', 'deflated' or a number)}; or nil and a message
 function Archive:status(index)
   local stat = ffi.new 'metann_zip_stat'
-  if libzip.zip_stat_index(self.handle, index - 1, RAW_NAME, stat) ~= 0 then return failure(self) end
+  if libzip.metann_zip_stat_index(self.handle, index - 1, RAW_NAME, stat) ~= 0 then return failure(self) end
   return {
     name = ffi.string(stat.name), size = tonumber(stat.size), packed = tonumber(stat.comp_size),
     method = METHODS[stat.comp_method] or tonumber(stat.comp_method),
@@ -99,17 +104,17 @@ Stream.__index = Stream
 --- Open an entry to read it from its start.
 -- @return a stream with `take(pointer, n)`, `finish()` and `close()`; or nil and libzip's message
 function Archive:stream(index)
-  local file = libzip.zip_fopen_index(self.handle, index - 1, 0)
+  local file = libzip.metann_zip_fopen_index(self.handle, index - 1, 0)
   if file == nil then return failure(self) end
-  return setmetatable({ file = ffi.gc(file, libzip.zip_fclose) }, Stream)
+  return setmetatable({ file = ffi.gc(file, libzip.metann_zip_fclose) }, Stream)
 end
 
 --- Read up to n bytes to a pointer: how many there were; or nil and libzip's message.
 local function read_some(self, pointer, n)
   local place, done = ffi.cast('uint8_t *', pointer), 0
   while done < n do
-    local got = tonumber(libzip.zip_fread(self.file, place + done, n - done))
-    if got < 0 then return nil, ffi.string(libzip.zip_file_strerror(self.file)) end
+    local got = tonumber(libzip.metann_zip_fread(self.file, place + done, n - done))
+    if got < 0 then return nil, ffi.string(libzip.metann_zip_file_strerror(self.file)) end
     if got == 0 then break end
     done = done + got
   end
@@ -134,7 +139,7 @@ end
 
 function Stream:close()
   if self.file then
-    libzip.zip_fclose(ffi.gc(self.file, nil))
+    libzip.metann_zip_fclose(ffi.gc(self.file, nil))
     self.file = nil
   end
 end
@@ -160,7 +165,7 @@ end
 --- Let go of the file; the archive can't be used afterwards.
 function Archive:close()
   if self.handle then
-    libzip.zip_discard(ffi.gc(self.handle, nil))
+    libzip.metann_zip_discard(ffi.gc(self.handle, nil))
     self.handle = nil
   end
 end
@@ -186,15 +191,15 @@ local function add(archive, entry, method)
   for i, part in ipairs(entry.parts) do
     fragments[i - 1].data, fragments[i - 1].length = ffi.cast('const uint8_t *', part[1]), part[2] or #part[1]
   end
-  local source = libzip.zip_source_buffer_fragment(archive, fragments, count, 0)
+  local source = libzip.metann_zip_source_buffer_fragment(archive, fragments, count, 0)
   if source == nil then return false end
-  local index = libzip.zip_file_add(archive, entry.name, source, UTF8_NAME)
+  local index = libzip.metann_zip_file_add(archive, entry.name, source, UTF8_NAME)
   if index < 0 then
-    libzip.zip_source_free(source)
+    libzip.metann_zip_source_free(source)
     return false
   end
-  return libzip.zip_set_file_compression(archive, index, method, 0) == 0
-    and libzip.zip_file_set_dostime(archive, index, 0, FIRST_OF_1980, 0) == 0
+  return libzip.metann_zip_set_file_compression(archive, index, method, 0) == 0
+    and libzip.metann_zip_file_set_dostime(archive, index, 0, FIRST_OF_1980, 0) == 0
 end
 
 --- Write a zip file in place of what stands at the path.
@@ -205,18 +210,18 @@ end
 function zip.write(path, entries, deflate)
   if #entries == 0 then return write_empty(path) end
   local code = ffi.new('int[1]')
-  local archive = libzip.zip_open(path, CREATE + TRUNCATE, code)
+  local archive = libzip.metann_zip_open(path, CREATE + TRUNCATE, code)
   if archive == nil then return nil, open_error(code[0]) end
   for _, entry in ipairs(entries) do
     if not add(archive, entry, deflate and DEFLATED or STORED) then
-      local message = ('%s: %s'):format(entry.name, ffi.string(libzip.zip_strerror(archive)))
-      libzip.zip_discard(archive)
+      local message = ('%s: %s'):format(entry.name, ffi.string(libzip.metann_zip_strerror(archive)))
+      libzip.metann_zip_discard(archive)
       return nil, message
     end
   end
-  if libzip.zip_close(archive) ~= 0 then
-    local message = ffi.string(libzip.zip_strerror(archive))
-    libzip.zip_discard(archive)
+  if libzip.metann_zip_close(archive) ~= 0 then
+    local message = ffi.string(libzip.metann_zip_strerror(archive))
+    libzip.metann_zip_discard(archive)
     return nil, message
   end
   return true
