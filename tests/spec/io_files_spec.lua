@@ -2,7 +2,6 @@
 -- written again byte for byte.
 local scratch = require 'tests.support.scratch'
 local metann = require 'metann'
-local zip = require 'metann.binding.zip'
 local safetensors, npy, npz = metann.io.safetensors, metann.io.npy, metann.io.npz
 
 local GOLDEN = 'tests/golden/io/'
@@ -29,13 +28,7 @@ local function check(name, dtype, t)
   if dtype:find 'float' then assert.are.equal(-INF, 1 / numbers(t)[1][2], name .. ': the sign of zero') end
 end
 
-local function entries(path)
-  local archive = assert(zip.open(path))
-  local list, by_name = archive:names(), {}
-  for i, name in ipairs(list) do by_name[name] = assert(archive:read(i)) end
-  archive:close()
-  return by_name
-end
+local function entries(path) return (scratch.unzip(path)) end
 
 describe('safetensors and the Python package', function()
   local path = GOLDEN .. 'every_dtype.safetensors'

@@ -1,4 +1,5 @@
 -- For specs that need files: a folder of their own, drawings in the official Omniglot layout, zip files, pixels.
+local ffi = require 'ffi'
 local png = require 'metann.binding.png'
 local zip = require 'metann.binding.zip'
 
@@ -95,6 +96,22 @@ function scratch.zip(path, entries)
   local list = {}
   for i, entry in ipairs(entries) do list[i] = { name = entry[1], parts = { { entry[2] } } } end
   assert(zip.write(path, list, true))
+end
+
+--- The contents of a zip file: texts by name, and the names in order.
+function scratch.unzip(path)
+  local archive = assert(zip.open(path))
+  local texts, names = {}, archive:names()
+  for _, entry in ipairs(assert(archive:entries())) do
+    local buffer
+    local n = assert(archive:read(entry, function(size)
+      buffer = ffi.new('uint8_t[?]', math.max(size, 1))
+      return buffer
+    end))
+    texts[entry.name] = ffi.string(buffer, n)
+  end
+  archive:close()
+  return texts, names
 end
 
 return scratch

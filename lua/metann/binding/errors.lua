@@ -91,6 +91,13 @@ function errors.where()
   return info and info.currentline >= 0 and place_of(info) or '?'
 end
 
+--- A message that errors.raise gave, without the place; other values as they are.
+function errors.without_place(failure)
+  local place = errors.where() .. ': '
+  if type(failure) == 'string' and failure:sub(1, #place) == place then return failure:sub(#place + 1) end
+  return failure
+end
+
 --- How many letters must be changed, added, left out or swapped with the next to make b of a.
 local function distance(a, b)
   local before, last, row = {}, {}, {}

@@ -2,6 +2,7 @@
 -- Owns the calls into libzip and the life of its handles.
 local ffi = require 'ffi'
 local clib = require 'metann.binding.clib'
+local posix = require 'metann.binding.posix'
 
 clib.declare('metann_zip', [[
 typedef struct metann_zip metann_zip;
@@ -16,6 +17,14 @@ typedef struct {
   uint16_t comp_method, encryption_method;
   uint32_t flags;
 } metann_zip_stat;
+typedef struct metann_zip_source metann_zip_source;
+void *metann_fdopen(int fd, const char *mode) __asm__("fdopen");
+int metann_fclose(void *file) __asm__("fclose");
+metann_zip_source *metann_zip_source_filep_create(void *file, uint64_t start, int64_t length, metann_zip_error *error)
+  __asm__("zip_source_filep_create");
+metann_zip *metann_zip_open_from_source(metann_zip_source *source, int flags, metann_zip_error *error)
+  __asm__("zip_open_from_source");
+void metann_zip_error_init(metann_zip_error *error) __asm__("zip_error_init");
 metann_zip *metann_zip_open(const char *path, int flags, int *error) __asm__("zip_open");
 void metann_zip_discard(metann_zip *archive) __asm__("zip_discard");
 int64_t metann_zip_get_num_entries(metann_zip *archive, uint32_t flags) __asm__("zip_get_num_entries");
@@ -30,10 +39,9 @@ const char *metann_zip_file_strerror(metann_zip_file *file) __asm__("zip_file_st
 void metann_zip_error_init_with_code(metann_zip_error *error, int code) __asm__("zip_error_init_with_code");
 const char *metann_zip_error_strerror(metann_zip_error *error) __asm__("zip_error_strerror");
 void metann_zip_error_fini(metann_zip_error *error) __asm__("zip_error_fini");
-typedef struct metann_zip_source metann_zip_source;
 typedef struct { const uint8_t *data; uint64_t length; } metann_zip_fragment;
-metann_zip_source *metann_zip_source_buffer_fragment(metann_zip *archive, const metann_zip_fragment *fragments, uint64_t count, int free)
-  __asm__("zip_source_buffer_fragment");
+metann_zip_source *metann_zip_source_buffer_fragment(metann_zip *archive, const metann_zip_fragment *fragments,
+  uint64_t count, int free) __asm__("zip_source_buffer_fragment");
 void metann_zip_source_free(metann_zip_source *source) __asm__("zip_source_free");
 int64_t metann_zip_file_add(metann_zip *archive, const char *name, metann_zip_source *source, uint32_t flags)
   __asm__("zip_file_add");
@@ -49,30 +57,61 @@ local CREATE, TRUNCATE, READ_ONLY, RAW_NAME, UTF8_NAME = 1, 8, 16, 64, 2048
 local METHODS = { [0] = 'stored', [8] = 'deflated' }
 local STORED, DEFLATED = 0, 8
 local FIRST_OF_1980 = 0x21 -- the earliest date of the format: equal contents give equal files
--- Above this an entry is refused: what is read here is drawings and the like, and a crafted size would ask for all
--- memory.
-local LARGEST_ENTRY = 2 ^ 30
+-- Deflate can't make more than this of a byte, so a larger size is a lie that would ask for memory.
+local LARGEST_RATIO, SMALL = 1032, 1024
 
 local Archive = {}
 Archive.__index = Archive
 
 local zip = {}
 
-local function open_error(code)
-  local err = ffi.new 'metann_zip_error'
-  libzip.metann_zip_error_init_with_code(err, code)
+--- libzip's words for an error, which is given back.
+local function words_of(err)
   local message = ffi.string(libzip.metann_zip_error_strerror(err))
   libzip.metann_zip_error_fini(err)
   return message
 end
 
---- Open a zip file for reading.
--- @return an archive with `names()`, `read(index)` and `close()`; or nil and libzip's message
+local function open_error(code)
+  local err = ffi.new 'metann_zip_error'
+  libzip.metann_zip_error_init_with_code(err, code)
+  return words_of(err)
+end
+
+--- libzip's source of an open file, which owns it; or nil and a message.
+local function source_of(file)
+  local stream = ffi.C.metann_fdopen(file.fd, 'rb')
+  if stream == nil then return nil, 'out of memory' end
+  file:release()
+  local err = ffi.new 'metann_zip_error'
+  libzip.metann_zip_error_init(err)
+  local source = libzip.metann_zip_source_filep_create(stream, 0, -1, err)
+  if source ~= nil then return source end
+  ffi.C.metann_fclose(stream)
+  return nil, words_of(err)
+end
+
+--- Open a zip file for reading. The path is looked at once: the archive is the file that stood there then, also when
+-- another one is put in its place.
+-- @return an archive with `names()`, `entries()`, `read(index, room)` and `close()`; or nil and a message
 function zip.open(path)
-  local code = ffi.new('int[1]')
-  local handle = libzip.metann_zip_open(path, READ_ONLY, code)
-  if handle == nil then return nil, open_error(code[0]) end
-  return setmetatable({handle = ffi.gc(handle, libzip.metann_zip_discard)}, Archive)
+  local file, message = posix.open(path)
+  if not file then return nil, message end
+  local size = file.size
+  local source
+  source, message = source_of(file)
+  if not source then
+    file:close()
+    return nil, message
+  end
+  local err = ffi.new 'metann_zip_error'
+  libzip.metann_zip_error_init(err)
+  local handle = libzip.metann_zip_open_from_source(source, READ_ONLY, err)
+  if handle == nil then
+    libzip.metann_zip_source_free(source)
+    return nil, words_of(err)
+  end
+  return setmetatable({ handle = ffi.gc(handle, libzip.metann_zip_discard), size = size }, Archive)
 end
 
 --- Names of all entries, folders included (they end in a slash), in the order of `read`'s index, from 1.
@@ -87,15 +126,38 @@ end
 
 local function failure(archive) return nil, ffi.string(libzip.metann_zip_strerror(archive.handle)) end
 
+--- Why what an entry is said to be can't be true, or isn't read; or nil.
+local function lie(method, size, packed)
+  if not METHODS[method] then return ('compressed by method %d, which is not read'):format(method) end
+  local most = method == STORED and packed or packed * LARGEST_RATIO + SMALL
+  if size > most then return ('said to hold %.0f bytes, more than fit into %.0f'):format(size, packed) end
+  return nil
+end
+
 --- What the entry with this index (from 1) is said to be.
--- @return {name, size, packed (bytes in the file), method ('stored', 'deflated' or a number)}; or nil and a message
-function Archive:status(index)
+-- @return {index, name, size, packed (bytes in the file), wrong (why it can't be read, or nil)}; or nil and a message
+local function status(self, index)
   local stat = ffi.new 'metann_zip_stat'
   if libzip.metann_zip_stat_index(self.handle, index - 1, RAW_NAME, stat) ~= 0 then return failure(self) end
+  local size, packed = tonumber(stat.size), tonumber(stat.comp_size)
   return {
-    name = ffi.string(stat.name), size = tonumber(stat.size), packed = tonumber(stat.comp_size),
-    method = METHODS[stat.comp_method] or tonumber(stat.comp_method),
+    index = index, name = ffi.string(stat.name), size = size, packed = packed,
+    wrong = lie(tonumber(stat.comp_method), size, packed),
   }
+end
+
+--- What all entries are, after checks that don't read them: sizes that the file can't hold are found here.
+-- @return list of {index, name, size, packed, wrong}; `wrong` says why an entry can't be read. Or nil and a message
+function Archive:entries()
+  local entries, packed = {}, 0
+  for index in ipairs(self:names()) do
+    local entry, message = status(self, index)
+    if not entry then return nil, message end
+    packed = packed + entry.packed
+    entries[index] = entry
+  end
+  if packed > self.size then return nil, 'the entries overlap' end
+  return entries
 end
 
 local Stream = {}
@@ -144,22 +206,21 @@ function Stream:close()
   end
 end
 
---- Contents of the entry with this index (from 1), checked by its CRC; or nil and libzip's message.
-function Archive:read(index)
-  local status, message = self:status(index)
-  if not status then return nil, message end
-  local size = status.size
-  if size > LARGEST_ENTRY then return nil, ('%.0f bytes are too many to read'):format(size) end
-  local stream
-  stream, message = self:stream(index)
+--- Read an entry of `entries()`, checked by its CRC.
+-- @param entry one of the list
+-- @param room function(n) that gives a pointer to memory for the entry's n bytes
+-- @return how many bytes there are; or nil and what is wrong
+function Archive:read(entry, room)
+  if entry.wrong then return nil, entry.wrong end
+  local stream, message = self:stream(entry.index)
   if not stream then return nil, message end
-  local buffer = ffi.new('uint8_t[?]', size)
-  local ok
-  ok, message = stream:take(buffer, size)
-  if ok then ok, message = stream:finish() end
+  local ran, ok
+  ran, ok, message = pcall(function() return stream:take(room(entry.size), entry.size) end)
+  if ran and ok then ok, message = stream:finish() end
   stream:close()
+  if not ran then error(ok, 0) end
   if not ok then return nil, message end
-  return ffi.string(buffer, size)
+  return entry.size
 end
 
 --- Let go of the file; the archive can't be used afterwards.

@@ -8,6 +8,7 @@ local files = require 'metann.data.files'
 local metann = require 'metann'
 local resize = require 'metann.data.resize'
 local arguments = require 'metann.arguments'
+local paths_of = require 'metann.io.paths'
 
 local raise = errors.raise
 
@@ -35,35 +36,72 @@ local function by_class(paths)
   return classes
 end
 
-local function decode(file)
+--- The picture in a file: a uint8 tensor (height, width); or nil and what is wrong. File and pixels lie in tensors' memory,
+-- which is counted and limited.
+local function picture_of(file)
   local png = require 'metann.binding.png'
-  local text, message = file.read()
-  if not text then raise('Omniglot: %s: %s', file.path, message) end
-  local pixels, width, height = png.decode_gray(text)
-  if not pixels then raise('Omniglot: %s: %s', file.path, width) end
-  return bytes.to_tensor('uint8', {height, width}, pixels)
+  local text, picture, at
+  local n, message = file.read(function(size)
+    text, at = bytes.new_tensor('uint8', {size})
+    return at
+  end)
+  if not n then return nil, message end
+  local pixels, width = png.decode_gray(at, n, function(width, height)
+    local pointer
+    picture, pointer = bytes.new_tensor('uint8', {height, width})
+    return pointer
+  end)
+  if not pixels then return nil, width end
+  return picture, text -- text is named so that it lives until here
 end
 
---- The drawings of a class as uint8 (count, 1, size, size): 255 ink, 0 paper.
-local function draw(drawings, size)
+local function decode(file)
+  local ran, picture, message = pcall(picture_of, file)
+  if not ran then paths_of.fail('Omniglot', file.path, picture) end
+  if not picture then raise('Omniglot: %s: %s', file.path, message) end
+  return picture
+end
+
+local function sorted_names(drawings)
   local names = {}
   for name in pairs(drawings) do
     if name ~= 'alphabet' then names[#names + 1] = name end
   end
   table.sort(names)
-  local list, height, width = {}, nil, nil
-  for i, name in ipairs(names) do
-    local picture = decode(drawings[name])
+  return names
+end
+
+-- So many pixels of pictures are held at a time before they are made smaller: a class of 20 real drawings has 220,500.
+local PIXELS_AT_A_TIME = 2 ^ 22
+
+--- Decodes drawings from number `first` on, as many as are held at a time: uint8 (n, 1, size, size), 255 ink, 0 paper; and
+-- how many there were. All have the sizes of `known`, which the first of all sets.
+local function draw_some(drawings, names, first, size, known)
+  local pictures, pixels = {}, 0
+  for i = first, #names do
+    local picture = decode(drawings[names[i]])
     local h, w = picture:size(1), picture:size(2)
-    height, width = height or h, width or w
-    if h ~= height or w ~= width then
-      raise('Omniglot: %s: %d x %d pixels, but other drawings of the character have %d x %d', drawings[name].path, w, h,
-        width, height)
+    known.height, known.width = known.height or h, known.width or w
+    if h ~= known.height or w ~= known.width then
+      raise('Omniglot: %s: %d x %d pixels, but other drawings of the character have %d x %d', drawings[names[i]].path, w,
+        h, known.width, known.height)
     end
-    list[i] = picture:reshape(1, 1, h, w)
+    pictures[#pictures + 1] = picture:reshape(1, 1, h, w)
+    pixels = pixels + h * w
+    if pixels >= PIXELS_AT_A_TIME then break end
   end
-  local ink = 255 - resize(metann.cat(list, 1):float(), size, size)
-  return ink:round():to 'uint8'
+  local ink = 255 - resize(metann.cat(pictures, 1):float(), size, size)
+  return ink:round():to 'uint8', #pictures
+end
+
+--- The drawings of a class as uint8 (count, 1, size, size): 255 ink, 0 paper.
+local function draw(drawings, size)
+  local names, parts, known, first = sorted_names(drawings), {}, {}, 1
+  while first <= #names do
+    local part, n = metann.scope(draw_some, drawings, names, first, size, known)
+    parts[#parts + 1], first = part, first + n
+  end
+  return #parts == 1 and parts[1] or metann.cat(parts, 1)
 end
 
 local function sorted_keys(t)

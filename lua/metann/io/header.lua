@@ -31,6 +31,7 @@ table.sort(known)
 
 local LARGEST_HEADER = 100e6 -- the format's own limit
 local MAX_DIMS = 8
+local DEEPEST = 8 -- the format needs three levels; a few more give errors that say what is wrong
 
 local function whole(n) return type(n) == 'number' and n >= 0 and n % 1 == 0 end
 
@@ -166,7 +167,7 @@ end
 -- refusal says why when the tensor has no counterpart in metann; the metadata, a table (empty for none). Or nil and
 -- what is wrong
 function header.decode(text, available)
-  local root, message = json.decode(text, { whole = true })
+  local root, message = json.decode(text, { whole = true, depth = DEEPEST })
   if not root then return nil, message end
   if type(root) ~= 'table' or json.is_array(root) or text:sub(1, 1) ~= '{' then
     return nil, 'the header is no JSON object'

@@ -5,7 +5,6 @@ local bytes = require 'metann.binding.bytes'
 local errors = require 'metann.binding.errors'
 local npyformat = require 'metann.io.npyformat'
 local paths = require 'metann.io.paths'
-local posix = require 'metann.binding.posix'
 local zip = require 'metann.binding.zip'
 local support = require 'metann.nn.support'
 
@@ -15,8 +14,6 @@ local npz = {}
 
 local SUFFIX = '.npy'
 local LONGEST_NAME = 65535 - #SUFFIX
--- Deflate can't make more than this of a byte, so a larger size is a lie that would ask for memory.
-local LARGEST_RATIO, SMALL = 1032, 1024
 
 -- ---- writing ----
 
@@ -75,33 +72,20 @@ end
 
 -- ---- reading ----
 
---- Why an entry's sizes can't be true, or nil.
-local function lie(status)
-  if type(status.method) ~= 'string' then return ('compressed by method %d, which is not read'):format(status.method) end
-  local most = status.method == 'stored' and status.packed or status.packed * LARGEST_RATIO + SMALL
-  if status.size > most then
-    return ('said to hold %.0f bytes, more than fit into %.0f'):format(status.size, status.packed)
-  end
-  return nil
-end
-
 --- What the entries are, after checks that don't read them: list of {index, name, size}; or nil and what is wrong.
-local function entries_of(archive, file_size)
-  local entries, seen, packed = {}, {}, 0
-  for index in ipairs(archive:names()) do
-    local status, message = archive:status(index)
-    if not status then return nil, message end
-    local name = status.name:match '^(.+)%.npy$'
-    if not name then return nil, ("the entry '%s' is no .npy file"):format(status.name) end
+local function arrays_of(archive)
+  local entries, message = archive:entries()
+  if not entries then return nil, message end
+  local arrays, seen = {}, {}
+  for i, entry in ipairs(entries) do
+    local name = entry.name:match '^(.+)%.npy$'
+    if not name then return nil, ("the entry '%s' is no .npy file"):format(entry.name) end
     if seen[name] then return nil, name .. ' is there twice' end
-    local wrong = lie(status)
-    if wrong then return nil, name .. ': ' .. wrong end
-    packed = packed + status.packed
+    if entry.wrong then return nil, name .. ': ' .. entry.wrong end
     seen[name] = true
-    entries[#entries + 1] = { index = index, name = name, size = status.size }
+    arrays[i] = { index = entry.index, name = name, size = entry.size }
   end
-  if packed > file_size then return nil, 'the entries overlap' end
-  return entries
+  return arrays
 end
 
 local function read_entry(archive, entry)
@@ -118,8 +102,8 @@ local function read_entry(archive, entry)
   return t, message
 end
 
-local function read_all(archive, file_size)
-  local entries, message = entries_of(archive, file_size)
+local function read_all(archive)
+  local entries, message = arrays_of(archive)
   if not entries then return nil, message end
   local tensors = {}
   for _, entry in ipairs(entries) do
@@ -137,14 +121,10 @@ end
 -- @raise the path and what is wrong with it
 function npz.load(path)
   paths.check('npz.load', path)
-  local status, message = posix.status(path)
-  if not status then raise('npz.load: %s: %s', path, message) end
-  if status.kind ~= 'file' then raise('npz.load: %s: not a regular file', path) end
-  local archive
-  archive, message = zip.open(path)
+  local archive, message = zip.open(path)
   if not archive then raise('npz.load: %s: %s', path, message) end
   local ok, tensors
-  ok, tensors, message = pcall(read_all, archive, status.size)
+  ok, tensors, message = pcall(read_all, archive)
   archive:close()
   if not ok then paths.fail('npz.load', path, tensors) end
   if not tensors then raise('npz.load: %s: %s', path, message) end

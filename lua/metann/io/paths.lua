@@ -29,10 +29,8 @@ end
 
 --- Raises what a failed pcall gave, for example that there is no memory for a tensor, with the file's path in it.
 function paths.fail(what, path, failure)
-  local place = errors.where() .. ': '
   if type(failure) ~= 'string' then error(failure, 0) end
-  if failure:sub(1, #place) == place then failure = failure:sub(#place + 1) end
-  errors.raise('%s: %s: %s', what, path, failure)
+  errors.raise('%s: %s: %s', what, path, errors.without_place(failure))
 end
 
 return paths
