@@ -135,7 +135,7 @@ describe('Sinusoid', function()
     for _, n in ipairs{0, -1, 1.5, 0 / 0, '3'} do
       fails(function() waves:sample(n) end, "Sinusoid:sample: 'shots' must be a whole number of at least 1, got")
       fails(function() waves:sample(2, n) end, "Sinusoid:sample: 'queries' must be a whole number of at least 1, got")
-      fails(function() waves:sample(2):points(n) end, "Sinusoid:points: 'n' must be a whole number of at least 1")
+      fails(function() waves:sample(2):points(n) end, "Wave:points: 'n' must be a whole number of at least 1")
     end
     fails(function() waves:sample() end, "'shots' must be a whole number of at least 1, got nil")
   end)

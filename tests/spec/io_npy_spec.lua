@@ -132,9 +132,9 @@ describe('npy and npz', function()
   it('name what is wrong', function()
     local t = metann.tensor { 1 }
     for pattern, call in pairs {
-      ['npy.save: a path expected, got nil'] = function() npy.save(nil, t) end,
-      ['npy.load: a path expected, got nil'] = function() npy.load() end,
-      ['npy.save: a tensor expected, got number 3'] = function() npy.save(path, 3) end,
+      ["npy.save: 'path' must be given, as in save(path, t)"] = function() npy.save(nil, t) end,
+      ["npy.load: 'path' must be given, as in load(path)"] = function() npy.load() end,
+      ["npy.save: 't' must be a tensor, got number 3"] = function() npy.save(path, 3) end,
       ["npy.save: NumPy has no bfloat16: convert the tensor first"] = function() npy.save(path, t:to 'bfloat16') end,
       ['npy.load: ' .. folder .. '/none: No such file'] = function() npy.load(folder .. '/none') end,
       ['npy.load: ' .. folder .. ': not a regular file'] = function() npy.load(folder) end,
@@ -146,7 +146,7 @@ describe('npy and npz', function()
       ['npz.save: a name must be a string without zero bytes, got number 1'] = function() npz.save(path, { t }) end,
       ["npz.save: unknown option 'compres', did you mean 'compress'"] = function() npz.save(path, {}, { compres = 1 }) end,
       ["npz.save: 'compress' must be true or false, got number 1"] = function() npz.save(path, {}, { compress = 1 }) end,
-      ['npz.save: options must be a table, got true'] = function() npz.save(path, {}, true) end,
+      ['npz.save: takes 2 arguments, got 3'] = function() npz.save(path, {}, true) end,
     } do
       fails(call, pattern)
     end

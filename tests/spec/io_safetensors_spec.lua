@@ -94,11 +94,15 @@ describe('safetensors.load', function()
   end
 
   it('refuses files cut short, and missing ones', function()
-    for _, text in ipairs{'', '\1\2\3', '\255\0\0\0\0\0\0\0{}', ('\255'):rep(8) .. '{}'} do
+    for text, words in pairs{
+      [''] = 'too short for a safetensors file, it is empty', ['\1\2\3'] = 'too short for a safetensors file',
+      ['\255\0\0\0\0\0\0\0{}'] = 'the header is said to have 255 bytes, the file has 10',
+      [('\255'):rep(8) .. '{}'] = 'the header is said to have 18446744073709551616 bytes',
+    } do
       scratch.write(path, text)
       local ok, message = pcall(safetensors.load, path)
       assert.is_false(ok)
-      assert.truthy(message:find 'header', message)
+      assert.truthy(message:find(path .. ': ' .. words, 1, true), message)
     end
     local ok, message = pcall(safetensors.load, folder .. '/none')
     assert.is_false(ok)
@@ -153,8 +157,8 @@ describe('safetensors.save', function()
       ['a name must be a string'] = function() safetensors.save(path, {metann.tensor(1)}) end,
       ['metadata must have strings'] = function() safetensors.save(path, {}, {a = 1}) end,
       ['No such file'] = function() safetensors.save(folder .. '/none/a', {}) end,
-      ['a path expected, got nil'] = function() safetensors.save(nil, {}) end,
-      ['the path has a zero byte'] = function() safetensors.save('a\0b', {}) end,
+      ["safetensors.save: 'path' must be given, as in save(path, tensors, metadata)"] = function() safetensors.save(nil, {}) end,
+      ["'path' must be a path without zero bytes"] = function() safetensors.save('a\0b', {}) end,
       ['a table of tensors by name expected, got float32 tensor of size ()'] = function() safetensors.save(path, metann.tensor(1)) end,
       ["a name must be a string other than __metadata__, got string '__metadata__'"] = function()
         safetensors.save(path, {__metadata__ = metann.tensor(1)})
@@ -249,8 +253,8 @@ describe('safetensors.open', function()
       ['safetensors: /dev/null: not a regular file'] = function() safetensors.open '/dev/null' end,
       ["unknown option 'fro', did you mean 'from'"] = function() safetensors.open(path, {fro = 'pytorch'}) end,
       ["'map' must be true or false, got number 1"] = function() safetensors.load(path, {map = 1}) end,
-      ["'from' must be 'pytorch', got string 'torch'"] = function() safetensors.load(path, {from = 'torch'}) end,
-      ['options must be a table, got string'] = function() safetensors.load(path, 'pytorch') end,
+      ["'from' must be one of 'pytorch', got string 'torch'"] = function() safetensors.load(path, {from = 'torch'}) end,
+      ['safetensors.load: takes 1 argument, got 2'] = function() safetensors.load(path, 'pytorch') end,
     } do
       local ok, message = pcall(call)
       assert.is_false(ok)

@@ -194,7 +194,7 @@ describe('check_writable', function()
   it('says why none can be', function()
     for path, reason in pairs{
       [folder .. '/none/x'] = folder .. '/none/x: No such file or directory', [folder] = folder .. ': not a regular file',
-      [''] = 'No such file or directory', [3] = 'a path expected, got number 3',
+      [''] = 'No such file or directory', [3] = "'path' must be a path, got number 3",
     } do
       local ok, message = pcall(check_writable, path)
       assert.is_false(ok)
@@ -252,7 +252,7 @@ describe('plot.png', function()
 
   it('says what is wrong', function()
     for pattern, call in pairs{
-      ["plot.png: 'panels' must be a list of tables, got nil"] = function() plot.png('x', {}) end,
+      ["plot.png: 'panels' must be given"] = function() plot.png('x') end,
       ["plot.png: 'panels' must be a list of tables, got an empty one"] = function() plot.png('x', {panels = {}}) end,
       ["plot.png: panel 1: 'series' must be a list of tables, got nil"] = function() plot.png('x', {panels = {{}}}) end,
       ["plot.png: panel 1: unknown option 'serie', did you mean 'series'"] = function()
@@ -282,7 +282,7 @@ describe('plot.png', function()
       ["plot.png: 'columns' must be a whole number from 1 to 1000, got number 0"] = function()
         plot.png('x', {panels = {{series = {line}}}, columns = 0})
       end,
-      ['plot.png: a path expected, got nil'] = function() plot.png(nil, {panels = {{series = {line}}}}) end,
+      ["plot.png: 'path' must be given"] = function() plot.png(nil, {panels = {{series = {line}}}}) end,
       ['plot.png: panel 1: nothing to draw, every point is nan or infinite'] = function()
         plot.png('x', {panels = {{series = {{x = {1, 2, 0 / 0}, y = {0 / 0, math.huge, 1}}}}}})
       end,

@@ -34,6 +34,12 @@ function bytes.new_tensor(dtype, sizes)
   return t, ffi.cast('uint8_t *', handle.array(t).data), count(sizes) * bytes.width[dtype]
 end
 
+--- A float64 tensor whose elements the caller writes at once: the tensor, and a pointer to its numbers.
+function bytes.new_numbers(sizes)
+  local t, pointer = bytes.new_tensor('float64', sizes)
+  return t, ffi.cast('double *', pointer)
+end
+
 --- The elements of a tensor where they lie.
 -- @return a dense tensor, t itself or a copy; a pointer to its elements, good for as long as that tensor lives, which the
 -- caller sees to by naming it once more afterwards; how many bytes

@@ -4,35 +4,32 @@ local errors = require 'metann.binding.errors'
 local metann = require 'metann'
 local Random = require 'metann.data.random'
 local arguments = require 'metann.arguments'
+local methods = require 'metann.utils.methods'
 local describe = require('metann.nn.support').describe
 
 local Episodes = {}
 Episodes.__index = Episodes
 
-local DEFAULTS = {ways = 5, shots = 1, queries = 15, seed = 1}
-local NAMES = {'ways', 'shots', 'queries', 'seed'}
+local read = arguments.reader('Episodes', {
+  {'classes', opaque = true}, {'ways', default = 5}, {'shots', default = 1}, {'queries', default = 15},
+  {'seed', default = 1},
+})
 
-local function checked(options)
-  options = options or {}
-  errors.check_options('Episodes', options, NAMES)
-  local result = {}
-  for _, name in ipairs(NAMES) do
-    local value = options[name]
-    if value == nil then value = DEFAULTS[name] end
-    if name == 'seed' then
-      arguments.count('Episodes', name, value, 0, 2 ^ 53)
-    else
-      arguments.count('Episodes', name, value, 1)
-    end
-    result[name] = value
+local function check_numbers(o)
+  for _, name in ipairs{'ways', 'shots', 'queries'} do arguments.count('Episodes', name, o[name], 1) end
+  arguments.count('Episodes', 'seed', o.seed, 0, 2 ^ 53)
+end
+
+--- The list of classes: given as such, or as what has it (an Omniglot).
+local function list_of(classes)
+  if type(classes) ~= 'table' then
+    errors.raise('Episodes: a list of classes expected, got %s', describe(classes))
   end
-  return result
+  if #classes == 0 and type(classes.classes) == 'table' then return classes.classes end
+  return classes
 end
 
 local function check_classes(classes, o)
-  if type(classes) ~= 'table' then
-    errors.raise('Episodes: a list of classes expected, got %s', errors.describe(classes))
-  end
   if #classes < o.ways then
     errors.raise('Episodes: %.0f ways asked for, but there are only %d classes', o.ways, #classes)
   end
@@ -51,12 +48,14 @@ local function check_classes(classes, o)
 end
 
 --- A source of episodes.
--- @param classes list; each has `images`, a tensor of size (count, ...), and perhaps a `name` for errors. uint8 images
--- come out as floats from 0 to 1.
+-- @param classes list, or an Omniglot; each class has `images`, a tensor of size (count, ...), and perhaps a `name` for
+-- errors. uint8 images come out as floats from 0 to 1.
 -- @param[opt] options `ways` (5), `shots` (1) and `queries` (15) per class, `seed` (1) of its own random stream
 -- @raise too few classes, or a class with too few images, with the numbers
-local function new(classes, options)
-  local o = checked(options)
+local function new(...)
+  local o = read(...)
+  check_numbers(o)
+  local classes = list_of(o.classes)
   check_classes(classes, o)
   local self = setmetatable({classes = classes, random = Random(o.seed)}, Episodes)
   self.ways, self.shots, self.queries = o.ways, o.shots, o.queries
@@ -76,7 +75,8 @@ end
 --- Draw one episode: other classes each time, support and query without an image in common.
 -- @return table with `support` {x, y}: x (ways * shots, ...), y int64 labels 1..ways, class by class; and `query`
 -- likewise with ways * queries rows
-function Episodes:sample()
+-- @function Episodes:sample
+methods.definer(Episodes, 'Episodes')('sample', {}, function(self)
   local shots, queries = self.shots, self.queries
   local support, query = {}, {}
   for way, number in ipairs(self.random:choose(#self.classes, self.ways)) do
@@ -87,6 +87,6 @@ function Episodes:sample()
     query[way] = chosen:narrow(1, shots + 1, queries)
   end
   return {support = {floats(support), self.support_labels}, query = {floats(query), self.query_labels}}
-end
+end)
 
 return setmetatable({}, {__call = function(_, ...) return new(...) end, __index = Episodes})

@@ -10,7 +10,7 @@ local function hidden(name) return name:sub(1, 1) == '.' or name:find '__MACOSX'
 local function read_file(path, room)
   local file, message = posix.open(path)
   if not file then return nil, message end
-  local size, ran, ok = file.size, nil, nil
+  local size, ran, ok = file.size
   ran, ok, message = pcall(function() return file:read(0, room(size), size) end)
   file:close()
   if not ran then error(ok, 0) end

@@ -8,6 +8,7 @@ local files = require 'metann.data.files'
 local metann = require 'metann'
 local resize = require 'metann.data.resize'
 local arguments = require 'metann.arguments'
+local methods = require 'metann.utils.methods'
 local paths_of = require 'metann.io.paths'
 
 local raise = errors.raise
@@ -115,6 +116,10 @@ local function check_strings(what, name, list)
   arguments.list(what, name, list, 'strings', function(member) return type(member) == 'string' end)
 end
 
+-- A list that has names besides is the paths and the options.
+local paths_kind = arguments.kinds.list_kind(function(value) return value end)
+local read = arguments.reader('Omniglot', { { 'paths', paths_kind, optional = true }, { 'size', default = 28 } })
+
 --- Read drawings into memory.
 -- @param paths a folder or zip file, or a list of them, with any part of the official layout
 -- `SET/Alphabet/characterNN/IMAGE.png`, with or without the sets. A character that stands in several sets is one class,
@@ -123,15 +128,14 @@ end
 -- @return an Omniglot with `classes`, a list sorted by name of {name = 'Greek/character01', alphabet = 'Greek',
 -- images = uint8 tensor (count, 1, size, size), 255 ink and 0 paper}, as `Episodes` takes it
 -- @raise a wrong path, a broken zip file or drawing, or no drawings at all, by name
-local function load(paths, options)
+local function load(...)
+  local o = read(...)
+  local paths, size = o.paths, o.size
   if type(paths) == 'string' then paths = {paths} end
   if type(paths) ~= 'table' or #paths == 0 then
     raise('Omniglot: a path or a list of paths expected, got %s', errors.describe(paths))
   end
   check_strings('Omniglot', 'paths', paths)
-  options = options or {}
-  errors.check_options('Omniglot', options, {'size'})
-  local size = options.size == nil and 28 or options.size
   arguments.count('Omniglot', 'size', size, 1, LARGEST_SIZE)
   local found, classes = by_class(paths), {}
   for i, name in ipairs(sorted_keys(found)) do
@@ -142,20 +146,25 @@ local function load(paths, options)
   return new(classes)
 end
 
---- Names of the alphabets, sorted.
-function Omniglot:alphabets()
+local define = methods.definer(Omniglot, 'Omniglot')
+
+local function alphabets_of(self)
   local set = {}
   for _, class in ipairs(self.classes) do set[class.alphabet] = true end
   return sorted_keys(set)
 end
 
+--- Names of the alphabets, sorted.
+-- @function Omniglot:alphabets
+define('alphabets', {}, alphabets_of)
+
 local function set_of(self, alphabets, method)
   check_strings('Omniglot:' .. method, 'alphabets', alphabets)
   local known, set = {}, {}
-  for _, name in ipairs(self:alphabets()) do known[name] = true end
+  for _, name in ipairs(alphabets_of(self)) do known[name] = true end
   for _, name in ipairs(alphabets) do
     if method == 'only' and not known[name] then
-      raise("Omniglot:only: no alphabet '%s'%s", name, errors.suggestion(name, self:alphabets()))
+      raise("Omniglot:only: no alphabet '%s'%s", name, errors.suggestion(name, alphabets_of(self)))
     end
     set[name] = true
   end
@@ -171,16 +180,18 @@ local function filtered(self, keep)
 end
 
 --- The classes of these alphabets (a list of names); a name that is not there is an error.
-function Omniglot:only(alphabets)
+-- @function Omniglot:only
+define('only', { { 'alphabets', opaque = true } }, function(self, alphabets)
   local set = set_of(self, alphabets, 'only')
   return filtered(self, function(class) return set[class.alphabet] end)
-end
+end)
 
 --- The classes of all alphabets but these (a list of names, which need not be there).
-function Omniglot:without(alphabets)
+-- @function Omniglot:without
+define('without', { { 'alphabets', opaque = true } }, function(self, alphabets)
   local set = set_of(self, alphabets, 'without')
   return filtered(self, function(class) return not set[class.alphabet] end)
-end
+end)
 
 local turns = {
   [90] = function(x) return x:transpose(3, 4):flip{3} end,
@@ -190,7 +201,8 @@ local turns = {
 
 --- Four times as many classes: each also turned by 90, 180 and 270 degrees (anticlockwise), as new characters.
 -- Source: Santoro and others, "Meta-learning with memory-augmented neural networks", ICML 2016.
-function Omniglot:with_rotations()
+-- @function Omniglot:with_rotations
+define('with_rotations', {}, function(self)
   local classes = {}
   for _, class in ipairs(self.classes) do
     classes[#classes + 1] = class
@@ -202,7 +214,6 @@ function Omniglot:with_rotations()
     end
   end
   return new(classes)
-end
-
+end)
 
 return setmetatable({}, {__call = function(_, ...) return load(...) end, __index = Omniglot})

@@ -1,63 +1,87 @@
 --- Sine waves as regression tasks: amplitude from [0.1, 5], phase from [0, pi], inputs from [-5, 5], y = amplitude *
 -- sin(x - phase).
 -- Source: Finn, Abbeel and Levine, "Model-agnostic meta-learning", ICML 2017, section 5.1.
+local bytes = require 'metann.binding.bytes'
 local errors = require 'metann.binding.errors'
 local metann = require 'metann'
 local Random = require 'metann.data.random'
 local arguments = require 'metann.arguments'
+local methods = require 'metann.utils.methods'
 
 local DTYPES = {float32 = true, float64 = true, float = true, double = true}
 
 local Sinusoid = {}
 Sinusoid.__index = Sinusoid
 
+local read = arguments.reader('Sinusoid', { { 'seed', default = 1 }, { 'dtype' } })
+
 --- A source of waves.
 -- @param[opt] options `seed` (default 1) of its own random stream, `dtype` of the tensors: 'float32' or 'float64', the
 -- default dtype when left out
-local function new(options)
-  options = options or {}
-  errors.check_options('Sinusoid', options, {'seed', 'dtype'})
-  local seed, dtype = options.seed, options.dtype
-  if seed == nil then seed = 1 end
-  arguments.count('Sinusoid', 'seed', seed, 0, 2 ^ 53)
-  if not (dtype == nil or DTYPES[dtype]) then
-    errors.raise("Sinusoid: 'dtype' must be 'float32' or 'float64', got %s", errors.describe(dtype))
+local function new(...)
+  local o = read(...)
+  arguments.count('Sinusoid', 'seed', o.seed, 0, 2 ^ 53)
+  if not (o.dtype == nil or DTYPES[o.dtype]) then
+    errors.raise("Sinusoid: 'dtype' must be 'float32' or 'float64', got %s", errors.describe(o.dtype))
   end
-  return setmetatable({random = Random(seed), dtype = dtype}, Sinusoid)
+  return setmetatable({random = Random(o.seed), dtype = o.dtype}, Sinusoid)
 end
 
 local Wave = {}
 Wave.__index = Wave
 
---- Height of the wave at x, a number.
-function Wave:at(x) return self.amplitude * math.sin(x - self.phase) end
+local function height(wave, x) return wave.amplitude * math.sin(x - wave.phase) end
 
---- n points of the wave: {x, y}, both of size (n, 1), x uniform in [-5, 5].
-function Wave:points(n)
-  arguments.count('Sinusoid:points', 'n', n, 1)
-  local x, y = {}, {}
-  for i = 1, n do
-    local at = self.random:uniform(-5, 5)
-    x[i], y[i] = {at}, {self:at(at)}
-  end
-  return {metann.tensor(x, {dtype = self.dtype}), metann.tensor(y, {dtype = self.dtype})}
+--- n places x and the heights there, float64 (n, 1) both. Their memory is asked for before the first number is drawn.
+local function drawn(wave, n)
+  local x, xs = bytes.new_numbers{n, 1}
+  local y, ys = bytes.new_numbers{n, 1}
+  local random = wave.random
+  Random._each(n, function(i)
+    local at = random:_between(-5, 5)
+    xs[i - 1], ys[i - 1] = at, height(wave, at)
+  end)
+  return x, y
 end
 
+local function points(wave, n)
+  local x, y = drawn(wave, n)
+  local dtype = wave.dtype or metann.get_default_dtype()
+  return {x:to(dtype), y:to(dtype)}
+end
+
+local define = methods.definer(Wave, 'Wave')
+
+--- Height of the wave at x, a number.
+-- @function Wave:at
+define('at', { { 'x' } }, function(self, x)
+  if type(x) ~= 'number' then errors.raise("Wave:at: 'x' must be a number, got %s", errors.describe(x)) end
+  return height(self, x)
+end)
+
+--- n points of the wave: {x, y}, both of size (n, 1), x uniform in [-5, 5].
+-- @function Wave:points
+define('points', { { 'n' } }, function(self, n)
+  arguments.count('Wave:points', 'n', n, 1)
+  return points(self, n)
+end)
+
 --- One wave, unseen so far.
+-- @function Sinusoid:sample
 -- @param shots how many points `support` has
 -- @param[opt=shots] queries how many points `query` has
 -- @return table: `support` and `query`, each {x, y} of size (n, 1), in other places; `amplitude`, `phase`, `at(x)`
 -- and `points(n)` for more of the same wave
-function Sinusoid:sample(shots, queries)
+methods.definer(Sinusoid, 'Sinusoid')('sample', { { 'shots' }, { 'queries' } }, function(self, shots, queries)
   if queries == nil then queries = shots end
   arguments.count('Sinusoid:sample', 'shots', shots, 1)
   arguments.count('Sinusoid:sample', 'queries', queries, 1)
   local random = self.random
   local wave = setmetatable({random = random, dtype = self.dtype}, Wave)
-  wave.amplitude, wave.phase = random:uniform(0.1, 5), random:uniform(0, math.pi)
-  wave.support = wave:points(shots)
-  wave.query = wave:points(queries)
+  wave.amplitude, wave.phase = random:_between(0.1, 5), random:_between(0, math.pi)
+  wave.support = points(wave, shots)
+  wave.query = points(wave, queries)
   return wave
-end
+end)
 
 return setmetatable({}, {__call = function(_, ...) return new(...) end, __index = Sinusoid})

@@ -1,7 +1,9 @@
 --- metann.save and metann.load: values with tensors in them, as safetensors files with a description (structure.lua) in
 -- their metadata.
+local arguments = require 'metann.arguments'
 local errors = require 'metann.binding.errors'
 local header = require 'metann.io.header'
+local paths = require 'metann.io.paths'
 local safetensors = require 'metann.io.safetensors'
 local structure = require 'metann.io.structure'
 local StateDict = require 'metann.nn.statedict'
@@ -19,15 +21,16 @@ local FORMAT, FIELD = 'metann', 'structure'
 -- whether they are parameters; a history and `.grad` are not saved. Tensors that share a storage are written once and
 -- share one again when loaded, and a table that stands in several places is one table again. Functions, modules and
 -- other objects, cycles, and tensors as keys are errors that say where. Other tools can read the file's tensors as
--- safetensors, by their paths ('model.1.weight').
+-- safetensors, by their paths ('model.1.weight'). The value stands for itself, so it is given by position.
+-- @function save
 -- @param path of the file
 -- @param value what to save
 -- @raise what can't be saved, with its path in the value; or the system's message, with the file's path
-function checkpoint.save(path, value)
+checkpoint.save = arguments.define('save', { { 'path', paths.kind }, { 'value', data = true } }, function(path, value)
   local saved, message = structure.encode(value, header.METADATA)
   if not saved then raise('save: %s', message) end
   safetensors._save('save', path, saved.tensors, { format = FORMAT, [FIELD] = saved.text })
-end
+end)
 
 local function load_plain(reader)
   local state = StateDict.new()
@@ -35,10 +38,10 @@ local function load_plain(reader)
   return state
 end
 
-local function load_value(reader, path, options)
+local function load_value(reader, path, from)
   local text = reader:metadata()[FIELD]
   if reader:metadata().format ~= FORMAT or not text then return { value = load_plain(reader) } end
-  if options and options.from then
+  if from then
     return nil, ("load: %s was written by metann: its names count from 1 already"):format(path)
   end
   local known = {}
@@ -51,18 +54,19 @@ end
 
 --- Load what metann.save wrote. Nothing in a file is ever run, so that one from a stranger does no harm; no more memory is
 -- taken than in proportion to its size. A safetensors file from elsewhere gives a state dict of its tensors.
+-- @function load
 -- @param path of the file
 -- @param[opt] options {from='pytorch'}: numbers in names, which count from 0 in PyTorch, count from 1. {map=true}: the
 -- tensors lie on the file's pages, as in safetensors.load
 -- @return the value
 -- @raise the path and what is wrong with the file
-function checkpoint.load(path, options)
-  local reader = safetensors._open('load', path, options)
-  local ok, loaded, message = pcall(load_value, reader, path, options)
+checkpoint.load = arguments.define('load', safetensors._parameters, function(path, from, map)
+  local reader = safetensors._open('load', path, from, map)
+  local ok, loaded, message = pcall(load_value, reader, path, from)
   reader:close()
   if not ok then error(loaded, 0) end
   if not loaded then raise('%s', message) end
   return loaded.value
-end
+end)
 
 return checkpoint

@@ -136,12 +136,13 @@ local function take_text(source, n)
   return bytes.string_of(n, function(pointer) return source:take(pointer, n) end)
 end
 
---- Reads up to the elements: what the header describes and how many bytes were read; or nil and what is wrong.
+--- Reads up to the elements: what the header describes and how many bytes were read; or nil, what is wrong, and true for
+-- what isn't the format at all.
 local function read_header(source)
-  if source.size < #MAGIC + 4 then return nil, 'too short for a header' end
+  if source.size < #MAGIC + 4 then return nil, 'too short for an npy file', true end
   local start, message = take_text(source, #MAGIC + 2)
   if not start then return nil, message end
-  if start:sub(1, #MAGIC) ~= MAGIC then return nil, 'not an npy file' end
+  if start:sub(1, #MAGIC) ~= MAGIC then return nil, 'not an npy file', true end
   local major, minor = start:byte(#MAGIC + 1, #MAGIC + 2)
   if major < 1 or major > 3 or minor ~= 0 then
     return nil, ('version %d.%d of the format is not read'):format(major, minor)
@@ -187,10 +188,10 @@ end
 
 --- Reads an array; integers that metann lacks are widened.
 -- @param source with `size`, the bytes that there are, and `take(pointer, n)`, which returns true, or nil and a message
--- @return the tensor; or nil and what is wrong
+-- @return the tensor; or nil, what is wrong, and true for what isn't the format at all
 function npyformat.read(source)
-  local array, start = read_header(source)
-  if not array then return nil, start end
+  local array, start, foreign = read_header(source)
+  if not array then return nil, start, foreign end
   if source.size - start ~= array.count * array.width then
     return nil, ('the elements need %.0f bytes, the file has %.0f'):format(array.count * array.width,
       source.size - start)

@@ -1,8 +1,9 @@
 --- NumPy's .npz files: arrays by name, each an .npy file in a zip file.
 local pairs = require('metann.binding.traversal').pairs
+local arguments = require 'metann.arguments'
 local atomic = require 'metann.io.atomic'
 local bytes = require 'metann.binding.bytes'
-local errors = require 'metann.binding.errors'
+local kinds = require 'metann.io.kinds'
 local npyformat = require 'metann.io.npyformat'
 local paths = require 'metann.io.paths'
 local zip = require 'metann.binding.zip'
@@ -50,25 +51,22 @@ local function write_archive(path, tensors, names, compress)
 end
 
 --- Write tensors to a file, whole or not at all, as numpy.savez does (numpy.savez_compressed with compress=true).
+-- @function save
 -- @param path of the file
 -- @param tensors table of tensors by name, of any dtype but bfloat16, which NumPy lacks
 -- @param[opt] options {compress=false}
 -- @raise what can't be written, with the name; or the system's message, with the path
-function npz.save(path, tensors, options)
-  paths.check('npz.save', path)
-  if options ~= nil then
-    if type(options) ~= 'table' then raise('npz.save: options must be a table, got %s', describe(options)) end
-    errors.check_options('npz.save', options, { 'compress' })
-    if options.compress ~= nil and type(options.compress) ~= 'boolean' then
-      raise("npz.save: 'compress' must be true or false, got %s", describe(options.compress))
-    end
-  end
+npz.save = arguments.define('npz.save', {
+  { 'path', paths.kind }, { 'tensors', required = true, data = true },
+  { 'compress', arguments.kinds.boolean, false, named = true },
+}, function(path, tensors, compress)
+  paths.check_machine 'npz.save'
   local names = sorted_names(tensors)
   local ok, message = atomic.produce(path, function(temporary)
-    return write_archive(temporary, tensors, names, options and options.compress)
+    return write_archive(temporary, tensors, names, compress)
   end)
   if not ok then raise('npz.save: %s', message) end
-end
+end)
 
 -- ---- reading ----
 
@@ -79,7 +77,9 @@ local function arrays_of(archive)
   local arrays, seen = {}, {}
   for i, entry in ipairs(entries) do
     local name = entry.name:match '^(.+)%.npy$'
-    if not name then return nil, ("the entry '%s' is no .npy file"):format(entry.name) end
+    if not name then
+      return nil, ("the entry '%s' is no .npy file%s"):format(entry.name, kinds.zip_hint(entry.name))
+    end
     if seen[name] then return nil, name .. ' is there twice' end
     if entry.wrong then return nil, name .. ': ' .. entry.wrong end
     seen[name] = true
@@ -116,19 +116,20 @@ local function read_all(archive)
 end
 
 --- Read all tensors of a file, as npy.load does. No more memory is taken than the file's compressed bytes can hold.
+-- @function load
 -- @param path of the file
 -- @return table of tensors by name
 -- @raise the path and what is wrong with it
-function npz.load(path)
-  paths.check('npz.load', path)
+npz.load = arguments.define('npz.load', { { 'path', paths.kind } }, function(path)
+  paths.check_machine 'npz.load'
   local archive, message = zip.open(path)
-  if not archive then raise('npz.load: %s: %s', path, message) end
+  if not archive then raise('npz.load: %s: %s%s', path, message, kinds.hint(path, 'npz')) end
   local ok, tensors
   ok, tensors, message = pcall(read_all, archive)
   archive:close()
   if not ok then paths.fail('npz.load', path, tensors) end
   if not tensors then raise('npz.load: %s: %s', path, message) end
   return tensors
-end
+end)
 
 return npz

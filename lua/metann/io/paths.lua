@@ -4,12 +4,16 @@ local errors = require 'metann.binding.errors'
 
 local paths = {}
 
---- Raises unless `path` can name a file; also on a machine whose numbers lie the other way round than the files'.
+--- A kind of argument: what can name a file.
+function paths.kind(value)
+  if type(value) ~= 'string' then return nil, 'a path' end
+  if value:find '%z' then return nil, 'a path without zero bytes' end
+  return value
+end
+
+--- Raises on a machine whose numbers lie the other way round than the files'.
 -- @param what the caller's name
--- @param path any value
-function paths.check(what, path)
-  if type(path) ~= 'string' then errors.raise('%s: a path expected, got %s', what, errors.describe(path)) end
-  if path:find '%z' then errors.raise('%s: the path has a zero byte', what) end
+function paths.check_machine(what)
   if not bytes.little_endian then errors.raise('%s: needs a little-endian machine', what) end
 end
 

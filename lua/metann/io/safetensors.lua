@@ -2,10 +2,13 @@
 -- Data is read by position straight into the tensors' memory: a file of any size costs what is asked of it, and one that
 -- is cut short meanwhile is an error. Mapped tensors are for those who ask: there the same would end the process.
 local pairs = require('metann.binding.traversal').pairs
+local arguments = require 'metann.arguments'
 local atomic = require 'metann.io.atomic'
 local bytes = require 'metann.binding.bytes'
+local methods = require 'metann.utils.methods'
 local errors = require 'metann.binding.errors'
 local header = require 'metann.io.header'
+local kinds = require 'metann.io.kinds'
 local paths = require 'metann.io.paths'
 local posix = require 'metann.binding.posix'
 local pytorch = require 'metann.nn.pytorch'
@@ -50,7 +53,7 @@ end
 
 --- save, under the name that errors give it.
 function safetensors._save(what, path, tensors, metadata)
-  paths.check(what, path)
+  paths.check_machine(what)
   if metadata ~= nil then check_metadata(what, metadata) end
   local entries = entries_of(what, tensors)
   local encoded, text = pcall(header.encode, entries, metadata)
@@ -65,19 +68,25 @@ function safetensors._save(what, path, tensors, metadata)
 end
 
 --- Write tensors to a file, whole or not at all, byte for byte as the Python package writes them. Equal arguments give
--- equal files.
+-- equal files. The tables stand for themselves, so tensors and metadata are given by position.
+-- @function save
 -- @param path of the file
 -- @param tensors table of tensors by name, for example a module's `state_dict()`; views are written out
 -- @param[opt] metadata table of strings by string
 -- @raise what can't be written, with the name; or the system's message, with the path
-function safetensors.save(path, tensors, metadata) safetensors._save('safetensors.save', path, tensors, metadata) end
+safetensors.save = arguments.define('safetensors.save', {
+  { 'path', paths.kind }, { 'tensors', required = true, data = true }, { 'metadata', data = true },
+}, function(path, tensors, metadata) safetensors._save('safetensors.save', path, tensors, metadata) end)
 
 -- ---- reading ----
 
 local function read_header(file)
-  if file.size < 8 then return nil, 'too short for a header' end
+  if file.size < 8 then return nil, 'too short for a safetensors file' .. kinds.hint(file, 'safetensors') end
   local first, message = file:text(0, 8)
   if not first then return nil, message end
+  if not kinds.may_be_safetensors(file) then
+    return nil, 'not a safetensors file' .. kinds.hint(file, 'safetensors')
+  end
   local length
   length, message = header.length(first, file.size)
   if not length then return nil, message end
@@ -112,21 +121,6 @@ local function read_tensor(self, entry)
   return t
 end
 
-local OPTIONS = { 'from', 'map' }
-
-local function read_options(what, options)
-  if options == nil then return {} end
-  if type(options) ~= 'table' then raise('%s: options must be a table, got %s', what, describe(options)) end
-  errors.check_options(what, options, OPTIONS)
-  if options.from ~= nil and options.from ~= 'pytorch' then
-    raise("%s: 'from' must be 'pytorch', got %s", what, describe(options.from))
-  end
-  if options.map ~= nil and type(options.map) ~= 'boolean' then
-    raise("%s: 'map' must be true or false, got %s", what, describe(options.map))
-  end
-  return options
-end
-
 local Reader = {}
 Reader.__index = Reader
 
@@ -137,20 +131,25 @@ local function read_start(file, map)
   return { entries = entries, metadata = metadata, start = start, map = map and bytes.map(file) or nil }
 end
 
+--- How open, load and metann.load read their arguments.
+safetensors._parameters = {
+  { 'path', paths.kind }, { 'from', arguments.kinds.choice 'pytorch', optional = true, named = true },
+  { 'map', arguments.kinds.boolean, false, named = true },
+}
+
 --- open, under the name that errors give it.
-function safetensors._open(what, path, options)
-  paths.check(what, path)
-  options = read_options(what, options)
+function safetensors._open(what, path, from, map)
+  paths.check_machine(what)
   local file, message = posix.open(path)
   if not file then raise('%s: %s: %s', what, path, message) end
   local ok, found
-  ok, found, message = pcall(read_start, file, options.map)
+  ok, found, message = pcall(read_start, file, map)
   if not ok or not found then file:close() end
   if not ok then paths.fail(what, path, found) end
   if not found then raise('%s: %s: %s', what, path, message) end
   local by_name, names = {}, {}
   for i, entry in ipairs(found.entries) do
-    if options.from then entry.name = pytorch.shifted(entry.name) end
+    if from then entry.name = pytorch.shifted(entry.name) end
     by_name[entry.name], names[i] = entry, entry.name
   end
   return setmetatable({
@@ -165,23 +164,29 @@ end
 -- tensors lie on the file's pages, which are read when they are used and shared by all processes that map the file;
 -- writing to one leaves the file alone. The file must not be cut short or written over while they live (replacing it, as
 -- save does, is fine): the system ends a process that uses a page which is gone.
+-- @function open
 -- @return a reader with `names()`, `metadata()`, `info(name)`, `get(name)` and `close()`
 -- @raise the path and what is wrong with it
-function safetensors.open(path, options) return safetensors._open('safetensors', path, options) end
+safetensors.open = arguments.define('safetensors.open', safetensors._parameters,
+  function(path, from, map) return safetensors._open('safetensors', path, from, map) end)
+
+local define = methods.definer(Reader, 'safetensors reader')
 
 --- The names in the order of the data, a fresh list.
-function Reader:names()
+-- @function Reader:names
+define('names', {}, function(self)
   local names = {}
   for i, name in ipairs(self._names) do names[i] = name end
   return names
-end
+end)
 
 --- The metadata's strings, a fresh table.
-function Reader:metadata()
+-- @function Reader:metadata
+define('metadata', {}, function(self)
   local copy = {}
   for key, value in pairs(self._metadata) do copy[key] = value end
   return copy
-end
+end)
 
 local function entry_of(self, name)
   local entry = self._entries[name]
@@ -194,24 +199,27 @@ end
 
 --- What a tensor is, without reading it: {dtype, shape, bytes}; dtype is the format's name (such as 'I8') where metann
 -- has none.
-function Reader:info(name)
+-- @function Reader:info
+define('info', {{'name'}}, function(self, name)
   local entry = entry_of(self, name)
   local shape = {}
   for i, size in ipairs(entry.shape) do shape[i] = size end
   return { dtype = entry.dtype or entry.format, shape = shape, bytes = entry.to - entry.from }
-end
+end)
 
 --- Reads a tensor: a copy of its own, or, with map=true, one on the file's pages. An unknown name, a dtype that metann
 -- lacks, a file that has become shorter, and a closed reader are errors.
-function Reader:get(name)
+-- @function Reader:get
+define('get', {{'name'}}, function(self, name)
   local ok, t, message = pcall(read_tensor, self, entry_of(self, name))
   if not ok then paths.fail(self._what, self._path, t) end
   if not t then raise('%s: %s: %s', self._what, self._path, message) end
   return t
-end
+end)
 
 --- Lets go of the file. Tensors that were read stay.
-function Reader:close() self._file:close() end
+-- @function Reader:close
+define('close', {}, function(self) self._file:close() end)
 
 function Reader:__tostring() return ('safetensors %s: %d tensors'):format(self._path, #self._names) end
 
@@ -232,15 +240,16 @@ end
 -- tensors lie on the file's pages, which are read when they are used and shared by all processes that map the file;
 -- writing to one leaves the file alone. The file must not be cut short or written over while they live (replacing it, as
 -- save does, is fine): the system ends a process that uses a page which is gone.
+-- @function load
 -- @return table of tensors by name; table of the metadata's strings (empty if there are none)
 -- @raise the path and what is wrong with it
-function safetensors.load(path, options)
-  local reader = safetensors._open('safetensors.load', path, options)
+safetensors.load = arguments.define('safetensors.load', safetensors._parameters, function(path, from, map)
+  local reader = safetensors._open('safetensors.load', path, from, map)
   local ok, tensors, message = pcall(read_all, reader)
   reader:close()
   if not ok then paths.fail('safetensors.load', path, tensors) end
   if not tensors then raise('safetensors.load: %s: %s', path, message) end
   return tensors, reader._metadata
-end
+end)
 
 return safetensors

@@ -2,11 +2,11 @@
 local pairs = require('metann.binding.traversal').pairs
 local errors = require 'metann.binding.errors'
 local atomic = require 'metann.io.atomic'
+local paths = require 'metann.io.paths'
 local arguments = require 'metann.arguments'
 
 local plot = {}
 
-local KNOWN = {'title', 'panels', 'columns', 'width', 'height', 'x_label', 'y_label'}
 local KNOWN_OF_PANEL = {'title', 'series'}
 local KNOWN_OF_SERIES = {'x', 'y', 'label', 'color', 'points', 'dashed', 'width'}
 -- Half of what Cairo draws at most.
@@ -61,7 +61,8 @@ local function script(path, options)
   local panels = options.panels
   local columns = options.columns or #panels
   local rows = math.ceil(#panels / columns)
-  local width, height = options.width or 480 * columns, options.height or 480 * rows
+  local width = options.width or math.min(480 * columns, MOST_PIXELS)
+  local height = options.height or math.min(480 * rows, MOST_PIXELS)
   local layout = "set multiplot layout %d,%d title %s font 'DejaVu Sans,15' "
     .. 'margins 0.05,0.985,0.21,0.84 spacing 0.045,0.12'
   local lines = {
@@ -114,9 +115,7 @@ local function check_panel(what, panel)
   if not drawn then errors.raise('%s: nothing to draw, every point is nan or infinite', what) end
 end
 
-local function check(path, options)
-  if type(path) ~= 'string' then errors.raise('plot.png: a path expected, got %s', errors.describe(path)) end
-  errors.check_options('plot.png', options, KNOWN)
+local function check(options)
   for name, most in pairs{columns = 1000, width = MOST_PIXELS, height = MOST_PIXELS} do
     if options[name] ~= nil then arguments.count('plot.png', name, options[name], 1, most) end
   end
@@ -124,12 +123,21 @@ local function check(path, options)
   for i, panel in ipairs(options.panels) do check_panel(('plot.png: panel %d'):format(i), panel) end
 end
 
+local function write_script(name, text)
+  local file, message = io.open(name, 'w')
+  if not file then return nil, message end
+  local written, trouble = file:write(text)
+  local closed, more = file:close()
+  if written and closed then return true end
+  os.remove(name)
+  return nil, ("%s: %s"):format(name, trouble or more)
+end
+
 --- Runs gnuplot. Returns true; or nil and what it said.
 local function run(text)
   local name = os.tmpname()
-  local file = assert(io.open(name, 'w'))
-  file:write(text)
-  file:close()
+  local written, message = write_script(name, text)
+  if not written then return nil, message end
   -- The shell's exit status is asked for in words: LuaJIT's pclose doesn't give it.
   local pipe = io.popen(("gnuplot '%s' 2>&1 && echo drawn"):format(name))
   local said = pipe:read '*a'
@@ -142,6 +150,11 @@ local function run(text)
   return nil, 'gnuplot said: ' .. said:gsub('%s+', ' ')
 end
 
+local read = arguments.reader('plot.png', {
+  {'path', paths.kind}, {'panels', required = true, table = true}, {'title'}, {'columns', named = true},
+  {'width', named = true}, {'height', named = true}, {'x_label', named = true}, {'y_label', named = true},
+})
+
 --- Draw panels side by side into a PNG file, with one legend (of the first panel) below them. The file appears whole or
 -- not at all.
 -- @param path of the file
@@ -149,8 +162,10 @@ end
 -- (dots instead of a line), dashed, width}}; `title`, `x_label`, `y_label`; `columns` (all in one row), `width`,
 -- `height` in pixels, 16384 at most. Points with nan or an infinity are left out.
 -- @raise what can't be drawn or written, by panel and series; gnuplot missing or failing, with its message
-function plot.png(path, options)
-  check(path, options)
+function plot.png(...)
+  local options = read(...)
+  local path = options.path
+  check(options)
   local drawn, message = atomic.produce(path, function(temporary) return run(script(temporary, options)) end)
   if not drawn then errors.raise('plot.png: %s', message) end
 end

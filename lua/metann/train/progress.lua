@@ -4,6 +4,7 @@ local pairs = require('metann.binding.traversal').pairs
 local errors = require 'metann.binding.errors'
 local posix = require 'metann.binding.posix'
 local arguments = require 'metann.arguments'
+local methods = require 'metann.utils.methods'
 local scalar = require 'metann.train.scalar'
 
 local Progress = {}
@@ -13,14 +14,16 @@ local REDRAW_SECONDS = 0.1
 -- Values are averaged over about the last so many steps.
 local MEMORY = 50
 
-local KNOWN = {'steps', 'seconds', 'out', 'terminal', 'clock'}
+local read = arguments.reader('Progress', {
+  {'steps'}, {'seconds'}, {'out', named = true, data = true}, {'terminal', named = true}, {'clock', named = true},
+})
 
 --- Begin; the clock runs from now on.
 -- @param options `steps`: how many steps there are; `seconds`: a limit on the time; at least one of both. `out`: the
 -- file to write to (io.stderr); `terminal`: whether it is a terminal (asked of the system); `clock`: a function that
 -- gives seconds.
-local function new(options)
-  errors.check_options('Progress', options, KNOWN)
+local function new(...)
+  local options = read(...)
   local steps, seconds = options.steps, options.seconds
   if not steps and not seconds then errors.raise 'Progress: steps or seconds must be given' end
   if steps then arguments.count('Progress', 'steps', steps, 0) end
@@ -42,14 +45,20 @@ local function new(options)
   }, Progress)
 end
 
+local define = methods.definer(Progress, 'Progress')
+
+local function elapsed_of(self) return self.clock() - self.start end
+
 --- Seconds since the beginning.
-function Progress:elapsed() return self.clock() - self.start end
+-- @function Progress:elapsed
+define('elapsed', {}, elapsed_of)
 
 --- Whether another step fits: neither the steps nor the time are used up.
-function Progress:more()
+-- @function Progress:more
+define('more', {}, function(self)
   if self.steps and self.count >= self.steps then return false end
-  return not self.seconds or self:elapsed() < self.seconds
-end
+  return not self.seconds or elapsed_of(self) < self.seconds
+end)
 
 local function minutes(seconds)
   local whole = math.floor(seconds + 0.5)
@@ -63,9 +72,8 @@ local function time_left(self, elapsed)
   return math.min(by_steps or by_clock, by_clock or by_steps)
 end
 
---- The line as text: '350/2000 steps  41.2/s  0:40 left  loss 0.812'.
-function Progress:line()
-  local elapsed = self:elapsed()
+local function line_of(self)
+  local elapsed = elapsed_of(self)
   local parts = {self.steps and ('%d/%d steps'):format(self.count, self.steps) or ('%d steps'):format(self.count)}
   if self.count > 0 and elapsed > 0 then
     local rate = self.count / elapsed
@@ -81,17 +89,22 @@ function Progress:line()
   return table.concat(parts, '  ')
 end
 
+--- The line as text: '350/2000 steps  41.2/s  0:40 left  loss 0.812'.
+-- @function Progress:line
+define('line', {}, line_of)
+
 -- A terminal that is narrower than the line cuts it off: in two rows, each redrawing would leave one behind.
 local NO_WRAP, WRAP, CLEAR_REST = '\27[?7l', '\27[?7h', '\27[K'
 
 local function draw(self)
-  self.out:write('\r', NO_WRAP, self:line(), CLEAR_REST, WRAP)
+  self.out:write('\r', NO_WRAP, line_of(self), CLEAR_REST, WRAP)
   self.out:flush()
 end
 
 --- One step is done.
 -- @param[opt] values numbers by name (or tensors of one number), shown as averages over the last steps
-function Progress:step(values)
+-- @function Progress:step
+define('step', {{'values', data = true}}, function(self, values)
   if values ~= nil and type(values) ~= 'table' then
     errors.raise("Progress:step: 'values' must be a table of numbers by name, got %s", errors.describe(values))
   end
@@ -109,16 +122,17 @@ function Progress:step(values)
   if now - self.drawn < REDRAW_SECONDS then return end
   self.drawn = now
   draw(self)
-end
+end)
 
 --- The end: on a terminal the last state stays, with a line end. Returns steps done and seconds taken.
-function Progress:finish()
-  local elapsed = self:elapsed()
+-- @function Progress:finish
+define('finish', {}, function(self)
+  local elapsed = elapsed_of(self)
   if self.terminal then
     draw(self)
     self.out:write '\n'
   end
   return self.count, elapsed
-end
+end)
 
 return setmetatable({}, {__call = function(_, ...) return new(...) end})

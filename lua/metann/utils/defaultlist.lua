@@ -1,6 +1,7 @@
 --- DefaultList: a list without an end, whose places are made by a factory when they are first read.
 local errors = require 'metann.binding.errors'
 local arguments = require 'metann.arguments'
+local guarded = require('metann.utils.methods').guarded
 local raise, describe = errors.raise, errors.describe
 
 -- What a place holds that was made as nil: read again, it must not be made again.
@@ -47,8 +48,10 @@ function methods:fill(list)
   for i = 1, #list do methods.set(self, i, list[i]) end
 end
 
+local lookup = guarded(DefaultList, 'DefaultList', methods)
+
 function DefaultList.__index(self, key)
-  if type(key) == 'string' then return methods[key] end
+  if type(key) == 'string' then return lookup[key] end
   return methods.get(self, key)
 end
 function DefaultList.__newindex(self, key, value) methods.set(self, key, value) end
@@ -58,11 +61,11 @@ function DefaultList.__newindex(self, key, value) methods.set(self, key, value) 
 -- @function DefaultList
 -- @param[opt] factory function without arguments
 -- @param[opt] fill list
-return setmetatable(DefaultList, {
-  __call = function(class, factory, fill)
-    if factory ~= nil then arguments.callable('DefaultList', 'factory', factory) end
-    local self = setmetatable({ items = {}, factory = factory or function() end }, class)
-    if fill ~= nil then self:fill(fill) end
-    return self
-  end,
-})
+local construct = arguments.define('DefaultList', { { 'factory' }, { 'fill', data = true } }, function(factory, fill)
+  if factory ~= nil then arguments.callable('DefaultList', 'factory', factory) end
+  local self = setmetatable({ items = {}, factory = factory or function() end }, DefaultList)
+  if fill ~= nil then methods.fill(self, fill) end
+  return self
+end)
+
+return setmetatable(DefaultList, { __call = function(_, ...) return construct(...) end })

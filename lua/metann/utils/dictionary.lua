@@ -3,7 +3,9 @@
 -- `_order(self)` (a fresh list of the present keys, in order). State is kept under keys no caller can name, so that
 -- indexing is free for the dictionary's own keys, but for method names.
 local pairs = require('metann.binding.traversal').pairs
+local arguments = require 'metann.arguments'
 local errors = require 'metann.binding.errors'
+local guarded = require('metann.utils.methods').guarded
 local raise, describe = errors.raise, errors.describe
 
 local dictionary = {}
@@ -114,14 +116,15 @@ end
 
 --- A class of dictionaries: callable, with the methods above and the primitives and methods in `class`.
 -- @param name for messages
--- @param class table with the primitives and `init(self, ...)`
+-- @param class table with the primitives, `parameters` (what arguments.define takes) and `init(self, ...)`
 function dictionary.class(name, class)
   class.name, class.is_dictionary = name, true
-  local lookup = {}
-  for key, fn in pairs(methods) do lookup[key] = fn end
+  local own = {}
+  for key, fn in pairs(methods) do own[key] = fn end
   for key, fn in pairs(class) do
-    if type(fn) == 'function' and key ~= 'init' then lookup[key] = fn end
+    if type(fn) == 'function' and key ~= 'init' then own[key] = fn end
   end
+  local lookup = guarded(class, name, own)
   function class.__index(self, key)
     local method = lookup[key]
     if method then return method end
@@ -133,18 +136,24 @@ function dictionary.class(name, class)
     end
     methods.set(self, key, value)
   end
+  local printing = {} -- the dictionaries whose text is being made: one that holds itself is not printed again
   function class.__tostring(self)
+    if printing[self] then return name .. '{...}' end
+    printing[self] = true
     local parts = {}
-    for key, value in self:pairs() do parts[#parts + 1] = ('%s=%s'):format(tostring(key), tostring(value)) end
+    local ok, message = pcall(function()
+      for key, value in methods.pairs(self) do parts[#parts + 1] = ('%s=%s'):format(tostring(key), tostring(value)) end
+    end)
+    printing[self] = nil
+    if not ok then error(message, 0) end
     return name .. '{' .. table.concat(parts, ', ') .. '}'
   end
-  return setmetatable(class, {
-    __call = function(_, ...)
-      local self = setmetatable({}, class)
-      class.init(self, ...)
-      return self
-    end,
-  })
+  local construct = arguments.define(name, class.parameters, function(...)
+    local self = setmetatable({}, class)
+    class.init(self, ...)
+    return self
+  end)
+  return setmetatable(class, { __call = function(_, ...) return construct(...) end })
 end
 
 return dictionary

@@ -1,6 +1,8 @@
 --- MultipleList: a list that is also indexed by a list of positions.
 -- The elements stand raw in the instance, so `#`, ipairs and unpack work as on any list.
+local arguments = require 'metann.arguments'
 local errors = require 'metann.binding.errors'
+local guarded = require('metann.utils.methods').guarded
 local raise, describe = errors.raise, errors.describe
 
 local MultipleList = {}
@@ -26,8 +28,10 @@ local function check(self, index)
   return index
 end
 
+local lookup = guarded(MultipleList, 'MultipleList', methods)
+
 function MultipleList.__index(self, key)
-  if type(key) == 'string' then return methods[key] end
+  if type(key) == 'string' then return lookup[key] end
   if type(key) ~= 'table' then return rawget(self, check(self, key)) end
   local picked = {}
   for i = 1, #key do picked[i] = rawget(self, check(self, key[i])) end
@@ -54,12 +58,12 @@ function MultipleList.new(list) return setmetatable(list, MultipleList) end
 -- MultipleList; assign by number or, a list of values, by list. Positions out of range are errors.
 -- @function MultipleList
 -- @param list of any values; false stands for none
-return setmetatable(MultipleList, {
-  __call = function(_, list)
-    if list == nil then list = {} end
-    if type(list) ~= 'table' then raise('MultipleList: expected a list, got %s', describe(list)) end
-    local copy = {}
-    for i = 1, #list do copy[i] = list[i] end
-    return MultipleList.new(copy)
-  end,
-})
+local construct = arguments.define('MultipleList', { { 'list', data = true } }, function(list)
+  if list == nil then list = {} end
+  if type(list) ~= 'table' then raise('MultipleList: expected a list, got %s', describe(list)) end
+  local copy = {}
+  for i = 1, #list do copy[i] = list[i] end
+  return MultipleList.new(copy)
+end)
+
+return setmetatable(MultipleList, { __call = function(_, ...) return construct(...) end })

@@ -9,6 +9,8 @@ local VALUES, ORDER, POSITION = {}, {}, {}
 -- names; a missing key without a default is an error.
 -- @function OrderedDict
 local OrderedDict = dictionary.class('OrderedDict', {
+  parameters = { { 'source', data = true } },
+
   init = function(self, source)
     rawset(self, VALUES, {})
     rawset(self, ORDER, {})

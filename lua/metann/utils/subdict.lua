@@ -33,6 +33,8 @@ end
 -- `keys`.
 -- @function SubDict
 local SubDict = dictionary.class('SubDict', {
+  parameters = { { 'super_dict', data = true }, { 'keys', data = true }, { 'keep_order', data = true } },
+
   init = function(self, super, keys, keep_order)
     if type(super) ~= 'table' then
       raise('SubDict: super_dict must be a dictionary or a table, got %s', describe(super))

@@ -1,0 +1,51 @@
+--- Methods of small classes (an object is a table whose metatable is the class): they read their arguments by the rule of
+-- metann.arguments, and one that is called with a dot in place of the colon says so.
+local pairs = require('metann.binding.traversal').pairs
+local arguments = require 'metann.arguments'
+local errors = require 'metann.binding.errors'
+
+local methods = {}
+
+-- As many as any of these methods takes; kept by position, so that a call without tables costs no more than itself.
+local MOST = 2
+
+local function check(self, class, name, method)
+  if getmetatable(self) == class then return end
+  errors.raise("%s:%s: must be called with a colon on a %s, got %s", name, method, name, errors.describe(self))
+end
+
+--- Prepares to define the methods of a class.
+-- @param class the metatable of its objects; methods are put into it
+-- @param name of the class, for messages
+-- @return a function(method, parameters, fn) that defines one; fn gets the object and the values by position
+function methods.definer(class, name)
+  return function(method, parameters, fn)
+    local signature = arguments.signature(name .. ':' .. method, parameters)
+    local n = #parameters
+    assert(n <= MOST)
+    local first, second = signature.names[1] or '', signature.names[2] or ''
+    class[method] = function(self, a, b, more)
+      check(self, class, name, method)
+      if more ~= nil or type(a) == 'table' or type(b) == 'table' or (b ~= nil and n < 2) or (a ~= nil and n < 1) then
+        local values = arguments.read(signature, a, b, more)
+        a, b = values[first], values[second]
+      end
+      return fn(self, a, b)
+    end
+  end
+end
+
+--- The functions of a table, each of which raises unless it is called on an object of the class; private ones (_name) as
+-- they are.
+function methods.guarded(class, name, functions)
+  local result = {}
+  for key, fn in pairs(functions) do
+    result[key] = key:sub(1, 1) == '_' and fn or function(self, ...)
+      check(self, class, name, key)
+      return fn(self, ...)
+    end
+  end
+  return result
+end
+
+return methods
