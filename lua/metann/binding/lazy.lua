@@ -11,8 +11,9 @@ return function(what, files, loaded)
     __index = function(self, name)
       if not files[name] then
         local names = {}
-        for _, list in ipairs{ files, self } do
-          for known in pairs(list) do names[#names + 1] = known end
+        for known in pairs(files) do names[#names + 1] = known end
+        for known in pairs(self) do
+          if not files[known] then names[#names + 1] = known end -- else it has been loaded, and is there already
         end
         table.sort(names)
         errors.no_member(what, name, names)

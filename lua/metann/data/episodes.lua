@@ -72,11 +72,7 @@ local function floats(parts)
   return x
 end
 
---- Draw one episode: other classes each time, support and query without an image in common.
--- @return table with `support` {x, y}: x (ways * shots, ...), y int64 labels 1..ways, class by class; and `query`
--- likewise with ways * queries rows
--- @function Episodes:sample
-methods.definer(Episodes, 'Episodes')('sample', {}, function(self)
+local function episode_of(self)
   local shots, queries = self.shots, self.queries
   local support, query = {}, {}
   for way, number in ipairs(self.random:choose(#self.classes, self.ways)) do
@@ -87,6 +83,12 @@ methods.definer(Episodes, 'Episodes')('sample', {}, function(self)
     query[way] = chosen:narrow(1, shots + 1, queries)
   end
   return {support = {floats(support), self.support_labels}, query = {floats(query), self.query_labels}}
-end)
+end
+
+--- Draw one episode: other classes each time, support and query without an image in common.
+-- @return table with `support` {x, y}: x (ways * shots, ...), y int64 labels 1..ways, class by class; and `query`
+-- likewise with ways * queries rows
+-- @function Episodes:sample
+methods.definer(Episodes, 'Episodes')('sample', {}, function(self) return self.random:_whole(episode_of, self) end)
 
 return setmetatable({}, {__call = function(_, ...) return new(...) end, __index = Episodes})

@@ -69,13 +69,29 @@ define('integer', { { 'n' } }, function(self, n)
   return integer(self, n)
 end)
 
---- Calls fn(i) for i = 1..n; an interrupt ends it, as it ends operations.
-function Random._each(n, fn)
-  local metann = require 'metann'
-  for start = 1, n, BETWEEN_LOOKS do
-    for i = start, math.min(n, start + BETWEEN_LOOKS - 1) do fn(i) end
-    if n > BETWEEN_LOOKS then metann.zeros(0) end -- an operation looks
+--- For a loop's turn number i: looks at the interrupt flag now and then, as operations do.
+function Random._look(i)
+  if i % BETWEEN_LOOKS == 0 then require('metann').zeros(0) end
+end
+
+--- Calls fn(...) and returns its one result; when it fails, nothing has been drawn.
+function Random:_whole(fn, ...)
+  local position = self.position
+  local ok, result = pcall(fn, ...)
+  if ok then return result end
+  self.position = position
+  error(result, 0)
+end
+
+local function chosen_of(self, n, k)
+  local moved, chosen = {}, {}
+  for i = 1, k do
+    Random._look(i)
+    local j = i + integer(self, n - i + 1) - 1
+    chosen[i] = moved[j] or j
+    moved[j] = moved[i] or i
   end
+  return chosen
 end
 
 --- The first k places of a random order of 1..n: k different whole numbers (Fisher and Yates, on a sparse array).
@@ -85,13 +101,7 @@ end
 define('choose', { { 'n' }, { 'k' } }, function(self, n, k)
   arguments.count('Random:choose', 'n', n, 0, LARGEST)
   arguments.count('Random:choose', 'k', k, 0, math.min(n, MOST_CHOSEN))
-  local moved, chosen = {}, {}
-  Random._each(k, function(i)
-    local j = i + integer(self, n - i + 1) - 1
-    chosen[i] = moved[j] or j
-    moved[j] = moved[i] or i
-  end)
-  return chosen
+  return self:_whole(chosen_of, self, n, k)
 end)
 
 return setmetatable({}, {__call = function(_, ...) return new(...) end, __index = Random})

@@ -37,10 +37,11 @@ local function drawn(wave, n)
   local x, xs = bytes.new_numbers{n, 1}
   local y, ys = bytes.new_numbers{n, 1}
   local random = wave.random
-  Random._each(n, function(i)
+  for i = 1, n do
+    Random._look(i)
     local at = random:_between(-5, 5)
     xs[i - 1], ys[i - 1] = at, height(wave, at)
-  end)
+  end
   return x, y
 end
 
@@ -48,6 +49,23 @@ local function points(wave, n)
   local x, y = drawn(wave, n)
   local dtype = wave.dtype or metann.get_default_dtype()
   return {x:to(dtype), y:to(dtype)}
+end
+
+--- What `make` gives, or the random stream as it was and an error that names the function.
+local function whole(what, random, make, ...)
+  local ok, result = pcall(random._whole, random, make, ...)
+  if ok then return result end
+  if type(result) ~= 'string' then error(result, 0) end
+  errors.raise('%s: %s', what, errors.without_place(result))
+end
+
+local function wave_of(self, shots, queries)
+  local random = self.random
+  local wave = setmetatable({random = random, dtype = self.dtype}, Wave)
+  wave.amplitude, wave.phase = random:_between(0.1, 5), random:_between(0, math.pi)
+  wave.support = points(wave, shots)
+  wave.query = points(wave, queries)
+  return wave
 end
 
 local define = methods.definer(Wave, 'Wave')
@@ -63,7 +81,7 @@ end)
 -- @function Wave:points
 define('points', { { 'n' } }, function(self, n)
   arguments.count('Wave:points', 'n', n, 1)
-  return points(self, n)
+  return whole('Wave:points', self.random, points, self, n)
 end)
 
 --- One wave, unseen so far.
@@ -76,12 +94,7 @@ methods.definer(Sinusoid, 'Sinusoid')('sample', { { 'shots' }, { 'queries' } }, 
   if queries == nil then queries = shots end
   arguments.count('Sinusoid:sample', 'shots', shots, 1)
   arguments.count('Sinusoid:sample', 'queries', queries, 1)
-  local random = self.random
-  local wave = setmetatable({random = random, dtype = self.dtype}, Wave)
-  wave.amplitude, wave.phase = random:_between(0.1, 5), random:_between(0, math.pi)
-  wave.support = points(wave, shots)
-  wave.query = points(wave, queries)
-  return wave
+  return whole('Sinusoid:sample', self.random, wave_of, self, shots, queries)
 end)
 
 return setmetatable({}, {__call = function(_, ...) return new(...) end, __index = Sinusoid})

@@ -11,7 +11,8 @@ local MOST = 2
 
 local function check(self, class, name, method)
   if getmetatable(self) == class then return end
-  errors.raise("%s:%s: must be called with a colon on a %s, got %s", name, method, name, errors.describe(self))
+  errors.raise('%s:%s: must be called with a colon on %s %s, got %s', name, method, name:find '^[AEIOU]' and 'an' or 'a',
+    name, errors.describe(self))
 end
 
 --- Prepares to define the methods of a class.
