@@ -90,6 +90,52 @@ describe('Random', function()
   end)
 end)
 
+describe('Numbers without end', function()
+  -- Each in a process of its own, which ends it when it takes too long.
+  local function script(text)
+    local folder = scratch.folder()
+    scratch.write(folder .. '/script.lua', text)
+    local status, said = scratch.run(("timeout 100 luajit '%s/script.lua'"):format(folder))
+    scratch.remove(folder)
+    assert.are.equal(0, status, said)
+  end
+
+  it('of points ask for their memory first, and leave the stream as it was', function()
+    local waves = data.Sinusoid(4)
+    local wave = waves:sample(2)
+    for _, n in ipairs{2 ^ 40, 2 ^ 53, 2 ^ 60, 1e300} do
+      local position = waves.random.position
+      fails(function() waves:sample(2, n) end, 'Sinusoid:sample: ')
+      fails(function() waves:sample(n) end, 'Sinusoid:sample: ')
+      fails(function() wave:points(n) end, 'Wave:points: ')
+      assert.are.equal(position, waves.random.position)
+    end
+    fails(function() waves:sample(2, 2 ^ 53) end, 'Sinusoid:sample: out of memory')
+  end)
+
+  it('of choices are refused', function()
+    for _, k in ipairs{2 ^ 26 + 1, 2 ^ 40, 2 ^ 53} do
+      fails(function() data.Random(1):choose(2 ^ 53, k) end,
+        "Random:choose: 'k' must be a whole number from 0 to 67108864, got number ")
+    end
+  end)
+
+  it('end when they are interrupted', function()
+    script [[
+      local metann = require 'metann'
+      local random, waves = metann.data.Random(1), metann.data.Sinusoid(1)
+      for _, long in ipairs{
+        function() random:choose(2 ^ 53, 2 ^ 26) end, function() waves:sample(2, 2 ^ 26) end,
+      } do
+        metann.interrupt() -- the next look finds it
+        local ok, message = pcall(long)
+        assert(not ok and message:find 'interrupted', message)
+      end
+      assert(random.position == 0 and waves.random.position == 0)
+    ]]
+  end)
+end)
+
 describe('Sinusoid', function()
   it('gives points of its waves, within the ranges of the paper', function()
     local waves = data.Sinusoid{seed = 2, dtype = 'float64'}
@@ -128,6 +174,31 @@ describe('Sinusoid', function()
     for given, dtype in pairs{float32 = 'float32', float64 = 'float64', double = 'float64'} do
       assert.are.equal(dtype, data.Sinusoid{dtype = given}:sample(2).support[2].dtype)
     end
+  end)
+
+  it('takes its arguments by position and by name', function()
+    local one = data.Sinusoid{seed = 3, dtype = 'float64'}:sample{shots = 2, queries = 4}
+    for _, other in ipairs{
+      data.Sinusoid(3, 'float64'):sample(2, 4), data.Sinusoid(3, {dtype = 'float64'}):sample(2, {queries = 4}),
+    } do
+      assert.are.same(one.query[2]:to_table(), other.query[2]:to_table())
+    end
+    assert.are.equal(one:at(0.5), one:at{x = 0.5})
+    assert.are.same({3, 1}, one:points{n = 3}[1].shape)
+    assert.are.equal(data.Random(2, 5):uniform(1, 3), data.Random{seed = 2, position = 5}:uniform{lo = 1, hi = 3})
+    assert.are.equal(data.Random(2):integer(9), data.Random{seed = 2}:integer{n = 9})
+    assert.are.same(data.Random(2):choose(9, 4), data.Random(2):choose{n = 9, k = 4})
+    fails(function() data.Sinusoid(3, 'float64', 4) end, 'Sinusoid: takes 2 arguments, got 3')
+    fails(function() data.Sinusoid():sample(1, 2, 3) end, 'Sinusoid:sample: takes 2 arguments, got 3')
+    fails(function() data.Sinusoid():sample{shot = 1} end, "Sinusoid:sample: unknown option 'shot', did you mean 'shots'")
+    fails(function() data.Sinusoid():sample(2):at() end, "Wave:at: 'x' must be a number, got nil")
+  end)
+
+  it('says that methods want a colon', function()
+    local waves = data.Sinusoid()
+    fails(function() waves.sample(3) end, 'Sinusoid:sample: must be called with a colon on a Sinusoid, got number 3')
+    fails(function() waves:sample(2).points(3) end, 'Wave:points: must be called with a colon on a Wave, got number 3')
+    fails(function() waves.random.uniform() end, 'Random:uniform: must be called with a colon on a Random, got nil')
   end)
 
   it('refuses numbers of points that are none', function()
@@ -249,6 +320,26 @@ describe('Omniglot', function()
     end
   end)
 
+  it('gives the same for drawings that it takes several at a time', function()
+    -- pictures larger than are held at once: 3 x 1500 x 1000 pixels, white but for a black left half of each second one
+    local size, rows = 10, {}
+    for number = 1, 3 do
+      rows[number] = {}
+      for i = 1, 1500 do
+        local row = {}
+        for j = 1, 1000 do row[j] = number == 2 and j <= 500 and 0 or 255 end
+        rows[number][i] = row
+      end
+      scratch.write(('%s/Greek/character01/%d.png'):format(folder, number), scratch.png(rows[number]))
+    end
+    local images = data.Omniglot({folder, size = size}).classes[1].images:to_table()
+    for number = 1, 3 do
+      for i = 1, size do
+        for j = 1, size do assert.are.equal(number == 2 and j <= 5 and 255 or 0, images[number][1][i][j]) end
+      end
+    end
+  end)
+
   it('turns drawings into new classes', function()
     scratch.omniglot(folder, {Greek = 1}, 2)
     local set = data.Omniglot(folder, {size = 6}):with_rotations()
@@ -356,6 +447,25 @@ describe('Episodes', function()
     local row = episode.query[1]:to_table()[1]
     assert.is_near(0.2, row[3], 1e-7)
     assert.are.same({0, 1}, {row[1], row[2]})
+  end)
+
+  it('takes an Omniglot as it is', function()
+    local folder = scratch.folder()
+    scratch.omniglot(folder, {Greek = 3}, 4)
+    local set = data.Omniglot{paths = folder, size = 6}
+    local options = {ways = 2, shots = 1, queries = 2, seed = 4}
+    local want = data.Episodes(set.classes, options):sample()
+    local sources = {
+      data.Episodes(set, options), data.Episodes{classes = set, ways = 2, shots = 1, queries = 2, seed = 4},
+      data.Episodes(set, 2, 1, 2, 4), data.Episodes{classes = set.classes, ways = 2, shots = 1, queries = 2, seed = 4},
+    }
+    scratch.remove(folder)
+    for _, source in ipairs(sources) do
+      assert.are.same(want.query[1]:to_table(), source:sample().query[1]:to_table())
+    end
+    fails(function() data.Episodes(set:only{}) end, '5 ways asked for, but there are only 0 classes')
+    fails(function() sources[1].sample() end, 'Episodes:sample: must be called with a colon on an Episodes, got nil')
+    fails(function() set.only{'Greek'} end, 'Omniglot:only: must be called with a colon on an Omniglot, got table')
   end)
 
   it('says which numbers do not fit', function()

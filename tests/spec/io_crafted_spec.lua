@@ -174,8 +174,9 @@ describe('What is no regular file', function()
       end
     ]])
     local pictures = folder .. '/pictures/Greek/character01'
-    scratch.run(("mkdir -p '%s' '%s/zeros/Greek/character01'; mkfifo '%s/a.png' '%s/pipe'; ln -s /dev/zero '%s/zeros/Greek/character01/a.png'")
-      :format(pictures, folder, pictures, folder, folder))
+    local zeros = folder .. '/zeros/Greek/character01'
+    scratch.run(("mkdir -p '%s' '%s'; mkfifo '%s/a.png' '%s/pipe'; ln -s /dev/zero '%s/a.png'")
+      :format(pictures, zeros, pictures, folder, zeros))
     local status, said = scratch.run(("timeout 60 luajit '%s/script.lua' '%s/pipe' /dev/zero '%s/pictures' '%s/zeros'")
       :format(folder, folder, folder, folder))
     assert.are.equal(0, status, said)

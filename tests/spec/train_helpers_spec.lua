@@ -298,3 +298,27 @@ describe('plot.png', function()
     end
   end)
 end)
+
+describe('Training helpers', function()
+  it('take their arguments by the rule, and say that methods want a colon', function()
+    local progress = Progress(3, {terminal = false})
+    assert.is_true(progress:more())
+    assert.are.equal(2, Mean():add{value = 2}:mean())
+    for message, call in pairs{
+      ['Mean: takes 0 arguments, got 1'] = function() Mean(3) end,
+      ['Mean:add: must be called with a colon on a Mean, got number 3'] = function() Mean().add(3) end,
+      ['Mean:add: takes 1 argument, got 2'] = function() Mean():add(3, 4) end,
+      ['Mean:std: must be called with a colon on a Mean, got nil'] = function() Mean().std() end,
+      ['Progress:more: must be called with a colon on a Progress, got nil'] = function() progress.more() end,
+      ['Progress:step: takes 1 argument, got 2'] = function() progress:step({}, 2) end,
+      ["Progress: unknown option 'stps', did you mean 'steps'"] = function() Progress{stps = 3} end,
+      ['Progress: takes 2 arguments, got 3'] = function() Progress(3, 4, io.stderr) end,
+      ["check_writable: 'path' must be given"] = function() check_writable() end,
+      ['check_writable: takes 1 argument, got 2'] = function() check_writable('x', 'y') end,
+    } do
+      local ok, said = pcall(call)
+      assert.is_false(ok)
+      assert.truthy(said:find('train_helpers_spec', 1, true) and said:find(message, 1, true), said)
+    end
+  end)
+end)

@@ -263,3 +263,40 @@ describe('utils.MultipleList', function()
     assert.matches('expected a list', message(utils.MultipleList, 3))
   end)
 end)
+
+describe('utils', function()
+  it('says that methods want a colon, and takes no more arguments than there are', function()
+    local dict = utils.OrderedDict{ { 'a', 1 } }
+    local calls = {
+      ['OrderedDict:keys: must be called with a colon on an OrderedDict, got nil'] = function() dict.keys() end,
+      ["OrderedDict:get: must be called with a colon on an OrderedDict, got string 'a'"] = function() dict.get 'a' end,
+      ['SubDict:update_keys: must be called with a colon on a SubDict, got nil'] = function()
+        utils.SubDict(dict, { 'a' }).update_keys()
+      end,
+      ['DefaultList:get: must be called with a colon on a DefaultList, got number 1'] = function()
+        utils.DefaultList().get(1)
+      end,
+      ['MultipleList:len: must be called with a colon on a MultipleList, got nil'] = function()
+        utils.MultipleList{ 1 }.len()
+      end,
+      ['OrderedDict: takes 1 argument, got 2'] = function() utils.OrderedDict({}, 2) end,
+      ['SubDict: takes 3 arguments, got 4'] = function() utils.SubDict(dict, {}, true, 4) end,
+      ['DefaultList: takes 2 arguments, got 3'] = function() utils.DefaultList(nil, {}, 3) end,
+      ['MultipleList: takes 1 argument, got 2'] = function() utils.MultipleList({}, 3) end,
+    }
+    for words, call in pairs(calls) do
+      local said = message(call)
+      assert.truthy(said:find(words, 1, true), said)
+      assert.matches('spec/utils_spec.lua', said)
+    end
+  end)
+
+  it('prints a dictionary that holds itself', function()
+    local one, two = utils.OrderedDict{ { 'a', 1 } }, utils.OrderedDict()
+    one.self = one
+    one.two = two
+    two.one = one
+    assert.equal('OrderedDict{a=1, self=OrderedDict{...}, two=OrderedDict{one=OrderedDict{...}}}', tostring(one))
+    assert.equal('OrderedDict{one=OrderedDict{a=1, self=OrderedDict{...}, two=OrderedDict{...}}}', tostring(two))
+  end)
+end)

@@ -133,10 +133,10 @@ end
 
 --- n bytes as a string, from `fill(pointer)`, which puts them there and returns true; or nil and its message.
 function bytes.string_of(n, fill)
-  local buffer = ffi.new('uint8_t[?]', math.max(n, 1))
-  local ok, message = fill(buffer)
+  local t, pointer = bytes.new_tensor('uint8', { n }) -- memory that the limit counts
+  local ok, message = fill(pointer)
   if not ok then return nil, message end
-  return ffi.string(buffer, n)
+  return ffi.string(pointer, n), nil, t -- t is named so that it lives until here
 end
 
 --- Turns the bytes of n elements of a width round, in place: the other byte order.
@@ -170,13 +170,13 @@ end
 -- @return the tensor; or nil and fill's message
 function bytes.widened(kind, sizes, fill)
   local row, n = NARROW[kind], count(sizes)
-  local raw = ffi.new('uint8_t[?]', math.max(n * row[1], 1))
+  local narrow, raw = bytes.new_tensor('uint8', { n * row[1] }) -- memory that the limit counts
   local ok, message = fill(raw, n * row[1])
   if not ok then return nil, message end
   local t, pointer = bytes.new_tensor(row[3], sizes)
   local from, to = ffi.cast(row[2] .. ' *', raw), ffi.cast(TARGETS[row[3]], pointer)
   for i = 0, n - 1 do to[i] = from[i] end
-  return t, raw -- raw is named so that it lives until here
+  return t, narrow -- which is named so that it lives until here
 end
 
 return bytes

@@ -259,8 +259,8 @@ function Output:write(data, n)
   local left = n or #data
   while left > 0 and not self.failure do
     local put = tonumber(C.metann_write(self.fd, place, math.min(left, LARGEST_MOVE)))
-    if put < 0 then
-      if ffi.errno() ~= INTERRUPTED then self.failure = last_error() end
+    if put <= 0 then
+      if put == 0 or ffi.errno() ~= INTERRUPTED then self.failure = put == 0 and 'nothing was written' or last_error() end
     else
       place, left = place + put, left - put
     end

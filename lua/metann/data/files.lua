@@ -40,11 +40,14 @@ local function walk(what, folder, inside, ending, found, above)
   above[identity] = nil
 end
 
-local function in_zip(what, path, ending, found)
+local function in_zip(what, path, ending, found, archives)
   local zip = require 'metann.binding.zip'
   local archive, message = zip.open(path)
   local entries
-  if archive then entries, message = archive:entries() end
+  if archive then
+    archives[#archives + 1] = archive
+    entries, message = archive:entries()
+  end
   if not entries then
     errors.raise('%s: %s: %s (wanted a folder or a zip file%s)', what, path, message, kinds.hint(path, 'zip'))
   end
@@ -63,15 +66,16 @@ end
 -- @param what the function that errors name
 -- @param path a folder or a zip file
 -- @param ending lower-case end of the names wanted, for example '.png'
+-- @param archives list that gets the zip files that were opened, to be closed by the caller when all is read
 -- @return list of {name (path below `path`, after the last part of `path` itself), path (for errors), read(room)}; read
 -- puts the bytes where room(n) points to and returns n; or nil and a message
 -- @raise a path that is neither, with the system's reason
-function files.list(what, path, ending)
+function files.list(what, path, ending, archives)
   local found = {}
   local trimmed = path:gsub('(.)/+$', '%1')
   local _, message, kind = posix.list(trimmed)
   if kind == 'file' then
-    in_zip(what, trimmed, ending, found)
+    in_zip(what, trimmed, ending, found, archives)
   elseif message then
     errors.raise('%s: %s: %s', what, path, message)
   else

@@ -23,10 +23,10 @@ local function new(classes) return setmetatable({classes = classes}, Omniglot) e
 
 --- Files by class: {['Greek/character01'] = {['0394_01.png'] = file, ...}, ...}. A drawing that stands in several sets
 -- is taken once.
-local function by_class(paths)
+local function by_class(paths, archives)
   local classes = {}
   for _, path in ipairs(paths) do
-    for _, file in ipairs(files.list('Omniglot', path, '.png')) do
+    for _, file in ipairs(files.list('Omniglot', path, '.png', archives)) do
       local alphabet, character, image = file.name:match '([^/]+)/([^/]+)/([^/]+)$'
       if not image then raise('Omniglot: %s: expected .../Alphabet/characterNN/IMAGE.png', file.path) end
       local name = alphabet .. '/' .. character
@@ -116,6 +116,15 @@ local function check_strings(what, name, list)
   arguments.list(what, name, list, 'strings', function(member) return type(member) == 'string' end)
 end
 
+local function read_classes(paths, size, archives)
+  local found, classes = by_class(paths, archives), {}
+  for i, name in ipairs(sorted_keys(found)) do
+    local images = metann.no_grad(metann.scope, draw, found[name], size)
+    classes[i] = {name = name, alphabet = found[name].alphabet, images = images}
+  end
+  return classes
+end
+
 -- A list that has names besides is the paths and the options.
 local paths_kind = arguments.kinds.list_kind(function(value) return value end)
 local read = arguments.reader('Omniglot', { { 'paths', paths_kind, optional = true }, { 'size', default = 28 } })
@@ -137,11 +146,10 @@ local function load(...)
   end
   check_strings('Omniglot', 'paths', paths)
   arguments.count('Omniglot', 'size', size, 1, LARGEST_SIZE)
-  local found, classes = by_class(paths), {}
-  for i, name in ipairs(sorted_keys(found)) do
-    local images = metann.no_grad(metann.scope, draw, found[name], size)
-    classes[i] = {name = name, alphabet = found[name].alphabet, images = images}
-  end
+  local archives = {}
+  local ran, classes = pcall(read_classes, paths, size, archives)
+  for _, archive in ipairs(archives) do archive:close() end
+  if not ran then error(classes, 0) end
   if #classes == 0 then raise('Omniglot: no drawings (.png) in %s', table.concat(paths, ', ')) end
   return new(classes)
 end

@@ -91,7 +91,7 @@ local function read_header(file)
   length, message = header.length(first, file.size)
   if not length then return nil, message end
   local text
-  text, message = file:text(8, length)
+  text, message = bytes.string_of(length, function(pointer) return file:read(8, pointer, length) end)
   if not text then return nil, message end
   local entries, metadata = header.decode(text, file.size - 8 - length)
   if not entries then return nil, metadata end
