@@ -16,6 +16,8 @@ local OWN_FILE = 384 -- rw-------
 local ATTEMPTS = 1000
 -- File systems allow 255 bytes a name, some 143, of which the ending and libzip's own take 27.
 local LONGEST_NAME = 100
+-- So many names are looked through for what killed writers left; more than write one file at once.
+local LOOKED_AT = 16
 local PRODUCED = '.out'
 
 local function folder_of(path) return path:match '^(.*/)[^/]*$' or './' end
@@ -76,14 +78,27 @@ local function claim(temporary)
   return file
 end
 
+local function temporary_of(stem, number) return ('%s.metann-%d.tmp'):format(stem, number) end
+
+--- Removes what killed writers left under higher numbers.
+local function clear_after(stem, number)
+  for other = number + 1, LOOKED_AT do
+    local temporary = temporary_of(stem, other)
+    if posix.status(temporary) then clear(temporary) end
+  end
+end
+
 --- Creates a file beside `target` that nobody else has. Returns it and its path; or nil and the system's message.
 local function create_beside(target)
   local stem = stem_of(target)
   for attempt = 1, ATTEMPTS do
-    local temporary = ('%s.metann-%d.tmp'):format(stem, attempt)
+    local temporary = temporary_of(stem, attempt)
     local file, message, kind = claim(temporary)
     if kind == 'exists' and clear(temporary) then file, message, kind = claim(temporary) end
-    if file then return file, temporary end
+    if file then
+      clear_after(stem, attempt)
+      return file, temporary
+    end
     if kind ~= 'exists' then return nil, message end
   end
   return nil, ('%d files %s.metann-*.tmp stand beside it'):format(ATTEMPTS, stem)
