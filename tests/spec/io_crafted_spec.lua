@@ -64,12 +64,12 @@ describe('Sizes that lie', function()
   it('in a PNG header are found before memory is taken', function()
     for _, depth in ipairs { 1, 2, 4, 8, 16 } do
       for interlace = 0, 1 do
-        drawing(crafted.png_of_size(scratch.png(scratch.drawing(1, 3)), 16384, 16384, depth, 0, interlace))
-        refused(omniglot, 'said to have 16384 x 16384 pixels, more than fit into')
+        drawing(crafted.png_of_size(scratch.png(scratch.drawing(1, 3)), 4096, 4096, depth, 0, interlace))
+        refused(omniglot, 'said to have 4096 x 4096 pixels, more than fit into')
       end
     end
-    drawing(crafted.png_of_size(scratch.png(scratch.drawing(1, 3)), 2 ^ 31 - 1, 1))
-    refused(omniglot, '')
+    drawing(crafted.png_of_size(scratch.png(scratch.drawing(1, 3)), 4097, 1))
+    refused(omniglot, '4097 x 1 pixels are more than the 4096 x 4096 that are read')
   end)
 
   it('are none in pictures of one colour, which unfold to a thousand times their bytes', function()
@@ -89,7 +89,7 @@ end)
 
 describe('The memory limit', function()
   it('holds for pictures and what is made of them', function()
-    local side = 6000
+    local side = 4096
     local png = require('metann.binding.png').encode_gray(('\255'):rep(side * side), side, side)
     drawing(png)
     collectgarbage()
@@ -109,6 +109,35 @@ describe('The memory limit', function()
       refused(metann.load, 'load: ' .. path)
       assert(name)
     end
+  end)
+end)
+
+describe('Drawings', function()
+  it('of a few bytes take no more than a picture of the largest size', function()
+    local side = 4096
+    local png = require('metann.binding.png').encode_gray(('\255'):rep(side * side), side, side)
+    assert(#png < 100000, #png)
+    for i = 1, 3 do scratch.write(('%s/Greek/character01/%d.png'):format(path, i), png) end
+    metann.empty_cache()
+    local live, old = metann.memory().live_bytes, metann.memory().limit_bytes
+    metann.set_memory_limit(live + 150 * 2 ^ 20)
+    local ok, set = pcall(omniglot, path)
+    metann.set_memory_limit(old)
+    metann.empty_cache()
+    assert.is_true(ok, set)
+    assert.are.same({ 3, 1, 28, 28 }, set.classes[1].images.shape)
+    assert.are.equal(0, set.classes[1].images:max():item())
+  end)
+
+  it('in files of more bytes than pictures have are refused before they are read', function()
+    scratch.write(path .. '/Greek/character01/a.png', '')
+    assert.are.equal(0, (scratch.run(("truncate -s 1T '%s/Greek/character01/a.png'"):format(path))))
+    refused(omniglot, '1099511627776 bytes are more than the 67108864 that are read')
+    -- a zip file of zeros, packed to a thousandth
+    os.execute(("rm -r '%s'"):format(path))
+    crafted.drawing_zip(path, ('\0'):rep(2 ^ 26 + 1))
+    collectgarbage()
+    refused(omniglot, '67108865 bytes are more than the 67108864 that are read')
   end)
 end)
 

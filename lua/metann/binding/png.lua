@@ -21,8 +21,9 @@ void metann_png_image_free(metann_png_image *image) __asm__("png_image_free");
 local libpng = clib.open('libpng', {'libpng16.so.16', 'png16'}, 'libpng16-16')
 local GRAY, VERSION = 0, 1
 local SIGNATURE = '\137PNG\r\n\26\n'
--- A picture larger than this in one direction is taken for a damaged header: it would ask for gigabytes.
-local LARGEST_SIDE = 16384
+-- A picture larger than this in one direction is taken for a damaged header: a file of a few KiB may be one of so many
+-- pixels, all alike, and what is computed of them takes eight bytes for each.
+local LARGEST_SIDE = 4096
 -- Deflate can't make more than this of a byte, and a pixel takes a bit at least: a larger picture is a lie as well.
 local LARGEST_RATIO = 1032
 

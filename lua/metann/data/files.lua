@@ -5,13 +5,24 @@ local kinds = require 'metann.io.kinds'
 
 local files = {}
 
+-- More than any picture here has: what says so is no picture, or unfolds to one that would take all memory.
+local LARGEST_FILE = 2 ^ 26
+
+local function check_size(size)
+  return size > LARGEST_FILE and ('%.0f bytes are more than the %d that are read'):format(size, LARGEST_FILE) or nil
+end
+
 local function hidden(name) return name:sub(1, 1) == '.' or name:find '__MACOSX' end
 
 local function read_file(path, room)
   local file, message = posix.open(path)
   if not file then return nil, message end
   local size, ran, ok = file.size
-  ran, ok, message = pcall(function() return file:read(0, room(size), size) end)
+  ran, ok, message = pcall(function()
+    local wrong = check_size(size)
+    if wrong then return nil, wrong end
+    return file:read(0, room(size), size)
+  end)
   file:close()
   if not ran then error(ok, 0) end
   if not ok then return nil, message end
@@ -55,6 +66,7 @@ local function in_zip(what, path, ending, found, archives)
     local name = entry.name
     local last = name:match '[^/]*$'
     if not hidden(name) and not hidden(last) and last:lower():sub(-#ending) == ending then
+      entry.wrong = entry.wrong or check_size(entry.size)
       found[#found + 1] = {
         name = '/' .. name, path = path .. ': ' .. name, read = function(room) return archive:read(entry, room) end,
       }
