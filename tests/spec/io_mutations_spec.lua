@@ -8,24 +8,18 @@ local seed = tonumber(os.getenv 'METANN_SEED') or os.time()
 print('seed ' .. seed)
 local draw = mutate.source(seed)
 
-local folder, path
-before_each(function()
-  folder = scratch.folder()
-  path = folder .. '/a'
-end)
-after_each(function() scratch.remove(folder) end)
+-- One folder for all: each write of a whole file waits for the disk.
+local folder = scratch.folder()
+local path = folder .. '/a'
+local readers = damaged.readers(folder, draw)
+teardown(function() scratch.remove(folder) end)
 
 local FILES = 300
 
 describe('Damaged files', function()
-  local names = {}
-  local made = scratch.folder()
-  for _, reader in ipairs(damaged.readers(made, mutate.source(1))) do names[#names + 1] = reader.name end
-  scratch.remove(made)
-
-  for number, name in ipairs(names) do
+  for _, reader in ipairs(readers) do
+    local name = reader.name
     it('are errors or valid: ' .. name, function()
-      local reader = damaged.readers(folder, draw)[number]
       local count = damaged.with_limits(reader, path, function(try)
         for _, text in ipairs(reader.texts) do assert(try(text), 'a whole file was refused') end
         for _ = 1, FILES do try(damaged.draw_text(reader, draw)) end
@@ -34,7 +28,6 @@ describe('Damaged files', function()
     end)
 
     it('cut short are errors: ' .. name, function()
-      local reader = damaged.readers(folder, draw)[number]
       -- libpng takes a picture whose end is missing; what follows the pixels is not looked at
       local strict = not name:find 'drawings' or name == 'zip files of drawings'
       damaged.with_limits(reader, path, function(try)
@@ -51,7 +44,7 @@ describe('Damaged files', function()
   end
 
   it('are errors with any length of a safetensors header', function()
-    local reader = damaged.readers(folder, draw)[1]
+    local reader = readers[1]
     damaged.with_limits(reader, path, function(try)
       for shift = 0, 7 do
         for _, byte in ipairs { 1, 127, 128, 255 } do
