@@ -90,6 +90,11 @@ describe('Random', function()
   end)
 end)
 
+it('names what there is once, loaded or not', function()
+  assert(data.Omniglot and data.Episodes)
+  fails(function() return data.Nonsense end, "metann.data has no 'Nonsense'; known are Episodes, Omniglot, Random, Sinusoid")
+end)
+
 describe('Numbers without end', function()
   -- Each in a process of its own, which ends it when it takes too long.
   local function script(text)

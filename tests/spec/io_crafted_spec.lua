@@ -304,6 +304,16 @@ describe('The bits of numbers', function()
 end)
 
 describe('A file of another kind', function()
+  it('among drawings is called by its name', function()
+    for words, text in pairs {
+      ['not a PNG file, it looks like a JPEG picture'] = '\255\216\255\224' .. ('\0'):rep(600),
+      ['not a PNG file, it is empty'] = '', ['not a PNG file, it looks like a text file'] = 'Not found',
+    } do
+      drawing(text)
+      refused(omniglot, '/Greek/character01/0001_01.png: ' .. words)
+    end
+  end)
+
   it('is called by its name', function()
     local torch = 'export its tensors from PyTorch by the safetensors package'
     scratch.zip(folder .. '/torch', { { 'model/data.pkl', '\128\2}q' }, { 'model/data/0', 'abcd' } })

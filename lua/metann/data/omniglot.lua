@@ -9,6 +9,7 @@ local metann = require 'metann'
 local resize = require 'metann.data.resize'
 local arguments = require 'metann.arguments'
 local methods = require 'metann.utils.methods'
+local kinds = require 'metann.io.kinds'
 local paths_of = require 'metann.io.paths'
 
 local raise = errors.raise
@@ -52,7 +53,10 @@ local function picture_of(file)
     picture, pointer = bytes.new_tensor('uint8', {height, width})
     return pointer
   end)
-  if not pixels then return nil, width end
+  if not pixels then
+    local first = bytes.of_tensor(text:narrow(1, 1, math.min(n, kinds.FIRST)))
+    return nil, width .. kinds.hint_of(first, 'png')
+  end
   return picture, text -- text is named so that it lives until here
 end
 

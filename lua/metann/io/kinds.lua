@@ -3,7 +3,8 @@ local posix = require 'metann.binding.posix'
 
 local kinds = {}
 
-local FIRST = 512
+-- So many bytes tell.
+kinds.FIRST = 512
 local PYTORCH = 'export its tensors from PyTorch by the safetensors package (docs/files.md, PyTorch)'
 
 -- What a zip file is by the name of one of its entries.
@@ -60,26 +61,33 @@ function kinds.of(text)
   return nil
 end
 
---- Words that say what a file looks like, to be put behind an error: ', it looks like ...'; '' where that is not known,
--- or is the kind that was wanted.
+--- Words to be put behind an error about a file that begins with `text`: ', it looks like ...'; '' where that is not
+-- known, or is the kind that was wanted.
+-- @param text first bytes
+-- @param wanted short name of the kind that was wanted
+function kinds.hint_of(text, wanted)
+  if text == '' then return ', it is empty' end
+  local kind, words = kinds.of(text)
+  if not kind or kind == wanted then return '' end
+  return ', it looks like ' .. words
+end
+
+--- The same of a file.
 -- @param where a path, or an open file of posix.open
 -- @param wanted short name of the kind that was wanted
 function kinds.hint(where, wanted)
   local file = where
   if type(where) == 'string' then file = posix.open(where) end
   if not file then return '' end
-  local text = file:text(0, math.min(file.size, FIRST))
+  local text = file:text(0, math.min(file.size, kinds.FIRST))
   if file ~= where then file:close() end
-  if text == '' then return ', it is empty' end
-  local kind, words = kinds.of(text or '')
-  if not kind or kind == wanted then return '' end
-  return ', it looks like ' .. words
+  return text and kinds.hint_of(text, wanted) or ''
 end
 
 --- Whether an open file can be a safetensors file, damaged perhaps, going by its first bytes: one of another known kind
 -- can't, nor can text, whose first letters would be a header of more bytes than any disk has.
 function kinds.may_be_safetensors(file)
-  local kind = kinds.of(file:text(0, math.min(file.size, FIRST)) or '')
+  local kind = kinds.of(file:text(0, math.min(file.size, kinds.FIRST)) or '')
   return kind == nil or kind == 'safetensors'
 end
 
