@@ -239,7 +239,8 @@ describe('plot.png', function()
 
   it('takes a path for nothing but a path', function()
     -- gnuplot would run the one as a command and write the other into a home folder
-    for _, name in ipairs{'|touch ran', '~/a.png', "it's.png", 'a b.png', '`touch ran`.png', 'back\\slash.png'} do
+    for _, name in ipairs{'|touch ran', '~/a.png', "it's.png", 'a b.png', '`touch ran`.png', 'back\\slash.png', 'line\nbreak.png',
+      '$(touch ran).png', '-o.png'} do
       local paint = ("require('metann.train.plot').png(%q, {panels = {{series = {{x = {1, 2}, y = {1, 2}}}}}})"):format(name)
       scratch.write(folder .. '/~/nothing', '')
       scratch.write(folder .. '/paint.lua', paint)

@@ -3,6 +3,7 @@ local pairs = require('metann.binding.traversal').pairs
 local errors = require 'metann.binding.errors'
 local atomic = require 'metann.io.atomic'
 local paths = require 'metann.io.paths'
+local posix = require 'metann.binding.posix'
 local arguments = require 'metann.arguments'
 
 local plot = {}
@@ -14,9 +15,6 @@ local MOST_PIXELS = 16384
 
 --- Text between single quotes, as gnuplot reads it.
 local function quoted(text) return "'" .. tostring(text):gsub("'", "''"):gsub('%c', ' ') .. "'" end
-
---- The path as gnuplot takes it for no command ('|...') and no home folder ('~...').
-local function plain(path) return path:find '^[|~]' and './' .. path or path end
 
 local function data_block(name, series)
   local lines = {('$%s << END'):format(name)}
@@ -57,7 +55,7 @@ local function legend_script(series)
   }, '\n')
 end
 
-local function script(path, options)
+local function script(options)
   local panels = options.panels
   local columns = options.columns or #panels
   local rows = math.ceil(#panels / columns)
@@ -67,7 +65,6 @@ local function script(path, options)
     .. 'margins 0.05,0.985,0.21,0.84 spacing 0.045,0.12'
   local lines = {
     ("set terminal pngcairo noenhanced size %d,%d font 'DejaVu Sans,11' background '#ffffff'"):format(width, height),
-    'set output ' .. quoted(plain(path)),
     "set border 3 lc rgb '#888888'", "set tics nomirror textcolor rgb '#333333'", "set grid lc rgb '#e6e6e6' lt 1 lw 1",
     'unset key', 'set autoscale xfix', 'set offsets 0, 0, graph 0.05, graph 0.05',
     'set xlabel ' .. quoted(options.x_label or ''), 'set ylabel ' .. quoted(options.y_label or ''),
@@ -75,7 +72,7 @@ local function script(path, options)
   }
   for i, panel in ipairs(panels) do lines[#lines + 1] = panel_script(panel, i) end
   lines[#lines + 1] = legend_script(panels[1].series)
-  lines[#lines + 1] = 'unset multiplot\nunset output\n'
+  lines[#lines + 1] = 'unset multiplot\n'
   return table.concat(lines, '\n')
 end
 
@@ -133,17 +130,21 @@ local function write_script(name, text)
   return nil, ("%s: %s"):format(name, trouble or more)
 end
 
---- Runs gnuplot. Returns true; or nil and what it said.
-local function run(text)
+--- Text as one word of the shell.
+local function word(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
+
+--- Runs gnuplot, whose picture the shell puts into the file: gnuplot takes some paths for other things (commands, home
+-- folders), and has none with a line break. Returns true; or nil and what it said.
+local function run(text, path)
   local name = os.tmpname()
   local written, message = write_script(name, text)
   if not written then return nil, message end
   -- The shell's exit status is asked for in words: LuaJIT's pclose doesn't give it.
-  local pipe = io.popen(("gnuplot '%s' 2>&1 && echo drawn"):format(name))
+  local pipe = io.popen(('gnuplot %s 2>&1 >%s && echo drawn'):format(word(name), word(path)))
   local said = pipe:read '*a'
   pipe:close()
   os.remove(name)
-  if said:find 'drawn%s*$' then return true end
+  if said:find 'drawn%s*$' and posix.status(path).size > 0 then return true end
   if said:find 'gnuplot: not found' or said:find 'gnuplot: command not found' then
     return nil, 'gnuplot is not installed (on Debian and Ubuntu: apt-get install gnuplot-nox)'
   end
@@ -166,7 +167,7 @@ function plot.png(...)
   local options = read(...)
   local path = options.path
   check(options)
-  local drawn, message = atomic.produce(path, function(temporary) return run(script(temporary, options)) end)
+  local drawn, message = atomic.produce(path, function(temporary) return run(script(options), temporary) end)
   if not drawn then errors.raise('plot.png: %s', message) end
 end
 
