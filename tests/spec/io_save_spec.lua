@@ -340,3 +340,31 @@ describe('metann.load', function()
     fails(metann.load, 'its names count from 1 already', path, { from = 'pytorch' })
   end)
 end)
+
+it('Readers and writers take arguments by position and by name', function()
+  local t, io = metann.tensor{ 1, 2 }, metann.io
+  local place = os.tmpname()
+  metann.save{ path = place, value = { t } }
+  assert.are.same({ 1, 2 }, metann.load{ path = place, map = true }[1]:to_table())
+  io.safetensors.save{ path = place, tensors = { t = t }, metadata = { a = 'b' } }
+  local tensors, metadata = io.safetensors.load(place, { map = false })
+  assert.are.same({ { 1, 2 }, { a = 'b' } }, { tensors.t:to_table(), metadata })
+  local reader = io.safetensors.open{ path = place }
+  assert.are.same({ 1, 2 }, reader:get{ name = 't' }:to_table())
+  fails(reader.get, "safetensors reader:get: must be called with a colon on a safetensors reader, got string 't'", 't')
+  reader:close()
+  io.npy.save{ path = place, t = t }
+  assert.are.same({ 1, 2 }, io.npy.load{ path = place }:to_table())
+  io.npz.save{ path = place, tensors = { t = t }, compress = true }
+  assert.are.same({ 1, 2 }, io.npz.load{ path = place }.t:to_table())
+  for words, call in pairs{
+    ['save: takes 2 arguments, got 3'] = function() metann.save(place, 1, 2) end,
+    ['safetensors.save: takes 3 arguments, got 4'] = function() io.safetensors.save(place, {}, {}, 1) end,
+    ["load: unknown option 'mapp', did you mean 'map'"] = function() metann.load(place, { mapp = true }) end,
+    ["npy.load: unknown option 'map'"] = function() io.npy.load(place, { map = true }) end,
+    ["npz.save: 'tensors' must be given"] = function() io.npz.save(place) end,
+  } do
+    fails(call, words)
+  end
+  os.remove(place)
+end)
