@@ -25,6 +25,19 @@ static int MN_TN(finite)(const MN_T *a, size_t count) {
   return zero == 0;
 }
 
+/* Some libraries let a NaN among the elements get lost when they choose a pivot, or skip what they take for
+ * zeros: so it is looked for, and the result said to be NaN. */
+static int MN_TN(has_nan)(const MN_T *a, size_t count) {
+  size_t found = 0;
+  for (size_t i = 0; i < count; i++) found += a[i] != a[i];
+  return found != 0;
+}
+
+static void MN_TN(fill_nan)(void *out, size_t first, size_t count) {
+  MN_T *a = (MN_T *)out + first;
+  for (size_t i = 0; i < count; i++) a[i] = NAN;
+}
+
 static void MN_TN(identity)(MN_T *a, int rows, int cols) {
   memset(a, 0, (size_t)rows * (size_t)cols * sizeof *a);
   for (int i = 0; i < rows && i < cols; i++) a[(size_t)i * (size_t)rows + (size_t)i] = 1;
@@ -41,14 +54,25 @@ static int MN_TN(cholesky)(const job *j, int64_t i, void *reals, int *ints) {
   MN_T *a = reals;
   int n = j->n, ld = at_least_1(n), info = 0;
   MN_TN(load)(j->a, j->a_at[i], a);
+  for (int c = 0; c < n; c++)
+    for (int r = j->option ? 0 : c; r < (j->option ? c + 1 : n); r++)
+      if (isnan(a[(size_t)c * (size_t)n + (size_t)r])) return NOT_FINITE;
   MN_LAPACK(j, potrf)(j->option ? "U" : "L", &n, a, &ld, &info, 1);
-  for (int r = 0; r < n && info == 0; r++) /* some libraries let NaNs pass */
+  for (int r = 0; r < n && info == 0; r++) /* NaNs that infinities made */
     if (!(a[(size_t)r * (size_t)(n + 1)] > 0)) info = r + 1;
   for (int c = 0; c < n; c++)
     for (int r = 0; r < n; r++)
       if (j->option ? r > c : r < c) a[(size_t)c * (size_t)n + (size_t)r] = 0;
   MN_TN(store)(a, n, n, j->out[0], i);
   return info;
+}
+
+/* a by columns becomes its triangles; 1 where it has, or comes to have, a NaN. */
+static int MN_TN(factorize)(const job *j, MN_T *a, int *pivots, int *info) {
+  int n = j->n, ld = at_least_1(n);
+  if (MN_TN(has_nan)(a, square(n))) return 1;
+  MN_LAPACK(j, getrf)(&n, &n, a, &ld, pivots, info);
+  return MN_TN(has_nan)(a, square(n));
 }
 
 static void MN_TN(inverse_work)(job *j) {
@@ -62,7 +86,8 @@ static int MN_TN(inverse)(const job *j, int64_t i, void *reals, int *ints) {
   MN_T *a = reals, *work = a + square(j->n);
   int n = j->n, ld = at_least_1(n), info = 0;
   MN_TN(load)(j->a, j->a_at[i], a);
-  MN_LAPACK(j, getrf)(&n, &n, a, &ld, ints, &info);
+  int lost = MN_TN(factorize)(j, a, ints, &info);
+  if (lost) return MN_TN(fill_nan)(j->out[0], (size_t)i * square(n), square(n)), 0;
   if (info == 0 && n > 0) MN_LAPACK(j, getri)(&n, a, &ld, ints, work, &j->lwork, &info);
   MN_TN(store)(a, n, n, j->out[0], i);
   return info;
@@ -73,10 +98,40 @@ static int MN_TN(solve)(const job *j, int64_t i, void *reals, int *ints) {
   int n = j->n, ld = at_least_1(n), info = 0;
   MN_TN(load)(j->a, j->a_at[i], a);
   MN_TN(load)(j->b, j->b_at[i], b);
-  MN_LAPACK(j, getrf)(&n, &n, a, &ld, ints, &info);
+  size_t rows = (size_t)n, cols = (size_t)j->k_b;
+  int lost = MN_TN(factorize)(j, a, ints, &info);
+  if (lost) return MN_TN(fill_nan)(j->out[0], (size_t)i * rows * cols, rows * cols), 0;
+  for (size_t c = 0; c < cols; c++) /* each element of the solution depends on all of its column */
+    if (MN_TN(has_nan)(b + c * rows, rows)) MN_TN(fill_nan)(b, c * rows, rows);
   if (info == 0) MN_LAPACK(j, getrs)("N", &n, &j->k_b, a, &ld, ints, b, &ld, &info, 1);
   MN_TN(store)(b, n, j->k_b, j->out[0], i);
   return info;
+}
+
+/* Is all of the triangle that is read finite? */
+static int MN_TN(finite_triangle)(const job *j, const MN_T *a) {
+  int n = j->n;
+  MN_T zero = 0;
+  for (int c = 0; c < n; c++)
+    for (int r = j->option ? 0 : c + j->unit, end = j->option ? c + 1 - j->unit : n; r < end; r++)
+      zero += a[(size_t)c * (size_t)n + (size_t)r] * 0;
+  return zero == 0;
+}
+
+/* Solves row by row. Libraries solve several rows at once, and what is not finite spreads to rows that don't
+ * depend on it, or gets lost among what they take for zeros. */
+static void MN_TN(substitute)(const job *j, const MN_T *a, MN_T *x) {
+  int n = j->n;
+  size_t cols = (size_t)j->k_b;
+  for (int place = 0; place < n; place++) {
+    int r = j->option ? n - 1 - place : place;
+    MN_T *row = x + (size_t)r * cols;
+    for (int c = j->option ? r + 1 : 0, end = j->option ? n : r; c < end; c++) {
+      MN_T factor = a[(size_t)c * (size_t)n + (size_t)r];
+      for (size_t k = 0; k < cols; k++) row[k] -= factor * x[(size_t)c * cols + k];
+    }
+    for (size_t k = 0; k < cols && !j->unit; k++) row[k] /= a[(size_t)r * (size_t)(n + 1)];
+  }
 }
 
 /* The rows of b, and so of the result, are the columns that BLAS sees: it solves x^T a^T = b^T. */
@@ -89,16 +144,20 @@ static int MN_TN(solve_triangular)(const job *j, int64_t i, void *reals, int *in
   for (int r = 0; r < n && !j->unit; r++)
     if (a[(size_t)r * (size_t)(n + 1)] == 0) return r + 1;
   MN_TN(copy)((const MN_T *)b->data + j->b_at[i], b->stride[d], b->stride[d + 1], n, j->k_b, x);
+  if (!MN_TN(finite_triangle)(j, a) || !MN_TN(finite)(x, (size_t)n * (size_t)j->k_b)) {
+    MN_TN(substitute)(j, a, x);
+    return 0;
+  }
   MN_LAPACK(j, trsm)
   ("R", j->option ? "U" : "L", "T", j->unit ? "U" : "N", &j->k_b, &n, &one, a, &ld, x, &ld_x, 1, 1, 1, 1);
   return 0;
 }
 
-/* Factorizes a by columns into permutation, lower and upper triangle; the permutation's sign. */
+/* Factorizes a by columns into permutation, lower and upper triangle; the permutation's sign, or NaN. */
 static MN_T MN_TN(lu)(const job *j, MN_T *a, int *pivots) {
-  int n = j->n, ld = at_least_1(n), info = 0;
+  int n = j->n, info = 0;
   MN_T sign = 1;
-  MN_LAPACK(j, getrf)(&n, &n, a, &ld, pivots, &info);
+  if (MN_TN(factorize)(j, a, pivots, &info)) return NAN;
   for (int r = 0; r < n; r++)
     if (pivots[r] != r + 1) sign = -sign;
   return sign;
@@ -121,7 +180,7 @@ static MN_T MN_TN(sign_and_size)(const job *j, MN_T *a, int *pivots, MN_T *size)
     sign *= x > 0 ? 1 : x < 0 ? -1 : x;
     sum += (MN_T)log(fabs((double)x));
   }
-  *size = sum;
+  *size = isnan(sign) ? NAN : sum;
   return sign;
 }
 
@@ -259,6 +318,7 @@ static int MN_TN(qr)(const job *j, int64_t i, void *reals, int *ints) {
   MN_T *a = reals, *q = a + (size_t)m * (size_t)n, *tau = q + (size_t)m * (size_t)cols, *work = tau + j->k;
   MN_T *r = (MN_T *)j->out[1] + (size_t)i * (size_t)cols * (size_t)n;
   MN_TN(load)(j->a, j->a_at[i], a);
+  if (!MN_TN(finite)(a, (size_t)m * (size_t)n)) return NOT_FINITE;
   MN_TN(identity)(q, m, cols);
   if (j->k > 0) {
     MN_LAPACK(j, geqrf)(&m, &n, a, &ld, tau, work, &j->lwork, &info);
