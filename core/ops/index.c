@@ -18,11 +18,9 @@ static int check_index(mn_infer *x, const mn_array *index) {
                  mn_dtype_name(index->dtype));
 }
 
-/* Checks the dim of a tensor to be indexed along it. */
-static int check_indexed(mn_infer *x, const mn_array *in, int64_t *dim) {
-  if (in->ndim == 0) return mn_fail(x, "expected a tensor with at least 1 dim, got one with 0");
-  return mn_check_dim(x, dim, in->ndim);
-}
+/* A 0-dim tensor is indexed along its only, imagined dim of size 1. */
+static int dims_or_1(const mn_array *a) { return a->ndim ? a->ndim : 1; }
+static int64_t size_or_1(const mn_array *a, int d) { return a->ndim ? a->size[d] : 1; }
 
 static int check_dtype(mn_infer *x, const mn_array *source, const mn_array *in) {
   if (source->dtype == in->dtype) return 0;
@@ -42,8 +40,10 @@ static int check_vector(mn_infer *x, const mn_array *index) {
 int mn_infer_index_select(mn_infer *x) {
   mn_index_select_attrs *a = (mn_index_select_attrs *)x->attrs;
   const mn_array *in = like_input(x), *index = mn_arr(x->in[1]);
-  if (check_indexed(x, in, &a->dim) || check_vector(x, index)) return -1;
-  x->out[0]->size[a->dim] = index->numel;
+  if (mn_check_dim(x, &a->dim, in->ndim) || check_vector(x, index)) return -1;
+  if (in->ndim > 0) x->out[0]->size[a->dim] = index->numel;
+  else if (index->numel != 1)
+    return mn_fail(x, "expected an index of 1 element for a 0-dim tensor, got %lld", (long long)index->numel);
   return 0;
 }
 
@@ -59,14 +59,14 @@ void mn_vjp_index_select(mn_rule *r) {
 int mn_infer_index_add(mn_infer *x) {
   mn_index_add_attrs *a = (mn_index_add_attrs *)x->attrs;
   const mn_array *in = like_input(x), *index = mn_arr(x->in[1]), *source = mn_arr(x->in[2]);
-  if (check_indexed(x, in, &a->dim) || check_vector(x, index) || check_dtype(x, source, in) ||
+  if (mn_check_dim(x, &a->dim, in->ndim) || check_vector(x, index) || check_dtype(x, source, in) ||
       mn_check_number(x, in->dtype, "factor alpha", a->alpha))
     return -1;
-  mn_list want = mn_shape_list(x->in[0]);
+  mn_list want = {.n = dims_or_1(in)};
   char got[128], text[128];
-  want.v[a->dim] = index->numel;
-  bool fits = source->ndim == in->ndim;
-  for (int d = 0; d < in->ndim && fits; d++) fits = source->size[d] == want.v[d];
+  for (int d = 0; d < want.n; d++) want.v[d] = d == a->dim ? index->numel : in->size[d];
+  bool fits = dims_or_1(source) == want.n;
+  for (int d = 0; d < want.n && fits; d++) fits = size_or_1(source, d) == want.v[d];
   if (fits) return 0;
   return mn_fail(x, "expected a source of size %s, got %s", mn_list_text(&want, text),
                  mn_shape_text(source, got));
@@ -79,17 +79,20 @@ void mn_vjp_index_add(mn_rule *r) {
   if (!mn_need(r, 2)) return;
   mn_index_select_attrs from = {.dim = a->dim, .index_base = a->index_base};
   mn_tensor *grad = mn_index_select(ctx, mn_grad(r, 0), mn_saved_in(r, 1), &from);
+  if (mn_in_shape(r, 0).n != mn_in_shape(r, 2).n) grad = mn_reshape(ctx, grad, mn_in_shape(r, 2));
   mn_give(r, 2, a->alpha == 1 ? grad : mn_mul_number(ctx, grad, a->alpha));
 }
 
 /* ---- gather and scatter ---- */
 
-/* Does index fit beside a tensor: as many dims, and nowhere larger (but along dim, if that is not -1)? */
+/* Does index fit beside a tensor: as many dims, and nowhere larger (but along dim, if that is not -1)? One
+ * without elements names no place, so any does. */
 static int check_beside(mn_infer *x, const mn_array *index, const mn_array *t, int64_t dim,
                         const char *name) {
   char size[128], text[128];
-  bool fits = index->ndim == t->ndim;
-  for (int d = 0; d < t->ndim && fits; d++) fits = d == dim || index->size[d] <= t->size[d];
+  if (index->numel == 0) return 0;
+  bool fits = dims_or_1(index) == dims_or_1(t);
+  for (int d = 0; d < dims_or_1(t) && fits; d++) fits = d == dim || size_or_1(index, d) <= size_or_1(t, d);
   if (fits) return 0;
   return mn_fail(x, "an index of size %s does not fit %s of size %s", mn_shape_text(index, size), name,
                  mn_shape_text(t, text));
@@ -98,7 +101,7 @@ static int check_beside(mn_infer *x, const mn_array *index, const mn_array *t, i
 int mn_infer_gather(mn_infer *x) {
   mn_gather_attrs *a = (mn_gather_attrs *)x->attrs;
   const mn_array *in = mn_arr(x->in[0]), *index = mn_arr(x->in[1]);
-  if (check_indexed(x, in, &a->dim) || check_index(x, index)) return -1;
+  if (mn_check_dim(x, &a->dim, in->ndim) || check_index(x, index)) return -1;
   if (check_beside(x, index, in, a->dim, "input")) return -1;
   mn_same_shape(x->out[0], index);
   x->out[0]->dtype = in->dtype;
@@ -117,20 +120,55 @@ void mn_vjp_gather(mn_rule *r) {
 int mn_infer_scatter(mn_infer *x) {
   mn_scatter_attrs *a = (mn_scatter_attrs *)x->attrs;
   const mn_array *in = like_input(x), *index = mn_arr(x->in[1]), *source = mn_arr(x->in[2]);
-  if (check_indexed(x, in, &a->dim) || check_index(x, index) || check_dtype(x, source, in)) return -1;
+  if (mn_check_dim(x, &a->dim, in->ndim) || check_index(x, index) || check_dtype(x, source, in)) return -1;
   if (check_beside(x, index, in, a->dim, "input")) return -1;
   return source->ndim == 0 ? 0 : check_beside(x, index, source, -1, "a source");
 }
 
+/* 1 for the elements of grad (the gradients of values that were written where index says) that are still
+ * there, having been written last; 0 for those that a later one replaced. order: numbers that rise in the
+ * order of writing, broadcast to index; written: those that stand where index says after all was written. */
+static mn_tensor *only_last(mn_context *ctx, mn_tensor *grad, mn_tensor *order, mn_tensor *written) {
+  if (!grad || !order || !written) return NULL;
+  mn_tensor *zero = mn_zeros(ctx, (mn_list){.n = 0}, mn_arr(grad)->dtype);
+  return mn_where(ctx, mn_eq(ctx, written, order, NULL), grad, zero, NULL);
+}
+
+/* 0, 1, ... as a tensor of that size. */
+static mn_tensor *counted(mn_context *ctx, mn_list size) {
+  mn_arange_attrs a = {.start = 0, .step = 1, .count = 1, .dtype = MN_INT64};
+  for (int d = 0; d < size.n; d++) a.count *= size.v[d];
+  return mn_reshape(ctx, mn_arange(ctx, &a), size);
+}
+
+/* scatter writes along dim in order: of the elements with the same place, the last one stays. */
+static mn_tensor *last_along(mn_context *ctx, mn_tensor *grad, mn_tensor *index, int64_t dim, int64_t size,
+                             int64_t index_base) {
+  mn_list all = mn_shape_list(index), line = {.n = all.n}, room = all;
+  for (int d = 0; d < all.n; d++) line.v[d] = d == dim ? all.v[d] : 1;
+  if (all.n > 0) room.v[dim] = size;
+  mn_scatter_attrs to = {.dim = dim, .index_base = index_base};
+  mn_gather_attrs from = {.dim = dim, .index_base = index_base};
+  mn_tensor *order = mn_expand(ctx, counted(ctx, line), &(mn_expand_attrs){all});
+  mn_tensor *written = mn_scatter(ctx, mn_zeros(ctx, room, MN_INT64), index, order, &to);
+  return only_last(ctx, grad, order, mn_gather(ctx, written, index, &from));
+}
+
 /* The gradient of scatter's source: what stands where its elements went; zero for those that index doesn't
- * reach. */
-static void give_source(mn_rule *r, int64_t dim, int64_t index_base) {
+ * reach and, where scatter writes rather than adds, those that were written over. */
+static void give_source(mn_rule *r, int64_t dim, int64_t index_base, bool adds) {
   mn_context *ctx = mn_rule_ctx(r);
   mn_tensor *index = mn_saved_in(r, 1);
   if (!index) return;
+  mn_list have = mn_shape_list(index), want = mn_in_shape(r, 2), in = mn_in_shape(r, 0);
+  if (mn_arr(index)->numel == 0) {
+    mn_give(r, 2, mn_zeros(ctx, want, mn_in_dtype(r, 2)));
+    return;
+  }
   mn_gather_attrs from = {.dim = dim, .index_base = index_base};
   mn_tensor *grad = mn_gather(ctx, mn_grad(r, 0), index, &from);
-  mn_list have = mn_shape_list(index), want = mn_in_shape(r, 2);
+  if (!adds) grad = last_along(ctx, grad, index, dim, in.n ? in.v[dim] : 1, index_base);
+  if (have.n == 0 && want.n == 1) grad = mn_reshape(ctx, grad, (mn_list){1, {1}}), have = (mn_list){1, {1}};
   mn_pad_attrs pad = {.before = {.n = have.n}, .after = {.n = have.n}, .value = 0};
   bool larger = false;
   for (int d = 0; d < want.n; d++) {
@@ -147,13 +185,13 @@ void mn_vjp_scatter(mn_rule *r) {
     mn_tensor *zero = mn_zeros(ctx, (mn_list){.n = 0}, mn_in_dtype(r, 0));
     mn_give(r, 0, mn_scatter(ctx, mn_grad(r, 0), mn_saved_in(r, 1), zero, a));
   }
-  if (mn_need(r, 2)) give_source(r, a->dim, a->index_base);
+  if (mn_need(r, 2)) give_source(r, a->dim, a->index_base, false);
 }
 
 void mn_vjp_scatter_add(mn_rule *r) {
   const mn_scatter_add_attrs *a = (const mn_scatter_add_attrs *)mn_rule_attrs(r);
   if (mn_need(r, 0)) mn_give(r, 0, mn_grad(r, 0));
-  if (mn_need(r, 2)) give_source(r, a->dim, a->index_base);
+  if (mn_need(r, 2)) give_source(r, a->dim, a->index_base, true);
 }
 
 /* ---- index and index_put ---- */
@@ -223,6 +261,27 @@ int mn_infer_index_put(mn_infer *x) {
                  mn_shape_text(&place, want));
 }
 
+/* The part of grad, the gradient of the values of index_put, that belongs to values that stayed: index_put
+ * writes in the order of the indices, broadcast, and of those with one place the last one stays. Which that is
+ * does not depend on the dims that have no index, so these are left at 1; then the gap between the order's
+ * dims and grad's is only of dims of 1, too. all: index_put's tensors, of which the first two may be changed. */
+static mn_tensor *last_put(mn_rule *r, mn_tensor *grad, mn_tensor **all) {
+  mn_context *ctx = mn_rule_ctx(r);
+  int n = mn_rule_inputs(r);
+  const mn_index_put_attrs *a = (const mn_index_put_attrs *)mn_rule_attrs(r);
+  mn_list room = mn_in_shape(r, 0);
+  for (int d = 0; d < room.n; d++)
+    if (d + 2 >= n || all[d + 2] == MN_NONE) room.v[d] = 1;
+  mn_index_attrs from = {.index_base = a->index_base};
+  all[1] = mn_zeros(ctx, room, MN_INT64);
+  mn_tensor *shaped = mn_index(ctx, n - 1, all + 1, &from);
+  if (!shaped) return NULL;
+  mn_tensor *order = counted(ctx, mn_shape_list(shaped));
+  all[0] = all[1], all[1] = order;
+  all[1] = mn_index_put(ctx, n, all, &(mn_index_put_attrs){.index_base = a->index_base});
+  return only_last(ctx, grad, order, mn_index(ctx, n - 1, all + 1, &from));
+}
+
 void mn_vjp_index_put(mn_rule *r) {
   const mn_index_put_attrs *a = (const mn_index_put_attrs *)mn_rule_attrs(r);
   mn_context *ctx = mn_rule_ctx(r);
@@ -237,8 +296,10 @@ void mn_vjp_index_put(mn_rule *r) {
     mn_give(r, 0, mn_index_put(ctx, n, all, a));
   }
   if (!mn_need(r, 1)) return;
+  mn_index_attrs from = {.index_base = a->index_base};
   all[1] = mn_grad(r, 0);
-  mn_give(r, 1, mn_index(ctx, n - 1, all + 1, &(mn_index_attrs){.index_base = a->index_base}));
+  mn_tensor *grad = mn_index(ctx, n - 1, all + 1, &from);
+  mn_give(r, 1, a->accumulate ? grad : last_put(r, grad, all));
 }
 
 /* ---- positions, classes, counts ---- */

@@ -33,6 +33,7 @@ return function(S)
 
   local function index_select_reference(inputs, attrs)
     local a, index = inputs[1], inputs[2]
+    if #a.size == 0 then return copy_of(a) end
     local dim = nth(attrs.dim, #a.size)
     return build(changed(a.size, dim, #index.data), function(at)
       return S.at(a, changed(at, dim, index.data[at[dim]]))
@@ -120,7 +121,12 @@ return function(S)
   end
   local put, add = scatter_reference(false), scatter_reference(true)
   samples.scatter = {
-    -- Every place is written once: what a place written twice does to the source's derivative depends on the order.
+    -- Where a place is written twice the last one counts, in derivatives too.
+    { inputs = { S.randn { 3, 4 }, long({ 2, 3 }, { 4, 1, 4, 2, 2, 2 }), S.randn { 2, 4 } }, attrs = { dim = 2 },
+      reference = put },
+    { inputs = { S.randn { 4, 2 }, long({ 3, 2 }, { 1, 1, 1, 2, 2, 1 }), S.randn { 3, 2 } }, attrs = { dim = 1 },
+      reference = put },
+    { inputs = { S.randn {}, long({ 2 }, { 1, 1 }), S.randn { 2 } }, attrs = { dim = 1 }, reference = put },
     { inputs = { S.randn { 3, 4 }, long({ 2, 3 }, { 4, 1, 2, 3, 2, 1 }), S.randn { 2, 3 } }, attrs = { dim = 2 },
       reference = put },
     { inputs = { S.randn { 4, 2 }, long({ 3, 2 }, { 4, 1, 1, 2, 2, 3 }), S.randn { 3, 2 } }, attrs = { dim = 1 },
@@ -129,7 +135,6 @@ return function(S)
     { inputs = { S.randn { 3, 4 }, long({ 2, 2 }, { 4, 1, 2, 3 }), S.randn {} }, attrs = { dim = -1 },
       reference = put },
     { inputs = { S.randn { 4 }, long({ 0 }, {}), S.randn { 0 } }, attrs = { dim = 1 }, reference = put },
-    -- The last one counts.
     { inputs = { S.randn { 4 }, long({ 3 }, { 2, 2, 2 }), S.values({ 3 }, { 5, 6, 7 }, 'float32') },
       attrs = { dim = 1 },
       error = 'source of input\'s dtype float64, got float32' },
@@ -179,7 +184,7 @@ return function(S)
         if d > 0 then from[d] = index[i] else own[-d] = index[i] end
       end
       for d = 1, #a.size do
-        if indices[d] then from[d] = stretched(indices[d], own) end
+        if indices[d] then from[d] = nth(stretched(indices[d], own), a.size[d]) end
       end
       return from
     end
@@ -203,6 +208,9 @@ return function(S)
       reference = index_reference },
     { inputs = { S.randn { 4 }, long({}, { 2 }) }, reference = index_reference },
     { inputs = { S.randn { 4, 2 }, long({ 0 }, {}) }, reference = index_reference },
+    { inputs = { S.randn { 4, 3 }, long({ 3 }, { -1, 2, -4 }), long({}, { -3 }) }, reference = index_reference },
+    { inputs = { S.randn { 4 }, long({ 2 }, { -1, -5 }) }, error = 'index %-5 is out of range 1..4' },
+    { inputs = { S.randn { 4 }, long({ 2 }, { -1, 0 }) }, error = 'index 0 is out of range 1..4 .*count from 1' },
     { inputs = { S.randn { 4, 2 }, long({ 1 }, { 1 }), long({ 1 }, { 3 }) },
       error = 'index 3 is out of range 1..2 %(dim 2 has size 2%)' },
     { inputs = { S.randn { 4 }, S.values({ 4 }, { 1, 0, 1, 0 }, 'bool') },
@@ -239,6 +247,12 @@ return function(S)
     { inputs = { S.randn { 4 }, S.randn {}, long({ 3 }, { 2, 2, 2 }) }, attrs = { accumulate = true },
       reference = index_put_reference },
     { inputs = { S.randn { 4, 2 }, S.randn { 0, 2 }, long({ 0 }, {}) }, reference = index_put_reference },
+    -- The last one of those with one place counts, in derivatives too.
+    { inputs = { S.randn { 4, 3 }, S.randn { 4, 3 }, long({ 4 }, { 3, -2, 1, 3 }) }, reference = index_put_reference },
+    { inputs = { S.randn { 2, 3, 3, 2 }, S.randn { 2, 1, 3, 2 }, false, long({ 2, 1 }, { 2, -2 }),
+      long({ 3 }, { 1, 3, 1 }) }, reference = index_put_reference },
+    { inputs = { S.randn { 2, 4, 3 }, S.randn { 3, 1 }, long({ 3 }, { 2, 2, -1 }), false, long({ 3 }, { 3, 3, 3 }) },
+      reference = index_put_reference },
     { inputs = { S.randn { 4 }, S.randn { 2 }, long({ 2 }, { 1, 9 }) },
       error = 'index_put: index 9 is out of range 1..4' },
     { inputs = { S.randn { 4 }, S.randn { 3 }, long({ 2 }, { 1, 2 }) },

@@ -109,17 +109,18 @@ static void set_rows(block_moves *m, int dtype, int takes, int adds) {
 /* ---- along one dim ---- */
 
 /* Reads the index and cuts the dims of the indexed array around dim; -1 with the error set. */
-static int plan_along(block_moves *m, mn_call *call, const mn_array *a, int64_t along, int64_t base) {
+static int plan_along(block_moves *m, mn_call *call, const mn_array *array, int64_t along, int64_t base) {
   const mn_array *index = call->in[1];
-  int64_t item = (int64_t)mn_dtype_size(a->dtype);
-  int64_t *offsets = MN_KERNEL(read_index)(call, index, base, a->size[along], along);
+  mn_array a = mn_with_dims(array);
+  int64_t item = (int64_t)mn_dtype_size(a.dtype);
+  int64_t *offsets = MN_KERNEL(read_index)(call, index, base, a.size[along], along, 0);
   if (!offsets) return -1;
   m->count = index->numel;
-  for (int64_t j = 0; j < m->count; j++) offsets[j] *= a->stride[along] * item;
+  for (int64_t j = 0; j < m->count; j++) offsets[j] *= a.stride[along] * item;
   m->offsets = offsets;
-  for (int d = 0; d < a->ndim; d++) {
-    if (d < along) add_dim(m->outer, &m->n_outer, a->size[d], a->stride[d] * item);
-    if (d > along) add_dim(m->inner, &m->n_inner, a->size[d], a->stride[d] * item);
+  for (int d = 0; d < a.ndim; d++) {
+    if (d < along) add_dim(m->outer, &m->n_outer, a.size[d], a.stride[d] * item);
+    if (d > along) add_dim(m->inner, &m->n_inner, a.size[d], a.stride[d] * item);
   }
   return 0;
 }
@@ -223,7 +224,7 @@ static int64_t *read_offsets(mn_call *call, const mn_array *a, int first, int64_
   for (int d = 0; d < call->n_in - first; d++) {
     const mn_array *index = call->in[first + d];
     if (!index) continue;
-    int64_t *positions = MN_KERNEL(read_index)(call, index, base, a->size[d], d);
+    int64_t *positions = MN_KERNEL(read_index)(call, index, base, a->size[d], d, 1);
     if (!positions) return NULL;
     for (int64_t i = 0; i < index->numel; i++) positions[i] *= a->stride[d] * item;
     if (indices == 1) return positions;

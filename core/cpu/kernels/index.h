@@ -4,10 +4,18 @@
 
 #include "copy.h"
 
+/* a, a 0-dim one as 1-dim: it is indexed along its only, imagined dim of size 1. */
+static inline mn_array mn_with_dims(const mn_array *a) {
+  mn_array b = *a;
+  if (b.ndim == 0) b.ndim = 1, b.size[0] = 1, b.stride[0] = 1;
+  return b;
+}
+
 /* The positions that an index tensor's numbers stand for, row-major, in scratch memory; every one is checked
- * to lie in 0..size-1, the size of dim, before anything is written. NULL, with the call's error set, if one
- * does not. */
-int64_t *MN_KERNEL(read_index)(mn_call *call, const mn_array *index, int64_t base, int64_t size, int64_t dim);
+ * to lie in 0..size-1, the size of dim, before anything is written. from_end: negative ones count from the
+ * end. NULL, with the call's error set, if one does not. */
+int64_t *MN_KERNEL(read_index)(mn_call *call, const mn_array *index, int64_t base, int64_t size, int64_t dim,
+                               int from_end);
 
 /* Moves n elements, element c of which stands, on the side that is indexed, at index[c] * scale + c * step
  * bytes, and on the other side at c * other bytes. */

@@ -32,7 +32,7 @@ int MN_KERNEL(nonzero)(mn_call *call) {
 int MN_KERNEL(one_hot)(mn_call *call) {
   const mn_one_hot_attrs *a = (const mn_one_hot_attrs *)call->attrs;
   const mn_array *in = call->in[0], *out = call->out[0];
-  int64_t *index = MN_KERNEL(read_index)(call, in, a->index_base, a->num_classes, in->ndim);
+  int64_t *index = MN_KERNEL(read_index)(call, in, a->index_base, a->num_classes, in->ndim, 0);
   if (!index) return -1;
   double one = 1;
   size_t item = mn_dtype_size(out->dtype);
@@ -58,7 +58,7 @@ static void count_weights(const mn_array *out, const int64_t *index, const doubl
 int MN_KERNEL(bincount)(mn_call *call) {
   const mn_bincount_attrs *a = (const mn_bincount_attrs *)call->attrs;
   const mn_array *in = call->in[0], *weights = call->in[1], *out = call->out[0];
-  int64_t n = in->numel, *index = MN_KERNEL(read_index)(call, in, a->index_base, out->size[0], 0);
+  int64_t n = in->numel, *index = MN_KERNEL(read_index)(call, in, a->index_base, out->size[0], 0, 0);
   if (!index) return -1;
   double *wide = weights ? mn_scratch(call, (size_t)(n + 1) * sizeof *wide) : NULL;
   if (weights && !wide) return -1;

@@ -15,19 +15,22 @@ static int fail_range(mn_call *call, int64_t v, int64_t base, int64_t size, int6
   return -1;
 }
 
-/* Shifts by base; one test for all, since a bad one is rare. */
-static int shift_and_check(mn_call *call, int64_t *index, int64_t n, int64_t base, int64_t size,
-                           int64_t dim) {
+/* Shifts by base, negative ones to the end where they count from there; one test for all, since a bad one is
+ * rare. */
+static int shift_and_check(mn_call *call, int64_t *index, int64_t n, int64_t base, int64_t size, int64_t dim,
+                           int from_end) {
   uint64_t bad = 0;
+  int64_t least = from_end ? -size : 0;
   for (int64_t i = 0; i < n; i++) {
-    uint64_t v = (uint64_t)index[i] - (uint64_t)base;
-    index[i] = (int64_t)v;
-    bad |= v >= (uint64_t)size;
+    int64_t v = index[i];
+    bad |= v < 0 ? v < least : (uint64_t)v - (uint64_t)base >= (uint64_t)size;
   }
-  if (!bad) return 0;
-  for (int64_t i = 0; i < n; i++)
-    if ((uint64_t)index[i] >= (uint64_t)size)
-      return fail_range(call, (int64_t)((uint64_t)index[i] + (uint64_t)base), base, size, dim);
+  for (int64_t i = 0; i < n; i++) {
+    int64_t v = index[i];
+    if (bad && (v < 0 ? v < least : (uint64_t)v - (uint64_t)base >= (uint64_t)size))
+      return fail_range(call, v, base, size, dim);
+    index[i] = v < 0 ? v + size : v - base;
+  }
   return 0;
 }
 
@@ -46,8 +49,8 @@ static int from_doubles(mn_call *call, int64_t *index, int64_t n) {
   return 0;
 }
 
-int64_t *MN_KERNEL(read_index)(mn_call *call, const mn_array *index, int64_t base, int64_t size,
-                               int64_t dim) {
+int64_t *MN_KERNEL(read_index)(mn_call *call, const mn_array *index, int64_t base, int64_t size, int64_t dim,
+                               int from_end) {
   int64_t *to = mn_scratch(call, (size_t)(index->numel ? index->numel : 1) * sizeof *to);
   if (!to) return NULL;
   mn_array room = *index;
@@ -58,7 +61,7 @@ int64_t *MN_KERNEL(read_index)(mn_call *call, const mn_array *index, int64_t bas
   room.dtype = mn_dtype_is_float(index->dtype) ? MN_FLOAT64 : MN_INT64;
   MN_KERNEL(copy_array)(&room, index);
   if (room.dtype == MN_FLOAT64 && from_doubles(call, to, index->numel)) return NULL;
-  return shift_and_check(call, to, index->numel, base, size, dim) ? NULL : to;
+  return shift_and_check(call, to, index->numel, base, size, dim, from_end) ? NULL : to;
 }
 
 /* ---- scratch copies ---- */

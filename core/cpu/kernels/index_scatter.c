@@ -65,26 +65,27 @@ static void run(scatter *s, const mn_array *index, const mn_array *indexed, cons
 
 int MN_KERNEL(gather)(mn_call *call) {
   const mn_gather_attrs *a = (const mn_gather_attrs *)call->attrs;
-  const mn_array *in = call->in[0], *index = call->in[1], *out = call->out[0];
-  scatter s = {.gathers = 1, .row = MN_KERNEL(take_row)(in->dtype), .dst = out->data, .src = in->data};
-  s.index = MN_KERNEL(read_index)(call, index, a->index_base, in->size[a->dim], a->dim);
+  mn_array in = mn_with_dims(call->in[0]), index = mn_with_dims(call->in[1]);
+  const mn_array *out = call->out[0];
+  scatter s = {.gathers = 1, .row = MN_KERNEL(take_row)(in.dtype), .dst = out->data, .src = in.data};
+  s.index = MN_KERNEL(read_index)(call, &index, a->index_base, in.size[a->dim], a->dim, 0);
   if (!s.index) return -1;
-  run(&s, index, in, out, a->dim);
+  run(&s, &index, &in, out, a->dim);
   return 0;
 }
 
 static int scatter_by(mn_call *call, mn_indexed_fn row) {
   const mn_scatter_attrs *a = (const mn_scatter_attrs *)call->attrs;
-  const mn_array *in = call->in[0], *index = call->in[1], *out = call->out[0];
-  mn_array room;
+  const mn_array *in = call->in[0], *out = call->out[0];
+  mn_array room, index = mn_with_dims(call->in[1]), to = mn_with_dims(out);
   scatter s = {.row = row, .dst = out->data};
-  s.index = MN_KERNEL(read_index)(call, index, a->index_base, in->size[a->dim], a->dim);
+  s.index = MN_KERNEL(read_index)(call, &index, a->index_base, to.size[a->dim], a->dim, 0);
   if (!s.index) return -1;
   const mn_array *source = MN_KERNEL(apart)(call, out, call->in[2], &room);
   if (!source) return -1;
   if (out->data != in->data) MN_KERNEL(copy_array)(out, in);
   s.src = source->data;
-  run(&s, index, out, source, a->dim);
+  run(&s, &index, &to, source, a->dim);
   return 0;
 }
 
