@@ -257,6 +257,15 @@ static int infer_pooled(mn_infer *x, const int64_t *size, mn_list *kernel, mn_li
   return 0;
 }
 
+/* A picture to be pooled; it must have channels. */
+static int check_pooled(const mn_infer *x) {
+  const mn_array *a = mn_arr(x->in[0]);
+  char text[128];
+  if (check_picture(x, 0, "input")) return -1;
+  if (a->size[a->ndim - 3] > 0) return 0;
+  return mn_fail(x, "input must have channels, got %s", mn_shape_text(a, text));
+}
+
 /* Is there a window, of `count` along a dim, whose taps step over the whole picture? */
 static bool misses(int64_t size, int64_t count, int64_t stride, int64_t around, int64_t dilation) {
   for (int64_t i = 0; dilation > size && i < count && i * stride < around; i++)
@@ -267,7 +276,7 @@ static bool misses(int64_t size, int64_t count, int64_t stride, int64_t around, 
 int mn_infer_max_pool2d(mn_infer *x) {
   mn_max_pool2d_attrs *t = (mn_max_pool2d_attrs *)x->attrs;
   const mn_array *in = mn_arr(x->in[0]);
-  if (check_picture(x, 0, "input") || check_pair(x, &t->dilation, "dilation", 1)) return -1;
+  if (check_pooled(x) || check_pair(x, &t->dilation, "dilation", 1)) return -1;
   for (int k = 0; k < 2; k++) mn_same_shape(x->out[k], in);
   x->out[0]->dtype = in->dtype, x->out[1]->dtype = MN_INT64;
   int64_t pooled[2];
@@ -337,7 +346,7 @@ void mn_vjp_plane_gather(mn_rule *r) {
 int mn_infer_avg_pool2d(mn_infer *x) {
   mn_avg_pool2d_attrs *t = (mn_avg_pool2d_attrs *)x->attrs;
   const mn_array *in = mn_arr(x->in[0]);
-  if (check_picture(x, 0, "input")) return -1;
+  if (check_pooled(x)) return -1;
   mn_same_shape(x->out[0], in);
   x->out[0]->dtype = in->dtype;
   return infer_pooled(x, in->size + in->ndim - 2, &t->kernel_size, &t->stride, &t->padding, NULL,

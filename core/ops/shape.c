@@ -363,12 +363,13 @@ void mn_vjp_undiagonal(mn_rule *r) {
 int mn_infer_unfold(mn_infer *x) {
   mn_unfold_attrs *a = (mn_unfold_attrs *)x->attrs;
   const mn_array *in = as_view(x);
-  if (check_has_dims(x, in, 1) || mn_check_dim(x, &a->dim, in->ndim)) return -1;
-  int64_t have = in->size[a->dim], base = mn_index_base_of_user(x->ctx);
+  if (mn_check_dim(x, &a->dim, in->ndim)) return -1;
+  int64_t have = in->ndim ? in->size[a->dim] : 1, base = mn_index_base_of_user(x->ctx);
   if (a->step < 1) return mn_fail(x, "step must be at least 1, got %lld", (long long)a->step);
   if (a->size < 0 || a->size > have)
     return mn_fail(x, "size must be in 0..%lld, the size of dim %lld, got %lld", (long long)have,
                    (long long)(a->dim + base), (long long)a->size);
+  if (in->ndim == 0) return insert_dim(x, 0, a->size, 1); /* the only window */
   x->out[0]->size[a->dim] = (have - a->size) / a->step + 1;
   if (x->out[0]->size[a->dim] > 1) x->out[0]->stride[a->dim] *= a->step;
   return insert_dim(x, in->ndim, a->size, in->stride[a->dim]);
@@ -376,6 +377,10 @@ int mn_infer_unfold(mn_infer *x) {
 
 void mn_vjp_unfold(mn_rule *r) {
   const mn_unfold_attrs *a = (const mn_unfold_attrs *)mn_rule_attrs(r);
+  if (mn_in_shape(r, 0).n == 0) {
+    mn_give(r, 0, mn_sum_to(mn_rule_ctx(r), mn_grad(r, 0), &(mn_sum_to_attrs){.size = {.n = 0}}));
+    return;
+  }
   mn_fold_attrs to = {.dim = a->dim, .length = mn_in_shape(r, 0).v[a->dim], .step = a->step};
   mn_give(r, 0, mn_fold(mn_rule_ctx(r), mn_grad(r, 0), &to));
 }
@@ -403,20 +408,34 @@ void mn_vjp_fold(mn_rule *r) {
 
 /* ---- rows that move elements ---- */
 
+/* A 1-dim tensor without elements joins with any: what a loop that collects tensors begins with. */
+static bool joins_any(int n, int64_t first_size) { return n == 1 && first_size == 0; }
+
+/* The input whose dims all others must have: the first one that does not join with any, if there is one. */
+static int cat_model(mn_infer *x) {
+  for (int i = 0; i < x->n_in; i++)
+    if (!joins_any(mn_arr(x->in[i])->ndim, mn_arr(x->in[i])->size[0])) return i;
+  return 0;
+}
+
 int mn_infer_cat(mn_infer *x) {
   mn_cat_attrs *a = (mn_cat_attrs *)x->attrs;
-  const mn_array *first = like_input(x);
+  int at = cat_model(x);
+  const mn_array *model = mn_arr(x->in[at]);
   mn_array *out = x->out[0];
   char want[128], got[128];
-  if (first->ndim == 0) return mn_fail(x, "0-dim tensors can't be concatenated, use stack");
-  if (mn_check_dim(x, &a->dim, first->ndim)) return -1;
-  for (int i = 1; i < x->n_in; i++) {
+  mn_same_shape(out, model);
+  out->dtype = model->dtype;
+  if (model->ndim == 0) return mn_fail(x, "0-dim tensors can't be concatenated, use stack");
+  if (mn_check_dim(x, &a->dim, model->ndim)) return -1;
+  for (int i = 0; i < x->n_in; i++) {
     const mn_array *in = mn_arr(x->in[i]);
-    bool fits = in->ndim == first->ndim;
-    for (int d = 0; d < first->ndim && fits; d++) fits = d == a->dim || in->size[d] == first->size[d];
+    if (i == at || joins_any(in->ndim, in->size[0])) continue;
+    bool fits = in->ndim == model->ndim;
+    for (int d = 0; d < model->ndim && fits; d++) fits = d == a->dim || in->size[d] == model->size[d];
     if (!fits)
       return mn_fail(x, "tensor %d of size %s does not fit the first one's %s outside of dim %lld", i + 1,
-                     mn_shape_text(in, got), mn_shape_text(first, want),
+                     mn_shape_text(in, got), mn_shape_text(model, want),
                      (long long)(a->dim + mn_index_base_of_user(x->ctx)));
     out->size[a->dim] += in->size[a->dim];
   }
@@ -427,10 +446,13 @@ void mn_vjp_cat(mn_rule *r) {
   const mn_cat_attrs *a = (const mn_cat_attrs *)mn_rule_attrs(r);
   int64_t at = 0;
   for (int i = 0; i < mn_rule_inputs(r); i++) {
-    int64_t length = mn_in_shape(r, i).v[a->dim];
-    mn_slice_attrs part = {.dim = a->dim, .start = at, .length = length, .step = 1};
-    if (mn_need(r, i)) mn_give(r, i, mn_slice(mn_rule_ctx(r), mn_grad(r, 0), &part));
-    at += length;
+    mn_list size = mn_in_shape(r, i);
+    bool empty = joins_any((int)size.n, size.v[0]);
+    mn_slice_attrs part = {.dim = a->dim, .start = at, .length = empty ? 0 : size.v[a->dim], .step = 1};
+    at += part.length;
+    if (!mn_need(r, i)) continue;
+    if (empty) mn_give(r, i, mn_zeros(mn_rule_ctx(r), size, mn_in_dtype(r, i)));
+    else mn_give(r, i, mn_slice(mn_rule_ctx(r), mn_grad(r, 0), &part));
   }
 }
 

@@ -88,6 +88,7 @@ int MN_KERNEL(cat)(mn_call *call) {
   int dim = (int)((const mn_cat_attrs *)call->attrs)->dim;
   int64_t at = 0;
   for (int i = 0; i < call->n_in; i++) {
+    if (call->in[i]->numel == 0) continue; /* it may have other dims */
     int64_t length = call->in[i]->size[dim];
     mn_array part = mn_part(call->out[0], dim, at, length, 1);
     copy(&part, call->in[i]);
