@@ -4,16 +4,14 @@
 local next = require('metann.binding.traversal').next
 local binding = require 'metann.binding'
 local common = require 'metann.compose.common'
-local index_ops = require 'metann.compose.index'
+local layout = require 'metann.compose.layout'
+local masks = require 'metann.compose.masks'
 local handle = binding.handle
 local raw, raise, describe = common.raw, common.raise, common.describe
 local array, is_tensor, meta = common.array, common.is_tensor, handle.meta
 local shape_of = common.shape
 
-local function is_mask(t)
-  local dtype = array(t).dtype
-  return dtype == 4 or dtype == 5
-end
+local is_mask, check_mask = masks.is_mask, masks.check
 
 local function integral(x) return type(x) == 'number' and x % 1 == 0 end
 
@@ -56,16 +54,6 @@ end
 local function width(k)
   if is_tensor(k) and is_mask(k) then return array(k).ndim end
   return 1
-end
-
-local function check_mask(mask, t, d)
-  local a, m = array(t), array(mask)
-  for i = 0, m.ndim - 1 do
-    if d + i > a.ndim or m.size[i] ~= a.size[d - 1 + i] then
-      raise('the mask has size %d in its dim %d, the tensor %s in dim %d', tonumber(m.size[i]), i + 1,
-        d + i > a.ndim and 'none' or tostring(tonumber(a.size[d - 1 + i])), d + i)
-    end
-  end
 end
 
 --- An index table as entries {kind, ...} from dim 1 on; says which kinds there are.
@@ -112,7 +100,7 @@ local function read_parts(t, entries)
       n = n + 1
       indices[n] = e.tensor
     else
-      local columns = index_ops.where_true(e.tensor)
+      local columns = masks.positions(e.tensor)
       for k = 1, #columns do indices[n + k] = columns[k] end
       n = n + #columns
     end
@@ -124,8 +112,7 @@ local function read(t, keys)
   local entries, advanced = parse(t, keys)
   local view, indices, n = read_parts(t, entries)
   if not advanced then return view end
-  if #keys == 1 and n == 1 and array(indices[1]).ndim == 1 then return raw.index_select(view, indices[1], 1) end
-  return raw.index{ view, unpack(indices, 1, n) }
+  return (raw.index{ view, unpack(indices, 1, n) })
 end
 
 --- t[k]
@@ -139,7 +126,7 @@ function meta.index(t, k)
     -- a mask of all dims, 0-dim ones included
     if is_mask(k) and array(k).ndim == array(t).ndim then
       check_mask(k, t, 1)
-      return index_ops.masked_select(t, k)
+      return masks.selected(t, k)
     end
     return read(t, { k })
   end
@@ -149,10 +136,21 @@ end
 
 -- ---- assignment ----
 
+--- v without the dims of 1 that it begins with: they stand for nothing in what is written.
+local function without_leading_ones(v)
+  local a = array(v)
+  local n, first = a.ndim, 0
+  while first < n and a.size[first] == 1 do first = first + 1 end
+  if first == 0 then return v end
+  local dims = {}
+  for d = 1, first do dims[d] = d end
+  return (raw.squeeze(v, dims))
+end
+
 local function source_of(t, v)
-  if is_tensor(v) then return v end
+  if is_tensor(v) then return without_leading_ones(v) end
   if type(v) == 'table' then
-    return require('metann.compose.create').tensor(v, { dtype = common.dtype(t) })
+    return without_leading_ones(require('metann.compose.create').tensor(v, { dtype = common.dtype(t) }))
   end
   return common.scalar(v, t, 'index assignment', 'value')
 end
@@ -188,7 +186,7 @@ local function write_box(t, entries, v)
       start[e.dim], size[e.dim], step[e.dim] = e.first - 1, e.length, e.step
     end
   end
-  if any and array(v).ndim > 0 then v = require('metann.compose.shape').reshape(v, box_shape(v, selected, #size)) end
+  if any and array(v).ndim > 0 then v = layout.reshape(v, box_shape(v, selected, #size)) end
   raw.region_put_(t, v, start, size, step)
 end
 
@@ -223,7 +221,7 @@ local function write_mask(t, mask, v)
   if array(v).ndim > 0 then return write(t, { mask }, v) end
   local sizes = shape_of(mask)
   for d = #sizes + 1, array(t).ndim do sizes[d] = 1 end
-  mask = require('metann.compose.shape').reshape(mask, sizes)
+  mask = layout.reshape(mask, sizes)
   raw.assign_(t, raw.where(mask, v, t))
 end
 

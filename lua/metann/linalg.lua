@@ -1,15 +1,22 @@
 --- Linear algebra by torch.linalg's names and arguments (dims count from 1).
+local arguments = require 'metann.arguments'
 local binding = require 'metann.binding'
 local common = require 'metann.compose.common'
+local layout = require 'metann.compose.layout'
 local ops = require 'metann.ops'
 local raw = binding.stub.ops
-local raise, describe = common.raise, common.describe
+local raise, is_tensor, shape_of = common.raise, common.is_tensor, common.shape
+local define, kinds = arguments.define, arguments.kinds
+local input, other = { 'input', kinds.tensor }, { 'other', kinds.tensor }
 
 local linalg = {
   --- U, S and V^T of t = U diag(S) V^T; svd(t, full_matrices=true).
   svd = raw.svd,
-  inv = raw.inverse,
 }
+
+--- The inverse of square matrices.
+-- @function inv
+linalg.inv = define('inv', { input }, function(t) return (raw.inverse(t)) end)
 
 for _, name in ipairs{
   'cholesky', 'solve', 'solve_triangular', 'det', 'slogdet', 'svdvals', 'eigh', 'eigvalsh', 'qr', 'matrix_power',
@@ -18,142 +25,247 @@ for _, name in ipairs{
   linalg[name] = ops[name]
 end
 
---- Names out of an options table, or the positional values.
-local function named(op, names, first, ...)
-  if type(first) ~= 'table' or first[1] ~= nil then return first, ... end
-  common.check_options(op, first, names)
-  local values = {}
-  for i, name in ipairs(names) do values[i] = first[name] end
-  return unpack(values, 1, #names)
+-- ---- what singular values count ----
+
+local function check_matrices(op, t)
+  if common.ndim(t) < 2 then raise('%s: expected a matrix, got a tensor with %d dims', op, common.ndim(t)) end
 end
 
-local function number(x, op, name)
-  if x ~= nil and (type(x) ~= 'number' or x < 0) then
-    raise("%s: '%s' must be a number not below 0, got %s", op, name, describe(x))
-  end
-  return x
-end
-
---- rtol and atol out of options: with an atol and no rtol, rtol is 0; with neither, rtol is nil.
-local function cut_offs(op, options)
-  local rtol, atol = named(op, { 'rtol', 'atol' }, options)
-  rtol, atol = number(rtol, op, 'rtol'), number(atol, op, 'atol')
-  if rtol == nil and atol ~= nil and atol > 0 then rtol = 0 end
-  return rtol, atol or 0
-end
-
---- The pseudoinverse of Moore and Penrose, differentiable where the rank stays the same.
--- @param t matrices (..., m, n)
--- @param options {rtol=, atol=0}: singular values up to rtol times the largest one, or atol, count as 0; rtol is the
--- larger dim times the dtype's precision unless one of the two is given
-function linalg.pinv(t, options)
-  local rtol, atol = cut_offs('pinv', options)
-  return raw.pinverse(t, rtol or -1, atol)
-end
-
---- X that brings A X nearest to B in the sum of squares, the smallest one where there are several.
--- @param a matrices (..., m, n)
--- @param b columns (..., m, k), or a vector (m)
--- @param options {rtol=, atol=0}, as for pinv
-function linalg.lstsq(a, b, options)
-  common.tensor(a, 'lstsq', 'input')
-  common.tensor(b, 'lstsq', 'other')
-  return ops.matmul(linalg.pinv(a, options), b)
-end
+local tolerance = kinds.either(kinds.nonnegative, kinds.tensor)
+local rtol_, atol_ = { 'rtol', tolerance, named = true, optional = true },
+  { 'atol', tolerance, named = true, optional = true }
+local hermitian_ = { 'hermitian', kinds.boolean, false, named = true }
 
 local PRECISION = { float32 = 2 ^ -23, float64 = 2 ^ -52 }
 
---- How many singular values count: int64. The cut-offs are pinv's.
-function linalg.matrix_rank(t, options)
-  local rtol, atol = cut_offs('matrix_rank', options)
-  local s = raw.detach(ops.svdvals(t))
-  if common.numel(s) == 0 then return raw.sum(raw.cast(s, 'int64'), -1) end
-  rtol = rtol or PRECISION[common.dtype(t)] * math.max(common.size(t, -1), common.size(t, -2))
-  local least = raw.maximum(raw.mul(raw.amax(s, -1, true), rtol), atol)
-  return raw.sum(raw.cast(raw.gt(s, least), 'int64'), -1)
+--- rtol and atol, filled in: without an rtol, it is the larger dim times the dtype's precision, but 0 where an atol
+-- above 0 is given. Numbers, or tensors for the batch.
+local function cut_offs(t, rtol, atol)
+  if rtol == nil then
+    rtol = (PRECISION[common.dtype(t)] or 0) * math.max(common.size(t, -1), common.size(t, -2))
+    if is_tensor(atol) then
+      rtol = raw.where(raw.gt(atol, 0), common.scalar(0, atol), common.scalar(rtol, atol))
+    elseif atol and atol > 0 then
+      rtol = 0
+    end
+  end
+  return rtol, atol or 0
 end
 
---- The largest singular value divided by the smallest one.
-function linalg.cond(t)
-  local s = ops.svdvals(t)
-  if common.size(s, -1) == 0 then raise('cond: the matrix has no elements') end
-  return raw.div(raw.select(s, -1, 1), raw.select(s, -1, -1))
+--- Matrices of which the lower triangle alone is read; derivatives are passed on as if all of them were.
+local function symmetric(t)
+  local lower = raw.detach(raw.tril(t))
+  local whole = raw.add(lower, raw.transpose(raw.tril(lower, -1), -2, -1))
+  local finite = raw.where(raw.isfinite(t), t, common.scalar(0, t))
+  return raw.add(finite, raw.sub(whole, raw.detach(finite)))
 end
+
+--- The numbers of a tolerance for each matrix of a batch of that size.
+local function each(x, batch)
+  x = is_tensor(x) and raw.cast(raw.detach(x), 'float64') or raw.full({}, x, 'float64')
+  return raw.expand(x, batch):to_flat_table()
+end
+
+--- The pseudoinverses of matrices each of which has its own tolerances; these are broadcast with the batch dims.
+local function pinv_by_matrix(t, rtol, atol)
+  local size = shape_of(t)
+  local m, n = size[#size - 1], size[#size]
+  size[#size], size[#size - 1] = nil, nil
+  local all = raw.full(size, 0, 'float64')
+  for _, x in ipairs{ rtol, atol } do all = raw.add(all, is_tensor(x) and raw.cast(x, 'float64') or x) end
+  local batch = shape_of(all)
+  local result = { unpack(batch) }
+  result[#batch + 1], result[#batch + 2] = m, n
+  t = raw.expand(t, result)
+  if common.numel(t) == 0 then return raw.pinverse(t) end
+  local relative, absolute = each(rtol, batch), each(atol, batch)
+  local flat, parts = layout.reshape(t, { #relative, m, n }), {}
+  for i = 1, #relative do
+    parts[i] = raw.pinverse(raw.slice(flat, 1, i, 1), math.max(0, relative[i]), math.max(0, absolute[i]))
+  end
+  result[#batch + 1], result[#batch + 2] = n, m
+  return layout.reshape(raw.cat(parts, 1), result)
+end
+
+local function pinv(t, rtol, atol, hermitian)
+  if hermitian then t = symmetric(t) end
+  rtol, atol = cut_offs(t, rtol, atol)
+  if is_tensor(rtol) or is_tensor(atol) then return pinv_by_matrix(t, rtol, atol) end
+  return raw.pinverse(t, rtol, atol)
+end
+
+--- The pseudoinverse of Moore and Penrose, differentiable where the rank stays the same.
+-- @function pinv
+-- @param t matrices (..., m, n)
+-- @param options {rtol=, atol=0, hermitian=false}: singular values up to rtol times the largest one, or atol, count as
+-- 0; rtol is the larger dim times the dtype's precision unless one of the two is given. Both may be tensors, one number
+-- for each matrix. hermitian: the matrices are symmetric, and their lower triangle is read
+linalg.pinv = define('pinv', { input, rtol_, atol_, hermitian_ }, function(t, rtol, atol, hermitian)
+  check_matrices('pinv', t)
+  return (pinv(t, rtol, atol, hermitian))
+end)
+
+--- X that brings A X nearest to B in the sum of squares, the smallest one where there are several.
+-- @function lstsq
+-- @param a matrices (..., m, n)
+-- @param b columns (..., m, k), or a vector (m)
+-- @param options {rtol=, atol=0, driver=}: the cut-offs as for pinv; whatever LAPACK's driver is called, the singular
+-- values are used
+linalg.lstsq = define('lstsq', {
+  input, other, rtol_, atol_,
+  { 'driver', kinds.choice('gels', 'gelsy', 'gelsd', 'gelss'), named = true, optional = true },
+}, function(a, b, rtol, atol)
+  check_matrices('lstsq', a)
+  return (ops.matmul(pinv(a, rtol, atol), b))
+end)
+
+--- How many singular values count: int64. The options are pinv's.
+-- @function matrix_rank
+linalg.matrix_rank = define('matrix_rank', { input, rtol_, atol_, hermitian_ }, function(t, rtol, atol, hermitian)
+  check_matrices('matrix_rank', t)
+  t = raw.detach(t)
+  local s = hermitian and raw.abs(ops.eigvalsh(t)) or ops.svdvals(t)
+  rtol, atol = cut_offs(t, rtol, atol)
+  local largest = common.size(s, -1) > 0 and raw.amax(s, -1) or raw.sum(s, -1)
+  local least = raw.maximum(raw.mul(largest, rtol), atol)
+  return (raw.sum(raw.cast(raw.gt(s, raw.unsqueeze(least, -1)), 'int64'), -1))
+end)
+
+-- ---- norms ----
 
 --- The norm of vectors: the root of the sum of |x|^ord over dims.
+-- @function vector_norm
 -- @param t a tensor
 -- @param ord 2 unless given; also 0, 1, math.huge, -math.huge
 -- @param dim a dim or a list, all unless given
 -- @param keepdim keeps those dims as 1
-function linalg.vector_norm(t, ord, dim, keepdim)
-  ord, dim, keepdim = named('vector_norm', { 'ord', 'dim', 'keepdim' }, ord, dim, keepdim)
-  return ops.norm(t, ord or 2, dim, keepdim)
-end
+local dim_, keepdim_ = { 'dim', kinds.dims, optional = true }, { 'keepdim', kinds.boolean, false }
+linalg.vector_norm = define('vector_norm', { input, { 'ord', kinds.number, 2 }, dim_, keepdim_ },
+  function(t, ord, dim, keepdim) return (ops.norm(t, ord, dim, keepdim)) end)
 
---- Norms of matrices from sums of |x| down columns or along rows; `to` takes the largest or smallest.
+--- Norms of matrices from sums of |x| down columns or along rows; `to` takes the largest or smallest. The largest of
+-- none is 0.
 local function sums_norm(t, dim, ord)
   local along, over = dim[1], dim[2]
   if math.abs(ord) == math.huge then along, over = over, along end
   local sums = raw.sum(raw.abs(t), along, true)
+  if common.size(sums, over) == 0 and ord > 0 then return raw.sum(sums, over, true) end
   return ord > 0 and raw.amax(sums, over, true) or raw.amin(sums, over, true)
 end
 
 local function singular_norm(t, dim, ord)
   local s = ops.svdvals(ops.movedim(t, dim, { -2, -1 }))
   local out
-  if ord == 'nuc' then out = raw.sum(s, -1) elseif ord == 2 then out = raw.amax(s, -1) else out = raw.amin(s, -1) end
-  local size = common.shape(t)
-  for _, d in ipairs(dim) do size[common.dim(d, #size, 'matrix_norm')] = 1 end
-  return ops.reshape(out, size)
+  if ord == 'nuc' or (ord == 2 and common.size(s, -1) == 0) then
+    out = raw.sum(s, -1)
+  else
+    out = ord == 2 and raw.amax(s, -1) or raw.amin(s, -1)
+  end
+  local size = shape_of(t)
+  for _, d in ipairs(dim) do size[d] = 1 end
+  return (layout.reshape(out, size))
+end
+
+local MATRIX_ORDS = {
+  fro = true, nuc = true, [1] = true, [-1] = true, [2] = true, [-2] = true, [math.huge] = true, [-math.huge] = true,
+}
+local function matrix_ord(v)
+  v = kinds.number(v) or v
+  return MATRIX_ORDS[v] and v or nil, "'fro', 'nuc', 1, 2, math.huge or one of those numbers negated"
+end
+
+--- The norm of matrices over two dims; one that is a smallest number needs elements.
+local function matrix_norm(op, t, ord, dim, keepdim)
+  check_matrices(op, t)
+  if #dim ~= 2 then raise("%s: 'dim' must be a list of two dims, got %d", op, #dim) end
+  local n = common.ndim(t)
+  dim = { common.dim(dim[1], n, op), common.dim(dim[2], n, op) }
+  if dim[1] == dim[2] then raise("%s: 'dim' must be two different dims, got %d twice", op, dim[1]) end
+  if ord == 'fro' then return (ops.norm(t, 2, dim, keepdim)) end
+  if type(ord) == 'number' and ord < 0 and common.size(t, dim[1]) * common.size(t, dim[2]) == 0 then
+    raise("%s: 'ord' %s takes the smallest of no numbers, the matrix has no elements", op, tostring(ord))
+  end
+  local by_values = ord == 'nuc' or ord == 2 or ord == -2
+  local out = by_values and singular_norm(t, dim, ord) or sums_norm(t, dim, ord)
+  return keepdim and out or raw.squeeze(out, dim)
 end
 
 --- The norm of matrices.
+-- @function matrix_norm
 -- @param t matrices
 -- @param ord 'fro' (the default: the root of the sum of squares), 'nuc' (the sum of singular values), 2 and -2 (the
 -- largest and smallest of them), 1 and -1 (of the columns' sums of |x|), math.huge and -math.huge (of the rows')
 -- @param dim the two dims of the matrices: {-2, -1} unless given
 -- @param keepdim keeps those dims as 1
-function linalg.matrix_norm(t, ord, dim, keepdim)
-  ord, dim, keepdim = named('matrix_norm', { 'ord', 'dim', 'keepdim' }, ord, dim, keepdim)
-  ord, dim = ord or 'fro', dim or { -2, -1 }
-  common.tensor(t, 'matrix_norm', 'input')
-  if type(dim) ~= 'table' or #dim ~= 2 then
-    raise("matrix_norm: 'dim' must be a list of two dims, got %s", describe(dim))
-  end
-  if common.ndim(t) < 2 then raise('matrix_norm: expected a matrix, got a tensor with %d dims', common.ndim(t)) end
-  if ord == 'fro' then return ops.norm(t, 2, dim, keepdim) end
-  local out
-  if ord == 1 or ord == -1 or ord == math.huge or ord == -math.huge then
-    out = sums_norm(t, dim, ord)
-  elseif ord == 'nuc' or ord == 2 or ord == -2 then
-    out = singular_norm(t, dim, ord)
-  else
-    raise("matrix_norm: 'ord' must be 'fro', 'nuc', 1, 2, math.huge or one of those numbers negated, got %s",
-      describe(ord))
-  end
-  return keepdim and out or raw.squeeze(out, dim)
-end
+linalg.matrix_norm = define('matrix_norm', {
+  input, { 'ord', matrix_ord, 'fro' }, { 'dim', kinds.dims, { -2, -1 } }, keepdim_,
+}, function(t, ord, dim, keepdim) return (matrix_norm('matrix_norm', t, ord, dim, keepdim)) end)
+
+local any_ord = kinds.either(kinds.number, kinds.choice('fro', 'nuc'))
 
 --- vector_norm of all elements where ord is not given, or of one dim or a 1-dim tensor; else matrix_norm.
-function linalg.norm(t, ord, dim, keepdim)
-  ord, dim, keepdim = named('norm', { 'ord', 'dim', 'keepdim' }, ord, dim, keepdim)
-  common.tensor(t, 'norm', 'input')
-  local n = type(dim) == 'table' and #dim or dim and 1 or common.ndim(t)
-  if ord == nil or n == 1 then return ops.norm(t, ord or 2, dim, keepdim) end
-  if n ~= 2 then raise("norm: with 'ord', expected 1 or 2 dims, got %d", n) end
-  return linalg.matrix_norm(t, ord, dim, keepdim)
+-- @function norm
+linalg.norm = define('norm', { input, { 'ord', any_ord, optional = true }, dim_, keepdim_ },
+  function(t, ord, dim, keepdim)
+    local n = dim and #dim or common.ndim(t)
+    local named = type(ord) == 'string'
+    if ord == nil or (n == 1 and not named) then return (ops.norm(t, ord or 2, dim, keepdim)) end
+    if n ~= 2 then
+      raise(named and "norm: 'ord' %s expects 2 dims, got %d" or "norm: with 'ord' %s, expected 1 or 2 dims, got %d",
+        tostring(ord), n)
+    end
+    local known, expected = matrix_ord(ord)
+    if known == nil then raise("norm: 'ord' of matrices must be %s, got %s", expected, tostring(ord)) end
+    return (matrix_norm('norm', t, ord, dim or { -2, -1 }, keepdim))
+  end)
+
+--- t with the identity in the place of singular matrices, and which those are (..., 1, 1).
+local function without_singular(t)
+  local sign = raw.slogdet(raw.detach(t))
+  local singular = raw.unsqueeze(raw.unsqueeze(raw.eq(sign, 0), -1), -1)
+  local n = common.size(t, -1)
+  return raw.where(singular, raw.eye(n, n, common.dtype(t)), t), singular
 end
+
+--- The condition number: the norm of matrices times that of their inverses, which is math.huge for singular ones.
+-- @function cond
+-- @param t matrices; square ones for a p other than 2 and -2
+-- @param p which norm, as matrix_norm's ord; 2 unless given: the largest singular value divided by the smallest one
+linalg.cond = define('cond', { input, { 'p', matrix_ord, 2 } }, function(t, p)
+  check_matrices('cond', t)
+  local rows, cols = common.size(t, -2), common.size(t, -1)
+  if rows * cols == 0 then raise('cond: the matrix has no elements') end
+  if p == 2 or p == -2 then
+    local s = ops.svdvals(t)
+    local largest, smallest = raw.select(s, -1, 1), raw.select(s, -1, -1)
+    return (p == 2 and raw.div(largest, smallest) or raw.div(smallest, largest))
+  end
+  if rows ~= cols then raise("cond: 'p' %s expects square matrices, got (%d x %d)", tostring(p), rows, cols) end
+  local regular, singular = without_singular(t)
+  local dim = { -2, -1 }
+  local product = raw.mul(matrix_norm('cond', regular, p, dim, true),
+    matrix_norm('cond', raw.inverse(regular), p, dim, true))
+  return (raw.squeeze(raw.where(singular, common.scalar(math.huge, t), product), dim))
+end)
+
+-- ---- products and diagonals ----
+
+local last = { 'dim', kinds.dim, -1 }
 
 --- Cross product of vectors of 3 along a dim, the last one unless given.
-function linalg.cross(a, b, dim) return ops.cross(a, b, named('cross', { 'dim' }, dim) or -1) end
+-- @function cross
+linalg.cross = define('cross', { input, other, last }, function(a, b, dim) return (ops.cross(a, b, dim)) end)
 
 --- Sum of products along a dim, the last one unless given.
-function linalg.vecdot(a, b, dim) return raw.sum(raw.mul(a, b), named('vecdot', { 'dim' }, dim) or -1) end
+-- @function vecdot
+linalg.vecdot = define('vecdot', { input, other, last }, function(a, b, dim)
+  return (raw.sum(raw.mul(a, b), dim))
+end)
 
 --- The diagonals of matrices, the last two dims unless given.
-function linalg.diagonal(t, offset, dim1, dim2)
-  offset, dim1, dim2 = named('diagonal', { 'offset', 'dim1', 'dim2' }, offset, dim1, dim2)
-  return raw.diagonal(t, offset or 0, dim1 or -2, dim2 or -1)
-end
+-- @function diagonal
+linalg.diagonal = define('diagonal', {
+  input, { 'offset', kinds.integer, 0 }, { 'dim1', kinds.dim, -2 }, { 'dim2', kinds.dim, -1 },
+}, function(t, offset, dim1, dim2) return (raw.diagonal(t, offset, dim1, dim2)) end)
 
 return linalg

@@ -12,6 +12,7 @@ local raw = binding.stub.ops
 local ffi, C, ctx, NONE = handle.ffi, handle.C, handle.ctx, handle.NONE
 local array, is_tensor, fail, wrap = handle.array, handle.is_tensor, handle.fail, handle.wrap
 local raise, describe = errors.raise, errors.describe
+local define, kinds = arguments.define, arguments.kinds
 local methods, getters, setters, meta = handle.methods, handle.getters, handle.setters, handle.meta
 
 -- ---- operators ----
@@ -114,23 +115,27 @@ end
 
 -- ---- what a tensor is ----
 
+local input, one_dim = { 'input', kinds.tensor }, { 'dim' }
+
 --- The sizes as a fresh table, or the size of one dim.
-function methods.size(t, d)
-  if d == nil then return common.shape(t) end
-  return common.size(t, d)
-end
+-- @function size
+methods.size = define('size', { input, one_dim }, function(t, d)
+  if d == nil then return (common.shape(t)) end
+  return (common.size(t, d))
+end)
 function methods.dim(t) return array(t).ndim end
 function methods.numel(t) return tonumber(array(t).numel) end
 methods.nelement = methods.numel
 
 --- Strides in elements, as a fresh table, or of one dim.
-function methods.stride(t, d)
+-- @function stride
+methods.stride = define('stride', { input, one_dim }, function(t, d)
   local a = array(t)
   if d ~= nil then return tonumber(a.stride[common.dim(d, a.ndim, 'stride') - 1]) end
   local strides = {}
   for i = 1, a.ndim do strides[i] = tonumber(a.stride[i - 1]) end
   return strides
-end
+end)
 function methods.is_contiguous(t) return array(t).contiguous == 1 end
 
 --- A number that stands for this tensor over all its handles: use it as a table key.
@@ -230,34 +235,44 @@ end
 
 local function unknown_dtype(name) raise("to: unknown dtype '%s'%s", tostring(name), common.dtype_suggestion(name)) end
 
---- t in another dtype, or on another device: to('float64'), to('cpu'), to{dtype=, device=}, to(other tensor).
--- t itself where nothing changes.
-function methods.to(t, target, second)
-  if is_tensor(target) then return cast(t, getters.dtype(target)) end
-  if type(target) == 'table' then
-    common.check_options('to', target, { 'dtype', 'device' })
-    if target.device then check_device(target.device) end
-    if not target.dtype then return t end
-    target = target.dtype
-  end
+--- The dtype that two values by position name: a dtype, a device, a device and a dtype, or another tensor.
+local function target_dtype(target, second)
+  if is_tensor(target) then return getters.dtype(target) end
+  if target == nil then return nil end
   if type(target) ~= 'string' then raise('to: expected a dtype, a device or a tensor, got %s', describe(target)) end
-  if not handle.dtypes[target] then
-    -- what ends in a digit and isn't a numbered device looks like a dtype
-    if target:find('%d$') and not target:find(':') then unknown_dtype(target) end
-    check_device(target)
-    if second == nil then return t end
-    target = second
-  end
-  if not handle.dtypes[target] then unknown_dtype(target) end
-  return cast(t, target)
+  if handle.dtypes[target] then return target end
+  -- what ends in a digit and isn't a numbered device looks like a dtype
+  if target:find('%d$') and not target:find(':') then unknown_dtype(target) end
+  check_device(target)
+  if second ~= nil and not handle.dtypes[second] then unknown_dtype(second) end
+  return second
 end
+
+--- t in another dtype, or on another device: to('float64'), to('cpu'), to{dtype=, device=}, to(other tensor).
+-- t itself where nothing changes, unless copy=true is given. non_blocking is taken without effect.
+-- @function to
+methods.to = define('to', {
+  input, { 'target' }, { 'second' }, { 'dtype', named = true }, { 'device', named = true },
+  { 'non_blocking', kinds.boolean, false, named = true }, { 'copy', kinds.boolean, false, named = true },
+}, function(t, target, second, dtype, device, _, copy)
+  if dtype ~= nil then
+    if not handle.dtypes[dtype] then unknown_dtype(dtype) end
+    if target ~= nil and (is_tensor(target) or handle.dtypes[target]) then raise('to: the dtype is given twice') end
+  end
+  if device ~= nil then check_device(device) end
+  local result = cast(t, target_dtype(target, second) or dtype or getters.dtype(t))
+  if copy and rawequal(result, t) then return (raw.clone(t)) end
+  return result
+end)
 for name, dtype in pairs{
   float = 'float32', double = 'float64', long = 'int64', int = 'int32', byte = 'uint8', bool = 'bool', half = 'float16',
   bfloat16 = 'bfloat16',
 } do
   methods[name] = function(t) return cast(t, dtype) end
 end
-function methods.type_as(t, other) return cast(t, getters.dtype(other)) end
+methods.type_as = define('type_as', { input, { 'other', kinds.tensor } }, function(t, other)
+  return (cast(t, getters.dtype(other)))
+end)
 function methods.cpu(t)
   array(t)
   return t
@@ -267,10 +282,11 @@ function methods.cuda() raise("cuda: there is no device 'cuda' here, only 'cpu'"
 -- ---- autograd flags ----
 
 --- Sets whether t, a leaf, requires gradients; returns t.
-function methods.requires_grad_(t, b)
-  setters.requires_grad(t, b == nil or b)
+-- @function requires_grad_
+methods.requires_grad_ = define('requires_grad_', { input, { 'requires_grad', kinds.boolean, true } }, function(t, b)
+  setters.requires_grad(t, b)
   return t
-end
+end)
 
 --- Keeps the gradient of a tensor that is no leaf in its .grad.
 function methods.retain_grad(t)
@@ -278,21 +294,33 @@ function methods.retain_grad(t)
   if C.mn_tensor_set_retain_grad(ctx, t.p) ~= 0 then fail(t) end
 end
 
-function methods.clone(t) return raw.clone(t) end
+-- ---- new tensors of this one's dtype ----
+local NEW = {
+  { 'dtype', kinds.dtype, named = true, optional = true }, { 'device', kinds.device, named = true, optional = true },
+  { 'requires_grad', kinds.boolean, false, named = true },
+}
+local size = { 'size', kinds.shape, {}, rest = true }
+
+local function new_options(t, dtype, device, requires_grad)
+  return { dtype = dtype or getters.dtype(t), device = device, requires_grad = requires_grad }
+end
+
+--- Defines a method that makes a tensor, of t's dtype unless another one is given, out of one value.
+local function makes(name, parameter, make)
+  methods[name] = define(name, { input, parameter, unpack(NEW) }, function(t, value, ...)
+    return (make(value, new_options(t, ...)))
+  end)
+end
 
 --- A tensor of this dtype from Lua data; see metann.tensor.
-function methods.new_tensor(t, x, options)
-  if options ~= nil then common.check_options('new_tensor', options, { 'dtype', 'requires_grad' }) end
-  return ops.tensor(x, { dtype = options and options.dtype or getters.dtype(t),
-    requires_grad = options and options.requires_grad })
-end
-for _, name in ipairs{ 'zeros', 'ones', 'empty' } do
-  methods['new_' .. name] = function(t, ...)
-    local sizes = common.sizes('new_' .. name, ...)
-    return ops[name](sizes, { dtype = getters.dtype(t) })
-  end
-end
-function methods.new_full(t, sizes, value) return ops.full(sizes, value, { dtype = getters.dtype(t) }) end
+-- @function new_tensor
+makes('new_tensor', { 'data', required = true, data = true }, ops.tensor)
+makes('new_zeros', size, ops.zeros)
+makes('new_ones', size, ops.ones)
+makes('new_empty', size, ops.empty)
+methods.new_full = define('new_full', {
+  input, { 'size', kinds.shape }, { 'fill_value', kinds.operand }, unpack(NEW),
+}, function(t, sizes, value, ...) return (ops.full(sizes, value, new_options(t, ...))) end)
 
 require 'metann.indexing'
 require 'metann.printing'

@@ -55,6 +55,18 @@ describe('reading', function()
     assert.same({ { { 11, 12, 13, 14 } }, { { 21, 22, 23, 24 } } }, t[metann.tensor{ { 1 }, { 2 } }]:to_table())
   end)
 
+  it('takes negative numbers in index tensors from the end', function()
+    assert.same({ { 31, 32, 33, 34 }, { 11, 12, 13, 14 } }, t[metann.tensor{ -1LL, -3LL }]:to_table())
+    assert.same({ 34, 12 }, t[{ metann.tensor{ -1, 1 }, metann.tensor{ -1, 2 } }]:to_table())
+    assert.same({ { 14, 11 }, { 24, 21 }, { 34, 31 } }, t[{ {}, metann.tensor{ -1, -4 } }]:to_table())
+    local w = grid()
+    w[metann.tensor{ -1 }] = 0
+    assert.same({ 0, 0, 0, 0 }, w[3]:to_table())
+    fails('index %-4 is out of range 1..3', function() return t[metann.tensor{ -4LL }] end)
+    fails('indices count from 1', function() return t[metann.tensor{ 0LL }] end)
+    assert.same({ { 14 }, { 21 }, { 33 } }, t:take_along_dim(metann.tensor{ { -1 }, { 1 }, { -2 } }, 2):to_table())
+  end)
+
   it('says what is wrong', function()
     fails('indices count from 1', function() return t[0] end)
     fails('index 4 is out of range for dim 1 of size 3', function() return t[4] end)
@@ -94,6 +106,19 @@ describe('writing', function()
     assert.same({ { 6, 7, 13, 9 }, { -1, -1, -1, -1 }, { 1, 2, 3, 9 } }, t:to_table())
   end)
 
+  it('drops dims of 1 that a value begins with', function()
+    local t = metann.zeros(2, 3)
+    t[{ 1, { 1, 2 } }] = metann.tensor{ { { 1, 2 } } }
+    t[{ { 2 } }] = metann.tensor{ { { { 3, 4, 5 } } } }
+    assert.same({ { 1, 2, 0 }, { 3, 4, 5 } }, t:to_table())
+    local line = metann.zeros(3)
+    line[{ { 1, 2 } }] = metann.ones(1, 2)
+    line[metann.tensor{ 3 }] = metann.tensor{ { 7 } }
+    assert.same({ 1, 1, 7 }, line:to_table())
+    line[line:gt(1)] = metann.tensor{ { 9 } }
+    assert.same({ 1, 1, 9 }, line:to_table())
+  end)
+
   it('writes through views of the same memory', function()
     local t = grid()
     local row = t[2]
@@ -119,5 +144,97 @@ describe('writing', function()
     fails('float%(%)', function() n[1] = 0.5 end)
     local leaf = metann.zeros(2, { requires_grad = true })
     assert.has_error(function() leaf[1] = 1 end)
+  end)
+end)
+
+describe('values written to one place', function()
+  local function f64(x) return metann.tensor(x, { dtype = 'float64' }) end
+  local function int(x) return metann.tensor(x, { dtype = 'int64' }) end
+  local function leaf(...) return metann.randn(..., { dtype = 'float64' }):requires_grad_() end
+
+  --- The gradient of the sum of squares with respect to the values 5, 6, 7, the first of which the second replaces.
+  local function gradient(write)
+    local v = f64{ 5, 6, 7 }:requires_grad_()
+    return metann.grad((write(f64{ 1, 2, 3 }, v) ^ 2):sum(), v):to_table()
+  end
+
+  it('have no derivative where a later one replaced them', function()
+    local twice = int{ 1, 1, 2 }
+    assert.same({ 0, 12, 14 }, gradient(function(t, v) return t:scatter(1, twice, v) end))
+    assert.same({ 0, 12, 14 }, gradient(function(t, v) return t:index_put({ twice }, v) end))
+    assert.same({ 0, 12, 14 }, gradient(function(t, v)
+      local c = t * 1
+      c:scatter_(1, twice, v)
+      return c
+    end))
+    assert.same({ 0, 12, 14 }, gradient(function(t, v)
+      local c = t:clone()
+      c[twice] = v
+      return c
+    end))
+    -- what is added stays: (1 + 5 + 6)^2 + (2 + 7)^2
+    assert.same({ 24, 24, 18 }, gradient(function(t, v) return t:scatter_add(1, twice, v) end))
+    assert.same({ 24, 24, 18 }, gradient(function(t, v) return t:index_put({ twice }, v, true) end))
+  end)
+
+  it('agree with differences, at order 2, in several dims and broadcast', function()
+    metann.manual_seed(3)
+    local function check(fn, ...) assert.is_true(metann.gradcheck(fn, { ... }, { order = 2 })) end
+    check(function(t, v) return (t:scatter(2, int{ { 1, 2, 1 }, { 3, 3, 3 } }, v) ^ 3):sum() end, leaf{ 3, 4 },
+      leaf{ 2, 5 })
+    check(function(t, v)
+      local c = t * 1
+      c[{ {}, int{ { 1, 1 }, { 3, -3 } }, int{ 2, 2 } }] = v
+      return (c ^ 3):sum()
+    end, leaf{ 2, 3, 4 }, leaf{ 2, 2, 1 })
+    check(function(t, v)
+      local c = t * 1
+      c[{ int{ 1, 1, 2 }, {}, int{ 2, 2, 2 } }] = v -- the indices stand apart: their dim comes first
+      return (c ^ 3):sum()
+    end, leaf{ 2, 3, 4 }, leaf{ 3, 3 })
+    check(function(v) return (metann.zeros(2, 2, { dtype = 'float64' }):index_put({ int{ 1, 1, 2 } }, v) ^ 2):sum() end,
+      leaf{ 2 })
+  end)
+
+  it('are multiplied one after another by scatter of reduce', function()
+    local t = f64{ 2, 3 }
+    assert.same({ 2 * 5 * 6, 3 * 7 }, t:scatter(1, int{ 1, 1, 2 }, f64{ 5, 6, 7 }, { reduce = 'multiply' }):to_table())
+    assert.same({ 2 + 5 + 6, 3 + 7 }, t:scatter(1, int{ 1, 1, 2 }, f64{ 5, 6, 7 }, { reduce = 'add' }):to_table())
+    assert.same({ 2 * 9, 3 }, t:clone():scatter_(1, int{ 1, 1 }, 3, { reduce = 'multiply' }):to_table())
+    assert.is_true(metann.gradcheck(function(a, v)
+      return (a:scatter(1, int{ 1, 1, 2 }, v, { reduce = 'multiply' }) ^ 2):sum()
+    end, { f64{ 2, 3 }:requires_grad_(), f64{ 5, -6, 7 }:requires_grad_() }, { order = 2 }))
+    fails("scatter: 'reduce' must be one of 'add', 'multiply'", metann.scatter, t, 1, int{ 1 }, 1, { reduce = 'mean' })
+  end)
+end)
+
+describe('indices of a 0-dim tensor', function()
+  local one, five = metann.tensor{ 1LL }, metann.tensor(5, { dtype = 'float64' })
+
+  it('go along its imagined dim', function()
+    local x = five:clone():requires_grad_()
+    for _, fn in ipairs{
+      function(t) return t:gather(1, one[1]) end, function(t) return t:index_select(1, one) end,
+      function(t) return t:scatter_add(1, one[1], metann.tensor(2, { dtype = 'float64' })) end,
+      function(t) return t:index_add(1, one, t) - t end, function(t) return t:unfold(1, 1, 1):sum() end,
+    } do
+      assert.equal(1, metann.grad(fn(x):sum(), x):item())
+    end
+    assert.same({}, five:gather(1, one[1]).shape)
+    assert.same({ 2 }, five:gather(1, metann.tensor{ 1LL, 1LL }).shape)
+    assert.equal(7, five:scatter(1, one, 7):item())
+    assert.equal(7, five:index_fill(1, one, 7):item())
+    assert.same({ 1 }, five:unfold(1, 1, 1).shape)
+    fails('expected an index of 1 element for a 0%-dim tensor, got 2', metann.index_select, five, 1,
+      metann.tensor{ 1LL, 1LL })
+  end)
+
+  it('may be none, in any number of dims', function()
+    local none = metann.zeros(0, { dtype = 'int64' })
+    assert.same({ 0 }, metann.ones(2, 3):gather(1, none).shape)
+    local x, v = metann.ones(2, 3, { requires_grad = true }), metann.ones(2, 3, { requires_grad = true })
+    local y = x:scatter(1, none, v)
+    assert.same({ { 1, 1, 1 }, { 1, 1, 1 } }, y:to_table())
+    assert.same({ { 0, 0, 0 }, { 0, 0, 0 } }, metann.grad(y:sum(), v):to_table())
   end)
 end)

@@ -103,8 +103,9 @@ describe('conv3d', function()
     fails('conv3d: weight must be', metann.conv3d, x, metann.randn(2, 2, 2, 2))
     fails('kernel of depth 4 is larger than the padded input of depth 3', metann.conv3d, x, metann.randn(2, 2, 4, 2, 2))
     fails("unknown option 'strides', did you mean 'stride'", metann.conv3d, x, w, { strides = 2 })
-    fails("'stride' must be at least 1, got 0", metann.conv3d, x, w, { stride = 0 })
-    fails("'padding' must be a number or a list of 3, got 2 entries", metann.conv3d, x, w, { padding = { 1, 1 } })
+    fails("'stride' must be a whole number of at least 1", metann.conv3d, x, w, { stride = 0 })
+    fails("'padding' must be one of 'same', 'valid' or a whole number of at least 0 or a list of 3", metann.conv3d, x, w,
+      { padding = { 1, 1 } })
   end)
 end)
 
@@ -156,8 +157,9 @@ describe('adaptive_max_pool2d', function()
 
   it('names what is wrong', function()
     fails('expected 3 or 4 dims, got 2', metann.adaptive_max_pool2d, metann.randn(2, 2), 1)
-    fails("'output_size' must be at least 1, got 0", metann.adaptive_max_pool2d, metann.randn(1, 2, 2), 0)
+    fails("'output_size' must be a whole number of at least 1", metann.adaptive_max_pool2d, metann.randn(1, 2, 2), 0)
     fails('no pixels', metann.adaptive_max_pool2d, metann.zeros(1, 0, 2), 1)
+    fails("'output_size' %(1000000000, 1000000000%) is too large", metann.adaptive_max_pool2d, metann.zeros(1, 2, 2), 1e9)
   end)
 end)
 
@@ -241,6 +243,16 @@ describe('interpolate', function()
     assert.equal('int64', volume:long():interpolate{ size = 4 }.dtype)
   end)
 
+  it('goes by the sizes that scale_factor gives, if asked', function()
+    -- 4 pixels times 0.6 are 2: places 0.5 and 2.5, or, by the factor itself, 1/3 and 2
+    near({ 0.5, 6.5 }, line:interpolate{ scale_factor = 0.6, mode = 'linear', recompute_scale_factor = true })
+    near({ 1 / 3, 4 }, line:interpolate{ scale_factor = 0.6, mode = 'linear' })
+    near({ 0, 4 }, line:interpolate{ scale_factor = 0.6, recompute_scale_factor = true })
+    near({ 0, 1 }, line:interpolate{ scale_factor = 0.6 })
+    fails("'recompute_scale_factor' goes with 'scale_factor'", metann.interpolate, line,
+      { size = 2, recompute_scale_factor = true })
+  end)
+
   it('draws lines between pixels', function()
     -- output i lies at (i + 1/2) / 2 - 1/2, not before 0 and not after 3
     near({ 0, 0.25, 0.75, 1.75, 3.25, 5.25, 7.75, 9 }, line:interpolate{ scale_factor = 2, mode = 'linear' })
@@ -276,11 +288,97 @@ describe('interpolate', function()
     fails("give either 'size' or 'scale_factor'", metann.interpolate, line)
     fails("give either 'size' or 'scale_factor'", metann.interpolate, line, 3, 2)
     fails("mode 'bilinear' needs 2 spatial dims, the input has 1", metann.interpolate, line, { size = 3, mode = 'bilinear' })
-    fails("'mode' must be nearest", metann.interpolate, line, { size = 3, mode = 'cubic' })
-    fails("'size' must hold numbers above 0, got number 0", metann.interpolate, line, 0)
-    fails("'size' must be an integer", metann.interpolate, line, 1.5)
+    fails("'mode' must be one of 'nearest'", metann.interpolate, line, { size = 3, mode = 'cubic' })
+    fails("'size' must be a number above 0 or a list of such numbers, got number 0", metann.interpolate, line, 0)
+    fails("'size' must hold whole numbers up to 2%^40, got number 1.5", metann.interpolate, line, 1.5)
     fails("'size' must be a number or a list of 1, got 2 entries", metann.interpolate, line, { 3, 3 })
+    fails("'scale_factor' 1e%+300 makes a dim of 4 too large", metann.interpolate, line, { scale_factor = 1e300 })
+    fails("'scale_factor' 1e%-300 times 4 leaves nothing", metann.interpolate, line, { scale_factor = 1e-300 })
+    fails("'scale_factor' must be a number above 0", metann.interpolate, line, { scale_factor = 0 / 0 })
+    fails("'size' must hold whole numbers up to 2%^40, got number 1e%+15", metann.interpolate, line, 1e15)
     fails('with 1 to 3 spatial dims, got 2 dims', metann.interpolate, metann.randn(2, 2), 3)
     fails("unknown option 'sise', did you mean 'size'", metann.interpolate, line, { sise = 3 })
+  end)
+end)
+
+describe('conv_transpose2d', function()
+  --- Each element of x spread over its places of the result by w, output_padding extending the end of both sides.
+  local function transposed(x, w, stride, padding, dilation, extra)
+    local size = { x.size[1], w.size[2] }
+    for d = 1, 2 do
+      size[2 + d] = (x.size[2 + d] - 1) * stride[d] - 2 * padding[d] + dilation[d] * (w.size[2 + d] - 1) + extra[d] + 1
+    end
+    local y = S.array(size, 0)
+    S.each({ x.size[1], x.size[2], x.size[3], x.size[4], w.size[2], w.size[3], w.size[4] }, function(i)
+      local to, inside = { i[1], i[5] }, true
+      for d = 1, 2 do
+        to[2 + d] = (i[2 + d] - 1) * stride[d] - padding[d] + (i[5 + d] - 1) * dilation[d] + 1
+        inside = inside and to[2 + d] >= 1 and to[2 + d] <= size[2 + d]
+      end
+      if inside then
+        S.set(y, to, S.at(y, to) + S.at(x, { i[1], i[2], i[3], i[4] }) * S.at(w, { i[2], i[5], i[6], i[7] }))
+      end
+    end)
+    return y
+  end
+
+  it('takes any output_padding below stride or dilation', function()
+    local x, w = S.randn { 2, 2, 3, 2 }, S.randn { 2, 3, 2, 3 }
+    for _, case in ipairs{
+      { { 1, 1 }, { 0, 0 }, { 2, 2 }, { 1, 1 } }, { { 2, 1 }, { 1, 2 }, { 1, 3 }, { 1, 2 } },
+      { { 2, 2 }, { 2, 1 }, { 4, 4 }, { 3, 0 } }, { { 3, 2 }, { 1, 0 }, { 1, 1 }, { 2, 1 } },
+    } do
+      local options = { stride = case[1], padding = case[2], dilation = case[3], output_padding = case[4] }
+      local got = metann.conv_transpose2d(rows.tensor(x), rows.tensor(w), options)
+      close(transposed(x, w, case[1], case[2], case[3], case[4]), got)
+    end
+    check_gradients(function(t, v)
+      return (metann.conv_transpose2d(t, v, { dilation = 2, output_padding = 1, padding = 1 }) ^ 2):sum()
+    end, { S.randn { 1, 2, 2, 2 }, S.randn { 2, 1, 2, 2 } }, 2)
+  end)
+
+  it('names what is wrong', function()
+    local x, w = metann.ones(1, 2, 3, 3), metann.ones(2, 1, 2, 2)
+    fails("conv_transpose2d: 'output_padding' must be smaller than stride or dilation, got 1 beside 1 and 1",
+      metann.conv_transpose2d, x, w, { output_padding = 1 })
+    fails('conv_transpose2d: input has 2 channels', metann.conv_transpose2d, x, metann.ones(3, 1, 2, 2))
+    fails('conv_transpose2d: bias %(2,%) does not fit', metann.conv_transpose2d, x, w, metann.ones(2))
+    fails('conv_transpose2d: the padding leaves nothing', metann.conv_transpose2d, x, w, { padding = 9 })
+    fails('conv_transpose2d: the 2 channels of the input are not divisible by groups 3', metann.conv_transpose2d, x, w,
+      { groups = 3 })
+  end)
+end)
+
+describe('pools', function()
+  local picture = metann.arange(16, { dtype = 'float64' }):view(1, 1, 4, 4)
+
+  it('take lists of one number, and an empty stride for that of the kernel', function()
+    assert.same(metann.max_pool2d(picture, 2):to_table(), metann.max_pool2d(picture, { 2 }, {}, { 0 }, { 1 }):to_table())
+    assert.same(metann.avg_pool2d(picture, 2):to_table(), metann.avg_pool2d(picture, { 2 }, {}, { 0 }):to_table())
+    assert.same({ 1, 1, 2 }, metann.avg_pool1d(picture[1], { 2 }, { stride = {} })[{ {}, { 1 } }].shape)
+  end)
+
+  it('divide by the number that is given', function()
+    -- sums of the windows, zeros beyond the edges
+    local sums = S.values({ 1, 1, 2, 2 }, { 0 + 1 + 4 + 5, 2 + 3 + 6 + 7, 8 + 9 + 12 + 13, 10 + 11 + 14 + 15 })
+    close(sums, metann.avg_pool2d(picture, 2, { divisor_override = 3 }) * 3)
+    -- windows of 3 begin at 0 and at 3, where only row and column 4 are left
+    local edges = metann.avg_pool2d(picture, 3, { ceil_mode = true, divisor_override = -1 })
+    close(S.values({ 1, 1, 2, 2 }, { -45, -(3 + 7 + 11), -(12 + 13 + 14), -15 }), edges)
+    fails("avg_pool2d: 'divisor_override' must not be 0", metann.avg_pool2d, picture, 2, { divisor_override = 0 })
+    check_gradients(function(t) return (metann.avg_pool2d(t, 2, { padding = 1, divisor_override = 3 }) ^ 2):sum() end,
+      { S.randn { 1, 1, 3, 3 } }, 2)
+  end)
+
+  it('want channels', function()
+    fails('max_pool2d: input must have channels', metann.max_pool2d, metann.zeros(1, 0, 4, 4), 2)
+    fails('avg_pool2d: input must have channels', metann.avg_pool2d, metann.zeros(0, 4, 4), 2)
+  end)
+
+  it("and padding 'same' wants stride 1", function()
+    local x, w = metann.ones(1, 1, 5, 5), metann.ones(1, 1, 3, 3)
+    fails("conv2d: padding 'same' needs stride 1", metann.conv2d, x, w, { stride = 2, padding = 'same' })
+    fails("conv1d: padding 'same' needs stride 1", metann.conv1d, x[1], w[1], { stride = 2, padding = 'same' })
+    assert.same({ 1, 1, 5, 5 }, metann.conv2d(x, w, { padding = 'same' }).shape)
   end)
 end)

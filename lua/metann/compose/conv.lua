@@ -1,53 +1,68 @@
 --- Convolution made of the rows for planes, and patches as columns.
+local arguments = require 'metann.arguments'
 local common = require 'metann.compose.common'
+local layout = require 'metann.compose.layout'
 local windows = require 'metann.compose.windows'
-local shape = require 'metann.compose.shape'
-local raw, raise, array, tensor = common.raw, common.raise, common.array, common.tensor
-local one, plane, arguments, sides = windows.one, windows.plane, windows.arguments, windows.sides
-local shape_of = common.shape
+local raw, raise, array = common.raw, common.raise, common.array
+local define, kinds = arguments.define, arguments.kinds
+local plane, shape_of = windows.plane, common.shape
+local input, weight_, bias_ = windows.input, windows.weight, { 'bias', kinds.tensor, optional = true }
+local groups_ = { 'groups', kinds.count, 1 }
 
 local conv = {}
 
-local CONV = { 'bias', 'stride', 'padding', 'dilation', 'groups' }
+local ZEROS = { { 0 }, { 0, 0 }, { 0, 0, 0 } }
+
+--- Parameters of a convolution over n sides.
+local function convolution(n)
+  return {
+    input, weight_, bias_, windows.sides('stride', n, 1, 1),
+    { 'padding', kinds.either(kinds.choice('same', 'valid'), kinds.sides(n, 0)), 0 },
+    windows.sides('dilation', n, 1, 1), groups_,
+  }
+end
 
 --- t with zeros around its last n dims, as many as keep their sizes under a kernel; an odd one goes to the end.
-local function pad_same(op, t, weight, dilation, n)
-  local d, ndim = sides(op, 'dilation', dilation, n, 1, 1), array(t).ndim
-  local size, before, after = shape_of(tensor(weight, op, 'weight')), {}, {}
+local function pad_same(op, t, weight, stride, dilation, n)
+  local ndim, size, before, after = array(t).ndim, shape_of(weight), {}, {}
   if #size ~= n + 2 then raise('%s: weight must have %d dims, got %d', op, n + 2, #size) end
   for i = 1, ndim do before[i], after[i] = 0, 0 end
   for i = 1, n do
-    local room = d[i] * (size[2 + i] - 1)
+    if stride[i] ~= 1 then raise("%s: padding 'same' needs stride 1", op) end
+    local room = dilation[i] * (size[2 + i] - 1)
     before[ndim - n + i], after[ndim - n + i] = math.floor(room / 2), math.ceil(room / 2)
   end
-  return raw.pad(t, before, after)
+  return (raw.pad(t, before, after))
+end
+
+--- t and the padding in numbers, after 'same' and 'valid' have been seen to.
+local function with_padding(op, t, weight, stride, padding, dilation, n)
+  if padding == 'valid' then return t, ZEROS[n] end
+  if padding == 'same' then return pad_same(op, t, weight, stride, dilation, n), ZEROS[n] end
+  return t, padding
 end
 
 --- Convolution of (N, C, H, W), or (C, H, W), with weight (out, C / groups, h, w).
--- stride, padding, dilation: numbers or {vertical, horizontal}; padding may be 'same' or 'valid'.
-function conv.conv2d(t, weight, ...)
-  local v = arguments('conv2d', CONV, ...)
-  local n = plane(t, 'conv2d', 4)
-  local padding = v[3]
-  if padding == 'valid' then padding = nil end
-  if padding == 'same' then
-    t, padding = pad_same('conv2d', t, weight, v[4], 2), nil
-  end
-  if n == 4 then return raw.conv2d(t, weight, v[1], v[2], padding, v[4], v[5]) end
-  return raw.squeeze(raw.conv2d(raw.unsqueeze(t, 1), weight, v[1], v[2], padding, v[4], v[5]), 1)
-end
+-- stride, padding, dilation: numbers or {vertical, horizontal}; padding may be 'same', with stride 1, or 'valid'.
+-- @function conv2d
+conv.conv2d = define('conv2d', convolution(2), function(t, weight, bias, stride, padding, dilation, groups)
+  plane(t, 'conv2d', 4)
+  t, padding = with_padding('conv2d', t, weight, stride, padding, dilation, 2)
+  return (raw.conv2d(t, weight, bias, stride, padding, dilation, groups))
+end)
 
 --- Convolution of (N, C, L), or (C, L), with weight (out, C / groups, l).
-function conv.conv1d(t, weight, ...)
-  local v = arguments('conv1d', CONV, ...)
+-- @function conv1d
+conv.conv1d = define('conv1d', convolution(1), function(t, weight, bias, stride, padding, dilation, groups)
   plane(t, 'conv1d', 3)
-  tensor(weight, 'conv1d', 'weight')
-  local padding = v[3]
-  if type(padding) ~= 'string' then padding = { 0, one('conv1d', 'padding', padding, 0, 0) } end
-  local out = conv.conv2d(raw.unsqueeze(t, -2), raw.unsqueeze(weight, -2), v[1] or nil,
-    { 1, one('conv1d', 'stride', v[2], 1, 1) }, padding, { 1, one('conv1d', 'dilation', v[4], 1, 1) }, v[5])
-  return raw.squeeze(out, -2)
-end
+  if array(weight).ndim ~= 3 then
+    raise('conv1d: weight must be (out, in / groups, length), got %d dims', array(weight).ndim)
+  end
+  t, padding = with_padding('conv1d', t, weight, stride, padding, dilation, 1)
+  local out = raw.conv2d(raw.unsqueeze(t, -2), raw.unsqueeze(weight, -2), bias, { 1, stride[1] }, { 0, padding[1] },
+    { 1, dilation[1] }, groups)
+  return (raw.squeeze(out, -2))
+end)
 
 --- Patches of depth `depth` along dim 3 of (N, C, D, H, W) as further channels: (N * result depth, C * depth, H, W),
 -- and the result's depth.
@@ -61,24 +76,16 @@ local function depth_as_channels(t, depth, stride, dilation)
   local out = shape_of(patches)[3]
   if dilation > 1 then patches = raw.slice(patches, 6, 1, depth, dilation) end
   patches = raw.permute(patches, 1, 3, 2, 6, 4, 5)
-  return shape.reshape(patches, { size[1] * out, size[2] * depth, size[4], size[5] }), out
-end
-
-local function conv3d_options(v)
-  return sides('conv3d', 'stride', v[2], 3, 1, 1), sides('conv3d', 'padding', v[3], 3, 0, 0),
-    sides('conv3d', 'dilation', v[4], 3, 1, 1), common.integer(v[5] == nil and 1 or v[5], 'conv3d', 'groups', 1)
+  return layout.reshape(patches, { size[1] * out, size[2] * depth, size[4], size[5] }), out
 end
 
 --- Convolution of (N, C, D, H, W), or (C, D, H, W), with weight (out, C / groups, d, h, w).
 -- The depth of a kernel becomes channels of a convolution of planes, so that values and derivatives of any order are
 -- conv2d's. stride, padding, dilation: numbers or {depth, vertical, horizontal}; padding may be 'same' or 'valid'.
-function conv.conv3d(t, weight, ...)
-  local v = arguments('conv3d', CONV, ...)
+-- @function conv3d
+conv.conv3d = define('conv3d', convolution(3), function(t, weight, bias, stride, padding, dilation, groups)
   local n = plane(t, 'conv3d', 5)
-  tensor(weight, 'conv3d', 'weight')
-  if v[3] == 'same' then t = pad_same('conv3d', t, weight, v[4], 3) end
-  if v[3] == 'same' or v[3] == 'valid' then v[3] = nil end
-  local stride, padding, dilation, groups = conv3d_options(v)
+  t, padding = with_padding('conv3d', t, weight, stride, padding, dilation, 3)
   if n == 4 then t = raw.unsqueeze(t, 1) end
   local size, w = shape_of(t), shape_of(weight)
   if #w ~= 5 then raise('conv3d: weight must be (out, in / groups, depth, height, width), got %d dims', #w) end
@@ -87,42 +94,72 @@ function conv.conv3d(t, weight, ...)
   end
   if padding[1] > 0 then t = raw.pad(t, { 0, 0, padding[1], 0, 0 }, { 0, 0, padding[1], 0, 0 }) end
   local planes, depth = depth_as_channels(t, w[3], stride[1], dilation[1])
-  local out = raw.conv2d(planes, shape.reshape(weight, { w[1], w[2] * w[3], w[4], w[5] }), v[1],
+  local out = raw.conv2d(planes, layout.reshape(weight, { w[1], w[2] * w[3], w[4], w[5] }), bias,
     { stride[2], stride[3] }, { padding[2], padding[3] }, { dilation[2], dilation[3] }, groups)
   local o = shape_of(out)
-  out = shape.contiguous(raw.transpose(raw.view(out, { size[1], depth, o[2], o[3], o[4] }), 2, 3))
+  out = layout.contiguous(raw.transpose(raw.view(out, { size[1], depth, o[2], o[3], o[4] }), 2, 3))
   return n == 4 and raw.squeeze(out, 1) or out
-end
+end)
 
-local TRANSPOSED = { 'bias', 'stride', 'padding', 'output_padding', 'groups', 'dilation' }
-
---- Transposed convolution of (N, C, H, W), or (C, H, W), with weight (C, out / groups, h, w).
-function conv.conv_transpose2d(t, weight, ...)
-  local op = 'conv_transpose2d'
-  local v = arguments(op, TRANSPOSED, ...)
-  local n = plane(t, op, 4)
-  if n == 3 then t = raw.unsqueeze(t, 1) end
-  local stride, padding = sides(op, 'stride', v[2], 2, 1, 1), sides(op, 'padding', v[3], 2, 0, 0)
-  local extra, dilation = sides(op, 'output_padding', v[4], 2, 0, 0), sides(op, 'dilation', v[6], 2, 1, 1)
-  local a, w = shape_of(t), shape_of(tensor(weight, op, 'weight'))
-  if #w ~= 4 then raise('%s: weight must be (in, out / groups, height, width), got %d dims', op, #w) end
+--- Sizes of a transposed convolution's result without output_padding, for the given padding; extra is checked.
+local function transposed_size(a, w, stride, padding, extra, dilation)
   local size = {}
   for i = 1, 2 do
-    size[i] = (a[2 + i] - 1) * stride[i] - 2 * padding[i] + dilation[i] * (w[2 + i] - 1) + extra[i] + 1
+    if extra[i] >= math.max(stride[i], dilation[i]) then
+      raise("conv_transpose2d: 'output_padding' must be smaller than stride or dilation, got %d beside %d and %d",
+        extra[i], stride[i], dilation[i])
+    end
+    size[i] = (a[2 + i] - 1) * stride[i] - 2 * padding[i] + dilation[i] * (w[2 + i] - 1) + 1
+    if size[i] + extra[i] < 1 then
+      raise('conv_transpose2d: the padding leaves nothing of dim %d of the result', 2 + i)
+    end
   end
-  local out = raw.conv2d_input_grad(t, weight, size, stride, padding, dilation, v[5])
-  if v[1] then out = raw.add(out, raw.view(tensor(v[1], op, 'bias'), -1, 1, 1)) end
-  if n == 3 then return raw.squeeze(out, 1) end
-  return out
+  return size
 end
 
-local PATCHES = { 'dilation', 'padding', 'stride' }
-
-local function patch_options(op, kernel_size, ...)
-  local v = arguments(op, PATCHES, ...)
-  return sides(op, 'kernel_size', kernel_size, 2, 1), sides(op, 'dilation', v[1], 2, 1, 1),
-    sides(op, 'padding', v[2], 2, 0, 0), sides(op, 'stride', v[3], 2, 1, 1)
+--- Raises unless input a and weight w, both sizes, fit each other and the bias.
+local function check_transposed(a, w, bias, groups)
+  if #w ~= 4 then raise('conv_transpose2d: weight must be (in, out / groups, height, width), got %d dims', #w) end
+  if a[2] ~= w[1] then
+    raise('conv_transpose2d: input has %d channels, weight %s expects %d', a[2], common.tuple(w), w[1])
+  end
+  if w[1] % groups ~= 0 then
+    raise('conv_transpose2d: the %d channels of the input are not divisible by groups %d', w[1], groups)
+  end
+  if w[3] < 1 or w[4] < 1 then raise('conv_transpose2d: weight %s has no elements', common.tuple(w)) end
+  if bias and (array(bias).ndim ~= 1 or common.numel(bias) ~= w[2] * groups) then
+    raise('conv_transpose2d: bias %s does not fit weight %s', common.tuple(shape_of(bias)), common.tuple(w))
+  end
 end
+
+--- Transposed convolution of (N, C, H, W), or (C, H, W), with weight (C, out / groups, h, w).
+-- @function conv_transpose2d
+conv.conv_transpose2d = define('conv_transpose2d', {
+  input, weight_, bias_, windows.sides('stride', 2, 1, 1), windows.sides('padding', 2, 0, 0),
+  windows.sides('output_padding', 2, 0, 0), groups_, windows.sides('dilation', 2, 1, 1),
+}, function(t, weight, bias, stride, padding, extra, groups, dilation)
+  local n = plane(t, 'conv_transpose2d', 4)
+  if n == 3 then t = raw.unsqueeze(t, 1) end
+  local a, w = shape_of(t), shape_of(weight)
+  check_transposed(a, w, bias, groups)
+  local size = transposed_size(a, w, stride, padding, extra, dilation)
+  local out
+  if extra[1] < stride[1] and extra[2] < stride[2] then
+    size[1], size[2] = size[1] + extra[1], size[2] + extra[2]
+    out = raw.conv2d_input_grad(t, weight, size, stride, padding, dilation, groups)
+  else
+    -- no convolution has such a result: the whole one is made and cut
+    size[1], size[2] = size[1] + 2 * padding[1], size[2] + 2 * padding[2]
+    out = raw.conv2d_input_grad(t, weight, size, stride, ZEROS[2], dilation, groups)
+    out = raw.pad(out, { 0, 0, -padding[1], -padding[2] }, { 0, 0, extra[1] - padding[1], extra[2] - padding[2] })
+  end
+  if bias then out = raw.add(out, raw.view(bias, -1, 1, 1)) end
+  return n == 3 and raw.squeeze(out, 1) or out
+end)
+
+local kernel_size = windows.sides('kernel_size', 2, 1)
+local dilation_, padding_ = windows.sides('dilation', 2, 1, 1), windows.sides('padding', 2, 0, 0)
+local stride_ = windows.sides('stride', 2, 1, 1)
 
 --- Sizes of the padded plane, the span of a kernel and the count of its places, for both sides.
 local function patch_grid(op, size, k, d, p, s)
@@ -139,26 +176,27 @@ end
 
 --- Patches of (N, C, H, W) as columns: (N, C * h * w, places). Named unfold in nn.functional.
 -- im2col(t, kernel_size, {dilation = 1, padding = 0, stride = 1}): sizes are numbers or {vertical, horizontal}.
-function conv.im2col(t, kernel_size, ...)
+-- @function im2col
+conv.im2col = define('im2col', { input, kernel_size, dilation_, padding_, stride_ }, function(t, k, d, p, s)
   local n = plane(t, 'im2col', 4)
-  local k, d, p, s = patch_options('im2col', kernel_size, ...)
   if n == 3 then t = raw.unsqueeze(t, 1) end
   local size = shape_of(t)
   local _, span, count = patch_grid('im2col', { size[3], size[4] }, k, d, p, s)
   t = raw.pad(t, { 0, 0, p[1], p[2] }, { 0, 0, p[1], p[2] })
   for i = 1, 2 do t = raw.slice(raw.unfold(t, 2 + i, span[i], s[i]), 4 + i, 1, k[i], d[i]) end
   t = raw.permute(t, 1, 2, 5, 6, 3, 4)
-  t = shape.reshape(t, { size[1], size[2] * k[1] * k[2], count[1] * count[2] })
+  t = layout.reshape(t, { size[1], size[2] * k[1] * k[2], count[1] * count[2] })
   return n == 3 and raw.squeeze(t, 1) or t
-end
+end)
 
 --- Columns (N, C * h * w, places) added back into planes of output_size: (N, C, H, W); the transpose of im2col. Named
 -- fold in nn.functional.
 -- col2im(t, output_size, kernel_size, {dilation = 1, padding = 0, stride = 1})
-function conv.col2im(t, output_size, kernel_size, ...)
+-- @function col2im
+conv.col2im = define('col2im', {
+  input, windows.sides('output_size', 2, 1), kernel_size, dilation_, padding_, stride_,
+}, function(t, plane_size, k, d, p, s)
   local n = plane(t, 'col2im', 3)
-  local k, d, p, s = patch_options('col2im', kernel_size, ...)
-  local plane_size = sides('col2im', 'output_size', output_size, 2, 1)
   if n == 2 then t = raw.unsqueeze(t, 1) end
   local size = shape_of(t)
   local padded, span, count = patch_grid('col2im', plane_size, k, d, p, s)
@@ -167,10 +205,10 @@ function conv.col2im(t, output_size, kernel_size, ...)
     raise('col2im: columns (%d x %d) are not those of a plane with %d places of kernels of %d', size[2], size[3],
       count[1] * count[2], k[1] * k[2])
   end
-  t = raw.permute(shape.reshape(t, { size[1], channels, k[1], k[2], count[1], count[2] }), 1, 2, 5, 6, 3, 4)
+  t = raw.permute(layout.reshape(t, { size[1], channels, k[1], k[2], count[1], count[2] }), 1, 2, 5, 6, 3, 4)
   for i = 2, 1, -1 do t = raw.fold(raw.unslice(t, 4 + i, 1, span[i], d[i]), 2 + i, padded[i], s[i]) end
   t = raw.pad(t, { 0, 0, -p[1], -p[2] }, { 0, 0, -p[1], -p[2] })
   return n == 2 and raw.squeeze(t, 1) or t
-end
+end)
 
 return conv

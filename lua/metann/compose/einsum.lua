@@ -1,9 +1,10 @@
 --- Sums of products by Einstein's convention: each pair of operands becomes one batched matrix product.
 local pairs = require('metann.binding.traversal').pairs
+local arguments = require 'metann.arguments'
 local common = require 'metann.compose.common'
-local reshape = require('metann.compose.shape').reshape
-local raw, raise, describe = common.raw, common.raise, common.describe
-local shape_of, is_tensor = common.shape, common.is_tensor
+local reshape = require('metann.compose.layout').reshape
+local raw, raise = common.raw, common.raise
+local shape_of = common.shape
 
 local function letters_of(text)
   local list = {}
@@ -52,7 +53,6 @@ end
 
 --- Operands' letters and the result's out of 'ij,jk->ik'; without '->', the letters that come once, in order.
 local function parse(equation, n)
-  if type(equation) ~= 'string' then raise('einsum: the equation must be a string, got %s', describe(equation)) end
   local text = equation:gsub('%s', '')
   local left, right = text:match('^(.-)%->(.*)$')
   local operands, known = {}, {}
@@ -225,16 +225,15 @@ end
 
 local einsum = {}
 
+local function equation_kind(v) return type(v) == 'string' and v or nil, "a string such as 'ij,jk->ik'" end
+
 --- Sum of products by Einstein's convention: einsum('bij,bjk->bik', a, b). Letters name dims; one that the result lacks
 -- is summed, one that an operand has twice is its diagonal; '...' stands for any dims, which are broadcast, as dims of 1
 -- are. Operands are taken from left to right.
 -- @param equation letters of each operand, commas between, then '->' and the result's (by default those that come once)
 -- @param ... the tensors, or one list of them
-function einsum.einsum(equation, ...)
-  local tensors = { ... }
-  if not is_tensor(tensors[1]) and type(tensors[1]) == 'table' then tensors = tensors[1] end
+function einsum.einsum(equation, tensors)
   local operands, result = parse(equation, #tensors)
-  for i = 1, #tensors do common.tensor(tensors[i], 'einsum', 'operand ' .. i) end
   result = spread_all(operands, result, tensors)
   local sizes, parts = sizes_of(operands, tensors), {}
   for i = 1, #tensors do
@@ -250,7 +249,10 @@ function einsum.einsum(equation, ...)
     t, letters = contract(t, letters, b, lb, needed, sizes)
   end
   t, letters = sum_out(t, letters, set_of(result))
-  return permuted(t, letters, result)
+  return (permuted(t, letters, result))
 end
+einsum.einsum = arguments.define('einsum', {
+  { 'equation', equation_kind }, { 'operands', arguments.kinds.tensors, rest = true },
+}, einsum.einsum)
 
 return einsum

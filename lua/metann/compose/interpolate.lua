@@ -1,53 +1,42 @@
 --- Resampling of lines, planes and volumes to another size, one dim after the other.
-local pairs = require('metann.binding.traversal').pairs
+local arguments = require 'metann.arguments'
 local common = require 'metann.compose.common'
+local layout = require 'metann.compose.layout'
 local raw, raise, describe = common.raw, common.raise, common.describe
 local shape_of = common.shape
+local define, kinds = arguments.define, arguments.kinds
 
 -- How many spatial dims a mode is for; 0: any.
 local MODES = {
   nearest = 0, ['nearest-exact'] = 0, linear = 0, bilinear = 2, trilinear = 3, bicubic = 2, area = 0,
 }
-local NAMES = { 'size', 'scale_factor', 'mode', 'align_corners' }
 
---- Options out of (size, scale_factor, mode, align_corners) by position or by name.
-local function read_options(...)
-  local o = {}
-  for i = 1, select('#', ...) do
-    local x = select(i, ...)
-    if type(x) == 'table' and common.is_options(x) then
-      common.check_options('interpolate', x, NAMES)
-      for name, v in pairs(x) do o[name] = v end
-    elseif NAMES[i] then
-      o[NAMES[i]] = x
-    end
-  end
-  return o
-end
+-- Sizes beyond this are mistakes, and products of such are no longer whole numbers.
+local LARGEST = 2 ^ 40
 
 local function of_side(x, name, i, sides)
-  if type(x) == 'table' then
-    if #x ~= sides and #x ~= 1 then
-      raise("interpolate: '%s' must be a number or a list of %d, got %d entries", name, sides, #x)
-    end
-    x = #x == 1 and x[1] or x[i]
+  if #x ~= sides and #x ~= 1 then
+    raise("interpolate: '%s' must be a number or a list of %d, got %d entries", name, sides, #x)
   end
-  if type(x) ~= 'number' or x ~= x or x <= 0 or x == math.huge then
-    raise("interpolate: '%s' must hold numbers above 0, got %s", name, describe(x))
-  end
-  return x
+  return #x == 1 and x[1] or x[i]
 end
 
 --- The size to make of a dim, and the step in the input for one step in the output.
 local function target(o, old, i, sides)
   if o.scale_factor == nil then
     local size = of_side(o.size, 'size', i, sides)
-    return common.integer(size, 'interpolate', 'size', 1), old / size
+    if size % 1 ~= 0 or size > LARGEST then
+      raise("interpolate: 'size' must hold whole numbers up to 2^40, got %s", describe(size))
+    end
+    return size, old / size
   end
   local scale = of_side(o.scale_factor, 'scale_factor', i, sides)
   local size = math.floor(old * scale)
-  if size < 1 then raise('interpolate: %s times %d leaves nothing of a dim', tostring(scale), old) end
-  return size, 1 / scale
+  if size < 1 then raise("interpolate: 'scale_factor' %s times %d leaves nothing of a dim", tostring(scale), old) end
+  if size > LARGEST then
+    raise("interpolate: 'scale_factor' %s makes a dim of %d too large", tostring(scale), old)
+  end
+  return size, o.recompute_scale_factor and old / size or 1 / scale
 end
 
 --- 0 .. size - 1 plus shift. What follows from these positions is computed by rows, for there may be many.
@@ -65,8 +54,9 @@ local function inside(at, old) return raw.cast(raw.add(raw.clamp(at, 0, old - 1)
 --- Position of the nearest input (from 1) for each output.
 local function nearest_positions(o, old, size, step)
   local i = outputs(size, o.mode == 'nearest' and 0 or 0.5)
-  -- without scale_factor in whole numbers, so that nothing rounds over an edge
-  local at = o.scale_factor == nil and raw.div(raw.mul(i, old), size) or raw.mul(i, step)
+  -- by sizes in whole numbers, so that nothing rounds over an edge
+  local whole = o.scale_factor == nil or o.recompute_scale_factor
+  local at = whole and raw.div(raw.mul(i, old), size) or raw.mul(i, step)
   return inside(raw.floor(at), old)
 end
 
@@ -109,7 +99,7 @@ local function area(t, dim, size)
   local before, after = 1, 1
   for d = 1, dim - 1 do before = before * old[d] end
   for d = dim + 1, #old do after = after * old[d] end
-  local flat = require('metann.compose.shape').reshape(t, { before, 1, old[dim], after })
+  local flat = layout.reshape(t, { before, 1, old[dim], after })
   old[dim] = size
   return raw.view(raw.adaptive_avg_pool2d(flat, { size, after }), old)
 end
@@ -124,22 +114,17 @@ local function along(t, dim, o, size, step)
 end
 
 local function check(t, o)
-  local sides = common.ndim(common.tensor(t, 'interpolate', 'input')) - 2
+  local sides = common.ndim(t) - 2
   if sides < 1 or sides > 3 then
     raise('interpolate: expected (N, C, ...) with 1 to 3 spatial dims, got %d dims', sides + 2)
   end
   if (o.size == nil) == (o.scale_factor == nil) then raise("interpolate: give either 'size' or 'scale_factor'") end
-  o.mode = o.mode or 'nearest'
-  local wanted = MODES[o.mode]
-  if not wanted then
-    raise("interpolate: 'mode' must be nearest, nearest-exact, linear, bilinear, trilinear, bicubic or area, got %s",
-      describe(o.mode))
+  if o.recompute_scale_factor and o.size then
+    raise("interpolate: 'recompute_scale_factor' goes with 'scale_factor', not with 'size'")
   end
+  local wanted = MODES[o.mode]
   if wanted ~= 0 and wanted ~= sides then
     raise("interpolate: mode '%s' needs %d spatial dims, the input has %d", o.mode, wanted, sides)
-  end
-  if o.align_corners ~= nil and type(o.align_corners) ~= 'boolean' then
-    raise("interpolate: 'align_corners' must be true or false, got %s", describe(o.align_corners))
   end
   for d = 3, sides + 2 do
     if common.size(t, d) < 1 then raise('interpolate: dim %d of the input is empty', d) end
@@ -147,21 +132,41 @@ local function check(t, o)
   return sides
 end
 
+-- Numbers above 0, one for each spatial dim or one for all.
+local numbers = kinds.list_kind(function(v)
+  local expected = 'a number above 0 or a list of such numbers'
+  local list = type(v) == 'table' and v or { v }
+  local out = {}
+  for i = 1, #list do
+    local x = kinds.positive(list[i])
+    if not x or x == math.huge then return nil, expected end
+    out[i] = x
+  end
+  return #out > 0 and out or nil, expected
+end)
+
 local interpolate = {}
 
---- Lines, planes or volumes (N, C, ...) at another size: interpolate(t, size, {mode=}) or interpolate(t, {scale_factor=}).
+--- Lines, planes or volumes (N, C, ...) at another size: interpolate(t, size, {mode=}), interpolate(t, {scale_factor=}).
+-- @function interpolate
 -- @param t float tensor of 3 to 5 dims
 -- @param size a number or a list with one for each spatial dim; or scale_factor, likewise
 -- @param mode 'nearest', 'nearest-exact', 'linear' (also 'bilinear', 'trilinear'), 'bicubic', 'area'
 -- @param align_corners true: the corners' values stay
-function interpolate.interpolate(t, ...)
-  local o = read_options(...)
+-- @param recompute_scale_factor true: positions go by the sizes that come of scale_factor, not by scale_factor itself
+interpolate.interpolate = define('interpolate', {
+  { 'input', kinds.tensor }, { 'size', numbers, optional = true }, { 'scale_factor', numbers, optional = true },
+  { 'mode', kinds.choice('nearest', 'nearest-exact', 'linear', 'bilinear', 'trilinear', 'bicubic', 'area'), 'nearest' },
+  { 'align_corners', kinds.boolean, optional = true }, { 'recompute_scale_factor', kinds.boolean, optional = true },
+}, function(t, size, scale_factor, mode, align_corners, recompute)
+  local o = { size = size, scale_factor = scale_factor, mode = mode, align_corners = align_corners,
+    recompute_scale_factor = recompute }
   local sides = check(t, o)
   for i = 1, sides do
-    local size, step = target(o, common.size(t, 2 + i), i, sides)
-    t = along(t, 2 + i, o, size, step)
+    local new, step = target(o, common.size(t, 2 + i), i, sides)
+    t = along(t, 2 + i, o, new, step)
   end
   return t
-end
+end)
 
 return interpolate

@@ -1,8 +1,11 @@
 --- Products of matrices and vectors made of rows.
+local arguments = require 'metann.arguments'
 local common = require 'metann.compose.common'
-local reshape = require('metann.compose.shape').reshape
-local raw, raise, array, tensor = common.raw, common.raise, common.array, common.tensor
+local reshape = require('metann.compose.layout').reshape
+local raw, raise, array = common.raw, common.raise, common.array
 local shape_of, ndim, describe = common.shape, common.ndim, common.describe
+local define, kinds = arguments.define, arguments.kinds
+local input, other = { 'input', kinds.tensor }, { 'other', kinds.tensor }
 
 local linalg = {}
 
@@ -24,21 +27,22 @@ end
 
 local matmul_row = raw.matmul
 
---- Matrix product over the last two dims, batch dims broadcast; 1-dim tensors are row or column as fits. Integers stay
--- integers.
-function linalg.matmul(a, b, transpose_a, transpose_b)
-  tensor(a, 'matmul', 'input')
-  tensor(b, 'matmul', 'other')
+local function matmul(a, b, transpose_a, transpose_b)
   local na, nb = array(a).ndim, array(b).ndim
   if na < 2 or nb < 2 then return vectors(a, b, na, nb) end
-  return matmul_row(a, b, transpose_a, transpose_b)
+  return (matmul_row(a, b, transpose_a, transpose_b))
 end
-local matmul = linalg.matmul
+
+--- Matrix product over the last two dims, batch dims broadcast; 1-dim tensors are row or column as fits. Integers stay
+-- integers.
+-- @function matmul
+linalg.matmul = define('matmul', {
+  input, other, { 'transpose_input', kinds.boolean, optional = true },
+  { 'transpose_other', kinds.boolean, optional = true },
+}, matmul)
 
 --- Raises unless a and b have na and nb dims and fit each other. `op` is what is named in the message.
 local function check_product(op, a, b, na, nb)
-  tensor(a, op, 'input')
-  tensor(b, op, 'other')
   local x, y = array(a), array(b)
   if x.ndim ~= na or y.ndim ~= nb then
     raise('%s: expected tensors of %d and %d dims, got %s and %s', op, na, nb, text(a), text(b))
@@ -52,10 +56,10 @@ local function check_product(op, a, b, na, nb)
 end
 
 local function product(op, na, nb)
-  linalg[op] = function(a, b)
+  linalg[op] = define(op, { input, other }, function(a, b)
     check_product(op, a, b, na, nb)
-    return matmul(a, b)
-  end
+    return (matmul(a, b))
+  end)
 end
 --- (n x m) times (m x p)
 -- @function mm
@@ -68,31 +72,27 @@ product('mv', 2, 1)
 product('bmm', 3, 3)
 
 --- Sum of products of two 1-dim tensors.
-function linalg.dot(a, b)
+-- @function dot
+linalg.dot = define('dot', { input, other }, function(a, b)
   check_product('dot', a, b, 1, 1)
-  return raw.sum(raw.mul(a, b))
-end
+  return (raw.sum(raw.mul(a, b)))
+end)
 
 local function check_outer(op, a, b)
-  tensor(a, op, 'input')
-  tensor(b, op, 'other')
   if ndim(a) ~= 1 or ndim(b) ~= 1 then raise('%s: expected two 1-dim tensors, got %s and %s', op, text(a), text(b)) end
 end
 
---- (n) and (m) to (n x m).
-function linalg.outer(a, b)
-  check_outer('outer', a, b)
-  return raw.mul(raw.unsqueeze(a, 2), b)
-end
+local function outer(a, b) return raw.mul(raw.unsqueeze(a, 2), b) end
 
-local function factor(op, x, name)
-  if x ~= nil and type(x) ~= 'number' then raise("%s: '%s' must be a number, got %s", op, name, describe(x)) end
-  return x
-end
+--- (n) and (m) to (n x m).
+-- @function outer
+linalg.outer = define('outer', { input, other }, function(a, b)
+  check_outer('outer', a, b)
+  return (outer(a, b))
+end)
 
 --- Raises unless t can be broadcast to the size of `out`.
 local function check_added(op, t, out)
-  tensor(t, op, 'input')
   local n, shift = ndim(t), ndim(out) - ndim(t)
   local fits = shift >= 0
   for d = 1, n do
@@ -103,57 +103,52 @@ local function check_added(op, t, out)
 end
 
 --- beta * t + alpha * (a product of a and b). With beta = 0, t is not read.
-local function added(op, check, multiply)
-  linalg[op] = function(t, a, b, beta, alpha)
-    if type(beta) == 'table' then
-      common.check_options(op, beta, { 'beta', 'alpha' })
-      beta, alpha = beta.beta, beta.alpha
-    end
-    factor(op, beta, 'beta')
-    factor(op, alpha, 'alpha')
+local function added(op, first, second, check, multiply)
+  linalg[op] = define(op, {
+    input, { first, kinds.tensor }, { second, kinds.tensor }, { 'beta', kinds.number, 1 }, { 'alpha', kinds.number, 1 },
+  }, function(t, a, b, beta, alpha)
     check(op, a, b)
     local out = multiply(a, b)
     check_added(op, t, out)
-    if alpha ~= nil and alpha ~= 1 then out = raw.mul(out, alpha) end
+    if alpha ~= 1 then out = raw.mul(out, alpha) end
     if beta == 0 then return out end
-    if beta ~= nil and beta ~= 1 then t = raw.mul(t, beta) end
-    return raw.add(t, out)
-  end
+    if beta ~= 1 then t = raw.mul(t, beta) end
+    return (raw.add(t, out))
+  end)
 end
 local function checked(na, nb)
   return function(op, a, b) check_product(op, a, b, na, nb) end
 end
 --- beta * t + alpha * (a @ b); for addbmm the products are summed over the batch, for addr it is the outer product.
 -- @function addmm
-added('addmm', checked(2, 2), matmul)
-added('addmv', checked(2, 1), matmul)
-added('baddbmm', checked(3, 3), matmul)
-added('addbmm', checked(3, 3), function(a, b) return raw.sum(matmul(a, b), 1) end)
-added('addr', check_outer, linalg.outer)
+added('addmm', 'mat1', 'mat2', checked(2, 2), matmul)
+added('addmv', 'mat', 'vec', checked(2, 1), matmul)
+added('baddbmm', 'batch1', 'batch2', checked(3, 3), matmul)
+added('addbmm', 'batch1', 'batch2', checked(3, 3), function(a, b) return raw.sum(matmul(a, b), 1) end)
+added('addr', 'vec1', 'vec2', check_outer, outer)
 
 --- Sum of the diagonal of a matrix.
-function linalg.trace(t)
-  tensor(t, 'trace', 'input')
+-- @function trace
+linalg.trace = define('trace', { input }, function(t)
   if ndim(t) ~= 2 then raise('trace: expected a matrix, got %s', text(t)) end
-  return raw.sum(raw.diagonal(t))
-end
+  return (raw.sum(raw.diagonal(t)))
+end)
 
 -- ---- products over other dims ----
 
 --- The lists of dims, from 1 and nonnegative, that tensordot contracts.
 local function contracted(a, b, dims)
   local na, nb, first, second = ndim(a), ndim(b), {}, {}
-  if dims == nil then dims = 2 end
   if type(dims) == 'number' then
-    dims = common.integer(dims, 'tensordot', 'dims', 0)
     if dims > na or dims > nb then
       raise("tensordot: 'dims' is %d, but the tensors are %s and %s", dims, text(a), text(b))
     end
     for i = 1, dims do first[i], second[i] = na - dims + i, i end
     return first, second
   end
-  if type(dims) ~= 'table' or type(dims[1]) ~= 'table' or type(dims[2]) ~= 'table' or #dims[1] ~= #dims[2] then
-    raise("tensordot: 'dims' must be a number, or two lists of dims of one length, got %s", describe(dims))
+  if #dims[1] ~= #dims[2] then
+    raise("tensordot: 'dims' must be a number, or two lists of dims of one length, got %d and %d dims", #dims[1],
+      #dims[2])
   end
   for i = 1, #dims[1] do
     first[i] = common.dim(dims[1][i], na, 'tensordot', 'dims')
@@ -183,15 +178,19 @@ local function permuted(t, first, second)
   return raw.permute(t, dims)
 end
 
---- Sum of products over pairs of dims; the dims that are left stand behind each other, a's first.
--- @param a a tensor
--- @param b a tensor
--- @param dims a number n: a's last n with b's first n; or {{dims of a}, {dims of b}}. 2 unless given.
-function linalg.tensordot(a, b, dims)
-  tensor(a, 'tensordot', 'input')
-  tensor(b, 'tensordot', 'other')
+--- t summed over those dims in which `like` has 1 element: as if that were stretched.
+local function summed(t, dims, like, its_dims)
+  local long = {}
+  for i, d in ipairs(dims) do
+    if common.size(like, its_dims[i]) == 1 and common.size(t, d) ~= 1 then long[#long + 1] = d end
+  end
+  return #long > 0 and raw.sum(t, long, true) or t
+end
+
+local function tensordot(a, b, dims)
   local first, second = contracted(a, b, dims)
   local rest_a, rest_b = others(ndim(a), first), others(ndim(b), second)
+  a, b = summed(a, first, b, second), summed(b, second, a, first)
   local shape_a, shape_b, size, rows, inner, cols = shape_of(a), shape_of(b), {}, 1, 1, 1
   for i, d in ipairs(first) do
     if shape_a[d] ~= shape_b[second[i]] then
@@ -206,21 +205,36 @@ function linalg.tensordot(a, b, dims)
   return reshape(raw.matmul(left, right), size)
 end
 
+-- A number, or two lists of dims; a dim alone stands for a list of one.
+local dims_kind = kinds.list_kind(function(v)
+  local expected = 'a number, or two lists of dims of one length'
+  if type(v) ~= 'table' then return kinds.whole(v), expected end
+  if #v ~= 2 then return nil, expected end
+  local a, b = v[1], v[2]
+  return { type(a) == 'table' and a or { a }, type(b) == 'table' and b or { b } }
+end)
+
+--- Sum of products over pairs of dims; the dims that are left stand behind each other, a's first.
+-- @function tensordot
+-- @param a a tensor
+-- @param b a tensor
+-- @param dims a number n: a's last n with b's first n; or {{dims of a}, {dims of b}}. 2 unless given. A dim of 1 is
+-- stretched where the other is longer.
+linalg.tensordot = define('tensordot', { input, other, { 'dims', dims_kind, 2 } }, tensordot)
+
 --- Sum of products over the last dim of both; of a number's tensor, the product.
-function linalg.inner(a, b)
-  tensor(a, 'inner', 'input')
-  tensor(b, 'inner', 'other')
-  if ndim(a) == 0 or ndim(b) == 0 then return raw.mul(a, b) end
+-- @function inner
+linalg.inner = define('inner', { input, other }, function(a, b)
+  if ndim(a) == 0 or ndim(b) == 0 then return (raw.mul(a, b)) end
   if common.size(a, -1) ~= common.size(b, -1) then
     raise('inner: size mismatch, the last dims of %s and %s', text(a), text(b))
   end
-  return linalg.tensordot(a, b, { { -1 }, { -1 } })
-end
+  return (tensordot(a, b, { { -1 }, { -1 } }))
+end)
 
 --- Kronecker product: each element of a times all of b, in blocks.
-function linalg.kron(a, b)
-  tensor(a, 'kron', 'input')
-  tensor(b, 'kron', 'other')
+-- @function kron
+linalg.kron = define('kron', { input, other }, function(a, b)
   local n = math.max(ndim(a), ndim(b))
   if n > 4 then raise('kron: expected at most 4 dims, got %d', n) end
   local shape_a, shape_b, left, right, size = shape_of(a), shape_of(b), {}, {}, {}
@@ -230,20 +244,15 @@ function linalg.kron(a, b)
     right[2 * d - 1], right[2 * d] = 1, q
     size[d] = p * q
   end
-  return reshape(raw.mul(reshape(a, left), reshape(b, right)), size)
-end
+  return (reshape(raw.mul(reshape(a, left), reshape(b, right)), size))
+end)
 
 --- Cross product of vectors of 3 along a dim, the others being broadcast.
 -- @param a a tensor
 -- @param b a tensor
 -- @param dim the first one of a that has 3 elements, unless given
-function linalg.cross(a, b, dim)
-  tensor(a, 'cross', 'input')
-  tensor(b, 'cross', 'other')
-  if type(dim) == 'table' then
-    common.check_options('cross', dim, { 'dim' })
-    dim = dim.dim
-  end
+-- @function cross
+linalg.cross = define('cross', { input, other, { 'dim', kinds.dim, optional = true } }, function(a, b, dim)
   local n = ndim(a)
   if n ~= ndim(b) then raise('cross: expected as many dims of both, got %s and %s', text(a), text(b)) end
   for d = 1, dim == nil and n or 0 do
@@ -258,26 +267,21 @@ function linalg.cross(a, b, dim)
     raise('cross: dim %d must have 3 elements, got %s and %s', dim, text(a), text(b))
   end
   local function turned(t, shift) return raw.roll(t, { shift }, { dim }) end
-  return raw.sub(raw.mul(turned(a, -1), turned(b, -2)), raw.mul(turned(a, -2), turned(b, -1)))
-end
+  return (raw.sub(raw.mul(turned(a, -1), turned(b, -2)), raw.mul(turned(a, -2), turned(b, -1))))
+end)
 
 --- Distances of all pairs of rows: (..., p, m) and (..., r, m) to (..., p, r); the derivative at distance 0 is 0.
 -- @param a rows
 -- @param b rows
 -- @param p which norm: 2 unless given, any that metann.norm takes
-function linalg.cdist(a, b, p)
-  tensor(a, 'cdist', 'input')
-  tensor(b, 'cdist', 'other')
-  if type(p) == 'table' then
-    common.check_options('cdist', p, { 'p' })
-    p = p.p
-  end
+-- @function cdist
+linalg.cdist = define('cdist', { input, other, { 'p', kinds.nonnegative, 2 } }, function(a, b, p)
   if ndim(a) < 2 or ndim(b) < 2 or common.size(a, -1) ~= common.size(b, -1) then
     raise('cdist: expected rows of one length, got %s and %s', text(a), text(b))
   end
   local norm = require('metann.compose.reduce').norm
-  return norm(raw.sub(raw.unsqueeze(a, -2), raw.unsqueeze(b, -3)), factor('cdist', p, 'p') or 2, -1)
-end
+  return (norm(raw.sub(raw.unsqueeze(a, -2), raw.unsqueeze(b, -3)), p, -1))
+end)
 
 --- Where to part the chain of matrices i..j, sizes[i] being the rows of matrix i: the order with the fewest
 -- multiplications (Cormen et al., "Introduction to Algorithms", 15.2).
@@ -300,14 +304,12 @@ end
 --- Product of a chain of matrices, in the order that takes the fewest multiplications. The first and the last may be
 -- vectors.
 -- @param tensors a list, or one by one
-function linalg.multi_dot(tensors, ...)
-  if common.is_tensor(tensors) then tensors = { tensors, ... } end
-  if type(tensors) ~= 'table' or #tensors < 2 then
-    raise('multi_dot: expected a list of at least 2 tensors, got %s', describe(tensors))
-  end
+-- @function multi_dot
+linalg.multi_dot = define('multi_dot', { { 'tensors', kinds.tensors, rest = true } }, function(tensors)
+  if #tensors < 2 then raise('multi_dot: expected a list of at least 2 tensors, got %s', describe(tensors)) end
   local n, sizes, chain = #tensors, {}, {}
   for i = 1, n do
-    local t = tensor(tensors[i], 'multi_dot', 'tensor ' .. i)
+    local t = tensors[i]
     local vector = ndim(t) == 1 and (i == 1 or i == n)
     if not vector and ndim(t) ~= 2 then raise('multi_dot: tensor %d must be a matrix, got %s', i, text(t)) end
     chain[i] = vector and raw.unsqueeze(t, i == 1 and 1 or 2) or t
@@ -326,6 +328,6 @@ function linalg.multi_dot(tensors, ...)
   if ndim(tensors[n]) == 1 then out = raw.squeeze(out, 2) end
   if ndim(tensors[1]) == 1 then out = raw.squeeze(out, 1) end
   return out
-end
+end)
 
 return linalg
