@@ -64,6 +64,12 @@ describe('reading', function()
     assert.same({ 0, 0, 0, 0 }, w[3]:to_table())
     fails('index %-4 is out of range 1..3', function() return t[metann.tensor{ -4LL }] end)
     fails('indices count from 1', function() return t[metann.tensor{ 0LL }] end)
+    assert.same({ { 0, 12, 13, 0 }, { 0, 22, 23, 0 }, { 0, 32, 33, 0 } },
+      t:index_fill(2, metann.tensor{ -1LL, 1LL }, 0):to_table())
+    fails('index_fill: index %-5 is out of range', metann.index_fill, t, 2, metann.tensor{ -5LL }, 0)
+    for _, name in ipairs{ 'index_select', 'gather' } do
+      fails(name .. ': index %-1 is out of range', metann[name], t[1], 1, metann.tensor{ -1LL })
+    end
     assert.same({ { 14 }, { 21 }, { 33 } }, t:take_along_dim(metann.tensor{ { -1 }, { 1 }, { -2 } }, 2):to_table())
   end)
 

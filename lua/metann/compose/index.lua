@@ -119,8 +119,11 @@ end
 index_add('index_add')
 index_add('index_add_')
 
---- Negative positions, from the end, as those from the start.
-local function from_start(at, size) return raw.where(raw.lt(at, 0), raw.add(at, size + 1), at) end
+--- Negative positions, from the end, as those from the start; what is out of range stays, to be refused as it is.
+local function from_start(at, size)
+  local negative = raw.logical_and(raw.lt(at, 0), raw.ge(at, -size))
+  return raw.where(negative, raw.add(at, size + 1), at)
+end
 
 --- gather, with t and index broadcast against each other but in dim; without dim, of the flattened tensors. Negative
 -- positions count from the end.
@@ -196,7 +199,7 @@ end
 put('index_put')
 put('index_put_')
 
---- t with value at the slices of dim that index, a 1-dim tensor, names.
+--- t with value at the slices of dim that index, a 1-dim tensor, names, negative positions from the end.
 -- @function index_fill
 index.index_fill = define('index_fill', {
   input, { 'dim', kinds.dim }, { 'index', kinds.tensor }, { 'value', kinds.operand },
@@ -207,7 +210,8 @@ index.index_fill = define('index_fill', {
     raise("index_fill: 'value' must be a number or a 0-dim tensor, got size %s", common.tuple(shape_of(value)))
   end
   for d = 1, #size do line[d] = d == dim and size[d] or 1 end
-  local marks = raw.index_add(raw.full({ size[dim] or 1 }, 0), at, raw.full({ common.numel(at) }, 1), 1)
+  local n = size[dim] or 1
+  local marks = raw.index_add(raw.full({ n }, 0), from_start(at, n), raw.full({ common.numel(at) }, 1), 1)
   return (raw.where(raw.ne(raw.view(marks, line), 0), common.scalar(value, t, 'index_fill', 'value'), t))
 end)
 
