@@ -66,6 +66,11 @@ describe('reading', function()
     fails('indices count from 1', function() return t[metann.tensor{ 0LL }] end)
     assert.same({ { 0, 12, 13, 0 }, { 0, 22, 23, 0 }, { 0, 32, 33, 0 } },
       t:index_fill(2, metann.tensor{ -1LL, 1LL }, 0):to_table())
+    for _, dtype in ipairs{ 'uint8', 'int32', 'int64', 'float32', 'float64' } do
+      local last = metann.tensor({ 4 }, { dtype = dtype })
+      assert.same({ 11, 12, 13, 0 }, t[1]:index_fill(1, last, 0):to_table())
+      assert.same({ 14 }, t[1]:take_along_dim(last, 1):to_table())
+    end
     fails('index_fill: index %-5 is out of range', metann.index_fill, t, 2, metann.tensor{ -5LL }, 0)
     for _, name in ipairs{ 'index_select', 'gather' } do
       fails(name .. ': index %-1 is out of range', metann[name], t[1], 1, metann.tensor{ -1LL })

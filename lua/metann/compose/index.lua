@@ -121,6 +121,7 @@ index_add('index_add_')
 
 --- Negative positions, from the end, as those from the start; what is out of range stays, to be refused as it is.
 local function from_start(at, size)
+  if common.dtype(at) == 'uint8' or common.dtype(at) == 'bool' then return at end -- these have none
   local negative = raw.logical_and(raw.lt(at, 0), raw.ge(at, -size))
   return raw.where(negative, raw.add(at, size + 1), at)
 end
