@@ -133,15 +133,20 @@ end)
 
 -- ---- norms ----
 
+local dim_, keepdim_ = { 'dim', kinds.dims, optional = true }, { 'keepdim', kinds.boolean, false }
+local dtype_ = { 'dtype', kinds.dtype, named = true, optional = true }
+
+local function cast(t, dtype) return dtype and raw.cast(t, dtype) or t end
+
 --- The norm of vectors: the root of the sum of |x|^ord over dims.
 -- @function vector_norm
 -- @param t a tensor
 -- @param ord 2 unless given; also 0, 1, math.huge, -math.huge
 -- @param dim a dim or a list, all unless given
 -- @param keepdim keeps those dims as 1
-local dim_, keepdim_ = { 'dim', kinds.dims, optional = true }, { 'keepdim', kinds.boolean, false }
-linalg.vector_norm = define('vector_norm', { input, { 'ord', kinds.number, 2 }, dim_, keepdim_ },
-  function(t, ord, dim, keepdim) return (ops.norm(t, ord, dim, keepdim)) end)
+-- @param options {dtype=}: what t is cast to before
+linalg.vector_norm = define('vector_norm', { input, { 'ord', kinds.number, 2 }, dim_, keepdim_, dtype_ },
+  function(t, ord, dim, keepdim, dtype) return (ops.norm(cast(t, dtype), ord, dim, keepdim)) end)
 
 --- Norms of matrices from sums of |x| down columns or along rows; `to` takes the largest or smallest. The largest of
 -- none is 0.
@@ -197,16 +202,20 @@ end
 -- largest and smallest of them), 1 and -1 (of the columns' sums of |x|), math.huge and -math.huge (of the rows')
 -- @param dim the two dims of the matrices: {-2, -1} unless given
 -- @param keepdim keeps those dims as 1
+-- @param options {dtype=}: what t is cast to before
 linalg.matrix_norm = define('matrix_norm', {
-  input, { 'ord', matrix_ord, 'fro' }, { 'dim', kinds.dims, { -2, -1 } }, keepdim_,
-}, function(t, ord, dim, keepdim) return (matrix_norm('matrix_norm', t, ord, dim, keepdim)) end)
+  input, { 'ord', matrix_ord, 'fro' }, { 'dim', kinds.dims, { -2, -1 } }, keepdim_, dtype_,
+}, function(t, ord, dim, keepdim, dtype)
+  return (matrix_norm('matrix_norm', cast(t, dtype), ord, dim, keepdim))
+end)
 
 local any_ord = kinds.either(kinds.number, kinds.choice('fro', 'nuc'))
 
 --- vector_norm of all elements where ord is not given, or of one dim or a 1-dim tensor; else matrix_norm.
 -- @function norm
-linalg.norm = define('norm', { input, { 'ord', any_ord, optional = true }, dim_, keepdim_ },
-  function(t, ord, dim, keepdim)
+linalg.norm = define('norm', { input, { 'ord', any_ord, optional = true }, dim_, keepdim_, dtype_ },
+  function(t, ord, dim, keepdim, dtype)
+    t = cast(t, dtype)
     local n = dim and #dim or common.ndim(t)
     local named = type(ord) == 'string'
     if ord == nil or (n == 1 and not named) then return (ops.norm(t, ord or 2, dim, keepdim)) end

@@ -428,6 +428,11 @@ describe('options of linalg', function()
     near({ 3, 7 }, linalg.vector_norm(m, 1, { dim = 2 }))
     near(1 / (1 + 1 / 2), linalg.norm(f64{ 1, 2 }, -1LL):item())
     near({ 2 }, linalg.diagonal(m, 1, { dim1 = 1, dim2 = 2 }))
+    local whole = metann.tensor{ { 3LL, 0LL }, { 0LL, 4LL } }
+    for _, name in ipairs{ 'norm', 'vector_norm', 'matrix_norm' } do
+      local got = linalg[name](whole, { dtype = 'float64' })
+      assert.same({ 5, 'float64' }, { got:item(), got.dtype })
+    end
     near({ 3 }, linalg.diagonal(m, { offset = -1 }))
     fails("norm: 'ord' must be a number or one of 'fro', 'nuc', got string 'x'", linalg.norm, m, 'x')
     fails("matrix_norm: 'dim' must be two different dims", linalg.matrix_norm, m, 1, { dim = { 1, -2 } })
