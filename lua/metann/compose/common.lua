@@ -131,10 +131,4 @@ function common.indices(list)
   return handle.from_data(handle.dtypes.int64, { #list }, data)
 end
 
---- List of integers given as a table or one by one.
-function common.list(a, ...)
-  if type(a) == 'table' then return a end
-  return { a, ... }
-end
-
 return common
