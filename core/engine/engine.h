@@ -34,7 +34,9 @@ struct mn_tensor {
   mn_node *node;
   mn_tensor *grad, *next_dead;
   double id;
+  uint64_t first_use; /* of a leaf: the seq of the first node that it is an input of; 0: none yet */
   uint32_t refs;
+  uint32_t is_grad_of; /* of how many tensors it is the .grad */
   uint16_t flags, out_nr;
 };
 
@@ -130,6 +132,7 @@ mn_tensor *mn_tensor_alias(mn_tensor *t); /* same storage, shape and id; no hist
 void mn_drain(mn_context *ctx);
 void mn_node_unref(mn_node *node);  /* queues; call mn_drain after */
 void mn_tensor_unref(mn_tensor *t); /* queues; call mn_drain after */
+void mn_tensor_put_grad(mn_tensor *t, mn_tensor *grad); /* takes a reference over; queues the old one */
 static inline bool mn_is_none(const mn_tensor *t) { return t == mn_none(); }
 static inline bool mn_tensor_needs_grad(const mn_tensor *t) {
   return t->node || (t->flags & T_REQUIRES_GRAD);
@@ -160,6 +163,9 @@ mn_tensor *mn_edge_tensor(mn_context *ctx, const mn_edge *e,
                           const int64_t *shape); /* the leaf, or a tensor without storage: a new reference */
 void mn_number_died(mn_context *ctx, double number);
 
+/* walk.c */
+const mn_node *mn_walk_node(const mn_walk *w); /* that Lua is asked about */
+
 /* anomaly.c: detect_anomaly. */
 int mn_anomaly_begin(mn_context *ctx); /* -1 and MN_ERR_PLACE where the place of the call is unknown */
 void mn_anomaly_end(mn_context *ctx);  /* the place was for one call */
@@ -173,9 +179,13 @@ typedef struct mn_op_rules {
   uint32_t saves;
   uint32_t optional; /* bit i: input i may be absent */
   bool required;     /* has an attribute without default */
+  bool checked;      /* has attributes of which not every value makes sense */
   bool view;         /* has no kernel: the output shares the input's storage */
 } mn_op_rules;
 const mn_op_rules *mn_rules(int op); /* table.c */
+
+/* attrs.c */
+int mn_check_attrs(mn_context *ctx, const mn_op_info *op, const mn_slot *attrs);
 
 /* infer.c */
 int mn_promote_all(const mn_array *const *arrays, int n); /* NULL entries are skipped */

@@ -37,7 +37,7 @@ local function start(op, outputs, cotangents, inputs, flags)
     array(inputs[i])
     into[i - 1] = inputs[i].p
   end
-  return walk.new(n, out, cot, m, into, flags, outputs)
+  return walk.new(n, out, cot, m, into, flags, outputs, 0)
 end
 
 local GRAD_OPTIONS = { 'grad_outputs', 'create_graph', 'retain_graph', 'allow_unused' }

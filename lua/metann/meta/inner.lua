@@ -18,6 +18,12 @@ local GRAPH = { create_graph = true, allow_unused = true }
 local NO_STATE = {}
 local NO_GRAPH = { create_graph = false, allow_unused = true }
 
+local function copy(list)
+  local result = {}
+  for i = 1, #list do result[i] = list[i] end
+  return result
+end
+
 --- A leaf with a weight's values, from which a graph starts.
 local function leaf_of(weight) return weight:detach():requires_grad_(true) end
 
@@ -116,13 +122,13 @@ local function step(run, index, data)
   else
     metann.no_grad(update, run, grads, options, each)
   end
-  view.assign(run.state, run.weights)
-end
-
-local function copy(list)
-  local result = {}
-  for i = 1, #list do result[i] = list[i] end
-  return result
+  if run.state.noted then
+    run.weights = copy(run.weights)
+    run.state = view.renewed(run.state, run.weights)
+    run.root = run.state.root
+  else
+    view.assign(run.state, run.weights)
+  end
 end
 
 --- One batch of what an iterator gave: a value, or number, value.
@@ -197,7 +203,7 @@ function inner.adapt(spec, model, data, call)
     end
   end
   if not recording then separate(run, { run.weights, unpack(history or {}) }) end
-  return state, history
+  return run.state, history
 end
 
 return inner
