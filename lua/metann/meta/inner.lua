@@ -117,13 +117,14 @@ local function step(run, index, data)
   if #run.inputs == 0 or not requires_grad(loss) then return end
   local grads = metann.grad(loss, run.inputs, run.graph and GRAPH or NO_GRAPH)
   local options, each = options_at(run, index)
+  local noted = run.state.noted
+  if noted then run.weights = copy(run.weights) end -- the old list stays the old view's
   if run.recording then
     update(run, grads, options, each)
   else
     metann.no_grad(update, run, grads, options, each)
   end
-  if run.state.noted then
-    run.weights = copy(run.weights)
+  if noted then
     run.state = view.renewed(run.state, run.weights)
     run.root = run.state.root
   else
