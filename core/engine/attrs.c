@@ -2,7 +2,7 @@
  * enum's or a dtype's number, fill lists, and add small numbers to positions without an overflow. */
 #include "engine/engine.h"
 
-/* Positions and sizes beyond this make no sense; sums of a few of them still fit. */
+/* Positions and sizes from here on make no sense; sums of a few smaller ones fit. The Lua interface has the same limit. */
 #define FARTHEST (INT64_C(1) << 60)
 
 static int refuse(mn_context *ctx, const mn_op_info *op, const mn_attr_info *a, const char *want, int64_t got) {
@@ -16,13 +16,13 @@ static int count_choices(const char *choices) {
   return n;
 }
 
-static bool too_far(int64_t v) { return v > FARTHEST || v < -FARTHEST; }
+static bool too_far(int64_t v) { return v >= FARTHEST || v <= -FARTHEST; }
 
 static int check_list(mn_context *ctx, const mn_op_info *op, const mn_attr_info *a, const mn_list *list) {
   if (list->n < -1 || list->n > MN_MAX_DIMS)
     return refuse(ctx, op, a, "a list of at most 8 numbers, or -1 of them where it is left out", list->n);
   for (int64_t i = 0; i < list->n; i++)
-    if (too_far(list->v[i])) return refuse(ctx, op, a, "a list of numbers up to 2^60", list->v[i]);
+    if (too_far(list->v[i])) return refuse(ctx, op, a, "a list of numbers below 2^60", list->v[i]);
   return 0;
 }
 
@@ -41,7 +41,7 @@ static int check_attr(mn_context *ctx, const mn_op_info *op, const mn_attr_info 
   case MN_ATTR_ENUM:
     return v >= 0 && v < count_choices(a->choices) ? 0 : refuse(ctx, op, a, a->choices, v);
   default:
-    return !too_far(v) || v == MN_UNSET ? 0 : refuse(ctx, op, a, "a number up to 2^60", v);
+    return !too_far(v) || v == MN_UNSET ? 0 : refuse(ctx, op, a, "a number below 2^60", v);
   }
 }
 
