@@ -152,15 +152,34 @@ function view.sibling(state, weights)
   return other.root
 end
 
+--- Empties a list or table of weights; whoever reads one that was there gets an error.
+local function retired(weights)
+  local names = {}
+  for name in pairs(weights) do names[name], weights[name] = true, nil end
+  return setmetatable(weights, { __index = function(_, name)
+    if not names[name] then return nil end
+    return raise("view: weight '%s' is of an earlier step of a learner, and only that step's checkpoints read it: use the "
+      .. 'model that the evaluator is given, or the adapted one', tostring(name))
+  end })
+end
+
+--- Takes the weights out of a view that only checkpoints go on reading, which bring those that they read with them. A
+-- view that kept them would keep all steps before, and each would wait for the collector to find the one after.
+local function retire(state)
+  retired(state.weights)
+  for _, record in ipairs(state.filled) do retired(record.weights) end
+end
+
 --- The state of a root view that goes on where another one ends, with other weights: for learners, where a checkpoint
--- has read the old one. What the checkpoint keeps then leads to the weights that it read, and to none that were made of
--- its results, which would keep it for ever.
+-- has read the old one. What the checkpoint keeps then leads to none of the weights that were made of its results, which
+-- would keep it for ever.
 function view.renewed(state, weights)
   local other = {
     plan = state.plan, weights = weights, training = state.training, mode = state.mode, buffers = state.buffers,
     origin = state.origin, fields = fields_of(state, false), views = {}, filled = {}, writes = 0,
   }
   other.root = view_of(other, rawget(state.root, '_view').base)
+  retire(state)
   return other
 end
 

@@ -45,7 +45,10 @@ end
 local function exchange(list)
   for i = 1, #list do
     local place = list[i]
-    place.store[place.key], place.value = place.value, place.store[place.key]
+    local store, key = place.store, place.key
+    local value = rawget(store, key)
+    rawset(store, key, place.value)
+    place.value = value
   end
 end
 
