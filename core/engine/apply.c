@@ -446,7 +446,8 @@ static int apply_and_assign(mn_context *ctx, int op, int n_in, mn_tensor *const 
 
 static int begin_inplace(call_state *s, mn_tensor *target) {
   s->target = target;
-  if (!target || mn_is_none(target)) return mn_error_set(s->ctx, MN_ERR_ARGUMENT, "%s_: expected a tensor", s->op->name);
+  if (!target || mn_is_none(target))
+    return mn_error_set(s->ctx, MN_ERR_ARGUMENT, "%s_: expected a tensor", s->op->name);
   if (check_target(s) || (s->ctx->watch & MN_WATCH_ANOMALY && mn_anomaly_begin(s->ctx))) return -1;
   return cast_inputs(s) || make_outputs(s) || check_result(s) ? -1 : 0;
 }

@@ -5,7 +5,8 @@
 /* Positions and sizes from here on make no sense; sums of a few smaller ones fit. The Lua interface has the same limit. */
 #define FARTHEST (INT64_C(1) << 60)
 
-static int refuse(mn_context *ctx, const mn_op_info *op, const mn_attr_info *a, const char *want, int64_t got) {
+static int refuse(mn_context *ctx, const mn_op_info *op, const mn_attr_info *a, const char *want,
+                  int64_t got) {
   return mn_error_set(ctx, MN_ERR_ARGUMENT, "%s: '%s' must be %s, got %lld", op->name, a->name, want,
                       (long long)got);
 }

@@ -130,8 +130,8 @@ int mn_array_finish(mn_context *ctx, const char *name,
 int mn_array_is_contiguous(const mn_array *a);
 mn_tensor *mn_tensor_alias(mn_tensor *t); /* same storage, shape and id; no history */
 void mn_drain(mn_context *ctx);
-void mn_node_unref(mn_node *node);  /* queues; call mn_drain after */
-void mn_tensor_unref(mn_tensor *t); /* queues; call mn_drain after */
+void mn_node_unref(mn_node *node);                      /* queues; call mn_drain after */
+void mn_tensor_unref(mn_tensor *t);                     /* queues; call mn_drain after */
 void mn_tensor_put_grad(mn_tensor *t, mn_tensor *grad); /* takes a reference over; queues the old one */
 static inline bool mn_is_none(const mn_tensor *t) { return t == mn_none(); }
 static inline bool mn_tensor_needs_grad(const mn_tensor *t) {

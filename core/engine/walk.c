@@ -27,7 +27,7 @@ struct mn_walk {
   mn_context *ctx;
   int flags, n_in, n_visits, n_slots, n_leaves, capacity, next;
   uint64_t oldest; /* nodes before it lead to no input */
-  visit *visits; /* ascending in age: visits[n-1] is the newest */
+  visit *visits;   /* ascending in age: visits[n-1] is the newest */
   slot *slots;
   int slot_capacity, leaf_capacity;
   mn_tensor **leaves; /* leaf i gathers in slots[leaf_slots[i]] */
@@ -610,8 +610,8 @@ static int check_outputs(mn_context *ctx, int n_out, mn_tensor *const *outputs, 
     if (!outputs[i] || !grads[i] || mn_is_none(outputs[i]))
       return mn_error_set(ctx, MN_ERR_ARGUMENT, "backward: output %d is missing", i + 1);
     if (outputs[i]->ctx != ctx || (!mn_is_none(grads[i]) && grads[i]->ctx != ctx))
-      return mn_error_set(ctx, MN_ERR_ARGUMENT, "backward: output %d or its gradient belongs to another context",
-                          i + 1);
+      return mn_error_set(ctx, MN_ERR_ARGUMENT,
+                          "backward: output %d or its gradient belongs to another context", i + 1);
     if (!mn_tensor_needs_grad(outputs[i]))
       return mn_error_set(ctx, MN_ERR_ARGUMENT, "backward: output %d doesn't require grad and has no history",
                           i + 1);

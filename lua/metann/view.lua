@@ -158,8 +158,8 @@ local function retired(weights)
   for name in pairs(weights) do names[name], weights[name] = true, nil end
   return setmetatable(weights, { __index = function(_, name)
     if not names[name] then return nil end
-    return raise("view: weight '%s' is of an earlier step of a learner, and only that step's checkpoints read it: use the "
-      .. 'model that the evaluator is given, or the adapted one', tostring(name))
+    return raise("view: weight '%s' is of an earlier step of a learner, and only that step's checkpoints read it: use "
+      .. 'the model that the evaluator is given, or the adapted one', tostring(name))
   end })
 end
 
@@ -171,8 +171,8 @@ local function retire(state)
 end
 
 --- The state of a root view that goes on where another one ends, with other weights: for learners, where a checkpoint
--- has read the old one. What the checkpoint keeps then leads to none of the weights that were made of its results, which
--- would keep it for ever.
+-- has read the old one. What the checkpoint keeps then leads to none of the weights that were made of its results,
+-- which would keep it for ever.
 function view.renewed(state, weights)
   local other = {
     plan = state.plan, weights = weights, training = state.training, mode = state.mode, buffers = state.buffers,

@@ -124,10 +124,9 @@ describe('a sum of gradients', function()
       collectgarbage()
       metann.empty_cache()
       local total = loss()
-      local junk = metann.randn(8 * n) -- there until the collector is asked
+      metann.randn(8 * n) -- there until the collector is asked
       collectgarbage 'stop'
       metann.set_memory_limit(metann.memory().live_bytes + room * n)
-      junk = nil -- luacheck: ignore
       local ok, got = pcall(metann.grad, total, x)
       metann.set_memory_limit(limit)
       collectgarbage 'restart'

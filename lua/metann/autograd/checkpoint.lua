@@ -141,8 +141,8 @@ function Entry:check(w, request, outputs, found)
   for k, y in ipairs(outputs) do
     check_size(w, request.n_in, k, y)
     if C.mn_tensor_digest(y.p) ~= self.digests[k] then
-      raise('checkpoint: run again, the function gave result %d other values: something that it used has changed since',
-        k)
+      raise('checkpoint: run again, the function gave result %d other values: something that it used has changed '
+        .. 'since', k)
     end
   end
 end

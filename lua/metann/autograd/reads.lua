@@ -3,8 +3,8 @@
 -- function runs again the places hold the same tensors for as long, whatever they hold by then.
 local reads = {}
 
---- The notes of the innermost function that is being watched, or nil: looked at on every read.
-reads.current = nil
+--- The notes of the innermost function that is being watched, or false: looked at on every read.
+reads.current = false
 
 --- Notes that store[key] is read, or about to be written. The first one counts: what was there when the function began.
 function reads.note(store, key, value)
@@ -58,7 +58,7 @@ Replay.__index = Replay
 -- Nothing is noted meanwhile for a function around: what it would see is not what the places hold.
 function Replay:enter()
   self.outer = reads.current
-  reads.current = nil
+  reads.current = false
   exchange(self.places)
 end
 function Replay:leave()
