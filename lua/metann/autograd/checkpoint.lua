@@ -135,8 +135,8 @@ function Entry:check(w, request, outputs, found)
   local same = C.mn_walk_depends_on(w, found)
   if same < 0 then handle.fail_list(outputs) end
   if same == 0 then
-    raise('checkpoint: run again, the function depended on other tensors: something that it used, such as a weight, has '
-      .. 'been replaced since')
+    raise('checkpoint: run again, the function depended on other tensors: something that it used, such as a weight, '
+      .. 'has been replaced since')
   end
   for k, y in ipairs(outputs) do
     check_size(w, request.n_in, k, y)

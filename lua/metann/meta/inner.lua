@@ -14,9 +14,7 @@ local is_tensor, requires_grad, ndim = support.is_tensor, support.requires_grad,
 
 local inner = {}
 
-local GRAPH = { create_graph = true, allow_unused = true }
 local NO_STATE = {}
-local NO_GRAPH = { create_graph = false, allow_unused = true }
 
 local function copy(list)
   local result = {}
@@ -115,7 +113,7 @@ local function step(run, index, data)
   end
   inner.check_loss(run.what, loss)
   if #run.inputs == 0 or not requires_grad(loss) then return end
-  local grads = metann.grad(loss, run.inputs, run.graph and GRAPH or NO_GRAPH)
+  local grads = metann.grad(loss, run.inputs, nil, nil, run.graph, true)
   local options, each = options_at(run, index)
   local noted = run.state.noted
   if noted then run.weights = copy(run.weights) end -- the old list stays the old view's
