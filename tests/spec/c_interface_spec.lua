@@ -108,6 +108,10 @@ describe('attributes', function()
       end
     end
     metann.set_memory_limit(limit)
+    -- sizes and offsets that only tensors without elements can have
+    assert.same({ 0, 9, 2 ^ 59 }, metann.zeros(0):view(0, 9, 2 ^ 59).shape)
+    assert.equal(0, metann.zeros(3, 4):t():diagonal(2 ^ 60 - 1):numel())
+    assert.equal(0, metann.zeros(3, 4):t():diagonal(1 - 2 ^ 60):numel())
   end)
 end)
 
