@@ -34,7 +34,7 @@ struct mn_tensor {
   mn_node *node;
   mn_tensor *grad, *next_dead;
   double id;
-  uint64_t first_use; /* of a leaf: the seq of the first node that it is an input of; 0: none yet */
+  uint64_t first_use, last_use; /* of a leaf: the seq of the first and last node that took it; 0: none yet */
   uint32_t refs;
   uint32_t is_grad_of; /* of how many tensors it is the .grad */
   uint16_t flags, out_nr;
@@ -59,7 +59,8 @@ enum { MN_OP_FUNCTION = 0xffff, MN_SAVED_CONSTANT = INT16_MIN };
 struct mn_node {
   mn_context *ctx;
   mn_node *next_dead;
-  uint64_t seq; /* grows with time: a node's inputs have smaller numbers */
+  uint64_t seq;    /* grows with time: a node's inputs have smaller numbers */
+  uint64_t oldest; /* the smallest seq among the node and those that it leads to */
   uint32_t refs, bytes;
   uint16_t op, n_in, n_out, n_saved;
   bool freed;

@@ -4,6 +4,7 @@
  * was; it can be run again. Where a derivative or a hook is Lua's, the walk pauses, holding what it asks for. */
 #include "engine/engine.h"
 #include "engine/pointers.h"
+#include "engine/reach.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,8 +27,9 @@ typedef struct visit {
 struct mn_walk {
   mn_context *ctx;
   int flags, n_in, n_visits, n_slots, n_leaves, capacity, next;
-  uint64_t oldest; /* nodes before it lead to no input */
-  visit *visits;   /* ascending in age: visits[n-1] is the newest */
+  uint64_t since; /* nodes before it are not visited */
+  reach reach;    /* of the inputs */
+  visit *visits;  /* ascending in age: visits[n-1] is the newest */
   slot *slots;
   int slot_capacity, leaf_capacity;
   mn_tensor **leaves; /* leaf i gathers in slots[leaf_slots[i]] */
@@ -114,6 +116,10 @@ static void sort_visits(visit *visits, int n) {
   if (!sorted) qsort(visits, (size_t)n, sizeof *visits, compare_age);
 }
 
+static bool may_lead(const mn_walk *w, const mn_node *node) {
+  return w->flags & MN_WALK_ACCUMULATE || (node->seq >= w->since && reach_leads(&w->reach, node));
+}
+
 /* Breadth first: visits doubles as the queue. The flag is looked at on the way: graphs may be large. */
 static int collect(mn_walk *w, int n_out, mn_tensor *const *outputs) {
   for (int i = 0; i < w->n_in && w->flags & MN_WALK_PARTIAL; i++) {
@@ -130,7 +136,7 @@ static int collect(mn_walk *w, int n_out, mn_tensor *const *outputs) {
     if (mn_check_interrupt(w->ctx)) return -1;
     for (int i = 0; i < node->n_in && !w->visits[v].barrier; i++) {
       const mn_edge *e = &node->edges[i];
-      if (e->node && e->node->seq >= w->oldest && add_visit(w, e->node)) return -1;
+      if (e->node && may_lead(w, e->node) && add_visit(w, e->node)) return -1;
       if (e->leaf && leaf_number(w, e->leaf) < 0) return -1;
     }
   }
@@ -635,19 +641,7 @@ static int set_inputs(mn_walk *w, int n_in, mn_tensor *const *inputs) {
     w->inputs[w->n_in++] = inputs[i];
     inputs[i]->refs++;
   }
-  return 0;
-}
-
-/* What leads to an input is no older than it, of a leaf no older than the first node that took it. */
-static uint64_t oldest_of(const mn_walk *w, double since) {
-  if (w->flags & MN_WALK_ACCUMULATE) return 0;
-  uint64_t oldest = UINT64_MAX;
-  for (int i = 0; i < w->n_in; i++) {
-    const mn_tensor *t = w->inputs[i];
-    uint64_t first = t->node ? t->node->seq : t->first_use ? t->first_use : UINT64_MAX;
-    if (first < oldest) oldest = first;
-  }
-  return (double)oldest < since ? (uint64_t)since : oldest;
+  return reach_of(&w->reach, n_in, inputs) ? no_memory(w) : 0;
 }
 
 mn_walk *mn_walk_new(mn_context *ctx, int n_out, mn_tensor *const *outputs, mn_tensor *const *grad_outputs,
@@ -662,9 +656,8 @@ mn_walk *mn_walk_new(mn_context *ctx, int n_out, mn_tensor *const *outputs, mn_t
   int mark = mn_scope_open(ctx), mode = ctx->grad_enabled, place = ctx->place_state;
   ctx->grad_enabled = (w->flags & MN_WALK_CREATE_GRAPH) != 0;
   ctx->place_state = MN_PLACE_HELD;
-  int failed = set_inputs(w, n_in, inputs);
-  w->oldest = oldest_of(w, since);
-  failed = failed || collect(w, n_out, outputs) || spread_wanted(w);
+  w->since = (uint64_t)since;
+  int failed = set_inputs(w, n_in, inputs) || collect(w, n_out, outputs) || spread_wanted(w);
   for (int i = 0; i < n_out && !failed; i++) failed = seed(w, outputs[i], grad_outputs[i]);
   w->next = w->n_visits - 1;
   ctx->grad_enabled = mode;
@@ -787,7 +780,7 @@ void mn_walk_free(mn_walk *w) {
   mn_drain(ctx);
   free(w->visits), free(w->slots), free(w->leaves), free(w->leaf_slots), free(w->leaf_wanted);
   table_free(&w->index);
-  free(w->inputs), free(w->results), free(w->input_slots);
+  free(w->inputs), free(w->results), free(w->input_slots), free(w->reach.of_inputs);
   free(w);
   mn_context_release(ctx);
 }

@@ -62,6 +62,42 @@ describe('nodes that are older than every input', function()
     assert.same({ 2 + 3 }, metann.grad((old + y * 3):sum(), y):to_table())
   end)
 
+  it('make no difference: random graphs against sums over their paths', function()
+    local seed = tonumber(os.getenv 'METANN_TEST_SEED') or 20260101
+    local state = seed % 2147483647 + 1
+    local function draw(n)
+      state = state * 48271 % 2147483647
+      return state % n + 1
+    end
+    for round = 1, 200 do
+      -- entries {tensor, of = {number of an input = factor}}; leaves come in between
+      local made = { { leaf(1) }, { leaf(2) } }
+      for i = 3, 30 do
+        if draw(6) == 1 then
+          made[i] = { leaf(i) }
+        else
+          local a, b, p, q = draw(i - 1), draw(i - 1), draw(5), draw(5)
+          made[i] = { made[a][1] * p + made[b][1] * q, of = { [a] = p } }
+          made[i].of[b] = (made[i].of[b] or 0) + q
+        end
+      end
+      local start = 24 + draw(6)
+      local inputs, places, want = {}, {}, {}
+      for k = 1, draw(4) do
+        places[k] = draw(30)
+        inputs[k] = made[places[k]][1]
+      end
+      want[start] = 1
+      for i = start, 1, -1 do
+        for k, factor in pairs(want[i] and made[i].of or {}) do want[k] = (want[k] or 0) + want[i] * factor end
+      end
+      local got = metann.grad(made[start][1], inputs, { allow_unused = true, retain_graph = true })
+      for k, place in ipairs(places) do
+        assert.equal(want[place] or false, got[k] and got[k]:item(), ('seed %d, round %d'):format(seed, round))
+      end
+    end
+  end)
+
   it('are not visited by transforms of functions, checkpoints, and second derivatives of what is new', function()
     local counts = {}
     for i, n in ipairs{ 10, 3000 } do
@@ -99,8 +135,10 @@ describe('nodes that are older than every input', function()
       Adam = function(n) return meta.OptimizerLearner('Adam', { steps = n, evaluator = mse }) end,
       checkpoint = function(n) return meta.GDLearner(n, 0.01, true, checkpointed) end,
     }
+    local heads = Unused() -- and one that other losses have needed before
+    heads.unused(metann.randn(4, 2)):sum()
     for name, make in pairs(learners) do
-      for _, model in ipairs{ net, Unused() } do
+      for _, model in ipairs{ net, Unused(), heads } do
         local function steps(n) return visited(function() make(n)(model, data) end) end
         local first, second, third = steps(10), steps(20), steps(60)
         assert.equal(second - first, (third - second) / 4, name)
