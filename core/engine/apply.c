@@ -71,12 +71,14 @@ static int copy_attrs(call_state *s, const mn_slot *attrs) {
     if (mn_rules(s->op->index)->required)
       return mn_error_set(s->ctx, MN_ERR_ARGUMENT, "%s: attributes are missing", s->op->name);
     attrs = s->op->defaults;
+  } else if (mn_rules(s->op->index)->checked && mn_check_attrs(s->ctx, s->op, attrs)) {
+    return -1;
   }
   memcpy(s->attrs, attrs, (size_t)s->op->n_slots * sizeof(mn_slot));
   return 0;
 }
 
-/* The dtype that inputs are cast to, or -1 for none. */
+/* The dtype that inputs are cast to, or -1 for none: in place, too, where the result is cast to the target's. */
 static int wanted_dtype(call_state *s) {
   int flags = s->op->flags, common = -1;
   if (!(flags & (MN_F_PROMOTE | MN_F_FLOAT))) return -1;
@@ -111,7 +113,6 @@ static int wanted_dtype(call_state *s) {
   if (flags & MN_F_SCALAR && absent && common == MN_BOOL &&
       !(flags & MN_F_NODIFF && (number == 0 || number == 1)))
     common = MN_INT64;
-  if (s->target && mn_can_hold(s->target->a.dtype, common)) common = s->target->a.dtype;
   return common;
 }
 
@@ -326,6 +327,10 @@ static int check_target(call_state *s) {
   bool needs = false;
   for (int i = 0; i < s->n_in; i++) needs |= mn_tensor_needs_grad(s->in[i]);
   if (!needs) return 0;
+  if (t->is_grad_of)
+    return mn_error_set(s->ctx, MN_ERR_ARGUMENT,
+                        "%s_: a tensor's grad can't get a history; do it in no_grad, or to a clone()",
+                        s->op->name);
   const char *advice = "; use cat, stack or index_put to make a new tensor, or no_grad";
   if (!t->node && t->flags & T_REQUIRES_GRAD)
     return mn_error_set(s->ctx, MN_ERR_ARGUMENT, "%s_: a leaf that requires grad can't be changed in place%s",
@@ -441,7 +446,8 @@ static int apply_and_assign(mn_context *ctx, int op, int n_in, mn_tensor *const 
 
 static int begin_inplace(call_state *s, mn_tensor *target) {
   s->target = target;
-  if (mn_is_none(target)) return mn_error_set(s->ctx, MN_ERR_ARGUMENT, "%s_: expected a tensor", s->op->name);
+  if (!target || mn_is_none(target))
+    return mn_error_set(s->ctx, MN_ERR_ARGUMENT, "%s_: expected a tensor", s->op->name);
   if (check_target(s) || (s->ctx->watch & MN_WATCH_ANOMALY && mn_anomaly_begin(s->ctx))) return -1;
   return cast_inputs(s) || make_outputs(s) || check_result(s) ? -1 : 0;
 }
@@ -452,7 +458,7 @@ int mn_apply_inplace(mn_context *ctx, int op, int n_in, mn_tensor *const *inputs
   s.in = few;
   size_t bytes = (size_t)n_in * sizeof *few;
   if (n_in > INLINE_INPUTS && !(s.in = mn_memory_get(ctx, bytes))) return -1;
-  int failed = begin(&s, ctx, op, n_in, inputs, attrs) || begin_inplace(&s, inputs[0]);
+  int failed = begin(&s, ctx, op, n_in, inputs, attrs) || begin_inplace(&s, n_in > 0 ? inputs[0] : NULL);
   bool now = !failed && direct(&s) && s.out[0]->a.dtype == s.target->a.dtype;
   if (now) failed = apply_direct(&s);
   if (failed || !now || s.n_temps) release_all(&s, failed || !now);

@@ -49,7 +49,7 @@ static mn_node *node_allocate(mn_context *ctx, int n_in, mn_tensor *const *in, i
   return node;
 }
 
-static mn_edge edge_of(mn_tensor *t) {
+static mn_edge edge_of(mn_tensor *t, uint64_t seq) {
   mn_edge e = {NULL, NULL, 0};
   if (t->node) {
     e.node = t->node, e.out_nr = t->out_nr;
@@ -57,6 +57,8 @@ static mn_edge edge_of(mn_tensor *t) {
   } else if (t->flags & T_REQUIRES_GRAD) {
     e.leaf = t;
     t->refs++;
+    if (!t->first_use) t->first_use = seq;
+    t->last_use = seq;
   }
   return e;
 }
@@ -92,12 +94,17 @@ static inline mn_node *make(mn_context *ctx, int op, int n_in, mn_tensor *const 
   mn_node *node = node_allocate(ctx, n_in, in, n_out, out, n_saved, n_slots);
   if (!node) return NULL;
   node->ctx = ctx;
-  node->seq = ctx->next_seq++;
+  node->seq = node->oldest = ctx->next_seq++;
   node->refs = 1;
   if (ctx->watch & MN_WATCH_ANOMALY) node->place = ctx->place;
   node->op = (uint16_t)op, node->n_in = (uint16_t)n_in, node->n_out = (uint16_t)n_out;
   int64_t *at = node->shapes;
-  for (int i = 0; i < n_in; i++) node->edges[i] = edge_of(in[i]), at = put_shape(at, in[i]);
+  for (int i = 0; i < n_in; i++) {
+    const mn_node *from = in[i]->node;
+    if (from && from->oldest < node->oldest) node->oldest = from->oldest;
+    node->edges[i] = edge_of(in[i], node->seq);
+    at = put_shape(at, in[i]);
+  }
   for (int k = 0; k < n_out; k++) at = put_shape(at, out[k]);
   ctx->refs++;
   ctx->stats.live_nodes++;

@@ -34,7 +34,9 @@ struct mn_tensor {
   mn_node *node;
   mn_tensor *grad, *next_dead;
   double id;
+  uint64_t first_use, last_use; /* of a leaf: the seq of the first and last node that took it; 0: none yet */
   uint32_t refs;
+  uint32_t is_grad_of; /* of how many tensors it is the .grad */
   uint16_t flags, out_nr;
 };
 
@@ -57,7 +59,8 @@ enum { MN_OP_FUNCTION = 0xffff, MN_SAVED_CONSTANT = INT16_MIN };
 struct mn_node {
   mn_context *ctx;
   mn_node *next_dead;
-  uint64_t seq; /* grows with time: a node's inputs have smaller numbers */
+  uint64_t seq;    /* grows with time: a node's inputs have smaller numbers */
+  uint64_t oldest; /* the smallest seq among the node and those that it leads to */
   uint32_t refs, bytes;
   uint16_t op, n_in, n_out, n_saved;
   bool freed;
@@ -128,8 +131,9 @@ int mn_array_finish(mn_context *ctx, const char *name,
 int mn_array_is_contiguous(const mn_array *a);
 mn_tensor *mn_tensor_alias(mn_tensor *t); /* same storage, shape and id; no history */
 void mn_drain(mn_context *ctx);
-void mn_node_unref(mn_node *node);  /* queues; call mn_drain after */
-void mn_tensor_unref(mn_tensor *t); /* queues; call mn_drain after */
+void mn_node_unref(mn_node *node);                      /* queues; call mn_drain after */
+void mn_tensor_unref(mn_tensor *t);                     /* queues; call mn_drain after */
+void mn_tensor_put_grad(mn_tensor *t, mn_tensor *grad); /* takes a reference over; queues the old one */
 static inline bool mn_is_none(const mn_tensor *t) { return t == mn_none(); }
 static inline bool mn_tensor_needs_grad(const mn_tensor *t) {
   return t->node || (t->flags & T_REQUIRES_GRAD);
@@ -160,6 +164,9 @@ mn_tensor *mn_edge_tensor(mn_context *ctx, const mn_edge *e,
                           const int64_t *shape); /* the leaf, or a tensor without storage: a new reference */
 void mn_number_died(mn_context *ctx, double number);
 
+/* walk.c */
+const mn_node *mn_walk_node(const mn_walk *w); /* that Lua is asked about */
+
 /* anomaly.c: detect_anomaly. */
 int mn_anomaly_begin(mn_context *ctx); /* -1 and MN_ERR_PLACE where the place of the call is unknown */
 void mn_anomaly_end(mn_context *ctx);  /* the place was for one call */
@@ -173,9 +180,13 @@ typedef struct mn_op_rules {
   uint32_t saves;
   uint32_t optional; /* bit i: input i may be absent */
   bool required;     /* has an attribute without default */
+  bool checked;      /* has attributes of which not every value makes sense */
   bool view;         /* has no kernel: the output shares the input's storage */
 } mn_op_rules;
 const mn_op_rules *mn_rules(int op); /* table.c */
+
+/* attrs.c */
+int mn_check_attrs(mn_context *ctx, const mn_op_info *op, const mn_slot *attrs);
 
 /* infer.c */
 int mn_promote_all(const mn_array *const *arrays, int n); /* NULL entries are skipped */

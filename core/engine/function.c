@@ -187,16 +187,21 @@ static int add_found(search *s, const mn_edge *e, const int64_t *shape) {
   return 0;
 }
 
+/* Tells places that gradients go to apart: a leaf, or an address inside the node's block for each of its outputs. */
+static const void *key_of(const mn_edge *e) {
+  return e->leaf ? (const void *)e->leaf : (const void *)((const char *)e->node + e->out_nr);
+}
+
 static int follow(search *s, const mn_edge *e, const int64_t *shape) {
   int fresh;
   if (e->leaf) {
     if (e->leaf->id >= s->tensor) return 0;
-    fresh = add_key(s, e->leaf);
+    fresh = add_key(s, key_of(e));
     return fresh > 0 ? add_found(s, e, shape) : fresh;
   }
   if (!e->node) return 0;
   if ((double)e->node->seq < s->node) {
-    fresh = add_key(s, (const char *)e->node + e->out_nr);
+    fresh = add_key(s, key_of(e));
     return fresh > 0 ? add_found(s, e, shape) : fresh;
   }
   fresh = add_key(s, e->node);
@@ -236,6 +241,24 @@ mn_frontier *mn_frontier_new(mn_context *ctx, int n_out, mn_tensor *const *outpu
   mn_frontier_free(s.found);
   return NULL;
 }
+
+int mn_walk_depends_on(mn_walk *w, const mn_frontier *f) {
+  const mn_node *node = mn_walk_node(w);
+  table inputs = {NULL, NULL, 0, 0};
+  int answer = node->n_in == f->n;
+  for (int i = 0; i < node->n_in && answer > 0; i++)
+    if (table_add(&inputs, key_of(&node->edges[i]), i))
+      answer = mn_error_set(node->ctx, MN_ERR_MEMORY, "out of memory");
+  for (int i = 0; i < f->n && answer > 0; i++) {
+    const mn_tensor *t = f->tensors[i];
+    mn_edge e = {t->node, t->node ? NULL : f->tensors[i], t->out_nr};
+    answer = table_find(&inputs, key_of(&e)) != NULL;
+  }
+  table_free(&inputs);
+  return answer;
+}
+
+double mn_tensor_node(const mn_tensor *t) { return t->node ? (double)t->node->seq : 0; }
 
 void mn_frontier_free(mn_frontier *f) {
   if (!f) return;

@@ -23,6 +23,7 @@
 #include "ops.def"
 
 void mn_vjp_none(mn_rule *r) { (void)r; }
+void mn_vjp_zero(mn_rule *r) { (void)r; }
 
 /* Attributes of a row: names, kinds and first slots. */
 #define INFO(attr) INFO_##attr
@@ -115,6 +116,7 @@ __attribute__((constructor)) static void finish(void) {
       mn_attr_info *attr = &a[op->n_attrs];
       attr->slot = slot;
       rules[i].required |= is_required(attr, op->defaults);
+      rules[i].checked |= attr->kind != MN_ATTR_NUM;
       slot += is_list(attr->kind) ? LIST_SLOTS : 1;
     }
     int input = 0;

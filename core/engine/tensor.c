@@ -93,6 +93,14 @@ void mn_tensor_unref(mn_tensor *t) {
   t->ctx->dead_tensors = t;
 }
 
+void mn_tensor_put_grad(mn_tensor *t, mn_tensor *grad) {
+  mn_tensor *old = t->grad;
+  if (grad) grad->is_grad_of++;
+  t->grad = grad;
+  if (old) old->is_grad_of--;
+  mn_tensor_unref(old);
+}
+
 static void tensor_destroy(mn_tensor *t) {
   mn_context *ctx = t->ctx;
   if (t->flags & T_VIEW) t->storage->views--;
@@ -100,7 +108,7 @@ static void tensor_destroy(mn_tensor *t) {
   if (t->flags & T_RETAIN_GRAD && t->node->outputs[t->out_nr] == t) t->node->outputs[t->out_nr] = NULL;
   if (t->flags & T_HOOKED) mn_number_died(ctx, -t->id);
   mn_node_unref(t->node);
-  mn_tensor_unref(t->grad);
+  mn_tensor_put_grad(t, NULL);
   mn_memory_put(ctx, t, sizeof *t);
   ctx->stats.live_tensors--;
   ctx->refs--; /* mn_drain holds one more */
@@ -329,7 +337,12 @@ mn_tensor *mn_tensor_grad(mn_tensor *t) {
 int mn_tensor_set_grad(mn_context *ctx, mn_tensor *t, mn_tensor *grad) {
   if (!t || !grad) return mn_error_set(ctx, MN_ERR_ARGUMENT, "grad: expected a tensor");
   mn_tensor *value = mn_is_none(grad) ? NULL : grad;
-  if (value == t) return mn_error_set(ctx, MN_ERR_ARGUMENT, "grad: a tensor can't be its own gradient");
+  for (const mn_tensor *g = value; g; g = g->grad)
+    if (g == t)
+      return mn_error_set(ctx, MN_ERR_ARGUMENT, "grad: a tensor can't be its own gradient%s",
+                          g == value ? "" : ", by way of another one's");
+  if (value && value->ctx != t->ctx)
+    return mn_error_set(ctx, MN_ERR_ARGUMENT, "grad: the gradient belongs to another context");
   if (value) {
     if (value->node)
       return mn_error_set(ctx, MN_ERR_ARGUMENT, "grad: a gradient must not have a history; detach() it");
@@ -342,8 +355,7 @@ int mn_tensor_set_grad(mn_context *ctx, mn_tensor *t, mn_tensor *grad) {
                           mn_dtype_name(value->a.dtype), mn_shape_text(&value->a, got));
     value->refs++;
   }
-  mn_tensor *old = t->grad;
-  t->grad = value;
-  mn_tensor_release(old);
+  mn_tensor_put_grad(t, value);
+  mn_drain(t->ctx);
   return 0;
 }

@@ -4,14 +4,16 @@
  * was; it can be run again. Where a derivative or a hook is Lua's, the walk pauses, holding what it asks for. */
 #include "engine/engine.h"
 #include "engine/pointers.h"
+#include "engine/reach.h"
 #include <stdlib.h>
 #include <string.h>
 
-/* A place that gathers cotangents. `more` holds what could not be added yet. */
+/* A place that gathers cotangents. `more` holds, from `first` on, what could not be added yet. */
 typedef struct slot {
   mn_tensor *sum;
   mn_tensor **more;
-  int n_more;
+  int first, n_more;
+  bool zero; /* a derivative that is 0 throughout leads here: without a sum, the cotangent is zeros */
 } slot;
 
 typedef struct visit {
@@ -25,7 +27,9 @@ typedef struct visit {
 struct mn_walk {
   mn_context *ctx;
   int flags, n_in, n_visits, n_slots, n_leaves, capacity, next;
-  visit *visits; /* ascending in age: visits[n-1] is the newest */
+  uint64_t since; /* nodes before it are not visited */
+  reach reach;    /* of the inputs */
+  visit *visits;  /* ascending in age: visits[n-1] is the newest */
   slot *slots;
   int slot_capacity, leaf_capacity;
   mn_tensor **leaves; /* leaf i gathers in slots[leaf_slots[i]] */
@@ -112,6 +116,10 @@ static void sort_visits(visit *visits, int n) {
   if (!sorted) qsort(visits, (size_t)n, sizeof *visits, compare_age);
 }
 
+static bool may_lead(const mn_walk *w, const mn_node *node) {
+  return w->flags & MN_WALK_ACCUMULATE || (node->seq >= w->since && reach_leads(&w->reach, node));
+}
+
 /* Breadth first: visits doubles as the queue. The flag is looked at on the way: graphs may be large. */
 static int collect(mn_walk *w, int n_out, mn_tensor *const *outputs) {
   for (int i = 0; i < w->n_in && w->flags & MN_WALK_PARTIAL; i++) {
@@ -128,10 +136,11 @@ static int collect(mn_walk *w, int n_out, mn_tensor *const *outputs) {
     if (mn_check_interrupt(w->ctx)) return -1;
     for (int i = 0; i < node->n_in && !w->visits[v].barrier; i++) {
       const mn_edge *e = &node->edges[i];
-      if (e->node && add_visit(w, e->node)) return -1;
+      if (e->node && may_lead(w, e->node) && add_visit(w, e->node)) return -1;
       if (e->leaf && leaf_number(w, e->leaf) < 0) return -1;
     }
   }
+  w->ctx->stats.visited_nodes += w->n_visits;
   sort_visits(w->visits, w->n_visits);
   for (int v = 0; v < w->n_visits; v++) {
     int s = new_slots(w, w->visits[v].node->n_out);
@@ -163,7 +172,10 @@ static void want_inputs(mn_walk *w) {
 }
 
 static inline bool edge_wanted(mn_walk *w, const mn_edge *e) {
-  if (e->node) return w->visits[*table_find(&w->index, e->node)].needed;
+  if (e->node) {
+    const int *found = table_find(&w->index, e->node);
+    return found && w->visits[*found].needed;
+  }
   return e->leaf && w->leaf_wanted[*table_find(&w->index, e->leaf)];
 }
 
@@ -192,6 +204,19 @@ static int put_aside(slot *s, mn_tensor *t) {
   return 0;
 }
 
+/* Adds what was put aside, in the order in which it came. Transactional: what has been added is off the list. */
+static int flush(mn_walk *w, slot *s) {
+  while (s->first < s->n_more) {
+    mn_tensor *sum = mn_add(w->ctx, s->sum, s->more[s->first], NULL);
+    if (!sum) return -1;
+    sum->refs++; /* the scope has the other reference */
+    mn_tensor_unref(s->sum);
+    mn_tensor_unref(s->more[s->first++]);
+    s->sum = sum;
+  }
+  return 0;
+}
+
 /* Adds t to what the slot holds; without memory for the sum it is put aside. */
 static int gather(mn_walk *w, int index, mn_tensor *t) {
   slot *s = &w->slots[index];
@@ -200,29 +225,27 @@ static int gather(mn_walk *w, int index, mn_tensor *t) {
     t->refs++;
     return 0;
   }
-  mn_tensor *sum = mn_add(w->ctx, s->sum, t, NULL);
+  mn_tensor *sum = flush(w, s) ? NULL : mn_add(w->ctx, s->sum, t, NULL);
   if (!sum) {
     if (w->ctx->error_code != MN_ERR_MEMORY) return -1;
     mn_error_clear(w->ctx);
     w->failed = put_aside(s, t) != 0; /* half delivered: this walk can't go on */
     return w->failed ? no_memory(w) : 0;
   }
-  sum->refs++; /* the scope has the other reference */
+  sum->refs++;
   mn_tensor_unref(s->sum);
   s->sum = sum;
   return 0;
 }
 
-/* Adds what was put aside. Transactional: what has been added is off the list. */
-static int flush(mn_walk *w, slot *s) {
-  while (s->n_more > 0) {
-    mn_tensor *sum = mn_add(w->ctx, s->sum, s->more[s->n_more - 1], NULL);
-    if (!sum) return -1;
-    sum->refs++;
-    mn_tensor_unref(s->sum);
-    mn_tensor_unref(s->more[--s->n_more]);
-    s->sum = sum;
-  }
+/* Puts zeros like that array where a slot holds no more than the word that its cotangent is 0. */
+static int materialize(mn_walk *w, slot *s, const mn_array *like) {
+  if (s->sum || !s->zero) return 0;
+  mn_list size = {like->ndim, {0}};
+  for (int d = 0; d < like->ndim; d++) size.v[d] = like->size[d];
+  s->sum = mn_zeros(w->ctx, size, like->dtype);
+  if (!s->sum) return -1;
+  s->sum->refs++; /* the scope has the other reference */
   return 0;
 }
 
@@ -236,13 +259,14 @@ static bool same_size(const mn_array *a, const mn_array *b) {
 static int seed(mn_walk *w, mn_tensor *output, mn_tensor *grad) {
   mn_tensor *g = grad;
   if (mn_is_none(grad)) {
-    if (output->a.ndim != 0) {
+    if (output->a.numel != 1) {
       char text[128];
-      return mn_error_set(w->ctx, MN_ERR_ARGUMENT,
-                          "backward: expected a 0-dim output or a gradient for it, got an output of size %s",
-                          mn_shape_text(&output->a, text));
+      return mn_error_set(
+          w->ctx, MN_ERR_ARGUMENT,
+          "backward: expected an output with one element or a gradient for it, got an output of size %s",
+          mn_shape_text(&output->a, text));
     }
-    mn_full_attrs one = {.size = {0, {0}}, .value = 1, .dtype = output->a.dtype};
+    mn_full_attrs one = {.size = mn_shape_list(output), .value = 1, .dtype = output->a.dtype};
     g = mn_full(w->ctx, &one);
   } else if (!same_size(&grad->a, &output->a)) {
     char want[128], got[128];
@@ -348,9 +372,22 @@ static mn_tensor *fit(mn_rule *r, int i, mn_tensor *g) {
   return g;
 }
 
-static int deliver(mn_walk *w, const mn_edge *e, mn_tensor *g) {
+/* The slot of a wanted edge. */
+static int slot_of(mn_walk *w, const mn_edge *e) {
   int found = *table_find(&w->index, e->node ? (void *)e->node : (void *)e->leaf);
-  return gather(w, e->node ? w->visits[found].first_slot + e->out_nr : w->leaf_slots[found], g);
+  return e->node ? w->visits[found].first_slot + e->out_nr : w->leaf_slots[found];
+}
+
+/* What a derivative gives nothing for gets zeros, unless the derivative is Lua's, where nil says "none". */
+static int deliver(mn_walk *w, const mn_node *node, mn_tensor **results) {
+  for (int i = 0; i < node->n_in; i++) {
+    const mn_edge *e = &node->edges[i];
+    bool silent = !results[i] && node->op == MN_OP_FUNCTION;
+    if (silent || !edge_wanted(w, e)) continue;
+    if (!results[i]) w->slots[slot_of(w, e)].zero = true;
+    else if (gather(w, slot_of(w, e), results[i])) return -1;
+  }
+  return 0;
 }
 
 /* ---- what Lua is asked ---- */
@@ -396,8 +433,8 @@ static int leaf_hooks(mn_walk *w) {
   for (; w->leaf_at < w->n_leaves; w->leaf_at++) {
     mn_tensor *leaf = w->leaves[w->leaf_at];
     slot *s = &w->slots[w->leaf_slots[w->leaf_at]];
-    if (leaf->flags & T_HOOKED && s->sum && w->stage < HOOKS_DONE) {
-      if (flush(w, s)) return -1;
+    if (leaf->flags & T_HOOKED && (s->sum || s->zero) && w->stage < HOOKS_DONE) {
+      if (flush(w, s) || materialize(w, s, &leaf->a)) return -1;
       return ask(w, (mn_request){.kind = MN_ASK_LEAF_HOOKS, .n_out = 1, .number = -leaf->id});
     }
     w->stage = NOTHING;
@@ -447,9 +484,9 @@ static int run_rule(mn_walk *w, visit *x, mn_tensor **results) {
 
 static void free_slot(slot *s) {
   mn_tensor_unref(s->sum);
-  for (int i = 0; i < s->n_more; i++) mn_tensor_unref(s->more[i]);
+  for (int i = s->first; i < s->n_more; i++) mn_tensor_unref(s->more[i]);
   free(s->more);
-  *s = (slot){NULL, NULL, 0};
+  *s = (slot){NULL, NULL, 0, 0, false};
 }
 
 static bool is_kept(const mn_walk *w, const visit *x) {
@@ -459,27 +496,48 @@ static bool is_kept(const mn_walk *w, const visit *x) {
   return false;
 }
 
+enum { NO_COTANGENT, ZEROS, COTANGENT };
+
+/* What a node's outputs have gathered. Zeros are made only for those who look at them: hooks, and Lua's derivatives. */
+static int cotangents_of(mn_walk *w, const visit *x, int *kind) {
+  slot *slots = &w->slots[x->first_slot];
+  const mn_node *node = x->node;
+  bool looks = node->op == MN_OP_FUNCTION || (node->hooked && !x->barrier);
+  *kind = NO_COTANGENT;
+  for (int k = 0; k < node->n_out; k++) {
+    if (flush(w, &slots[k])) return -1;
+    if (looks && slots[k].zero) {
+      mn_array like;
+      mn_shape_read(node_shape(node, node->n_in + k), &like);
+      if (materialize(w, &slots[k], &like)) return -1;
+    }
+    if (slots[k].sum) *kind = COTANGENT;
+    else if (slots[k].zero && *kind == NO_COTANGENT) *kind = ZEROS;
+  }
+  return 0;
+}
+
+static int pass_on(mn_walk *w, visit *x, int kind) {
+  mn_node *node = x->node;
+  mn_tensor *few[8] = {0}, **results = few;
+  if (node->n_in > 8 && !(results = calloc(node->n_in, sizeof *results))) return no_memory(w);
+  int failed = kind == ZEROS ? check_saved(node) : run_rule(w, x, results);
+  if (!failed) failed = deliver(w, node, results);
+  if (results != few) free(results);
+  return failed;
+}
+
 static int visit_node(mn_walk *w, visit *x) {
   mn_node *node = x->node;
   slot *slots = &w->slots[x->first_slot];
-  bool any = false, through = false;
-  for (int k = 0; k < node->n_out; k++) {
-    if (flush(w, &slots[k])) return -1;
-    any |= slots[k].sum != NULL;
-  }
-  if (node->hooked && any && !x->barrier && ask_hooks(w, x)) return -1;
-  for (int i = 0; i < node->n_in && any && !through && !x->barrier; i++)
+  int kind;
+  bool through = false;
+  if (cotangents_of(w, x, &kind)) return -1;
+  if (node->hooked && kind != NO_COTANGENT && !x->barrier && ask_hooks(w, x)) return -1;
+  for (int i = 0; i < node->n_in && kind != NO_COTANGENT && !through && !x->barrier; i++)
     through = edge_wanted(w, &node->edges[i]);
-  if (any && through) {
-    mn_tensor *few[8] = {0}, **results = few;
-    if (node->n_in > 8 && !(results = calloc(node->n_in, sizeof *results))) return no_memory(w);
-    int failed = run_rule(w, x, results);
-    for (int i = 0; i < node->n_in && !failed; i++)
-      if (results[i] && edge_wanted(w, &node->edges[i])) failed = deliver(w, &node->edges[i], results[i]);
-    if (results != few) free(results);
-    if (failed) return -1;
-  }
-  if (!(w->flags & MN_WALK_RETAIN_GRAPH) && any && through) mn_node_free_saved(node);
+  if (through && pass_on(w, x, kind)) return -1;
+  if (through && !(w->flags & MN_WALK_RETAIN_GRAPH)) mn_node_free_saved(node);
   if (!is_kept(w, x))
     for (int k = 0; k < node->n_out; k++) free_slot(&slots[k]);
   return 0;
@@ -491,7 +549,7 @@ static int collect_results(mn_walk *w) {
   for (int i = 0; i < w->n_in; i++) {
     slot *s = w->input_slots[i] < 0 ? NULL : &w->slots[w->input_slots[i]];
     if (!s || w->results[i]) continue;
-    if (flush(w, s)) return -1;
+    if (flush(w, s) || materialize(w, s, &w->inputs[i]->a)) return -1;
     if (s->sum) w->results[i] = s->sum, s->sum->refs++;
   }
   return 0;
@@ -523,7 +581,7 @@ static int write_grads(mn_walk *w) {
   if (!list) return no_memory(w);
   for (int i = 0; i < w->n_leaves && !failed; i++) {
     slot *s = &w->slots[w->leaf_slots[i]];
-    failed = flush(w, s);
+    failed = flush(w, s) || materialize(w, s, &w->leaves[i]->a);
     if (failed || !s->sum) continue;
     list[n].leaf = w->leaves[i];
     list[n].grad = new_grad(w, w->leaves[i], s->sum);
@@ -533,17 +591,19 @@ static int write_grads(mn_walk *w) {
   for (int v = 0; v < w->n_visits && !failed; v++) {
     mn_node *node = w->visits[v].node;
     for (int k = 0; k < node->n_out && node->outputs && !failed; k++) {
-      mn_tensor *g = w->slots[w->visits[v].first_slot + k].sum;
-      if (!g || !node->outputs[k]) continue;
-      list[n].leaf = node->outputs[k];
-      list[n].grad = new_grad(w, node->outputs[k], g);
+      slot *s = &w->slots[w->visits[v].first_slot + k];
+      mn_tensor *kept = node->outputs[k];
+      failed = kept && materialize(w, s, &kept->a);
+      if (failed || !s->sum || !kept) continue;
+      list[n].leaf = kept;
+      list[n].grad = new_grad(w, kept, s->sum);
       failed = list[n].grad == NULL;
       n += !failed;
     }
   }
   for (int i = 0; i < n; i++) {
-    mn_tensor_unref(failed ? list[i].grad : list[i].leaf->grad);
-    if (!failed) list[i].leaf->grad = list[i].grad;
+    if (failed) mn_tensor_unref(list[i].grad);
+    else mn_tensor_put_grad(list[i].leaf, list[i].grad);
   }
   free(list);
   return failed ? -1 : 0;
@@ -555,6 +615,9 @@ static int check_outputs(mn_context *ctx, int n_out, mn_tensor *const *outputs, 
   for (int i = 0; i < n_out; i++) {
     if (!outputs[i] || !grads[i] || mn_is_none(outputs[i]))
       return mn_error_set(ctx, MN_ERR_ARGUMENT, "backward: output %d is missing", i + 1);
+    if (outputs[i]->ctx != ctx || (!mn_is_none(grads[i]) && grads[i]->ctx != ctx))
+      return mn_error_set(ctx, MN_ERR_ARGUMENT,
+                          "backward: output %d or its gradient belongs to another context", i + 1);
     if (!mn_tensor_needs_grad(outputs[i]))
       return mn_error_set(ctx, MN_ERR_ARGUMENT, "backward: output %d doesn't require grad and has no history",
                           i + 1);
@@ -571,16 +634,18 @@ static int set_inputs(mn_walk *w, int n_in, mn_tensor *const *inputs) {
   for (int i = 0; i < n_in; i++) {
     if (!inputs[i] || mn_is_none(inputs[i]))
       return mn_error_set(w->ctx, MN_ERR_ARGUMENT, "grad: input %d is missing", i + 1);
+    if (inputs[i]->ctx != w->ctx)
+      return mn_error_set(w->ctx, MN_ERR_ARGUMENT, "grad: input %d belongs to another context", i + 1);
     if (!mn_tensor_needs_grad(inputs[i]))
       return mn_error_set(w->ctx, MN_ERR_ARGUMENT, "grad: input %d doesn't require grad", i + 1);
     w->inputs[w->n_in++] = inputs[i];
     inputs[i]->refs++;
   }
-  return 0;
+  return reach_of(&w->reach, n_in, inputs) ? no_memory(w) : 0;
 }
 
 mn_walk *mn_walk_new(mn_context *ctx, int n_out, mn_tensor *const *outputs, mn_tensor *const *grad_outputs,
-                     int n_in, mn_tensor *const *inputs, int flags) {
+                     int n_in, mn_tensor *const *inputs, int flags, double since) {
   if (check_outputs(ctx, n_out, outputs, grad_outputs)) return NULL;
   mn_walk *w = calloc(1, sizeof *w);
   if (!w) return mn_error_set(ctx, MN_ERR_MEMORY, "out of memory in the backward walk"), NULL;
@@ -591,6 +656,7 @@ mn_walk *mn_walk_new(mn_context *ctx, int n_out, mn_tensor *const *outputs, mn_t
   int mark = mn_scope_open(ctx), mode = ctx->grad_enabled, place = ctx->place_state;
   ctx->grad_enabled = (w->flags & MN_WALK_CREATE_GRAPH) != 0;
   ctx->place_state = MN_PLACE_HELD;
+  w->since = (uint64_t)since;
   int failed = set_inputs(w, n_in, inputs) || collect(w, n_out, outputs) || spread_wanted(w);
   for (int i = 0; i < n_out && !failed; i++) failed = seed(w, outputs[i], grad_outputs[i]);
   w->next = w->n_visits - 1;
@@ -654,6 +720,7 @@ int mn_walk_run(mn_walk *w) {
 const mn_request *mn_walk_request(const mn_walk *w) { return &w->request; }
 
 static mn_node *asked_node(const mn_walk *w) { return w->visits[w->next].node; }
+const mn_node *mn_walk_node(const mn_walk *w) { return asked_node(w); }
 
 static slot *asked_slot(mn_walk *w, int k) {
   if (w->request.kind == MN_ASK_LEAF_HOOKS) return &w->slots[w->leaf_slots[w->leaf_at]];
@@ -666,6 +733,8 @@ mn_tensor *mn_walk_cotangent(mn_walk *w, int k) {
   sum->refs++;
   return sum;
 }
+
+int mn_walk_retains(const mn_walk *w) { return (w->flags & MN_WALK_RETAIN_GRAPH) != 0; }
 
 int mn_walk_needs(mn_walk *w, int i) { return edge_wanted(w, &asked_node(w)->edges[i]); }
 
@@ -711,7 +780,7 @@ void mn_walk_free(mn_walk *w) {
   mn_drain(ctx);
   free(w->visits), free(w->slots), free(w->leaves), free(w->leaf_slots), free(w->leaf_wanted);
   table_free(&w->index);
-  free(w->inputs), free(w->results), free(w->input_slots);
+  free(w->inputs), free(w->results), free(w->input_slots), free(w->reach.of_inputs);
   free(w);
   mn_context_release(ctx);
 }

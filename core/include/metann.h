@@ -68,7 +68,7 @@ typedef struct mn_attr_info {
 /* Flags of a row. */
 typedef enum mn_op_flag {
   MN_F_VIEW = 1,         /* result shares the first input's storage */
-  MN_F_NODIFF = 2,       /* has no derivative (or its derivative is zero everywhere): results never need gradients */
+  MN_F_NODIFF = 2,       /* has no derivative: results never need gradients */
   MN_F_FIRST = 4,        /* only output 0 is differentiable */
   MN_F_BROADCAST = 8,    /* inputs are broadcast against each other */
   MN_F_PROMOTE = 16,     /* inputs are cast to their common dtype first */
@@ -92,7 +92,8 @@ typedef struct mn_op_info {
 /* Live numbers of a context, as doubles so that LuaJIT reads them without boxing. */
 typedef struct mn_stats {
   double live_bytes, peak_bytes, cached_bytes, limit_bytes, live_tensors, live_storages, live_nodes;
-  double dead_numbers; /* waiting for mn_dead_number */
+  double dead_numbers;  /* waiting for mn_dead_number */
+  double visited_nodes; /* by all walks so far */
 } mn_stats;
 
 /* A handle: what a binding keeps. mark is the binding's own (Lua: which scope released it). */
@@ -182,15 +183,18 @@ mn_tensor *mn_apply3(mn_context *ctx, int op, mn_tensor *a, mn_tensor *b, mn_ten
  * walk has succeeded. mn_walk_run returns MN_WALK_DONE, MN_WALK_ERROR, MN_WALK_NEED_MEMORY (free memory, run again:
  * the paused node is tried once more) or MN_WALK_NEED_LUA (do what mn_walk_request says, run again). */
 /* MN_WALK_PARTIAL: the inputs are taken as independent of each other and of anything else: nothing behind them is
- * visited, and no hooks of theirs or of leaves run. */
+ * visited, and no hooks of theirs or of leaves run. since: a number of mn_now; nodes that were there before it are not
+ * visited, but for those of inputs and outputs (0: all may be). Nodes older than every input never are. */
 typedef enum mn_walk_flag {
   MN_WALK_CREATE_GRAPH = 1, MN_WALK_RETAIN_GRAPH = 2, MN_WALK_ACCUMULATE = 4, MN_WALK_PARTIAL = 8
 } mn_walk_flag;
 typedef enum mn_walk_state { MN_WALK_DONE, MN_WALK_ERROR, MN_WALK_NEED_MEMORY, MN_WALK_NEED_LUA } mn_walk_state;
 mn_walk *mn_walk_new(mn_context *ctx, int n_out, mn_tensor *const *outputs, mn_tensor *const *grad_outputs, int n_in,
-                     mn_tensor *const *inputs, int flags);
+                     mn_tensor *const *inputs, int flags, double since);
 int mn_walk_run(mn_walk *walk);
-mn_tensor *mn_walk_result(mn_walk *walk, int i); /* new reference, or MN_NONE where input i can't be reached */
+/* New reference, or MN_NONE where input i can't be reached; zeros where it can but every derivative on the way is 0. */
+mn_tensor *mn_walk_result(mn_walk *walk, int i);
+int mn_walk_retains(const mn_walk *walk); /* will the graph be there for another walk? */
 void mn_walk_free(mn_walk *walk);
 
 /* Derivatives and hooks of the binding's. The core knows them by numbers: a node's is above 0, a leaf's below. When
@@ -227,6 +231,10 @@ typedef struct mn_frontier { mn_tensor **tensors; int32_t n, capacity; } mn_fron
 void mn_now(mn_context *ctx, double *node, double *tensor);
 mn_frontier *mn_frontier_new(mn_context *ctx, int n_out, mn_tensor *const *outputs, double node, double tensor);
 void mn_frontier_free(mn_frontier *frontier);
+/* Is the frontier just what the inputs of the asked node came from, tensor by tensor? */
+int mn_walk_depends_on(mn_walk *walk, const mn_frontier *frontier);
+double mn_tensor_node(const mn_tensor *t); /* the number of the node that made it, 0 for a leaf */
+double mn_tensor_digest(const mn_tensor *t); /* of its elements: equal ones have equal digests */
 
 /* detect_anomaly. While on, a row called from outside fails with MN_ERR_PLACE until mn_set_place has said (as a number
  * above 0 of the caller's) where the call stands; a result with NaN, or with an infinity that no input has, is

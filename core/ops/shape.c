@@ -75,11 +75,12 @@ static int resolve_size(mn_infer *x, mn_list *size, int64_t numel) {
                  (long long)numel);
 }
 
+/* Of a tensor without elements the sizes have no bound, and strides no meaning: they may wrap round. */
 static void dense_strides(mn_array *out) {
-  int64_t step = 1;
+  uint64_t step = 1;
   for (int d = out->ndim - 1; d >= 0; d--) {
-    out->stride[d] = step;
-    step *= out->size[d] > 0 ? out->size[d] : 1;
+    out->stride[d] = (int64_t)step;
+    step *= out->size[d] > 0 ? (uint64_t)out->size[d] : 1;
   }
 }
 
@@ -323,7 +324,7 @@ int mn_infer_diagonal(mn_infer *x) {
   remove_dim(out, a->dim1 > a->dim2 ? a->dim1 : a->dim2);
   remove_dim(out, a->dim1 > a->dim2 ? a->dim2 : a->dim1);
   insert_dim(x, out->ndim, length, step1 + step2);
-  move_data(out, a->offset < 0 ? -a->offset * step1 : a->offset * step2);
+  if (length > 0) move_data(out, a->offset < 0 ? -a->offset * step1 : a->offset * step2);
   return 0;
 }
 

@@ -3,6 +3,7 @@
 -- in the same shape, with false where something is no float tensor. Gradients flow on: into arguments that require grad
 -- and into tensors that the function captured, so these transforms nest and mix with metann.grad and backward. What
 -- depends on none of those comes back without a history.
+local reader = require 'metann.arguments'
 local binding = require 'metann.binding'
 local autograd = require 'metann.autograd'
 local tree = require 'metann.autograd.tree'
@@ -27,16 +28,27 @@ local function check_numbers(what, argnums)
   end
 end
 
---- argnums as a list, whether it was one number, and has_aux; out of nil, a number, a list or a table by name.
-local function read_options(what, options, names)
-  if options == nil then options = {} end
-  if type(options) == 'number' or (type(options) == 'table' and options[1] ~= nil) then options = { argnums = options } end
-  if type(options) ~= 'table' then raise('%s: options must be a table, got %s', what, describe(options)) end
-  errors.check_options(what, options, names)
-  local argnums, single = options.argnums or 1, false
+local function any_list(v) return v, 'a number or a list of numbers' end
+
+-- What each function takes after those that stand for themselves.
+local ARGNUMS = { 'argnums', reader.kinds.list_kind(any_list), 1 }
+local HAS_AUX = { 'has_aux', reader.kinds.boolean, false }
+local signatures = {}
+for _, what in ipairs{ 'grad', 'value_and_grad', 'jacobian' } do
+  signatures[what] = reader.signature(what, { ARGNUMS, HAS_AUX })
+end
+for _, what in ipairs{ 'vjp', 'jvp', 'hvp' } do signatures[what] = reader.signature(what, { HAS_AUX }) end
+signatures.hessian = reader.signature('hessian', { ARGNUMS })
+-- and after the point, where that is given
+local AT_POINT = { jacobian = reader.signature('jacobian', { HAS_AUX }), hessian = reader.signature('hessian', {}) }
+
+--- argnums as a list, whether it was one number, and has_aux.
+local function read_options(what, ...)
+  local o = reader.read(signatures[what], ...)
+  local argnums, single = o.argnums, false
   if type(argnums) ~= 'table' then argnums, single = { argnums }, true end
   check_numbers(what, argnums)
-  return { what = what, argnums = argnums, single = single, has_aux = options.has_aux }
+  return { what = what, argnums = argnums, single = single, has_aux = o.has_aux }
 end
 
 local function function_of(what, fn)
@@ -108,8 +120,7 @@ local function gradients(outputs, cotangents, inputs, create, retain)
   end
   local grads = {}
   if #list > 0 then
-    grads = autograd.grad(list, inputs, { grad_outputs = with, create_graph = create, retain_graph = retain,
-      allow_unused = true })
+    grads = autograd.grad(list, inputs, with, retain, create, true)
   end
   for i, x in ipairs(inputs) do grads[i] = grads[i] or zeros(x) end
   return grads
@@ -130,8 +141,6 @@ end
 
 -- ---- grad ----
 
-local TRANSFORM = { 'argnums', 'has_aux' }
-
 local function value_and_grad(o, fn, ...)
   local arguments = { ... }
   local run = evaluate(o, fn, select('#', ...), arguments)
@@ -145,8 +154,8 @@ end
 --   for argnums
 -- @return a function of fn's arguments; it returns the value, the gradient (for a list argnums, a list), and, with
 --   has_aux, what fn returned beside the value
-function func.value_and_grad(fn, options)
-  local o = read_options('value_and_grad', options, TRANSFORM)
+function func.value_and_grad(fn, ...)
+  local o = read_options('value_and_grad', ...)
   o.scalar = true
   function_of(o.what, fn)
   return function(...) return value_and_grad(o, fn, ...) end
@@ -154,8 +163,8 @@ end
 
 --- The function that gives fn's gradient; see value_and_grad.
 -- @return a function of fn's arguments; it returns the gradient and, with has_aux, what fn returned beside the value
-function func.grad(fn, options)
-  local o = read_options('grad', options, TRANSFORM)
+function func.grad(fn, ...)
+  local o = read_options('grad', ...)
   o.scalar = true
   function_of(o.what, fn)
   return function(...)
@@ -218,26 +227,16 @@ local function any_needs_grad(list)
   return false
 end
 
-local PRODUCT = { 'has_aux' }
-
-local function product_options(o, options)
-  if options ~= nil and type(options) ~= 'table' then
-    raise('%s: options must be a table, got %s', o.what, describe(options))
-  end
-  errors.check_options(o.what, options or {}, PRODUCT)
-  o.has_aux = options and options.has_aux
-end
-
 --- fn's value, and the function that takes cotangents back through it (vector-Jacobian products).
 -- @param fn a function of tensors or tables of them that returns a tensor or a table of them
 -- @param primals a list of fn's arguments; a tensor, or a table by name, stands for the only one
 -- @param options has_aux=false: fn returns a second value, which is passed on
 -- @return the value; a function of cotangents (in the value's shape; false for zero) that gives gradients in the shape
 --   of primals and may be called again; what fn returned beside the value
-function func.vjp(fn, primals, options)
+function func.vjp(fn, primals, ...)
   function_of('vjp', fn)
   local o, arguments = arguments_of('vjp', primals)
-  product_options(o, options)
+  o.has_aux = reader.read(signatures[o.what], ...).has_aux
   local run = evaluate(o, fn, #arguments, arguments)
   local function pull(cotangents)
     if is_tensor(run.output) and not is_tensor(cotangents) then
@@ -256,10 +255,10 @@ end
 -- @param tangents in the shape of primals; false for zero
 -- @param options has_aux=false
 -- @return the value; its derivative, in the value's shape; what fn returned beside the value
-function func.jvp(fn, primals, tangents, options)
+function func.jvp(fn, primals, tangents, ...)
   function_of('jvp', fn)
   local o, arguments = arguments_of('jvp', primals)
-  product_options(o, options)
+  o.has_aux = reader.read(signatures[o.what], ...).has_aux
   local along = match('jvp', arguments, check_given('jvp', 'tangents', tangents, o), 'tangents')
   local run = evaluate(o, fn, #arguments, arguments)
   local create = run.record or (autograd.is_grad_enabled() and any_needs_grad(along))
@@ -279,10 +278,10 @@ end
 -- @param vectors in the shape of primals; false for zero
 -- @param options has_aux=false
 -- @return the product, in the shape of primals; fn's value; what fn returned beside it
-function func.hvp(fn, primals, vectors, options)
+function func.hvp(fn, primals, vectors, ...)
   function_of('hvp', fn)
   local o, arguments = arguments_of('hvp', primals)
-  product_options(o, options)
+  o.has_aux = reader.read(signatures[o.what], ...).has_aux
   o.scalar = true
   local along = match('hvp', arguments, check_given('hvp', 'vectors', vectors, o), 'vectors')
   local run = evaluate(o, fn, #arguments, arguments)
@@ -331,13 +330,14 @@ local function is_primals(x) return is_tensor(x) or (tree.is_branch(x) and #tree
 -- @param options argnums=1, has_aux=false, as for grad; or primals, as for vjp: the Jacobian for all of them
 -- @return a function of fn's arguments; it returns, in the shape of fn's value, for each of its tensors the gradient of
 --   each element: a tensor of the value's size followed by the argument's, in the shape of the argument
-function func.jacobian(fn, options)
+function func.jacobian(fn, options, ...)
   function_of('jacobian', fn)
   if is_primals(options) then
     local o, arguments = arguments_of('jacobian', options)
+    o.has_aux = reader.read(AT_POINT.jacobian, ...).has_aux
     return jacobian(o, like_primals, fn, #arguments, arguments)
   end
-  local o = read_options('jacobian', options, TRANSFORM)
+  local o = read_options('jacobian', options, ...)
   return function(...) return jacobian(o, shaped, fn, select('#', ...), { ... }) end
 end
 
@@ -346,14 +346,15 @@ end
 -- @param options argnums=1; or primals, as for vjp: for all of them
 -- @return a function of fn's arguments; of one tensor, it returns a tensor of its size twice over; of a table, for each
 --   tensor in it a table with the mixed derivatives
-function func.hessian(fn, options)
+function func.hessian(fn, options, ...)
   function_of('hessian', fn)
   if is_primals(options) then
     local o, arguments = arguments_of('hessian', options)
+    reader.read(AT_POINT.hessian, ...)
     local gradient = func.grad(fn, o.single and o.argnums[1] or o.argnums)
     return jacobian(o, like_primals, gradient, #arguments, arguments)
   end
-  local o = read_options('hessian', options, { 'argnums' })
+  local o = read_options('hessian', options, ...)
   local gradient = func.grad(fn, o.single and o.argnums[1] or o.argnums)
   return function(...) return jacobian(o, shaped, gradient, select('#', ...), { ... }) end
 end

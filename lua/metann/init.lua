@@ -56,13 +56,15 @@ function metann.set_num_threads(n)
 end
 function metann.get_num_threads() return C.mn_num_threads(ctx) end
 
---- What the core holds: live_bytes, peak_bytes, cached_bytes, limit_bytes, live_tensors, live_storages, live_nodes.
+--- What the core holds: live_bytes, peak_bytes, cached_bytes, limit_bytes, live_tensors, live_storages, live_nodes;
+-- and visited_nodes, how many nodes all derivatives so far have visited.
 function metann.memory()
   handle.sweep()
   local s = handle.stats
   return {
     live_bytes = s.live_bytes, peak_bytes = s.peak_bytes, cached_bytes = s.cached_bytes, limit_bytes = s.limit_bytes,
     live_tensors = s.live_tensors, live_storages = s.live_storages, live_nodes = s.live_nodes,
+    visited_nodes = s.visited_nodes,
   }
 end
 

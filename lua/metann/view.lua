@@ -18,6 +18,7 @@ local pytorch = require 'metann.nn.pytorch'
 local support = require 'metann.nn.support'
 local plans = require 'metann.plan'
 local arguments = require 'metann.arguments'
+local reads = require 'metann.autograd.reads'
 local ops, raise, describe, keep = support.ops, support.raise, support.describe, support.keep
 local is_tensor, is_parameter, id = support.is_tensor, support.is_parameter, support.id
 local class_of = class.class_of
@@ -33,6 +34,13 @@ local meta_of
 --- The record of a view, or nil for what is none.
 local function record_of(value) return type(value) == 'table' and rawget(value, '_view') or nil end
 view.record_of = record_of
+
+--- Tells the checkpoint that is running what is read, or about to be written, here.
+local function note(record, name)
+  if record.weights == NO_WEIGHTS then return end
+  record.state.noted = true
+  reads.note(record.weights, name, record.weights[name])
+end
 
 -- ---- making ----
 
@@ -93,6 +101,23 @@ local function copy_table(source)
   return copy
 end
 
+--- The plain fields written in a state's views, by module of the base.
+-- @param from the state
+-- @param own true: without `training`, which the state they are for has of its own
+local function fields_of(from, own)
+  local fields = {}
+  local function add(base, written, tensors)
+    local raw, any = {}, tensors ~= nil
+    for key, value in next, written do
+      if key ~= '_view' and not (own and key == 'training') then raw[key], any = value, true end
+    end
+    fields[base] = any and { raw = raw, tensors = tensors and copy_table(tensors) } or nil
+  end
+  for base, written in pairs(from.fields or {}) do add(base, written.raw, written.tensors) end
+  for base, made in pairs(from.views) do add(base, made, rawget(made, '_view').tensors) end
+  return fields
+end
+
 --- Has a new state start from what an older view's has: its buffers and the plain fields written in it.
 -- References are copied, not the state itself, so that a model adapted again and again keeps no chain of the past.
 function view.continue(state, from)
@@ -103,19 +128,7 @@ function view.continue(state, from)
     state.origin = {}
     for base, store in pairs(from.buffers) do state.origin[base] = copy_table(store) end
   end
-  for base, old in pairs(from.views) do
-    local raw, any = {}, rawget(old, '_view').tensors ~= nil
-    for key, value in next, old do
-      if key ~= '_view' and not (key == 'training' and state.training ~= nil) then
-        raw[key], any = value, true
-      end
-    end
-    if any then
-      state.fields = state.fields or {}
-      local tensors = rawget(old, '_view').tensors
-      state.fields[base] = { raw = raw, tensors = tensors and copy_table(tensors) }
-    end
-  end
+  state.fields = fields_of(from, state.training ~= nil)
   if state.training == nil and from.training ~= nil then state.training = from.training end
 end
 
@@ -137,6 +150,37 @@ function view.sibling(state, weights)
   }
   other.root = view_of(other, rawget(state.root, '_view').base)
   return other.root
+end
+
+--- Empties a list or table of weights; whoever reads one that was there gets an error.
+local function retired(weights)
+  local names = {}
+  for name in pairs(weights) do names[name], weights[name] = true, nil end
+  return setmetatable(weights, { __index = function(_, name)
+    if not names[name] then return nil end
+    return raise("view: weight '%s' is of an earlier step of a learner, and only that step's checkpoints read it: use "
+      .. 'the model that the evaluator is given, or the adapted one', tostring(name))
+  end })
+end
+
+--- Takes the weights out of a view that only checkpoints go on reading, which bring those that they read with them. A
+-- view that kept them would keep all steps before, and each would wait for the collector to find the one after.
+local function retire(state)
+  retired(state.weights)
+  for _, record in ipairs(state.filled) do retired(record.weights) end
+end
+
+--- The state of a root view that goes on where another one ends, with other weights: for learners, where a checkpoint
+-- has read the old one. What the checkpoint keeps then leads to none of the weights that were made of its results,
+-- which would keep it for ever.
+function view.renewed(state, weights)
+  local other = {
+    plan = state.plan, weights = weights, training = state.training, mode = state.mode, buffers = state.buffers,
+    origin = state.origin, fields = fields_of(state, false), views = {}, filled = {}, writes = 0,
+  }
+  other.root = view_of(other, rawget(state.root, '_view').base)
+  retire(state)
+  return other
 end
 
 -- ---- reading ----
@@ -166,6 +210,7 @@ local special = {}
 local function weights_of(record, dict)
   local values = {}
   for name, value in pairs(dict.values) do
+    if reads.current then note(record, name) end
     local weight = record.weights[name]
     if weight == nil then weight = value end
     values[name] = weight
@@ -218,11 +263,15 @@ local methods = {}
 local function index(self, name)
   local record = rawget(self, '_view')
   local value = record.weights[name]
-  if value ~= nil then return value or nil end
+  if value ~= nil then
+    if reads.current then note(record, name) end
+    return value or nil
+  end
   local base = record.base
   value = rawget(base, name)
   if value ~= nil then
     if type(value) == 'table' then return table_field(record, name, value) end
+    if reads.current and is_tensor(value) then note(record, name) end
     return value
   end
   value = base._modules.values[name]
@@ -248,8 +297,13 @@ end
 --- Puts a tensor, or false for none, into one slot of a view.
 local function set(record, name, value)
   if record.weights == NO_WEIGHTS then record.weights = {} end
+  local number = tonumber(name)
+  if reads.current then
+    note(record, name)
+    if number then note(record, number) end
+  end
   record.weights[name] = value
-  if tonumber(name) then record.weights[tonumber(name)] = value end
+  if number then record.weights[number] = value end
 end
 
 --- Puts a tensor, or false for none, into a slot of a view and into those tied to it.
@@ -336,6 +390,10 @@ local function current(state, i)
   local slot = state.plan.slots[i]
   local made = state.views[slot.module]
   local weight
+  if reads.current then
+    made = view_of(state, slot.module)
+    note(rawget(made, '_view'), slot.name)
+  end
   if made then weight = rawget(made, '_view').weights[slot.name] else weight = state.weights[i] or nil end
   if weight == nil then weight = slot.dict(slot.module).values[slot.name] end
   return weight or false
@@ -441,7 +499,10 @@ local function put(self, changes)
   local weights = view.weights(state)
   for _, change in ipairs(changes) do weights[change.target.place] = change.tensor end
   for _, record in ipairs(state.filled) do
-    for name in pairs(record.weights) do record.weights[name] = nil end
+    for name in pairs(record.weights) do
+      if reads.current then note(record, name) end
+      record.weights[name] = nil
+    end
   end
   view.assign(state, weights)
 end

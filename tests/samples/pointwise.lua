@@ -212,7 +212,7 @@ return function(S)
       one(whole { -3, 0, 4 }, function(x) return -x end),
       { inputs = { whole({ 0, 1 }, 'bool') }, error = 'bool' }
     ),
-    sign = with(kinked(sign), one(whole { -3, 0, 4 }, sign), one(whole({ -0.5, 0, 2 }, 'float64'), sign)),
+    sign = with(kinked(sign), one(whole { -3, 0, 4 }, sign), one(S.fixed(whole({ -0.5, 0, 2 }, 'float64')), sign)),
     square = with(
       unary(function(x) return x * x end, -2, 2),
       one(whole { -3, 0, 4 }, function(x) return x * x end),
@@ -275,7 +275,7 @@ return function(S)
     ceil = kinked(ceil),
     round = with(
       kinked(round),
-      one(S.values({ 6 }, { 0.5, 1.5, 2.5, -0.5, -1.5, 7 }), round)
+      one(S.fixed(S.values({ 6 }, { 0.5, 1.5, 2.5, -0.5, -1.5, 7 })), round)
     ),
     trunc = kinked(trunc),
     frac = kinked(function(x) return x - trunc(x) end),

@@ -183,10 +183,11 @@ return function(S)
     near(hits, want, 5 * math.sqrt(variance))
   end
   samples.bernoulli = {
-    { inputs = { S.uniform({ 40, 50 }, 0, 1) }, random = true, check = check_bernoulli },
-    { inputs = { S.values({ 4 }, { 0, 1, 0, 1 }) }, random = true, check = check_bernoulli },
+    { inputs = { S.fixed(S.uniform({ 40, 50 }, 0, 1)) }, random = true, check = check_bernoulli },
+    { inputs = { S.values({ 3 }, { 0.1, 0.5, 0.9 }) }, random = true, check = check_bernoulli }, -- no draw is near
+    { inputs = { S.fixed(S.values({ 4 }, { 0, 1, 0, 1 })) }, random = true, check = check_bernoulli },
     { inputs = { S.values({ 0 }, {}) }, random = true, check = check_bernoulli },
-    { inputs = { S.values({}, { 1 }) }, random = true, check = check_bernoulli },
+    { inputs = { S.fixed(S.values({}, { 1 })) }, random = true, check = check_bernoulli },
     { inputs = { S.values({ 2 }, { 0.5, 1.5 }) }, error = 'expected probabilities between 0 and 1, got 1.5' },
     { inputs = { S.values({ 2 }, { 0.5, -0.5 }) }, error = 'between 0 and 1' },
     { inputs = { S.values({ 2 }, { 0, 1 }, 'int64') }, error = 'expected a float dtype, got int64' },

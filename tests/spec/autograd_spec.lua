@@ -59,6 +59,28 @@ describe('grad', function()
     fails('grad: inputs: entry c must be a tensor, got number 3', metann.grad, p.b * 1, { b = p.b, c = 3 })
   end)
 
+  it('takes its options by position or by name, checks their types, and refuses what it does not know', function()
+    local x = leaf{ 1, 2 }
+    local function loss() return (x * x):sum() end
+    assert.same({ 6, 12 }, metann.grad(loss(), x, leaf(3)):to_table())
+    assert.is_true(metann.grad(loss(), x, nil, nil, true).requires_grad)
+    local g = metann.grad({ loss() }, x, { leaf(3), create_graph = true })
+    assert.same({ 6, 12 }, g:to_table())
+    assert.is_true(g.requires_grad)
+    fails("grad: 'create_graph' must be true or false, got string 'yes'", metann.grad, loss(), x, { create_graph = 'yes' })
+    fails("grad: 'allow_unused' must be true or false, got number 1", metann.grad, loss(), x, { allow_unused = 1 })
+    fails('grad: takes 6 arguments, got 7', metann.grad, loss(), x, nil, nil, nil, nil, 5)
+    fails("grad: 'grad_outputs' is given twice", metann.grad, loss(), x, leaf(1), { grad_outputs = leaf(2) })
+    local y = loss()
+    y:backward(leaf(2), true)
+    y:backward{ gradient = leaf(1) }
+    assert.same({ 6, 12 }, x.grad:to_table())
+    fails("backward: 'gradient' is given twice, by position and by name", y.backward, y, leaf(1), { gradient = leaf(2) })
+    fails("backward: 'retain_graph' must be true or false, got number 1", y.backward, y, { retain_graph = 1 })
+    fails("backward: 'gradient' must be a tensor, got number 3", y.backward, y, 3)
+    fails("backward: unknown option 'retain'", y.backward, y, { retain = true })
+  end)
+
   it('refuses cotangents that fit no output', function()
     local x = leaf{ 1, 2 }
     local function with(given) return { grad_outputs = given } end

@@ -99,6 +99,24 @@ describe('func.grad', function()
     assert.near(0.8 ^ 2 * 4, g:to_table()[1], 1e-12)
   end)
 
+  it('takes argnums and has_aux by position and by name, lists too, and refuses the rest', function()
+    local x = vector{ 1, 2 }
+    local function fn(p, q) return (p * p * q):sum(), 'aux' end
+    local function alone(p, q) return (fn(p, q)) end
+    assert.same({ 1, 4 }, func.grad(alone, 2)(x, x):to_table())
+    assert.same({ 1, 4 }, func.grad(alone, { 1, 2 })(x, x)[2]:to_table())
+    assert.same({ 1, 4 }, func.grad(alone, { argnums = 2 })(x, x):to_table())
+    assert.equal('aux', select(2, func.grad(fn, 2, true)(x, x)))
+    assert.equal('aux', select(2, func.grad(fn, { 1, 2, has_aux = true })(x, x)))
+    assert.equal('aux', select(3, func.vjp(fn, { x, x }, true)))
+    assert.equal('aux', select(2, func.jacobian(fn, { x, x }, { has_aux = true })))
+    fails("grad: 'has_aux' must be true or false, got number 1", func.grad, fn, { has_aux = 1 })
+    fails('grad: takes 2 arguments, got 3', func.grad, fn, 1, true, 5)
+    fails("vjp: 'has_aux' must be true or false, got number 1", func.vjp, fn, { x, x }, { has_aux = 1 })
+    fails("hessian: unknown option 'has_aux'", func.hessian, alone, { x, x }, { has_aux = true })
+    fails("hessian: unknown option 'has_aux'", func.hessian, alone, { has_aux = true })
+  end)
+
   it('says what is wrong', function()
     local x = vector{ 1, 2 }
     fails('grad: the function must return a 0%-dim tensor, got size %(2%)', func.grad(function(t) return t end), x)

@@ -3,12 +3,17 @@
 -- that the function captured, found by walking the graph before it is dropped. Its derivative runs the function again
 -- and walks the new graph down to those same inputs, taking each as independent (MN_WALK_PARTIAL), so that the walk
 -- around goes on from there. With create_graph the new graph stays, connected to the inputs, so any order is right.
+-- The second run must see what the first one saw. Slots of views, which learners and `substitute` fill anew, hold the
+-- first run's tensors for as long (reads.lua); of anything else it is checked: the second run must depend on the same
+-- tensors, one by one, and give the same values.
 -- After Chen, Xu, Zhang, Guestrin, "Training Deep Nets with Sublinear Memory Cost", 2016.
 local binding = require 'metann.binding'
+local reads = require 'metann.autograd.reads'
 local tree = require 'metann.autograd.tree'
 local walk = require 'metann.autograd.walk'
 local handle, errors, scope, derivatives = binding.handle, binding.errors, binding.scope, binding.derivatives
-local ffi, C, ctx = handle.ffi, handle.C, handle.ctx
+local ffi, C, ctx, is_tensor = handle.ffi, handle.C, handle.ctx, handle.is_tensor
+local raw = binding.stub.ops
 local raise = errors.raise
 
 local function pack(...) return { n = select('#', ...), ... } end
@@ -35,6 +40,54 @@ function Random:leave()
   C.mn_rng_set(ctx, self.outer.seed, self.outer.offset)
 end
 
+-- ---- what a node keeps of tensors ----
+
+local Saved = {}
+Saved.__index = Saved
+
+--- The outputs of nodes that gradients leave the function for: a node's number -> set of outputs.
+local function origins_of(found)
+  local origins = {}
+  for i = 0, found.n - 1 do
+    local node = C.mn_tensor_node(found.tensors[i])
+    if node > 0 then
+      origins[node] = origins[node] or {}
+      origins[node][C.mn_tensor_output(found.tensors[i])] = true
+    end
+  end
+  return origins
+end
+
+local function saved_of(found)
+  return setmetatable({ origins = origins_of(found), tensors = {}, cut = {}, known = {} }, Saved)
+end
+
+local function address(p) return tonumber(ffi.cast('uintptr_t', p)) end
+
+--- Adds t and returns its place. The history of one that no result depends on is cut off: the node can't keep it.
+function Saved:add(t)
+  handle.array(t)
+  local n, node = #self.tensors + 1, C.mn_tensor_node(t.p)
+  local outputs = self.origins[node]
+  if node > 0 and not (outputs and outputs[C.mn_tensor_output(t.p)]) then
+    self.tensors[n], self.cut[n] = raw.detach(t), true
+  else
+    self.tensors[n], self.known[address(t.p)] = t, true
+  end
+  return n
+end
+
+--- Adds the leaves that gradients go to, so that writing to one in the meantime is an error.
+function Saved:add_leaves(found)
+  for i = 0, found.n - 1 do
+    local t = found.tensors[i]
+    if C.mn_tensor_is_leaf(t) ~= 0 and not self.known[address(t)] then
+      C.mn_tensor_retain(t)
+      self:add(handle.wrap(t))
+    end
+  end
+end
+
 -- ---- backward ----
 
 local function needs_grad(t) return t.requires_grad end
@@ -42,16 +95,30 @@ local function needs_grad(t) return t.requires_grad end
 local Entry = {}
 Entry.__index = Entry
 
+--- The tensors that the node kept; what was cut off its history requires grad for itself.
+function Entry:saved(w)
+  local list = {}
+  for i = 1, self.n_saved do
+    local t = derivatives.saved(w, i) -- all are read, to see that they are as they were
+    list[i] = self.cut[i] and raw.detach(t):requires_grad_(true) or t
+  end
+  return list
+end
+
 --- Runs the function again, on what it had and with the random numbers that it had. Returns the outputs of the graph.
 function Entry:again(w)
-  local list = {}
-  for i = 1, self.n_saved do list[i] = derivatives.saved(w, i) end -- leaves are read to see that they are as they were
+  local list, places = self:saved(w), {}
+  for i, place in ipairs(self.places) do
+    places[i] = { store = place.store, key = place.key, value = place.value }
+    if place.saved then places[i].value = list[place.saved] end
+  end
   local arguments = tree.fill(self.arguments, list)
-  local mode = setmetatable({ own = self.random }, Random)
-  local outputs = tree.tensors(pack(scope.with(mode, self.fn, unpack(arguments, 1, arguments.n))), needs_grad)
-  if #outputs ~= self.n_outputs then
+  local random = setmetatable({ own = self.random }, Random)
+  local outputs = tree.tensors(pack(scope.with(reads.replay(places), scope.with, random, self.fn,
+    unpack(arguments, 1, arguments.n))), needs_grad)
+  if #outputs ~= #self.digests then
     raise('checkpoint: run again, the function gave %d results that require grad instead of %d', #outputs,
-      self.n_outputs)
+      #self.digests)
   end
   return outputs
 end
@@ -63,12 +130,28 @@ local function check_size(w, n_in, k, t)
   if not same then raise('checkpoint: run again, the function gave result %d another size', k) end
 end
 
+--- Raises unless the second run was the first one over again.
+function Entry:check(w, request, outputs, found)
+  local same = C.mn_walk_depends_on(w, found)
+  if same < 0 then handle.fail_list(outputs) end
+  if same == 0 then
+    raise('checkpoint: run again, the function depended on other tensors: something that it used, such as a weight, '
+      .. 'has been replaced since')
+  end
+  for k, y in ipairs(outputs) do
+    check_size(w, request.n_in, k, y)
+    if C.mn_tensor_digest(y.p) ~= self.digests[k] then
+      raise('checkpoint: run again, the function gave result %d other values: something that it used has changed '
+        .. 'since', k)
+    end
+  end
+end
+
 --- What is differentiated: outputs that have a cotangent, and those; inputs whose gradient is wanted.
 local function ends(w, request, outputs)
   local n, m, out, cot = 0, 0, derivatives.pointers(#outputs + 1), derivatives.pointers(#outputs + 1)
   local into, of, hold = derivatives.pointers(request.n_in + 1), {}, {}
   for k, y in ipairs(outputs) do
-    check_size(w, request.n_in, k, y)
     local g = derivatives.cotangent(w, k)
     if g then
       out[n], cot[n], n = y.p, g.p, n + 1
@@ -88,12 +171,10 @@ end
 local function answer(self, w, request, create_graph)
   local node, tensor = derivatives.now()
   local outputs = self:again(w)
-  if derivatives.frontier(outputs, node, tensor).n ~= request.n_in then
-    raise('checkpoint: run again, the function depended on other tensors')
-  end
+  self:check(w, request, outputs, derivatives.frontier(outputs, node, tensor))
   local n, out, cot, m, into, of, hold = ends(w, request, outputs)
   local flags = walk.PARTIAL + (create_graph and walk.CREATE_GRAPH or 0)
-  local inner = walk.new(n, out, cot, m, into, flags, outputs)
+  local inner = walk.new(n, out, cot, m, into, flags, outputs, node)
   walk.run(inner, hold, create_graph)
   for i = 0, m - 1 do
     local g = C.mn_walk_result(inner, i)
@@ -103,42 +184,58 @@ local function answer(self, w, request, create_graph)
   C.mn_walk_free(inner)
 end
 
+--- The function may hold tensors that were made of the results: it goes with the graph, not with the last of them.
+function Entry:forget() self.fn, self.arguments, self.places = nil, nil, nil end
+
 function Entry:answer(w, request)
+  if not self.fn then
+    raise('backward: the graph through checkpoint has been freed by an earlier backward; ask that one for retain_graph')
+  end
   local create_graph = C.mn_grad_enabled(ctx) ~= 0
   scope.run(scope.with_grad, true, 'checkpoint', answer, self, w, request, create_graph)
+  if C.mn_walk_retains(w) == 0 then self:forget() end
 end
 
 -- ---- forward ----
 
+--- The places that were read, with numbers of saved tensors for tensors.
+local function places_of(notes, saved)
+  local places = {}
+  for i, note in ipairs(notes) do
+    places[i] = { store = note.store, key = note.key, value = note.value }
+    if is_tensor(note.value) then places[i].value, places[i].saved = nil, saved:add(note.value) end
+  end
+  return places
+end
+
 --- Calls fn; gives the results nodes, and keeps what is needed to run fn again.
 local function forward(fn, ...)
-  local random = random_now()
+  local random, notes = random_now(), {}
   local node, tensor = derivatives.now()
-  local arguments, results = pack(...), pack(fn(...))
+  local arguments, results = pack(...), pack(scope.with(reads.watch(notes), fn, ...))
   local outputs = tree.tensors(results, needs_grad)
   local found = derivatives.frontier(outputs, node, tensor)
   if found.n == 0 then return unpack(results, 1, results.n) end
-  local saved = tree.tensors(arguments)
-  for i = 0, found.n - 1 do -- leaves too, so that writing to one in the meantime is an error
-    local t = found.tensors[i]
-    if C.mn_tensor_is_leaf(t) ~= 0 then
-      C.mn_tensor_retain(t)
-      saved[#saved + 1] = handle.wrap(t)
-    end
-  end
-  local entry = setmetatable({ fn = fn, random = random, arguments = tree.shape(arguments),
-    n_outputs = #outputs, n_saved = #saved }, Entry)
-  local attached = derivatives.attach(entry, 'checkpoint', found.n, found.tensors, outputs, #outputs, saved)
+  local saved, digests = saved_of(found), {}
+  for _, t in ipairs(tree.tensors(arguments)) do saved:add(t) end
+  local places = places_of(notes, saved)
+  saved:add_leaves(found)
+  for k, y in ipairs(outputs) do digests[k] = C.mn_tensor_digest(y.p) end
+  local entry = setmetatable({ fn = fn, random = random, arguments = tree.shape(arguments), places = places,
+    digests = digests, n_saved = #saved.tensors, cut = saved.cut }, Entry)
+  local attached = derivatives.attach(entry, 'checkpoint', found.n, found.tensors, outputs, #outputs, saved.tensors)
   return unpack(tree.with(results, attached, needs_grad), 1, results.n)
 end
 
 --- Calls fn(...) without keeping what its derivative needs: fn runs again in the backward.
 -- Saves memory where a graph consists of several such parts: only one part's graph is there at a time. Gradients reach
 -- the arguments (tensors, also in plain tables) and whatever else fn used, parameters too; they can be differentiated
--- again. Random numbers (dropout) are the same in both runs. What fn makes is released at its end, as in metann.scope;
--- its side effects happen twice. Without gradients it is a plain call.
--- Errors: an argument or a leaf that fn used was changed in place before the backward; fn gave other results when run
--- again.
+-- again. Random numbers (dropout) are the same in both runs, and so are the weights of views that fn reads, whatever a
+-- learner or `substitute` has put there since. What fn makes is released at its end, as in metann.scope; its side
+-- effects happen twice.
+-- Without gradients it is a plain call.
+-- Errors: an argument, a leaf or a view's weight that fn used was changed in place before the backward; run again, fn
+-- depended on other tensors or gave other values, because something else that it used has been replaced or changed.
 -- @param fn any function of its arguments
 -- @return what fn returns
 return function(fn, ...)

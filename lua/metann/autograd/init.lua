@@ -1,12 +1,13 @@
 --- Differentiation: grad and backward over the core's walk, and the modes.
 local pairs = require('metann.binding.traversal').pairs
+local arguments = require 'metann.arguments'
 local binding = require 'metann.binding'
 local lists = require 'metann.compose.lists'
 local walk = require 'metann.autograd.walk'
 local handle, errors, scope = binding.handle, binding.errors, binding.scope
 local ffi, C, ctx, NONE = handle.ffi, handle.C, handle.ctx, handle.NONE
 local is_tensor, fail, wrap, array = handle.is_tensor, handle.fail, handle.wrap, handle.array
-local raise, describe = errors.raise, errors.describe
+local raise, describe, kinds = errors.raise, errors.describe, arguments.kinds
 
 local autograd = {}
 
@@ -37,10 +38,8 @@ local function start(op, outputs, cotangents, inputs, flags)
     array(inputs[i])
     into[i - 1] = inputs[i].p
   end
-  return walk.new(n, out, cot, m, into, flags, outputs)
+  return walk.new(n, out, cot, m, into, flags, outputs, 0)
 end
-
-local GRAD_OPTIONS = { 'grad_outputs', 'create_graph', 'retain_graph', 'allow_unused' }
 
 local function results(w, inputs, allow_unused)
   local grads = {}
@@ -85,54 +84,53 @@ local function by_name(names, list)
   return named
 end
 
---- Gradients of outputs with respect to inputs.
--- @param outputs a tensor, a list, a table by name or an iterator; each a scalar unless grad_outputs gives its cotangent
--- @param inputs a tensor, a list, a table by name, or an iterator such as net:parameters()
--- @param options grad_outputs (a tensor or list), create_graph=false (the gradients can be differentiated again),
---   retain_graph=create_graph (the graph can be walked again), allow_unused=false (an input that the outputs don't
---   depend on gets false instead of being an error)
--- @return one tensor for one input, a table by name for such a table, else a list
-function autograd.grad(outputs, inputs, options)
-  options = options or {}
-  if type(options) ~= 'table' then raise('grad: options must be a table, got %s', describe(options)) end
-  errors.check_options('grad', options, GRAD_OPTIONS)
+local function flags_of(create, retain)
+  return (create and CREATE_GRAPH or 0) + (retain and RETAIN_GRAPH or 0)
+end
+
+local function grad(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused)
   local outs = lists.tensors(outputs, 'grad: outputs')
   local ins, names = lists.tensors(inputs, 'grad: inputs')
-  local cotangents = cotangents_of(options.grad_outputs, #outs)
-  local flags = 0
-  if options.create_graph then flags = flags + CREATE_GRAPH end
-  local retain = options.retain_graph
-  if retain == nil then retain = options.create_graph end
-  if retain then flags = flags + RETAIN_GRAPH end
+  local cotangents = cotangents_of(grad_outputs, #outs)
   if #ins == 0 then return {} end
-  local w = start('grad', outs, cotangents, ins, flags)
-  walk.run(w, outs, options.create_graph)
-  local grads = results(w, ins, options.allow_unused)
+  local w = start('grad', outs, cotangents, ins, flags_of(create_graph, retain_graph))
+  walk.run(w, outs, create_graph)
+  local grads = results(w, ins, allow_unused)
   if is_tensor(inputs) then return grads[1] end
   if names and type(inputs) == 'table' then return by_name(names, grads) end
   return grads
 end
 
-local BACKWARD_OPTIONS = { 'gradient', 'retain_graph' }
+--- Gradients of outputs with respect to inputs.
+-- @function grad
+-- @param outputs a tensor, a list, a table by name or an iterator; each a scalar unless grad_outputs gives its cotangent
+-- @param inputs a tensor, a list, a table by name, or an iterator such as net:parameters()
+-- @param grad_outputs cotangents of the outputs, a tensor or a list
+-- @param retain_graph=create_graph the graph can be walked again
+-- @param create_graph=false the gradients can be differentiated again (and the graph be walked again)
+-- @param allow_unused=false an input that the outputs don't depend on gets false instead of being an error
+-- @return one tensor for one input, a table by name for such a table, else a list
+autograd.grad = arguments.compiled(arguments.define('grad', {
+  { 'outputs', required = true, data = true }, { 'inputs', required = true, data = true },
+  { 'grad_outputs', optional = true }, { 'retain_graph', kinds.boolean, optional = true },
+  { 'create_graph', kinds.boolean, false }, { 'allow_unused', kinds.boolean, false },
+}, grad))
 
---- Adds the gradients of t with respect to all leaves to their .grad. Never records a graph.
--- @param t what is differentiated
--- @param gradient its cotangent, needed unless t is a scalar
--- @param options retain_graph=false: true keeps the graph for another walk
-function autograd.backward(t, gradient, options)
-  if not is_tensor(t) then raise('backward: expected a tensor, got %s', describe(t)) end
-  if type(gradient) == 'table' then gradient, options = nil, gradient end
-  local flags = ACCUMULATE
-  if options then
-    errors.check_options('backward', options, BACKWARD_OPTIONS)
-    gradient = options.gradient or gradient
-    if options.retain_graph then flags = flags + RETAIN_GRAPH end
-  end
+local function backward(t, gradient, retain_graph)
   local outputs = { t }
-  local w = start('backward', outputs, { gradient }, {}, flags)
+  local w = start('backward', outputs, { gradient }, {}, ACCUMULATE + flags_of(false, retain_graph))
   walk.run(w, outputs, false)
   C.mn_walk_free(w)
 end
+
+--- Adds the gradients of a tensor with respect to all leaves to their .grad. Never records a graph.
+-- @function backward
+-- @param input what is differentiated
+-- @param gradient its cotangent, needed unless it has one element
+-- @param retain_graph=false true keeps the graph for another walk
+autograd.backward = arguments.compiled(arguments.define('backward', {
+  { 'input', kinds.tensor }, { 'gradient', kinds.tensor, optional = true }, { 'retain_graph', kinds.boolean, false },
+}, backward))
 handle.methods.backward = autograd.backward
 
 --- Calls fn(...) without recording and returns its results. The mode is put back on return, error and yield.

@@ -12,11 +12,12 @@ local DONE, NEED_MEMORY, NEED_LUA =
 walk.CREATE_GRAPH, walk.RETAIN_GRAPH = tonumber(C.MN_WALK_CREATE_GRAPH), tonumber(C.MN_WALK_RETAIN_GRAPH)
 walk.ACCUMULATE, walk.PARTIAL = tonumber(C.MN_WALK_ACCUMULATE), tonumber(C.MN_WALK_PARTIAL)
 
---- A walk over raw pointers (see mn_walk_new); hold: handles to blame for a failure.
-function walk.new(n, outputs, cotangents, m, inputs, flags, hold)
-  local w = C.mn_walk_new(ctx, n, outputs, cotangents, m, inputs, flags)
+--- A walk over raw pointers (see mn_walk_new); hold: handles to blame for a failure; since: 0, or a node's number from
+-- which on nodes are visited.
+function walk.new(n, outputs, cotangents, m, inputs, flags, hold, since)
+  local w = C.mn_walk_new(ctx, n, outputs, cotangents, m, inputs, flags, since)
   if w == nil then
-    if handle.again() then w = C.mn_walk_new(ctx, n, outputs, cotangents, m, inputs, flags) end
+    if handle.again() then w = C.mn_walk_new(ctx, n, outputs, cotangents, m, inputs, flags, since) end
     if w == nil then handle.fail_list(hold) end
   end
   return w

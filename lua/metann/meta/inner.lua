@@ -14,9 +14,13 @@ local is_tensor, requires_grad, ndim = support.is_tensor, support.requires_grad,
 
 local inner = {}
 
-local GRAPH = { create_graph = true, allow_unused = true }
 local NO_STATE = {}
-local NO_GRAPH = { create_graph = false, allow_unused = true }
+
+local function copy(list)
+  local result = {}
+  for i = 1, #list do result[i] = list[i] end
+  return result
+end
 
 --- A leaf with a weight's values, from which a graph starts.
 local function leaf_of(weight) return weight:detach():requires_grad_(true) end
@@ -109,20 +113,21 @@ local function step(run, index, data)
   end
   inner.check_loss(run.what, loss)
   if #run.inputs == 0 or not requires_grad(loss) then return end
-  local grads = metann.grad(loss, run.inputs, run.graph and GRAPH or NO_GRAPH)
+  local grads = metann.grad(loss, run.inputs, nil, nil, run.graph, true)
   local options, each = options_at(run, index)
+  local noted = run.state.noted
+  if noted then run.weights = copy(run.weights) end -- the old list stays the old view's
   if run.recording then
     update(run, grads, options, each)
   else
     metann.no_grad(update, run, grads, options, each)
   end
-  view.assign(run.state, run.weights)
-end
-
-local function copy(list)
-  local result = {}
-  for i = 1, #list do result[i] = list[i] end
-  return result
+  if noted then
+    run.state = view.renewed(run.state, run.weights)
+    run.root = run.state.root
+  else
+    view.assign(run.state, run.weights)
+  end
 end
 
 --- One batch of what an iterator gave: a value, or number, value.
@@ -197,7 +202,7 @@ function inner.adapt(spec, model, data, call)
     end
   end
   if not recording then separate(run, { run.weights, unpack(history or {}) }) end
-  return state, history
+  return run.state, history
 end
 
 return inner
