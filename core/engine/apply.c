@@ -354,7 +354,7 @@ static bool same_layout(const mn_array *a, const mn_array *b) {
 
 /* May two elements share a place, as expand and unfold make them? Not if each dim, the nearest one first, steps
  * over all that those before it reach: true of dense tensors and what other views make of them. */
-static bool may_share_places(const mn_array *a) {
+bool mn_may_share_places(const mn_array *a) {
   int nearest[MN_MAX_DIMS], n = 0;
   if (a->contiguous || a->numel == 0) return false;
   for (int d = 0; d < a->ndim; d++) {
@@ -392,7 +392,7 @@ static int check_result(call_state *s) {
   if (!mn_can_hold(a->dtype, r->dtype))
     return mn_error_set(s->ctx, MN_ERR_ARGUMENT, "%s_: a %s result doesn't fit a %s tensor", s->op->name,
                         mn_dtype_name(r->dtype), mn_dtype_name(a->dtype));
-  if (may_share_places(a))
+  if (mn_may_share_places(a))
     return mn_error_set(s->ctx, MN_ERR_ARGUMENT,
                         "%s_: a tensor whose elements share memory, as expand and unfold make them, can't be "
                         "changed in place; clone() it",

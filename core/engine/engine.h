@@ -188,6 +188,9 @@ const mn_op_rules *mn_rules(int op); /* table.c */
 /* attrs.c */
 int mn_check_attrs(mn_context *ctx, const mn_op_info *op, const mn_slot *attrs);
 
+/* apply.c: may two elements have one place in memory, so that the tensor can't be written to? */
+bool mn_may_share_places(const mn_array *a);
+
 /* infer.c */
 int mn_promote_all(const mn_array *const *arrays, int n); /* NULL entries are skipped */
 bool mn_can_hold(int dtype, int value_dtype);             /* in place: bool < integers < floats */
@@ -200,5 +203,6 @@ static inline uint64_t mn_random_count(const mn_array *out) {
 /* program.c */
 int mn_record_row(mn_context *ctx, int op, bool inplace, int n_in, mn_tensor *const *in, int n_out,
                   mn_tensor *const *out, const mn_slot *attrs);
+void mn_record_cut(mn_context *ctx, int n); /* forgets the rows after the first n */
 
 #endif

@@ -51,6 +51,11 @@ int mn_record_row(mn_context *ctx, int op, bool inplace, int n_in, mn_tensor *co
   return 0;
 }
 
+void mn_record_cut(mn_context *ctx, int n) {
+  mn_program *p = ctx->recording;
+  while (p->n > n) free((void *)p->rows[--p->n].in);
+}
+
 int mn_record_begin(mn_context *ctx) {
   if (ctx->recording) return mn_error_set(ctx, MN_ERR_ARGUMENT, "record: a recording is on already");
   ctx->recording = calloc(1, sizeof *ctx->recording);

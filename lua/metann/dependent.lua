@@ -268,7 +268,7 @@ function DependentModule._construct(of, ...)
   end
   local self = setmetatable({
     _parameters = slots.new(), _buffers = slots.new(), _modules = slots.new(), _dependents = new_slots(), _tensors = {},
-    _hooked = false, training = true,
+    _hooked = true, training = true,
   }, of._meta)
   of.init(self, ...)
   return self
@@ -409,7 +409,7 @@ local function dependent_of(parameter, init, memo)
   remember(info, parameter)
   entry = { info = info, tensor = false }
   if init then
-    entry.tensor = ops.clone(ops.detach(parameter))
+    entry.tensor = keep(ops.clone(ops.detach(parameter)))
     support.set_requires_grad(entry.tensor, not info.frozen)
   end
   memo[key] = entry
@@ -439,7 +439,13 @@ function DependentModule:clear_params(...)
   for module in self:modules() do
     if rawget(module, '_dependents') and clear_filter(module) ~= false then touched[#touched + 1] = module end
   end
+  -- what they become is made before the first slot changes
   local memo = {}
+  for _, module in ipairs(touched) do
+    for _, parameter in pairs(rawget(module, '_parameters').values) do
+      if parameter then dependent_of(parameter, init, memo) end
+    end
+  end
   for _, module in ipairs(touched) do
     local dict, dependents = rawget(module, '_parameters'), rawget(module, '_dependents')
     if not init then
@@ -478,21 +484,40 @@ end
 -- ---- as a module ----
 
 --- Converts or moves as a module does, dependents included; what is remembered of emptied ones too.
-function DependentModule:_convert(target, is_dtype)
-  Module._convert(self, target, is_dtype)
-  for _, entry in ipairs(collect(self, '')) do
-    if entry.value then
-      remember(entry.info, entry.value)
-    elseif is_dtype and FLOATS[entry.info.dtype] then
-      entry.info.dtype = target
-    elseif not is_dtype and entry.info.device then
-      entry.info.device = target
+function DependentModule:_convert(conversion, commits, dtype, device)
+  Module._convert(self, conversion, commits)
+  local dict = rawget(self, '_dependents')
+  commits[#commits + 1] = function()
+    for _, name in ipairs(dict.names) do
+      local info, value = dict.info[name], dict.values[name]
+      if value then
+        remember(info, value)
+      else
+        if dtype and FLOATS[info.dtype] then info.dtype = dtype end
+        if device and info.device then info.device = device end
+      end
     end
   end
 end
 
-local function put_back(entries)
-  for _, entry in ipairs(entries) do fill(entry.dict, entry.slot, entry.value) end
+local function put(entries, field)
+  for _, entry in ipairs(entries) do fill(entry.dict, entry.slot, entry[field]) end
+end
+
+--- The dependents that a state replaces: entries of `collect` with a `leaf` that can be loaded into.
+local function replaced_by(self, state)
+  local list = {}
+  for _, entry in ipairs(collect(self, '')) do
+    local info, tensor = entry.info, entry.value
+    if not tensor and info.shape and type(state) == 'table' and state[entry.name] ~= nil then
+      tensor = ops.full(info.shape, 0, info.dtype)
+    end
+    if tensor then
+      entry.leaf = leaf_of(tensor, info)
+      list[#list + 1] = entry
+    end
+  end
+  return list
 end
 
 --- As a module's, but dependents get new leaves: what they held may have a history, or be somebody else's. An emptied
@@ -500,20 +525,11 @@ end
 function DependentModule:load_state_dict(state, options)
   local strict
   state, strict = pytorch.import(self, state, options)
-  local replaced = {}
-  for _, entry in ipairs(collect(self, '')) do
-    local info, tensor = entry.info, entry.value
-    if not tensor and info.shape and type(state) == 'table' and state[entry.name] ~= nil then
-      tensor = ops.full(info.shape, 0, info.dtype)
-    end
-    if tensor then
-      replaced[#replaced + 1] = entry
-      fill(entry.dict, entry.slot, leaf_of(tensor, info))
-    end
-  end
+  local replaced = replaced_by(self, state)
+  put(replaced, 'leaf')
   local ok, result = pcall(Module.load_state_dict, self, state, strict)
   if not ok then
-    put_back(replaced)
+    put(replaced, 'value')
     error(result, 0)
   end
   local missing, kept = {}, {}
@@ -521,8 +537,10 @@ function DependentModule:load_state_dict(state, options)
   for _, entry in ipairs(replaced) do
     if missing[entry.name] then kept[#kept + 1] = entry end
   end
-  put_back(kept)
+  put(kept, 'value')
   return result
 end
+
+class.guard(DependentModule, { to_dependentmodule = true, stateless = true })
 
 return DependentModule

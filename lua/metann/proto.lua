@@ -154,21 +154,32 @@ function ProtoModule:functional(params, training, options)
   return view.new(record and record.base or base, plan, weights, view_options).root
 end
 
---- A copy: of a tensor (a clone, which keeps its history), a list (as a MultipleList), or a table, nested as it may be.
-local function tensor_copy(x)
+class.guard(ProtoModule)
+
+local function copied(x, above)
   if x == nil or type(x) == 'number' or type(x) == 'boolean' or type(x) == 'string' then return x end
   if is_tensor(x) then return x:clone() end
-  if type(x) == 'function' then return tensor_copy(support.to_list(x, 'tensor_copy')) end
   if type(x) ~= 'table' or class.class_of(x) then
     raise('tensor_copy: expected a tensor, nil, a list or a table of these, got %s', describe(x))
   end
+  if above[x] then raise('tensor_copy: the table contains itself') end
+  above[x] = true
   local made = {}
   if #x > 0 or next(x) == nil then
-    for i = 1, #x do made[i] = tensor_copy(x[i]) end
-    return MultipleList.new(made)
+    for i = 1, #x do made[i] = copied(x[i], above) end
+    made = MultipleList.new(made)
+  else
+    for key, value in pairs(x) do made[key] = copied(value, above) end
   end
-  for key, value in pairs(x) do made[key] = tensor_copy(value) end
+  above[x] = nil
   return made
+end
+
+--- A copy: of a tensor (a clone, which keeps its history), a list or an iterator (as a MultipleList), or a table, nested
+-- as it may be.
+local function tensor_copy(x)
+  if type(x) == 'function' then x = support.to_list(x, 'tensor_copy') end
+  return copied(x, {})
 end
 
 return { ProtoModule = ProtoModule, tensor_copy = tensor_copy }

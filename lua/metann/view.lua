@@ -11,7 +11,9 @@
 -- Plain fields written in a view stand raw in it, as in any module.
 local traversal = require 'metann.binding.traversal'
 local next, pairs = traversal.next, traversal.pairs
+local guards = require 'metann.binding.methods'
 local class = require 'metann.nn.class'
+local where = require 'metann.nn.where'
 local Module = require 'metann.nn.module'
 local StateDict = require 'metann.nn.statedict'
 local pytorch = require 'metann.nn.pytorch'
@@ -21,7 +23,7 @@ local arguments = require 'metann.arguments'
 local reads = require 'metann.autograd.reads'
 local ops, raise, describe, keep = support.ops, support.raise, support.describe, support.keep
 local is_tensor, is_parameter, id = support.is_tensor, support.is_parameter, support.id
-local class_of = class.class_of
+local class_of, finished, inside = class.class_of, class.finished, guards.inside
 -- tables of a size that is known are made at once, not grown: views are made at every adaptation
 local new_table = require 'table.new'
 
@@ -372,13 +374,13 @@ function meta_of(of)
   if meta then return meta end
   local check = of._check_call
   meta = { class = of, __index = index, __newindex = newindex, __tostring = of._meta.__tostring, copy = view.copy }
-  function meta.__call(self, ...)
+  meta.__call = where.announce(function(self, ...)
     local base = rawget(self, '_view').base
     if check then check(self) end
-    if base._hooked or rawget(self, '_hooked') then return self:_call_with_hooks(...) end
+    if base._hooked or rawget(self, '_hooked') then return finished(self, self:_call_with_hooks(...)) end
     local forward = rawget(self, 'forward') or rawget(base, 'forward') or of.forward
-    return forward(self, ...)
-  end
+    return finished(self, (inside[forward] or forward)(self, ...))
+  end)
   metas[of] = meta
   return meta
 end
@@ -571,12 +573,12 @@ function methods:load_state_dict(state, options)
     list[#list + 1] = { name = name, buffer = places[k], model = places[k][3], listed = true }
   end
   local changes = plans.match('load_state_dict', list, state, strict and true or 'one way')
-  local weights = {}
+  local weights, buffers = {}, {}
   for _, change in ipairs(changes) do
     local target = change.target
     local tensor = support.no_grad(ops.clone, ops.detach(change.tensor))
     if target.buffer then
-      view.set_buffer(target.buffer[1], target.buffer[2], tensor)
+      buffers[#buffers + 1] = { target.buffer, keep(tensor) }
     else
       local slot = rawget(self, '_view').state.plan.slots[target.place]
       local frozen = slot.info and slot.info.frozen
@@ -584,25 +586,24 @@ function methods:load_state_dict(state, options)
       weights[#weights + 1] = { target = target, tensor = keep(tensor) }
     end
   end
+  for _, entry in ipairs(buffers) do view.set_buffer(entry[1][1], entry[1][2], entry[2]) end
   put(self, weights)
 end
 
 --- Converts the weights in use and the view's buffers; the base stays as it is. Histories are kept.
-function methods:_convert(target, is_dtype)
+function methods:_convert(convert, commits)
   local state = rawget(self, '_view').state
-  local changes = {}
+  local changes, buffers = {}, {}
   for _, entry in ipairs(targets(self)) do
     local weight = current(state, entry.place)
-    if weight and (not is_dtype or FLOATS[support.dtype(weight)]) then
-      changes[#changes + 1] = { target = entry, tensor = keep(weight:to(target)) }
-    end
+    if weight then changes[#changes + 1] = { target = entry, tensor = convert(weight, true) } end
   end
   local _, places = buffers_below(self)
-  for _, place in ipairs(places) do
-    local own = buffer(place[1], place[2], place[3])
-    if not is_dtype or FLOATS[support.dtype(own)] then view.set_buffer(place[1], place[2], own:to(target)) end
+  for k, place in ipairs(places) do buffers[k] = convert(buffer(place[1], place[2], place[3]), true) end
+  commits[#commits + 1] = function()
+    for k, place in ipairs(places) do view.set_buffer(place[1], place[2], buffers[k]) end
+    put(self, changes)
   end
-  put(self, changes)
 end
 
 --- True when a tensor in use is the base's own, which a view must not change.
@@ -614,26 +615,31 @@ end
 
 --- Forgets the gradients of the weights that are the view's; those of its base stay.
 function methods:zero_grad(set_to_none)
-  local state = rawget(self, '_view').state
+  local state, list = rawget(self, '_view').state, {}
   for _, entry in ipairs(targets(self)) do
     local weight = current(state, entry.place)
-    if weight and not is_base(state, entry.place, weight) then support.zero_grad(weight, set_to_none) end
+    if weight and not is_base(state, entry.place, weight) then list[#list + 1] = weight end
   end
+  support.zero_grads(class_of(self)._name .. ':zero_grad', list, set_to_none)
   return self
 end
 
 --- Says whether the weights shall require gradients; in place of those of its base the view gets leaves that share
 -- their storage.
 function methods:requires_grad_(requires)
-  local state, changes = rawget(self, '_view').state, {}
+  local state, changes, list = rawget(self, '_view').state, {}, {}
   for _, entry in ipairs(targets(self)) do
     local weight = current(state, entry.place)
     if weight and is_base(state, entry.place, weight) then
       weight = keep(ops.detach(weight))
       changes[#changes + 1] = { target = entry, tensor = weight }
     end
-    if weight then support.set_requires_grad(weight, requires ~= false) end
+    if weight and not requires and requires ~= nil and not support.is_leaf(weight) then
+      raise("%s:requires_grad_: '%s' has a history, and so requires a gradient", class_of(self)._name, entry.name)
+    end
+    list[#list + 1] = weight or nil
   end
+  for _, weight in ipairs(list) do support.set_requires_grad(weight, requires ~= false) end
   put(self, changes)
   return self
 end
@@ -664,6 +670,8 @@ end
 
 --- A module of its own with this view's weights and buffers as detached leaves.
 function methods:deepcopy() return view.copy(self) end
+
+guards.guard(methods, 'module', function(value) return class_of(value) ~= nil end)
 
 -- ---- for learners ----
 

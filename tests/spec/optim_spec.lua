@@ -414,6 +414,7 @@ describe('lr_scheduler', function()
     assert.matches("'factor' must be below 1", message(S.ReduceLROnPlateau, make(), { factor = 1 }))
     local cycle = S.OneCycleLR(make(), 1, { total_steps = 2 })
     cycle:step()
+    cycle:step()
     assert.matches('past total_steps', message(cycle.step, cycle))
     assert.matches("'lr_lambda' must be a function or a list of functions, entry 1 is number 5",
       message(S.LambdaLR, make(), { 5 }))

@@ -72,6 +72,41 @@ local function user_frame()
   end
 end
 
+--- The nearest function that is not metann's, and the line that it is at; nil where there is none on this stack.
+function errors.user_function()
+  local level = 2
+  local info = getinfo(level, 'f')
+  while info and is_passed(info.func) do
+    level = level + 1
+    info = getinfo(level, 'f')
+  end
+  if info then return info.func, getinfo(level, 'l').currentline end
+end
+
+--- Calls visit(fn, read) for the functions on the stack, the nearest first; read(i) gives a function's local number i.
+function errors.each_frame(visit)
+  local level, co = 2, nil
+  local function read(i)
+    if co then return select(2, debug.getlocal(co, level, i)) end
+    return select(2, debug.getlocal(level + 2, i))
+  end
+  while true do
+    local info
+    if co then info = getinfo(co, level, 'f') else info = getinfo(level, 'f') end
+    if info then
+      visit(info.func, read)
+      level = level + 1
+    else
+      co = resumed_by[co or running()]
+      if not co then return end
+      level = 0
+    end
+  end
+end
+
+--- For nn, which puts its own here: " (in Net.features[3])" while a call of a module runs, or ''.
+function errors.in_module() return '' end
+
 local function place_of(info) return info.short_src .. ':' .. info.currentline end
 
 --- Raises `message` at the line of the user's code that led here.
@@ -79,7 +114,7 @@ local function place_of(info) return info.short_src .. ':' .. info.currentline e
 function errors.raise(message, ...)
   if select('#', ...) > 0 then message = message:format(...) end
   local info, called = user_frame()
-  message = renamed(message, called)
+  message = renamed(message, called) .. errors.in_module()
   if info and info.currentline >= 0 then message = place_of(info) .. ': ' .. message end
   error(message, 0)
 end

@@ -8,11 +8,12 @@ local call = {}
 
 local BUFFERS = { view = true, shared = true, frozen = true }
 
---- Checks the options that learners and meta-learners share, `buffers`, `training` and `evaluator`, and fills defaults
--- in. Works on the table that it is given.
+--- Checks the options that learners and meta-learners share, `buffers`, `training`, `allow_unused` and `evaluator`, and fills
+-- defaults in. Works on the table that it is given.
 local function check(what, o)
   if o.buffers == nil then o.buffers = 'view' end
   if o.training == nil then o.training = true end
+  arguments.boolean(what, 'allow_unused', o.allow_unused)
   if o.evaluator ~= nil then arguments.callable(what, 'evaluator', o.evaluator) end
   if not BUFFERS[o.buffers] then
     raise("%s: 'buffers' must be 'view', 'shared' or 'frozen', got %s", what, describe(o.buffers))
@@ -30,8 +31,8 @@ end
 -- false
 -- @param defaults of the others, by name
 function call.read(what, options, names, defaults)
-  if options ~= nil and type(options) ~= 'table' then
-    raise('%s: options must be a table, got %s', what, describe(options))
+  if options ~= nil and (type(options) ~= 'table' or options[1] ~= nil) then
+    raise('%s: options must be a table by name, got %s', what, type(options) == 'table' and 'a list' or describe(options))
   end
   local o = {}
   if options then
@@ -42,7 +43,7 @@ function call.read(what, options, names, defaults)
   return check(what, o)
 end
 
-local LEARNER = { 'inplace', 'evaluator', 'mimo', 'buffers', 'training' }
+local LEARNER = { 'inplace', 'evaluator', 'mimo', 'buffers', 'training', 'allow_unused' }
 local LEARNER_DEFAULTS = { inplace = false, mimo = false }
 
 --- The options of a learner's call.

@@ -1,5 +1,6 @@
 --- Evaluators: functions of a model and data that give a 0-dim loss.
 local nn = require 'metann.nn'
+local class_of = require('metann.nn.class').class_of
 local errors = require 'metann.binding.errors'
 local arguments = require 'metann.arguments'
 local raise, describe = errors.raise, errors.describe
@@ -20,6 +21,19 @@ local function by_name(model, data, criterion)
   return type(data) == 'table' and data.data ~= nil
 end
 
+--- Raises unless `data` is a pair.
+local function check_data(data)
+  local is_table = type(data) == 'table'
+  if is_table and data[1] ~= nil and data[2] ~= nil then return end
+  local got = describe(data)
+  if is_table and class_of(data) then
+    got = 'a module (a meta-learner is called with the data alone, as it holds its model)'
+  elseif is_table then
+    got = ('a table without [%d]'):format(data[1] == nil and 1 or 2)
+  end
+  raise('default_evaluator_classification: data must be a table {x, y}, got %s', got)
+end
+
 --- The loss of a classifier: `criterion(model(x), y)`.
 -- @param model callable: x of size (n, ...) to scores of size (n, classes)
 -- @param data `{x, y}`; y holds n labels from 1
@@ -30,9 +44,10 @@ function evaluators.default_evaluator_classification(model, data, criterion, ...
     local o = arguments.read(signature, model, data, criterion, ...)
     model, data, criterion = o.model, o.data, o.criterion
   end
-  if type(data) ~= 'table' or data[1] == nil or data[2] == nil then
-    raise('default_evaluator_classification: data must be a table {x, y}, got %s', describe(data))
+  if not arguments.is_callable(model) then
+    raise('default_evaluator_classification: model must be a module or a function, got %s', describe(model))
   end
+  check_data(data)
   if criterion == nil then
     cross_entropy = cross_entropy or nn.CrossEntropyLoss()
     criterion = cross_entropy

@@ -8,6 +8,7 @@ local arguments = require 'metann.arguments'
 local signature = arguments.signature('GDLearner', {
   { 'steps', required = true }, { 'lr', required = true, table = true }, { 'create_graph', default = true },
   { 'evaluator', default = evaluators.default_evaluator_classification },
+  { 'allow_unused', default = false, named = true },
 })
 
 --- `GDLearner(steps, lr, create_graph=true, evaluator=default_evaluator_classification)`: w <- w - lr * g.

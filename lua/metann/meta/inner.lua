@@ -84,9 +84,11 @@ end
 local function update(run, grads, options, each)
   local inputs, states, active, weights, rule = run.inputs, run.states, run.active, run.weights, run.rule
   local recording = run.recording
+  run.reached = false
   for k = 1, #inputs do
     local g = grads[k]
     if g then
+      run.reached = true
       local weight
       weight, states[k] = rule(inputs[k], g, states[k] or NO_STATE, options or each[k])
       if not recording then weight:requires_grad_(true) end
@@ -103,6 +105,18 @@ function inner.check_loss(what, loss)
   end
 end
 
+--- Whether the weights may be left alone by a loss: as the call says, or the learner.
+function inner.allows_unused(spec, call)
+  if call.allow_unused ~= nil then return call.allow_unused end
+  return spec.allow_unused == true
+end
+
+--- Raises that a step was made in which no weight got a gradient.
+function inner.raise_unused(what)
+  raise("%s: no weight got a gradient: the loss doesn't depend on the model that the evaluator was given (where that is "
+    .. 'wanted, allow_unused=true)', what)
+end
+
 --- One inner step on `data`.
 local function step(run, index, data)
   local loss
@@ -112,7 +126,8 @@ local function step(run, index, data)
     loss = metann.enable_grad(run.evaluator, run.root, data)
   end
   inner.check_loss(run.what, loss)
-  if #run.inputs == 0 or not requires_grad(loss) then return end
+  if #run.inputs == 0 then return end
+  if not requires_grad(loss) then return run.allow_unused or inner.raise_unused(run.what) end
   local grads = metann.grad(loss, run.inputs, nil, nil, run.graph, true)
   local options, each = options_at(run, index)
   local noted = run.state.noted
@@ -122,12 +137,18 @@ local function step(run, index, data)
   else
     metann.no_grad(update, run, grads, options, each)
   end
+  if not run.reached and not run.allow_unused then inner.raise_unused(run.what) end
   if noted then
     run.state = view.renewed(run.state, run.weights)
     run.root = run.state.root
   else
     view.assign(run.state, run.weights)
   end
+end
+
+local function noted_step(run, index, data)
+  step(run, index, data)
+  if run.history then run.history[index + 1] = copy(run.weights) end
 end
 
 --- One batch of what an iterator gave: a value, or number, value.
@@ -152,7 +173,19 @@ local function batches(what, data)
     if i <= n then return data[i] end
   end
 end
-inner.batches = batches
+
+--- Calls fn(run, i, batch) for each step that a learner makes on what it was given.
+function inner.each_step(spec, data, fn, run)
+  if spec.steps then
+    for i = 1, spec.steps do fn(run, i, data) end
+    return
+  end
+  local i = 0
+  for batch in batches(spec.what, data) do
+    i = i + 1
+    fn(run, i, batch)
+  end
+end
 
 --- The leaves that detached models get for weights that no step has changed: not the base's own storage.
 -- @param run of an adaptation
@@ -172,10 +205,12 @@ end
 
 --- Adapts a view of `model` and returns it, or with `mimo` the plan's state and the weights after each step.
 -- @param spec `what` (for messages), `rule` (pure: parameter, gradient, state, options -> parameter, state), `options`
--- of the rule, `lr` (from rates.new), `steps` (nil: one batch of data a step), `create_graph`, `evaluator`
+-- of the rule, `lr` (from rates.new), `steps` (nil: one batch of data a step), `create_graph`, `evaluator`,
+-- `allow_unused`
 -- @param model module, ProtoModule, DependentModule or view
 -- @param data for the evaluator; a list or iterator of such without `steps`
--- @param call options of the call: `evaluator`, `mimo`, `buffers`, `training`; `detach` gives detached leaves
+-- @param call options of the call: `evaluator`, `mimo`, `buffers`, `training`, `allow_unused`; `detach` gives detached
+-- leaves
 -- @return view's state (its `root` is the model), and with `call.mimo` the list of lists of weights
 function inner.adapt(spec, model, data, call)
   local state = view.open(spec.what, model, call.buffers, call.training)
@@ -184,25 +219,14 @@ function inner.adapt(spec, model, data, call)
     what = spec.what, state = state, root = state.root, weights = state.weights, recording = recording,
     graph = recording and spec.create_graph, evaluator = call.evaluator or spec.evaluator, rule = spec.rule,
     options = spec.options, lr = spec.lr, states = {},
+    allow_unused = inner.allows_unused(spec, call), reached = false,
   }
   collect(run)
   if not recording then run.initial = copy(run.inputs) end
-  local history = call.mimo and { copy(run.weights) }
-  if spec.steps then
-    for i = 1, spec.steps do
-      step(run, i, data)
-      if history then history[i + 1] = copy(run.weights) end
-    end
-  else
-    local i = 0
-    for batch in batches(spec.what, data) do
-      i = i + 1
-      step(run, i, batch)
-      if history then history[i + 1] = copy(run.weights) end
-    end
-  end
-  if not recording then separate(run, { run.weights, unpack(history or {}) }) end
-  return run.state, history
+  run.history = call.mimo and { copy(run.weights) }
+  inner.each_step(spec, data, noted_step, run)
+  if not recording then separate(run, { run.weights, unpack(run.history or {}) }) end
+  return run.state, run.history or nil
 end
 
 return inner

@@ -5,6 +5,7 @@ local support = require 'metann.nn.support'
 local optim = require 'metann.optim'
 local inner = require 'metann.meta.inner'
 local rates = require 'metann.meta.rates'
+local class_of = require('metann.nn.class').class_of
 local raise = errors.raise
 local is_tensor = support.is_tensor
 
@@ -59,46 +60,90 @@ local function set_rates(optimizer, lr, step, names, known)
   for i, group in ipairs(optimizer.param_groups) do group.lr = number(one or each[i]) end
 end
 
---- Trains `model` on `data` and returns it.
--- @param spec as inner.adapt takes it
--- @param rule a rule of metann.optim
--- @param model module, ProtoModule, DependentModule or detached view
--- @param data for the evaluator; a list or iterator of such without `steps`
--- @param call options of the call, complete
-function inplace.train(spec, rule, model, data, call)
-  if call.training == false or call.buffers == 'frozen' then
-    raise("%s: with 'inplace' the model runs in its own mode and writes its own buffers: 'training' and 'buffers' are "
-      .. 'for views', spec.what)
+--- What training may change of a model: the tensors in its slots, their values and their gradients.
+local function snapshot(model)
+  local saved = { slots = {}, tensors = {}, values = {}, grads = {} }
+  for module in model:modules() do
+    for _, kind in ipairs{ '_parameters', '_buffers', '_dependents' } do
+      local dict = module[kind]
+      for _, name in ipairs(dict and dict.names or {}) do
+        local tensor = dict.values[name]
+        if tensor and (kind ~= '_parameters' or support.requires_grad(tensor)) then
+          local n = #saved.tensors + 1
+          saved.slots[n] = { module, name, tensor }
+          saved.tensors[n], saved.values[n] = tensor, tensor:detach():clone()
+          saved.grads[n] = support.grad(tensor) or false
+        end
+      end
+    end
   end
+  return saved
+end
+
+--- Puts a model back to where it was; asks for no memory, so that it works when there is none.
+local function restore(saved)
+  support.overwrite('learner', saved.tensors, saved.values)
+  for i, slot in ipairs(saved.slots) do
+    local module, name, tensor = slot[1], slot[2], slot[3]
+    if not rawequal(module[name], tensor) then module[name] = tensor end
+    support.set_grad(tensor, saved.grads[i])
+  end
+end
+
+local function has_gradient(list)
+  for _, p in ipairs(list) do
+    if support.grad(p) then return true end
+  end
+  return false
+end
+
+--- Makes the steps; `run` is {spec, rule, model, evaluator, allow_unused}.
+local function train(run, data)
+  local spec, model = run.spec, run.model
   local list, names = trainable(spec.what, model)
   local known = known_names(model)
-  local evaluator = call.evaluator or spec.evaluator
   local optimizer
-  local function step(i, batch)
+  local function step(_, i, batch)
     if not optimizer and #list > 0 then
       local groups = {}
       for k, p in ipairs(list) do groups[k] = { params = { p } } end
       local options = {}
       for key, value in pairs(spec.options) do options[key] = value end
       options.lr = number(rates.at(spec.lr, 1, names, known)) or 0
-      optimizer = optim[rule.name](groups, options)
+      optimizer = optim[run.rule.name](groups, options)
     end
-    for _, p in ipairs(list) do support.zero_grad(p) end
-    local loss = support.enable_grad(evaluator, model, batch)
+    support.zero_grads(spec.what, list)
+    local loss = support.enable_grad(run.evaluator, model, batch)
     inner.check_loss(spec.what, loss)
-    if not optimizer or not loss.requires_grad then return end
-    loss:backward()
+    if not optimizer then return end
+    if loss.requires_grad then loss:backward() end
+    if not run.allow_unused and not has_gradient(list) then inner.raise_unused(spec.what) end
     set_rates(optimizer, spec.lr, i, names, known)
-    optimizer:step()
+    optimizer:_quick_step()
   end
-  if spec.steps then
-    for i = 1, spec.steps do step(i, data) end
-  else
-    local i = 0
-    for batch in inner.batches(spec.what, data) do
-      i = i + 1
-      step(i, batch)
-    end
+  inner.each_step(spec, data, step)
+end
+
+--- Trains `model` on `data` and returns it. A training that fails leaves the model as it was.
+-- @param spec as inner.adapt takes it
+-- @param rule a rule of metann.optim
+-- @param model module, ProtoModule, DependentModule or detached view
+-- @param data for the evaluator; a list or iterator of such without `steps`
+-- @param call options of the call, complete
+function inplace.train(spec, rule, model, data, call)
+  if not class_of(model) then raise('%s: model must be a module, got %s', spec.what, errors.describe(model)) end
+  if call.training == false or call.buffers == 'frozen' then
+    raise("%s: with 'inplace' the model runs in its own mode and writes its own buffers: 'training' and 'buffers' are "
+      .. 'for views', spec.what)
+  end
+  local saved = snapshot(model)
+  local ok, message = pcall(train, {
+    spec = spec, rule = rule, model = model, evaluator = call.evaluator or spec.evaluator,
+    allow_unused = inner.allows_unused(spec, call),
+  }, data)
+  if not ok then
+    restore(saved)
+    error(message, 0)
   end
   return model
 end

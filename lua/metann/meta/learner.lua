@@ -1,10 +1,10 @@
 --- Learner: the base class of what adapts a model to data.
 local nn = require 'metann.nn'
-local class_of = require('metann.nn.class').class_of
+local class = require 'metann.nn.class'
 local errors = require 'metann.binding.errors'
 local call = require 'metann.meta.call'
 local arguments = require 'metann.arguments'
-local raise, describe = errors.raise, errors.describe
+local raise, describe, class_of = errors.raise, errors.describe, class.class_of
 
 --- A learner is called as `learner(model, data, {inplace=false, evaluator=nil, mimo=false, buffers='view',
 -- training=true})`, the options also by position in the order `inplace, evaluator`.
@@ -18,7 +18,7 @@ local Learner = nn.class('Learner')
 
 local signature = arguments.signature('Learner', {
   { 'model', required = true, opaque = true }, { 'data', data = true }, { 'inplace' }, { 'evaluator' }, { 'mimo' },
-  { 'buffers' }, { 'training' },
+  { 'buffers' }, { 'training' }, { 'allow_unused' },
 })
 
 function Learner:forward(...)
@@ -43,5 +43,7 @@ end
 function Learner:forward_inplace()
   raise('%s: forward_inplace is not implemented: define it, or call without inplace', class_of(self)._name)
 end
+
+class.guard(Learner)
 
 return Learner

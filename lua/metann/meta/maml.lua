@@ -17,7 +17,7 @@ local function constructor(what)
   return arguments.signature(what, {
     { 'model', required = true, opaque = true }, { 'steps_train', required = true }, { 'steps_eval', required = true },
     { 'lr', required = true, table = true }, { 'evaluator', default = evaluators.default_evaluator_classification },
-    { 'first_order', default = false },
+    { 'first_order', default = false }, { 'allow_unused', default = false, named = true },
   })
 end
 
@@ -28,25 +28,29 @@ local function set_up(self, what, signature, ...)
   arguments.count(what, 'steps_eval', o.steps_eval, 0)
   arguments.callable(what, 'evaluator', o.evaluator)
   arguments.boolean(what, 'first_order', o.first_order)
+  arguments.boolean(what, 'allow_unused', o.allow_unused)
   self.model = class_of(o.model)._held and o.model or proto.ProtoModule(o.model)
   self.lr = rates.new(what, o.lr)
   rates.check_steps(what, self.lr, math.max(o.steps_train, o.steps_eval))
   self.steps_train, self.steps_eval = o.steps_train, o.steps_eval
-  self.evaluator, self.first_order = o.evaluator, o.first_order
+  self.evaluator, self.first_order, self.allow_unused = o.evaluator, o.first_order, o.allow_unused
   self.options = rules.options(optim.rules.SGD, {}, o.lr)
 end
 
-local OPTIONS, NO_DEFAULTS = { 'create_graph', 'evaluator', 'buffers', 'training' }, {}
+local OPTIONS, NO_DEFAULTS = { 'create_graph', 'evaluator', 'buffers', 'training', 'allow_unused' }, {}
 
 --- What inner.adapt wants to know of a call.
-local function read_call(self, what, options, mimo)
+local function read_call(self, what, data, options, mimo)
+  if class_of(data) and options ~= nil then
+    raise('%s: is called with data and options, as it holds its model already; got a module as data', what)
+  end
   local o = call.read(what, options, OPTIONS, NO_DEFAULTS)
   local create_graph = arguments.boolean(what, 'create_graph', o.create_graph, self.training)
   o.mimo, o.detach = mimo, not self.training and not create_graph
   return {
     what = what, rule = optim.rules.SGD.update, options = self.options,
     lr = rates.current(what, self.lr), create_graph = create_graph and not self.first_order, evaluator = self.evaluator,
-    steps = self.training and self.steps_train or self.steps_eval,
+    steps = self.training and self.steps_train or self.steps_eval, allow_unused = self.allow_unused,
   }, o
 end
 
@@ -76,7 +80,7 @@ local maml_signature = constructor('MAML')
 function MAML:init(...) set_up(self, 'MAML', maml_signature, ...) end
 
 function MAML:forward(data, options)
-  local spec, of_call = read_call(self, 'MAML', options, false)
+  local spec, of_call = read_call(self, 'MAML', data, options, false)
   local state = inner.adapt(spec, self.model, data, of_call)
   return state.root
 end
@@ -95,7 +99,7 @@ local mamlpp_signature = constructor('MAMLpp')
 function MAMLpp:init(...) set_up(self, 'MAMLpp', mamlpp_signature, ...) end
 
 function MAMLpp:forward(data, options)
-  local spec, of_call = read_call(self, 'MAMLpp', options, self.training)
+  local spec, of_call = read_call(self, 'MAMLpp', data, options, self.training)
   local state, history = inner.adapt(spec, self.model, data, of_call)
   return history and MultiModel.of(state, history) or state.root
 end

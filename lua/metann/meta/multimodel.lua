@@ -1,11 +1,11 @@
 --- MultiModel: the models after 0, 1, 2, ... inner steps.
 local nn = require 'metann.nn'
 local Module = require 'metann.nn.module'
-local class_of = require('metann.nn.class').class_of
+local class = require 'metann.nn.class'
 local errors = require 'metann.binding.errors'
 local view = require 'metann.view'
 local proto = require 'metann.proto'
-local raise, describe = errors.raise, errors.describe
+local raise, describe, class_of = errors.raise, errors.describe, class.class_of
 
 --- `MultiModel(model, fast_weight_lst)`: `mm[i]` is the model with the i-th list of weights, from 1.
 -- The models share one set of buffers, which starts from the base's values. `mm:len()` says how many there are,
@@ -88,5 +88,7 @@ function MultiModel._make_meta(of)
   return meta
 end
 rawset(MultiModel, '_meta', MultiModel._make_meta(MultiModel))
+
+class.guard(MultiModel, { of = true })
 
 return MultiModel

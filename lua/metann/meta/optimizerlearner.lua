@@ -8,7 +8,7 @@ local rules = require 'metann.meta.rules'
 local evaluators = require 'metann.meta.evaluators'
 local raise, describe = errors.raise, errors.describe
 
-local OWN = { steps = true, lr = true, create_graph = true, evaluator = true }
+local OWN = { steps = true, lr = true, create_graph = true, evaluator = true, allow_unused = true }
 
 --- `OptimizerLearner(rule, {steps, create_graph=true, evaluator, ...})`, with the rule's own options, lr among them.
 -- @param rule a class of metann.optim, or its name
@@ -38,7 +38,7 @@ function OptimizerLearner:init(rule, options)
     raise('OptimizerLearner: options must be a table, got %s', describe(options))
   end
   options = options or {}
-  local known = { 'steps', 'create_graph', 'evaluator' }
+  local known = { 'steps', 'create_graph', 'evaluator', 'allow_unused' }
   for name in pairs(rule.defaults) do known[#known + 1] = name end
   table.sort(known)
   errors.check_options('OptimizerLearner', options, known)
@@ -53,7 +53,7 @@ function OptimizerLearner:init(rule, options)
   self:set_up('OptimizerLearner', {
     rule = rule, options = own, lr = lr, steps = options.steps,
     create_graph = options.create_graph == nil or options.create_graph,
-    evaluator = evaluator,
+    evaluator = evaluator, allow_unused = options.allow_unused,
   })
 end
 

@@ -9,6 +9,7 @@ local signature = arguments.signature('RMSPropLearner', {
   { 'lr', default = 0.01, table = true }, { 'alpha', default = 0.99 }, { 'eps', default = 1e-8 },
   { 'centered', default = false }, { 'create_graph', default = true },
   { 'evaluator', default = evaluators.default_evaluator_classification }, { 'steps' },
+  { 'allow_unused', default = false, named = true },
 })
 
 --- `RMSPropLearner(lr=0.01, alpha=0.99, eps=1e-8, centered=false, create_graph=true, evaluator, steps=nil)`: the rule

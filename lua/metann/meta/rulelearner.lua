@@ -18,11 +18,12 @@ local RuleLearner = nn.class('RuleLearner', Learner)
 function RuleLearner:set_up(what, o)
   if o.steps ~= nil then arguments.count(what, 'steps', o.steps, 0) end
   arguments.boolean(what, 'create_graph', o.create_graph)
+  arguments.boolean(what, 'allow_unused', o.allow_unused)
   arguments.callable(what, 'evaluator', o.evaluator)
   self.lr = rates.new(what, o.lr)
   if o.steps then rates.check_steps(what, self.lr, o.steps) end
   self.what, self.steps, self.create_graph, self.evaluator = what, o.steps, o.create_graph, o.evaluator
-  self.rule, self.options = o.rule, rules.options(o.rule, o.options, o.lr)
+  self.rule, self.allow_unused, self.options = o.rule, o.allow_unused, rules.options(o.rule, o.options, o.lr)
 end
 
 --- What inner.adapt wants to know.
@@ -30,7 +31,7 @@ function RuleLearner:spec()
   return {
     what = self.what, rule = self.rule.update, options = self.options,
     lr = rates.current(self.what, self.lr), steps = self.steps,
-    create_graph = self.create_graph, evaluator = self.evaluator,
+    create_graph = self.create_graph, evaluator = self.evaluator, allow_unused = self.allow_unused,
   }
 end
 

@@ -8,6 +8,7 @@ local arguments = require 'metann.arguments'
 local signature = arguments.signature('SequentialGDLearner', {
   { 'lr', required = true, table = true }, { 'momentum', default = 0.5 }, { 'create_graph', default = true },
   { 'evaluator', default = evaluators.default_evaluator_classification },
+  { 'allow_unused', default = false, named = true },
 })
 
 --- `SequentialGDLearner(lr, momentum=0.5, create_graph=true, evaluator=default_evaluator_classification)`:

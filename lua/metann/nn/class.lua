@@ -8,6 +8,9 @@
 -- A class of containers says what reading a key that is no name gives (`_position(self, key)`), and which name writing
 -- to a number means (`_place(self, number, value)`, false when it has done the writing).
 local next = require('metann.binding.traversal').next
+local methods = require 'metann.binding.methods'
+local misspelt = require 'metann.nn.misspelt'
+local where = require 'metann.nn.where'
 local slots = require 'metann.nn.slots'
 local support = require 'metann.nn.support'
 local raise, describe, keep = support.raise, support.describe, support.keep
@@ -78,6 +81,10 @@ function class.file(self, kind, name, value)
   slots.set(rawget(self, kind), name, value)
 end
 
+-- So many entries of a plain table are looked at for modules: every walk looks again, as tables change unseen.
+local LOOKED_AT = 1000
+
+--- What a plain table holds, or one below it, that would have to be registered: 'modules', 'parameters' or false.
 local function holds_modules(value, seen)
   if is_tensor(value) then return is_parameter(value) and 'parameters' end
   if type(value) ~= 'table' then return false end
@@ -85,6 +92,8 @@ local function holds_modules(value, seen)
   if getmetatable(value) ~= nil or seen[value] then return false end
   seen[value] = true
   for _, entry in next, value do
+    seen.n = (seen.n or 0) + 1
+    if seen.n > LOOKED_AT then return false end
     local found = holds_modules(entry, seen)
     if found then return found end
   end
@@ -123,17 +132,20 @@ local function assign_nil(self, name)
   self._tensors[name] = nil
 end
 
+--- Raises when a plain table in a field holds modules or parameters.
+local function check_plain(self, name, value)
+  local found = holds_modules(value, {})
+  if found then
+    raise("%s: field '%s' is a plain table that holds %s, which would not be registered: use %s",
+      class_of(self)._name, tostring(name), found, LISTS[found])
+  end
+end
+
 local function assign_plain(self, name, value)
   if self._parameters.values[name] then refuse(self, 'parameter', name, value) end
   if self._buffers.values[name] then refuse(self, 'buffer', name, value) end
   if self._modules.values[name] then refuse(self, 'submodule', name, value) end
-  if type(value) == 'table' then
-    local found = holds_modules(value, {})
-    if found then
-      raise("%s: field '%s' is a plain table that holds %s, which would not be registered: use %s",
-        class_of(self)._name, tostring(name), found, LISTS[found])
-    end
-  end
+  if type(value) == 'table' then check_plain(self, name, value) end
   self._tensors[name] = nil
   rawset(self, name, value)
 end
@@ -160,10 +172,19 @@ function class.assign(self, name, value)
   return assign_plain(self, name, value)
 end
 
---- Files what was written over a raw plain field, which __newindex never saw. Every walk begins with it.
+-- Raw fields that are the library's.
+local OWN = {
+  _parameters = true, _buffers = true, _modules = true, _dependents = true, _tensors = true, _view = true,
+  _models = true, _transient = true, _forward_hooks = true, _forward_pre_hooks = true,
+}
+
+--- Files what was written over a raw plain field, which __newindex never saw, and looks into plain tables, which modules
+-- may have been put into since. Every walk begins with it, and so does an instance's first call.
 function class.adopt(self)
   for name, value in next, self do
-    if class_of(value) or (is_tensor(value) and is_parameter(value)) then
+    if type(value) == 'table' and getmetatable(value) == nil then
+      if not OWN[name] then check_plain(self, name, value) end
+    elseif class_of(value) or (is_tensor(value) and is_parameter(value)) then
       rawset(self, name, nil)
       class.assign(self, name, value)
     end
@@ -171,6 +192,15 @@ function class.adopt(self)
 end
 
 -- ---- instances ----
+
+local inside = methods.inside
+
+--- What a call of a module gives: what forward returned, which must be something.
+local function finished(self, ...)
+  if select('#', ...) == 0 then raise("%s: 'forward' returned nothing", class_of(self)._name) end
+  return ...
+end
+class.finished = finished
 
 --- The metatable of a class's instances.
 local function make_meta(of)
@@ -184,17 +214,20 @@ local function make_meta(of)
     value = self._tensors[name]
     if value ~= nil then return value end
     value = of[name]
-    if value ~= nil or type(name) == 'string' then return value end
+    if value ~= nil then return value end
+    if type(name) == 'string' then return misspelt.check(of, name) end
     local position = of._position
     return position and position(self, name)
   end
 
   meta.__newindex = class.assign
 
-  function meta.__call(self, ...)
-    if self._hooked then return self:_call_with_hooks(...) end
-    return self:forward(...)
-  end
+  -- A frame of its own, which says where an error happened, stays on the stack until the module has returned.
+  meta.__call = where.announce(function(self, ...)
+    if self._hooked then return finished(self, self:_call_with_hooks(...)) end
+    local forward = rawget(self, 'forward') or of.forward
+    return finished(self, (inside[forward] or forward)(self, ...))
+  end)
 
   function meta.__tostring(self) return self:_print() end
 
@@ -203,8 +236,8 @@ end
 
 local function construct(of, ...)
   local self = setmetatable({
-    _parameters = slots.new(), _buffers = slots.new(), _modules = slots.new(), _tensors = {}, _hooked = false,
-    training = true,
+    _parameters = slots.new(), _buffers = slots.new(), _modules = slots.new(), _tensors = {}, _hooked = true,
+    training = true, -- the first call is a slow one that looks for what would be wrong with all
   }, of._meta)
   of.init(self, ...)
   return self
@@ -212,13 +245,29 @@ end
 
 local function call_class(of, ...) return of._construct(of, ...) end
 
+local function is_module(value) return class_of(value) ~= nil end
+
+--- Defines a method of a class; one that stands in a guarded one's place is guarded too.
+local function define(of, name, value)
+  local parent = rawget(of, '_parent')
+  if type(value) == 'function' and parent and inside[parent[name]] and not inside[value] then
+    value = methods.guarded(name, value, 'module', is_module)
+  end
+  rawset(of, name, value)
+end
+
+--- Guards the public methods of a class, and those that subclasses put in their place, against '.' for ':'.
+-- @param of the class
+-- @param statics set of names of functions that take no instance
+function class.guard(of, statics) methods.guard(of, 'module', is_module, statics) end
+
 --- Makes a class.
 -- @param name of the class, as it prints
 -- @param parent a class; nil only for Module itself
 -- @return the class: a table for methods; calling it makes an instance and runs its method `init`
 function class.new(name, parent)
   local of = setmetatable({ _name = name, _parent = parent }, {
-    __index = parent, __call = call_class, is_class = true,
+    __index = parent, __newindex = define, __call = call_class, is_class = true,
     __tostring = function() return 'class ' .. name end,
   })
   if not parent then of._make_meta, of._construct = make_meta, construct end

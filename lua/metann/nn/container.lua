@@ -43,7 +43,7 @@ function Container:slice(first, last, step)
   local made, names = class.class_of(self)._plain(), self._modules.names
   for _, i in ipairs(positions.range(label(self) .. ':slice', { first, last, step }, self:len())) do
     local name = names[i]
-    if tonumber(name) then made:append(self:_at(i)) else made:add_module(name, self:_at(i)) end
+    made:add_module(tonumber(name) and tostring(made:len() + 1) or name, self:_at(i))
   end
   return made
 end
@@ -133,5 +133,7 @@ function Container:iter()
     if i <= self:len() then return i, self:_at(i) end
   end
 end
+
+class.guard(Container)
 
 return Container

@@ -3,6 +3,7 @@
 -- and returns nil.
 local next = require('metann.binding.traversal').next
 local class = require 'metann.nn.class'
+local slots = require 'metann.nn.slots'
 local support = require 'metann.nn.support'
 local ops, raise, is_tensor = support.ops, support.raise, support.is_tensor
 
@@ -14,13 +15,23 @@ function copy.tensor(t, memo, path)
   local made = memo[id]
   if made then return made end
   if not support.is_leaf(t) then
-    raise('deepcopy: %s has a history, and only leaves can be copied: detach it first', path)
+    raise("deepcopy: '%s' has a history, and only leaves can be copied: keep a detached tensor there, t:detach()", path)
   end
   made = ops.clone(ops.detach(t))
   if support.is_parameter(t) then support.mark_parameter(made) end
   if support.requires_grad(t) then support.set_requires_grad(made, true) end
   memo[id] = support.keep(made)
   return made
+end
+
+-- What users don't see of a module: where its tensors and submodules stand.
+local INNER = { _parameters = true, _buffers = true, _modules = true, _dependents = true, _tensors = true }
+
+--- The path of an entry of a table, as a user would write it.
+local function below(path, owner, key)
+  if class.class_of(owner) and INNER[key] then return path end
+  if key == 'values' and slots.is_slots(owner) then return path end
+  return path .. '.' .. tostring(key)
 end
 
 --- Copies a value: tensors, tables and modules deeply, each once; anything else, and classes, stand for themselves.
@@ -42,7 +53,7 @@ function copy.value(value, memo, path)
   made = {}
   memo[value] = made
   for k, v in next, value do
-    rawset(made, copy.value(k, memo, path), copy.value(v, memo, path .. '.' .. tostring(k)))
+    rawset(made, copy.value(k, memo, path), copy.value(v, memo, below(path, value, k)))
   end
   return setmetatable(made, meta)
 end

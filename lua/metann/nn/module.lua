@@ -11,6 +11,8 @@ local ops, raise, describe = support.ops, support.raise, support.describe
 local is_tensor, is_parameter, id = support.is_tensor, support.is_parameter, support.id
 local class_of = class.class_of
 
+local FLOATS = { float32 = true, float64 = true, float16 = true, bfloat16 = true }
+
 local Module = class.new('Module')
 
 local function label(self) return class_of(self)._name end
@@ -248,43 +250,52 @@ function Module:eval() return self:train(false) end
 
 --- Forgets the gradients of all parameters; with set_to_none false they become zeros. Returns this module.
 function Module:zero_grad(set_to_none)
-  for p in self:parameters() do support.zero_grad(p, set_to_none) end
+  local _, list = collect_tensors(self, PARAMETERS, '')
+  support.zero_grads(label(self) .. ':zero_grad', list, set_to_none)
   return self
 end
 
 --- Says whether the parameters shall require gradients (default true); returns this module.
 function Module:requires_grad_(requires)
-  for p in self:parameters() do support.set_requires_grad(p, requires ~= false) end
+  if requires ~= nil and type(requires) ~= 'boolean' then
+    raise("%s:requires_grad_: 'requires_grad' must be true or false, got %s", label(self), describe(requires))
+  end
+  local names, list = collect_tensors(self, PARAMETERS, '')
+  for i, p in ipairs(requires ~= false and list or {}) do
+    if not FLOATS[support.dtype(p)] then
+      raise("%s:requires_grad_: parameter '%s' is %s, and only floats have gradients", label(self), names[i],
+        support.dtype(p))
+    end
+  end
+  for _, p in ipairs(list) do support.set_requires_grad(p, requires ~= false) end
   return self
 end
 
---- Moves or converts one tensor; keeps what kind of tensor it is, and its gradient.
-local function converted(t, target, memo)
-  local key = id(t)
-  if memo[key] then return memo[key] end
-  local made = t:to(target)
-  if id(made) ~= key and is_parameter(t) then
+--- Moves or converts one tensor; a parameter becomes another one, with its gradient.
+local function converted(t, move, is_parameter_of_module)
+  local made = move(t)
+  if is_parameter_of_module and id(made) ~= id(t) then
     local grad = support.grad(t)
     made = ops.detach(made)
     support.mark_parameter(made)
     support.set_requires_grad(made, support.requires_grad(t))
-    if grad then made.grad = ops.detach(grad):to(target) end
+    if grad then made.grad = ops.detach(move(grad)) end
   end
-  memo[key] = made
-  return made
+  return support.keep(made)
 end
 
-local FLOATS = { float32 = true, float64 = true, float16 = true, bfloat16 = true }
-
-local function convert_slots(module, target, floats_only, memo)
-  for _, kind in ipairs{ '_parameters', '_buffers', '_dependents' } do
-    local dict = module[kind]
-    for _, name in ipairs(dict and dict.names or {}) do
-      local value = dict.values[name]
-      if value and (not floats_only or FLOATS[support.dtype(value)]) then
-        slots.set(dict, name, support.keep(converted(value, target, memo)))
-      end
-    end
+--- A function that converts tensors, each once. What it is given with `as_weight` keeps its history.
+local function converter(dtype, device)
+  local as_is, as_weights = {}, {}
+  local function move(t)
+    if device then t = t:to(device) end
+    if dtype and FLOATS[support.dtype(t)] then t = t:to(dtype) end
+    return t
+  end
+  return function(t, as_weight)
+    local memo, key = as_weight and as_weights or as_is, id(t)
+    if not memo[key] then memo[key] = converted(t, move, not as_weight and is_parameter(t)) end
+    return memo[key]
   end
 end
 
@@ -311,30 +322,31 @@ local function read_target(self, target, second)
   return dtype, device
 end
 
---- Converts or moves all tensors; kinds of modules that keep tensors elsewhere have their own.
--- @param target a dtype's or device's name
--- @param floats_only true for a dtype
-function Module:_convert(target, floats_only)
-  local memo = {}
-  for module in self:modules() do
-    -- a functional view converts what it has in place of its base's
-    if rawget(module, '_view') then
-      module:_convert(target, floats_only)
-    else
-      convert_slots(module, target, floats_only, memo)
+--- Converts the tensors in this module's own slots. Kinds of modules that keep more of them have their own.
+-- @param convert function(tensor)
+-- @param commits list of functions to which those are added that put the results in place
+function Module:_convert(convert, commits)
+  for _, kind in ipairs{ '_parameters', '_buffers', '_dependents' } do
+    local dict = self[kind]
+    for _, name in ipairs(dict and dict.names or {}) do
+      local value = dict.values[name]
+      local made = value and convert(value)
+      if made then commits[#commits + 1] = function() slots.set(dict, name, made) end end
     end
   end
 end
 
 --- Converts the floating-point parameters and buffers to a dtype, or moves all to a device, or both; returns this
--- module. The parameters are new tensors then (ties and gradients are kept): make the optimizer afterwards.
+-- module. The parameters are new tensors then (ties and gradients are kept): make the optimizer afterwards. All are
+-- made before the first is put in place, so that a conversion that fails changes nothing.
 -- @param target a float dtype's name or a device's, such as 'float64' or 'cpu'; {dtype=, device=}; or a tensor, for its
 -- dtype
 -- @param second the other of the two names
 function Module:to(target, second)
   local dtype, device = read_target(self, target, second)
-  if device then self:_convert(device, false) end
-  if dtype then self:_convert(dtype, true) end
+  local convert, commits = converter(dtype, device), {}
+  for module in self:modules() do module:_convert(convert, commits, dtype, device) end
+  for _, commit in ipairs(commits) do commit() end
   return self
 end
 
@@ -416,11 +428,11 @@ local function read_state(self, state)
   return given, names or {}
 end
 
---- Compares a state with the slots: what to copy where, and what does not fit.
+--- Compares a state with the slots: what to copy where (lists of tensors), and what does not fit.
 local function match_state(self, given, order)
   local names, values = state_slots(self)
   local known, loaded, first = {}, {}, {}
-  local plan, missing, unexpected, wrong = {}, {}, {}, {}
+  local targets, sources, missing, unexpected, wrong = {}, {}, {}, {}, {}
   for i, name in ipairs(names) do
     known[name] = true
     local source, key = given[name], id(values[i])
@@ -428,7 +440,7 @@ local function match_state(self, given, order)
     if source then
       loaded[key] = true
       if support.same_shape(source, values[i]) then
-        plan[#plan + 1] = { values[i], source }
+        targets[#targets + 1], sources[#sources + 1] = values[i], source
       else
         wrong[#wrong + 1] = ('size mismatch for %s, expect %s, got %s'):format(name, support.shape_text(values[i]),
           support.shape_text(source))
@@ -442,11 +454,7 @@ local function match_state(self, given, order)
   for _, name in ipairs(order) do
     if not known[name] then unexpected[#unexpected + 1] = tostring(name) end
   end
-  return plan, missing, unexpected, wrong
-end
-
-local function load(plan)
-  for _, entry in ipairs(plan) do ops.assign_(entry[1], entry[2]) end
+  return targets, sources, missing, unexpected, wrong
 end
 
 --- Copies a state into the parameters and buffers, casting to their dtypes. All is checked before anything is written.
@@ -462,23 +470,23 @@ function Module:load_state_dict(state, options)
       raise("%s:load_state_dict: submodule '%s' is a functional view: load into it by itself", label(self), path)
     end
   end
-  local plan, missing, unexpected, wrong = match_state(self, read_state(self, state))
+  local targets, sources, missing, unexpected, wrong = match_state(self, read_state(self, state))
   local faults = {}
   if strict and #missing > 0 then faults[1] = 'missing ' .. table.concat(missing, ', ') end
   if strict and #unexpected > 0 then faults[#faults + 1] = 'unexpected ' .. table.concat(unexpected, ', ') end
   for _, text in ipairs(wrong) do faults[#faults + 1] = text end
   if #faults > 0 then raise('%s:load_state_dict: %s', label(self), table.concat(faults, '; ')) end
-  support.no_grad(load, plan)
+  support.overwrite(label(self) .. ':load_state_dict', targets, sources)
   return { missing_keys = missing, unexpected_keys = unexpected }
 end
 
 -- ---- hooks ----
+-- `_hooked` sends a call the slow way, which finds out whether there are hooks.
 
 --- Lists of hooks are never changed but replaced, so that a hook may add and remove hooks while they run.
 local function put_hooks(self, field, hooks)
   rawset(self, field, hooks)
-  local other = field == '_forward_hooks' and '_forward_pre_hooks' or '_forward_hooks'
-  self._hooked = #hooks > 0 or #(rawget(self, other) or {}) > 0
+  self._hooked = true
 end
 
 local function add_hook(self, field, hook)
@@ -507,8 +515,11 @@ function Module:register_forward_hook(hook) return add_hook(self, '_forward_hook
 
 local function pack(...) return { n = select('#', ...), ... } end
 
---- What calling a module with hooks does.
+--- What calling a module does that has hooks, or is called for the first time.
 function Module:_call_with_hooks(...)
+  local base = rawget(self, '_view') and rawget(self, '_view').base or self
+  class.adopt(base)
+  rawset(base, '_hooked', #(rawget(base, '_forward_hooks') or {}) + #(rawget(base, '_forward_pre_hooks') or {}) > 0)
   local inputs = pack(...)
   for _, entry in ipairs(self._forward_pre_hooks or {}) do
     local changed = entry[1](self, inputs)
@@ -545,5 +556,7 @@ function Module:_print()
   if extra ~= '' then table.insert(lines, 1, '  ' .. indented(extra)) end
   return ('%s(\n%s\n)'):format(label(self), table.concat(lines, '\n'))
 end
+
+class.guard(Module)
 
 return Module

@@ -86,4 +86,6 @@ function ModuleDict:iter()
   end
 end
 
+class.guard(ModuleDict)
+
 return ModuleDict

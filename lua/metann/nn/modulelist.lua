@@ -18,4 +18,6 @@ function ModuleList:init(modules)
   self:extend(modules)
 end
 
+class.guard(ModuleList)
+
 return ModuleList

@@ -80,4 +80,6 @@ function ParameterList:extra_repr()
   return table.concat(lines, '\n')
 end
 
+class.guard(ParameterList)
+
 return ParameterList

@@ -44,10 +44,12 @@ function positions.range(what, range, n)
   if not is_whole(step) or step < 1 then
     raise('%s: the step of a range must be a positive whole number, got %s', what, describe(step))
   end
-  local list = {}
-  for i = first, math.min(last, n), step do
-    if i >= 1 then list[#list + 1] = i end
+  if first < 1 then -- goes on from the first that is there, in steps from where it began
+    local passed = math.fmod(first - 1, step)
+    first = 1 + (passed < 0 and passed + step or passed)
   end
+  local list = {}
+  for i = first, math.min(last, n), step do list[#list + 1] = i end
   return list
 end
 

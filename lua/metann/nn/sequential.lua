@@ -28,14 +28,26 @@ function Sequential:init(...)
   end
 end
 
+local function missing(self, i)
+  support.raise("Sequential: entry %d ('%s') is empty, it was registered as nil", i, self._modules.names[i])
+end
+
 --- Passes x through all modules. What is given besides goes to the first module.
 function Sequential:forward(x, ...)
-  local n = self:len()
+  local names = self._modules.names
+  local n = #names
   if n == 0 then return x end
-  if n == 1 then return self:_at(1)(x, ...) end
-  x = self:_at(1)(x, ...)
-  for i = 2, n - 1 do x = self:_at(i)(x) end
-  return self:_at(n)(x)
+  local module = self[names[1]] or missing(self, 1)
+  if n == 1 then return module(x, ...) end
+  x = module(x, ...)
+  for i = 2, n - 1 do
+    module = self[names[i]] or missing(self, i)
+    x = module(x)
+  end
+  module = self[names[n]] or missing(self, n)
+  return module(x)
 end
+
+class.guard(Sequential)
 
 return Sequential

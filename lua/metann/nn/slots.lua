@@ -7,6 +7,11 @@ local slots = {}
 
 function slots.new() return { names = {}, values = {}, version = 0 } end
 
+--- True for such a dictionary.
+function slots.is_slots(value)
+  return type(rawget(value, 'names')) == 'table' and type(rawget(value, 'version')) == 'number'
+end
+
 --- The number that a name is the text of, or nil.
 local function number_of(name)
   if not name:find('^[1-9]%d*$') then return nil end

@@ -7,7 +7,7 @@ local lists = require 'metann.compose.lists'
 local handle, errors, scope = binding.handle, binding.errors, binding.scope
 local C, ctx, array = handle.C, handle.ctx, handle.array
 local raise, describe = errors.raise, errors.describe
-local is_tensor = handle.is_tensor
+local is_tensor, ffi = handle.is_tensor, handle.ffi
 
 local support = {
   ops = binding.stub.ops,
@@ -78,16 +78,6 @@ function support.parameter(t, requires_grad)
   return p
 end
 
---- Forgets a tensor's gradient, or, with set_to_none false, makes it zeros.
-function support.zero_grad(t, set_to_none)
-  if set_to_none ~= false then
-    C.mn_tensor_set_grad(ctx, t.p, handle.NONE)
-    return
-  end
-  local grad = support.grad(t)
-  if grad then support.no_grad(support.ops.fill_, support.ops.detach(grad), 0) end
-end
-
 --- A tensor's gradient, or nil.
 function support.grad(t)
   array(t)
@@ -95,6 +85,12 @@ function support.grad(t)
   if raw == handle.NONE then return nil end
   if raw == nil then handle.fail(t) end
   return handle.wrap(raw)
+end
+
+--- Gives a leaf a gradient, or, with false, none.
+function support.set_grad(t, grad)
+  array(t)
+  if C.mn_tensor_set_grad(ctx, t.p, grad and grad.p or handle.NONE) ~= 0 then handle.fail(t, grad) end
 end
 
 support.dtypes, support.dtype_names = handle.dtypes, handle.dtype_names
@@ -148,6 +144,35 @@ end
 --- Marks t as a parameter: modules that it is assigned to list it.
 function support.mark_parameter(t) C.mn_tensor_set_parameter(t.p, 1) end
 
+--- What can be copied over a tensor as it stands: of its dtype, dense, in a memory that isn't written to.
+local function writable(target, source, written)
+  if not source then return false end
+  local dtype, a = array(target).dtype, array(source)
+  if a.dtype ~= dtype then return support.ops.cast(source, handle.dtype_names[dtype]) end
+  if a.contiguous == 0 or written[C.mn_storage_id(source.p)] then return support.ops.clone(source) end
+  return source
+end
+
+--- Overwrites tensors, all of them or none: an interruption or the end of memory can only come before the first write.
+-- Nothing is recorded; call it within no_grad and a scope, or by `overwrite`.
+-- @param what the function's name, for messages
+-- @param targets list of tensors
+-- @param sources list of tensors of the same sizes, cast where the dtypes differ; false stands for zeros
+function support.write_all(what, targets, sources)
+  local n, written = #targets, {}
+  for i = 1, n do
+    array(targets[i])
+    written[C.mn_storage_id(targets[i].p)] = true
+  end
+  local pointers, kept = ffi.new('mn_tensor *[?]', 2 * n + 1), {}
+  for i = 1, n do
+    local source = writable(targets[i], sources[i], written)
+    kept[i] = source
+    pointers[i - 1], pointers[n + i - 1] = targets[i].p, source and source.p or handle.NONE
+  end
+  if C.mn_tensors_write(ctx, what, n, pointers, pointers + n) ~= 0 then handle.fail_list(kept) end
+end
+
 --- Calls fn(...) without recording.
 function support.no_grad(fn, ...) return scope.with_grad(false, 'no_grad', fn, ...) end
 
@@ -156,6 +181,28 @@ function support.enable_grad(fn, ...) return scope.with_grad(true, 'enable_grad'
 
 --- Calls fn(...) and releases the handles that it made but doesn't return or file.
 function support.scope(fn, ...) return scope.run(fn, ...) end
+
+--- write_all outside no_grad and scopes: what is made on the way is given back at once.
+function support.overwrite(what, targets, sources)
+  support.no_grad(support.scope, support.write_all, what, targets, sources)
+end
+
+--- Forgets the gradients of tensors, or, with set_to_none false, makes them zeros; all of them or none.
+function support.zero_grads(what, list, set_to_none)
+  if set_to_none ~= nil and type(set_to_none) ~= 'boolean' then
+    raise("%s: 'set_to_none' must be true or false, got %s", what, describe(set_to_none))
+  end
+  if set_to_none ~= false then
+    for i = 1, #list do support.set_grad(list[i], false) end
+    return
+  end
+  local grads, zeros = {}, {}
+  for i = 1, #list do
+    local n, grad = #grads + 1, support.grad(list[i])
+    if grad then grads[n], zeros[n] = grad, false end
+  end
+  support.overwrite(what, grads, zeros)
+end
 
 --- Iterates over names and values (lists): one closure, so that it may stand before further arguments.
 function support.pairs_of(names, values)

@@ -1,4 +1,5 @@
---- nn.utils: gradients of many parameters at once, and parameters as one vector.
+--- nn.utils: gradients of many parameters at once, and parameters as one vector. What changes many tensors computes all
+-- of them before it writes the first.
 local support = require 'metann.nn.support'
 local ops, raise, describe = support.ops, support.raise, support.describe
 
@@ -37,8 +38,9 @@ local function clip_norm(grads, max_norm, norm_type, error_if_nonfinite)
     raise('clip_grad_norm_: the norm of the gradients is %s, nothing was scaled', tostring(norm:item()))
   end
   -- scaled by a tensor, so that nothing waits for the number
-  local scale = ops.clamp(ops.div(max_norm, ops.add(norm, 1e-6)), -math.huge, 1)
-  for _, g in ipairs(grads) do ops.mul_(g, scale) end
+  local scale, scaled = ops.clamp(ops.div(max_norm, ops.add(norm, 1e-6)), -math.huge, 1), {}
+  for i, g in ipairs(grads) do scaled[i] = ops.mul(g, scale) end
+  support.write_all('clip_grad_norm_', grads, scaled)
   return norm
 end
 
@@ -61,12 +63,14 @@ function utils.clip_grad_norm_(parameters, max_norm, norm_type)
   if type(norm_type) ~= 'number' or not (norm_type > 0) then
     raise("clip_grad_norm_: 'norm_type' must be a number above 0, got %s", describe(norm_type))
   end
-  return support.no_grad(clip_norm, gradients(parameters, 'clip_grad_norm_'), max_norm, norm_type,
+  return support.no_grad(support.scope, clip_norm, gradients(parameters, 'clip_grad_norm_'), max_norm, norm_type,
     error_if_nonfinite)
 end
 
 local function clip_value(grads, value)
-  for _, g in ipairs(grads) do ops.clamp_(g, -value, value) end
+  local clamped = {}
+  for i, g in ipairs(grads) do clamped[i] = ops.clamp(g, -value, value) end
+  support.write_all('clip_grad_value_', grads, clamped)
 end
 
 --- Clamps the gradients of all parameters, in place, to -clip_value .. clip_value.
@@ -74,7 +78,7 @@ function utils.clip_grad_value_(parameters, value)
   if type(value) ~= 'number' or not (value >= 0) then
     raise("clip_grad_value_: 'clip_value' must be a number of at least 0, got %s", describe(value))
   end
-  support.no_grad(clip_value, gradients(parameters, 'clip_grad_value_'), value)
+  support.no_grad(support.scope, clip_value, gradients(parameters, 'clip_grad_value_'), value)
 end
 
 --- All parameters one after another, as one 1-dim tensor; gradients flow through it.
@@ -86,12 +90,13 @@ function utils.parameters_to_vector(parameters)
 end
 
 local function scatter(vector, list)
-  local at = 1
-  for _, p in ipairs(list) do
+  local at, parts = 1, {}
+  for i, p in ipairs(list) do
     local n = support.numel(p)
-    ops.assign_(p, ops.view(ops.slice(vector, 1, at, n), support.shape(p)))
+    parts[i] = support.reshape(ops.slice(vector, 1, at, n), support.shape(p))
     at = at + n
   end
+  support.write_all('vector_to_parameters', list, parts)
 end
 
 --- Writes a vector's elements over the parameters, in the order of parameters_to_vector.
@@ -104,7 +109,7 @@ function utils.vector_to_parameters(vector, parameters)
   if total ~= support.numel(vector) then
     raise("vector_to_parameters: the parameters have %d elements, 'vector' has %d", total, support.numel(vector))
   end
-  support.no_grad(scatter, ops.clone(ops.detach(vector)), list)
+  support.no_grad(support.scope, scatter, vector, list)
 end
 
 return utils

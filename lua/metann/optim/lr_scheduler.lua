@@ -5,6 +5,7 @@
 -- after that many steps, for groups that have an `initial_lr`.
 local traversal = require 'metann.binding.traversal'
 local next, pairs = traversal.next, traversal.pairs
+local methods = require 'metann.binding.methods'
 local options = require 'metann.nn.options'
 local support = require 'metann.nn.support'
 local kinds, raise, is_tensor, ops = options.kinds, support.raise, support.is_tensor, support.ops
@@ -99,6 +100,13 @@ function Scheduler:load_state_dict(state)
     if type(value) ~= 'table' or next(value) ~= nil then self.options[key] = plain_copy(value) end
   end
 end
+
+local function is_schedule(value)
+  local mt = type(value) == 'table' and getmetatable(value)
+  return type(mt) == 'table' and rawget(mt, 'option_names') ~= nil
+end
+
+methods.guard(Scheduler, 'schedule', is_schedule)
 
 local function check_optimizer(name, optimizer)
   if type(optimizer) ~= 'table' or type(optimizer.param_groups) ~= 'table' then
@@ -303,7 +311,7 @@ local OneCycleLR = define('OneCycleLR', {
 end)
 function OneCycleLR:_lr(i)
   local o, k, start = self.options, self.last_epoch, 0
-  if k >= self.total_steps then raise('OneCycleLR: step %d is past total_steps %d', k, self.total_steps) end
+  if k > self.total_steps then raise('OneCycleLR: step %d is past total_steps %d', k, self.total_steps) end
   local phase, part
   for j, p in ipairs(self._phases[i]) do
     phase, part = p, (k - start) / (p.last - start)
@@ -391,6 +399,8 @@ function Plateau:step(metric)
   end
   self:_apply()
 end
+
+methods.guard(Plateau, 'schedule', is_schedule)
 
 local names = {}
 for name in pairs(scheduler) do names[#names + 1] = name end

@@ -5,12 +5,12 @@
 -- `state` lists the names that the state may have; `defaults` holds an option's default, or common.REQUIRED; `check(o)`
 -- raises on bad options.
 local pairs = require('metann.binding.traversal').pairs
+local methods = require 'metann.binding.methods'
 local common = require 'metann.optim.common'
 local support = require 'metann.nn.support'
 local errors = support.errors
 local raise, describe, is_tensor, id = support.raise, support.describe, support.is_tensor, support.id
 local ops, keep = support.ops, support.keep
-local assign_ = ops.assign_
 
 local Optimizer = {}
 Optimizer.__index = Optimizer
@@ -118,42 +118,108 @@ end
 
 -- ---- steps ----
 
---- Writes what a rule returned over the parameter and its state.
-local function write(names, p, state, new_p, new_state)
-  for i = 1, #names do
-    local name = names[i]
-    local value, old = new_state[name], state[name]
-    if value ~= nil then
-      if old == nil then
-        -- a rule may hand back the gradient itself as state; the state needs storage of its own
-        state[name] = keep(ops.clone(value))
-      else
-        assign_(old, value)
-      end
-    end
-  end
-  assign_(p, new_p)
-end
+-- What the rule makes on the way is given back each time that so many elements have been updated.
+local PORTION = 65536
 
-local function update_all(self)
-  local update, names = self.rule.update, self.rule.state
+--- The parameters that have a gradient, with what is known of them.
+local function work_of(self)
+  local work = {}
   for _, group in ipairs(self.param_groups) do
     for _, p in ipairs(group.params) do
       local g = support.grad(p)
       if g then
         local key = id(p)
-        local state = self.state[key]
-        if not state then
-          state = {}
-          self.state[key] = state
-        end
-        write(names, p, state, update(p, g, state, group))
+        work[#work + 1] = { p = p, g = g, group = group, key = key, state = self.state[key], size = support.numel(p) }
       end
+    end
+  end
+  return work
+end
+
+--- Notes what a rule gave for one parameter: what to write where, and state that is there for the first time.
+local function note(names, entry, new_p, new_state, targets, sources)
+  local state, n = entry.state, #targets + 1
+  targets[n], sources[n] = entry.p, new_p
+  if new_state == state then return end
+  for i = 1, #names do
+    local name = names[i]
+    local value, old = new_state[name], state and state[name]
+    if value ~= nil and old ~= nil then
+      n = n + 1
+      targets[n], sources[n] = old, value
+    elseif value ~= nil then
+      -- a rule may hand back the gradient itself as state; the state needs storage of its own
+      entry.fresh = entry.fresh or {}
+      entry.fresh[name] = ops.clone(value)
     end
   end
 end
 
-local function run_step(self) return support.scope(update_all, self) end
+local NO_STATE = {}
+
+--- Runs the rule on the entries from first to last; returns what must outlive the scope around.
+local function compute(first, last, rule, work, targets, sources)
+  local from, made = #sources + 1, {}
+  for i = first, last do
+    local entry = work[i]
+    local new_p, new_state = rule.update(entry.p, entry.g, entry.state or NO_STATE, entry.group)
+    note(rule.state, entry, new_p, new_state, targets, sources)
+    made[#made + 1] = entry.fresh
+  end
+  for i = from, #sources do made[#made + 1] = sources[i] end
+  return made
+end
+
+--- Calls fn(first, last, ...) in a scope for portions of the work.
+local function each_portion(work, fn, ...)
+  local first, size = 1, 0
+  for i, entry in ipairs(work) do
+    size = size + entry.size
+    if size >= PORTION or i == #work then
+      support.scope(fn, first, i, ...)
+      first, size = i + 1, 0
+    end
+  end
+end
+
+--- Writes what was computed for the entries from first to last, all or nothing.
+local function commit(self, work, first, last, targets, sources)
+  for i = first, last do
+    for _, t in pairs(work[i].fresh or NO_STATE) do keep(t) end
+  end
+  support.write_all(self.rule.name .. ':step', targets, sources)
+  for i = first, last do
+    local entry = work[i]
+    if not entry.state then
+      self.state[entry.key] = entry.fresh or {}
+    else
+      for name, t in pairs(entry.fresh or NO_STATE) do entry.state[name] = t end
+    end
+  end
+end
+
+--- A step: all is computed before anything is written, so that one that fails changes nothing.
+local function run_step(self)
+  local work, targets, sources = work_of(self), {}, {}
+  each_portion(work, compute, self.rule, work, targets, sources)
+  commit(self, work, 1, #work, targets, sources)
+end
+
+local function update_portion(first, last, self, work)
+  local targets, sources = {}, {}
+  compute(first, last, self.rule, work, targets, sources)
+  commit(self, work, first, last, targets, sources)
+end
+
+--- For those who can undo a step that fails: each portion is written at once, so nothing of the size of all is held.
+local function run_quick_step(self)
+  local work = work_of(self)
+  each_portion(work, update_portion, self, work)
+end
+
+function Optimizer:_quick_step() support.no_grad(run_quick_step, self) end
+
+local function scoped_step(self) return support.scope(run_step, self) end
 
 --- Makes one step with the gradients in `.grad`; parameters without one stay.
 -- @param closure optional function that computes the gradients anew and returns the loss
@@ -166,15 +232,17 @@ function Optimizer:step(closure)
     end
     loss = support.enable_grad(closure)
   end
-  support.no_grad(run_step, self)
+  support.no_grad(scoped_step, self)
   return loss
 end
 
 --- Forgets the gradients of all parameters; with set_to_none false they become zeros.
 function Optimizer:zero_grad(set_to_none)
+  local list = {}
   for _, group in ipairs(self.param_groups) do
-    for _, p in ipairs(group.params) do support.zero_grad(p, set_to_none) end
+    for _, p in ipairs(group.params) do list[#list + 1] = p end
   end
+  support.zero_grads(self.rule.name .. ':zero_grad', list, set_to_none)
 end
 
 -- ---- state ----
@@ -315,5 +383,10 @@ function Optimizer:__tostring()
   lines[#lines + 1] = ')'
   return table.concat(lines, '\n')
 end
+
+methods.guard(Optimizer, 'optimizer', function(value)
+  local mt = type(value) == 'table' and getmetatable(value)
+  return type(mt) == 'table' and rawget(mt, 'rule') ~= nil
+end, { class = true })
 
 return Optimizer

@@ -1,0 +1,79 @@
+/* write.c: many tensors overwritten at once, all of them or none. Whatever can fail comes first; the copies that
+ * follow ask for no memory and look at no flag, so an update of a whole model is never left half done. */
+#include "engine/engine.h"
+#include <string.h>
+
+static int check_pair(mn_context *ctx, const char *name, int i, mn_tensor *target, mn_tensor *source) {
+  if (!target || !source || mn_is_none(target))
+    return mn_error_set(ctx, MN_ERR_ARGUMENT, "%s: tensor %d is missing", name, i + 1);
+  if (target->ctx != ctx || (!mn_is_none(source) && source->ctx != ctx))
+    return mn_error_set(ctx, MN_ERR_ARGUMENT, "%s: tensor %d belongs to another context", name, i + 1);
+  const mn_array *a = &target->a, *b = &source->a;
+  if (mn_may_share_places(a))
+    return mn_error_set(ctx, MN_ERR_ARGUMENT,
+                        "%s: a tensor whose elements share memory, as expand and unfold make them, can't be "
+                        "changed in place; clone() it",
+                        name);
+  if (mn_is_none(source)) return 0;
+  bool same = a->ndim == b->ndim && a->dtype == b->dtype;
+  for (int d = 0; same && d < a->ndim; d++) same = a->size[d] == b->size[d];
+  char want[128], got[128];
+  if (!same)
+    return mn_error_set(ctx, MN_ERR_ARGUMENT, "%s: expected %s of size %s, got %s of size %s", name,
+                        mn_dtype_name(a->dtype), mn_shape_text(a, want), mn_dtype_name(b->dtype),
+                        mn_shape_text(b, got));
+  if (!b->contiguous || source->storage == target->storage)
+    return mn_error_set(ctx, MN_ERR_ARGUMENT, "%s: source %d must be dense and in a memory of its own",
+                        name, i + 1);
+  return 0;
+}
+
+/* In a recording each write is a row like any other. */
+static int record(mn_context *ctx, int n, mn_tensor *const *targets, mn_tensor *const *sources) {
+  int before = mn_program_length(ctx->recording);
+  const mn_fill_attrs zero = {.value = 0};
+  for (int i = 0; i < n; i++) {
+    mn_tensor *in[2] = {targets[i], sources[i]};
+    bool fills = mn_is_none(sources[i]);
+    if (mn_record_row(ctx, fills ? MN_OP_fill : MN_OP_assign, true, fills ? 1 : 2, in, 1, in,
+                      (const mn_slot *)&zero)) {
+      mn_record_cut(ctx, before);
+      return -1;
+    }
+  }
+  return 0;
+}
+
+static void fill_zero(mn_tensor *t) {
+  size_t item = mn_dtype_size(t->a.dtype);
+  if (t->a.contiguous) {
+    if (t->a.numel > 0) memset(t->a.data, 0, (size_t)t->a.numel * item);
+    return;
+  }
+  int64_t index[MN_MAX_DIMS] = {0};
+  for (int64_t i = 0, offset = 0; i < t->a.numel; i++) {
+    memset((char *)t->a.data + offset * (int64_t)item, 0, item);
+    for (int d = t->a.ndim - 1; d >= 0; d--) {
+      offset += t->a.stride[d];
+      if (++index[d] < t->a.size[d]) break;
+      offset -= t->a.stride[d] * t->a.size[d];
+      index[d] = 0;
+    }
+  }
+}
+
+int mn_tensors_write(mn_context *ctx, const char *name, int n, mn_tensor *const *targets,
+                     mn_tensor *const *sources) {
+  for (int i = 0; i < n; i++)
+    if (check_pair(ctx, name, i, targets[i], sources[i])) return -1;
+  if (ctx->recording && record(ctx, n, targets, sources)) return -1;
+  for (int i = 0; i < n; i++) {
+    if (!mn_is_none(sources[i])) {
+      mn_tensor_write(ctx, targets[i], sources[i]->a.data);
+      continue;
+    }
+    fill_zero(targets[i]);
+    targets[i]->storage->version++;
+  }
+  return 0;
+}
