@@ -15,7 +15,7 @@ function copy.tensor(t, memo, path)
   local made = memo[id]
   if made then return made end
   if not support.is_leaf(t) then
-    raise("deepcopy: '%s' has a history, and only leaves can be copied: keep a detached tensor there, t:detach()", path)
+    raise("deepcopy: %s has a history, and only leaves can be copied: keep a detached tensor there, t:detach()", path)
   end
   made = ops.clone(ops.detach(t))
   if support.is_parameter(t) then support.mark_parameter(made) end
