@@ -23,8 +23,8 @@ static int check_pair(mn_context *ctx, const char *name, int i, mn_tensor *targe
                         mn_dtype_name(a->dtype), mn_shape_text(a, want), mn_dtype_name(b->dtype),
                         mn_shape_text(b, got));
   if (!b->contiguous || source->storage == target->storage)
-    return mn_error_set(ctx, MN_ERR_ARGUMENT, "%s: source %d must be dense and in a memory of its own",
-                        name, i + 1);
+    return mn_error_set(ctx, MN_ERR_ARGUMENT, "%s: source %d must be dense and in a memory of its own", name,
+                        i + 1);
   return 0;
 }
 

@@ -22,6 +22,7 @@ local plans = require 'metann.plan'
 local arguments = require 'metann.arguments'
 local reads = require 'metann.autograd.reads'
 local ops, raise, describe, keep = support.ops, support.raise, support.describe, support.keep
+local kinds = arguments.kinds
 local is_tensor, is_parameter, id = support.is_tensor, support.is_parameter, support.id
 local class_of, finished, inside = class.class_of, class.finished, guards.inside
 -- tables of a size that is known are made at once, not grown: views are made at every adaptation
@@ -614,19 +615,21 @@ local function is_base(state, place, weight)
 end
 
 --- Forgets the gradients of the weights that are the view's; those of its base stay.
-function methods:zero_grad(set_to_none)
+function methods:zero_grad(...)
+  local o = Module._read(self, 'zero_grad', { { 'set_to_none', kinds.boolean, true } }, ...)
   local state, list = rawget(self, '_view').state, {}
   for _, entry in ipairs(targets(self)) do
     local weight = current(state, entry.place)
     if weight and not is_base(state, entry.place, weight) then list[#list + 1] = weight end
   end
-  support.zero_grads(class_of(self)._name .. ':zero_grad', list, set_to_none)
+  support.zero_grads(class_of(self)._name .. ':zero_grad', list, o.set_to_none)
   return self
 end
 
 --- Says whether the weights shall require gradients; in place of those of its base the view gets leaves that share
 -- their storage.
-function methods:requires_grad_(requires)
+function methods:requires_grad_(...)
+  local requires = Module._read(self, 'requires_grad_', { { 'requires_grad', kinds.boolean, true } }, ...).requires_grad
   local state, changes, list = rawget(self, '_view').state, {}, {}
   for _, entry in ipairs(targets(self)) do
     local weight = current(state, entry.place)
@@ -634,12 +637,12 @@ function methods:requires_grad_(requires)
       weight = keep(ops.detach(weight))
       changes[#changes + 1] = { target = entry, tensor = weight }
     end
-    if weight and not requires and requires ~= nil and not support.is_leaf(weight) then
+    if weight and not requires and not support.is_leaf(weight) then
       raise("%s:requires_grad_: '%s' has a history, and so requires a gradient", class_of(self)._name, entry.name)
     end
     list[#list + 1] = weight or nil
   end
-  for _, weight in ipairs(list) do support.set_requires_grad(weight, requires ~= false) end
+  for _, weight in ipairs(list) do support.set_requires_grad(weight, requires) end
   put(self, changes)
   return self
 end

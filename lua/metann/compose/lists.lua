@@ -44,6 +44,11 @@ function lists.to_list(source, what)
     return list, names
   end
   if is_tensor(source) then return { source } end
+  local meta = type(source) == 'table' and getmetatable(source)
+  if type(meta) == 'table' and rawget(meta, 'class') then
+    raise('%s: expected a list of tensors, a table by name or an iterator, got a module: pass its parameters, '
+      .. 'net:parameters()', what)
+  end
   if type(source) ~= 'table' then
     raise('%s: expected a list of tensors, a table by name or an iterator, got %s', what, describe(source))
   end

@@ -1,52 +1,67 @@
---- The options of a learner's call, and of MAML's: read and checked in one place.
-local pairs = require('metann.binding.traversal').pairs
-local errors = require 'metann.binding.errors'
+--- The options of a learner's call, and of MAML's: what they may be, in one place.
 local arguments = require 'metann.arguments'
-local raise, describe = errors.raise, errors.describe
+local errors = require 'metann.binding.errors'
+local raise, describe, kinds = errors.raise, errors.describe, arguments.kinds
 
 local call = {}
 
 local BUFFERS = { view = true, shared = true, frozen = true }
 
---- Checks the options that learners and meta-learners share, `buffers`, `training`, `allow_unused` and `evaluator`, and fills
--- defaults in. Works on the table that it is given.
-local function check(what, o)
-  if o.buffers == nil then o.buffers = 'view' end
-  if o.training == nil then o.training = true end
-  arguments.boolean(what, 'allow_unused', o.allow_unused)
-  if o.evaluator ~= nil then arguments.callable(what, 'evaluator', o.evaluator) end
-  if not BUFFERS[o.buffers] then
-    raise("%s: 'buffers' must be 'view', 'shared' or 'frozen', got %s", what, describe(o.buffers))
+local function buffers(v) return BUFFERS[v] and v or nil, "'view', 'shared' or 'frozen'" end
+
+local function training(v)
+  if type(v) == 'boolean' or v == 'model' then return v end
+  return nil, "true, false or 'model'"
+end
+
+-- `allow_unused` has no kind and no default: nil leaves it to the learner, and false doesn't.
+local EVALUATOR = { 'evaluator', kinds.callable, optional = true }
+local SHARED = { { 'buffers', buffers, 'view' }, { 'training', training, true }, { 'allow_unused' } }
+
+--- A signature: what stands before, then the options that all calls share.
+-- @param what the caller's name, for messages
+-- @param first list of parameters before the shared ones
+-- @param named true: those that are shared are taken by name only
+function call.signature(what, first, named)
+  local list = {}
+  for i, p in ipairs(first) do list[i] = p end
+  for _, p in ipairs(SHARED) do
+    list[#list + 1] = { p[1], p[2], p[3], named = named }
   end
-  if type(o.training) ~= 'boolean' and o.training ~= 'model' then
-    raise("%s: 'training' must be true, false or 'model', got %s", what, describe(o.training))
-  end
+  return arguments.signature(what, list)
+end
+
+--- Reads the arguments of a call.
+function call.read(signature, ...)
+  local o = arguments.read(signature, ...)
+  arguments.boolean(signature.what, 'allow_unused', o.allow_unused)
   return o
 end
 
---- A copy of the options of a call, checked, defaults filled in.
--- @param what the caller's name, for messages
--- @param options table or nil
--- @param names list of the options that there are; `buffers`, `training` and `evaluator` among them, the others true or
--- false
--- @param defaults of the others, by name
-function call.read(what, options, names, defaults)
+local OPTIONS = { { 'inplace', kinds.boolean, false }, EVALUATOR, { 'mimo', kinds.boolean, false } }
+
+--- The signature of calling a learner.
+call.LEARNER = call.signature('Learner', {
+  { 'model', required = true, opaque = true }, { 'data', data = true }, OPTIONS[1], OPTIONS[2], OPTIONS[3],
+})
+
+local signatures = {}
+
+--- The options of a learner's call, from a table by name or nil.
+function call.learner(what, options)
   if options ~= nil and (type(options) ~= 'table' or options[1] ~= nil) then
     raise('%s: options must be a table by name, got %s', what, type(options) == 'table' and 'a list' or describe(options))
   end
-  local o = {}
-  if options then
-    errors.check_options(what, options, names)
-    for name, value in pairs(options) do o[name] = value end
-  end
-  for name, default in pairs(defaults) do o[name] = arguments.boolean(what, name, o[name], default) end
-  return check(what, o)
+  signatures[what] = signatures[what] or call.signature(what, OPTIONS)
+  return call.read(signatures[what], options or {})
 end
 
-local LEARNER = { 'inplace', 'evaluator', 'mimo', 'buffers', 'training', 'allow_unused' }
-local LEARNER_DEFAULTS = { inplace = false, mimo = false }
-
---- The options of a learner's call.
-function call.learner(what, options) return call.read(what, options, LEARNER, LEARNER_DEFAULTS) end
+--- The signature of calling what holds its model.
+function call.of_data(what)
+  return call.signature(what, {
+    { 'data', data = true }, { 'create_graph', named = true },
+    { 'evaluator', kinds.callable, optional = true, named = true },
+  }, true)
+end
 
 return call

@@ -3,7 +3,6 @@ local nn = require 'metann.nn'
 local class = require 'metann.nn.class'
 local errors = require 'metann.binding.errors'
 local call = require 'metann.meta.call'
-local arguments = require 'metann.arguments'
 local raise, describe, class_of = errors.raise, errors.describe, class.class_of
 
 --- A learner is called as `learner(model, data, {inplace=false, evaluator=nil, mimo=false, buffers='view',
@@ -16,19 +15,13 @@ local raise, describe, class_of = errors.raise, errors.describe, class.class_of
 -- @function Learner
 local Learner = nn.class('Learner')
 
-local signature = arguments.signature('Learner', {
-  { 'model', required = true, opaque = true }, { 'data', data = true }, { 'inplace' }, { 'evaluator' }, { 'mimo' },
-  { 'buffers' }, { 'training' }, { 'allow_unused' },
-})
-
 function Learner:forward(...)
-  local o = arguments.read(signature, ...)
+  local o = call.read(call.LEARNER, ...)
   local model, data = o.model, o.data
   o.model, o.data = nil, nil
   if not class_of(model) then
     raise('Learner: model must be a module, got %s', describe(model))
   end
-  o = call.learner('Learner', o)
   if not o.inplace then return self:forward_pure(model, data, o) end
   if o.mimo then raise("Learner: 'mimo' needs the models after each step, which 'inplace' overwrites") end
   return self:forward_inplace(model, data, o)

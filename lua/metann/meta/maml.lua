@@ -37,20 +37,24 @@ local function set_up(self, what, signature, ...)
   self.options = rules.options(optim.rules.SGD, {}, o.lr)
 end
 
-local OPTIONS, NO_DEFAULTS = { 'create_graph', 'evaluator', 'buffers', 'training', 'allow_unused' }, {}
-
 --- What inner.adapt wants to know of a call.
-local function read_call(self, what, data, options, mimo)
-  if class_of(data) and options ~= nil then
-    raise('%s: is called with data and options, as it holds its model already; got a module as data', what)
+-- @param signature of call.of_data
+-- @param mimo whether the models after each step are wanted
+-- @return the data, the learner's part, and the call's
+local function read_call(self, signature, mimo, data, options, ...)
+  if options ~= nil and class_of(data) then
+    raise('%s: is called with data and options, as it holds its model already; got a module as data', signature.what)
+  elseif options ~= nil and type(options) ~= 'table' then
+    raise('%s: options must be a table, got %s', signature.what, describe(options))
   end
-  local o = call.read(what, options, OPTIONS, NO_DEFAULTS)
-  local create_graph = arguments.boolean(what, 'create_graph', o.create_graph, self.training)
+  local o = call.read(signature, data, options, ...)
+  local create_graph = arguments.boolean(signature.what, 'create_graph', o.create_graph, self.training)
   o.mimo, o.detach = mimo, not self.training and not create_graph
-  return {
-    what = what, rule = optim.rules.SGD.update, options = self.options,
-    lr = rates.current(what, self.lr), create_graph = create_graph and not self.first_order, evaluator = self.evaluator,
-    steps = self.training and self.steps_train or self.steps_eval, allow_unused = self.allow_unused,
+  return o.data, {
+    what = signature.what, rule = optim.rules.SGD.update, options = self.options,
+    lr = rates.current(signature.what, self.lr), create_graph = create_graph and not self.first_order,
+    evaluator = self.evaluator, steps = self.training and self.steps_train or self.steps_eval,
+    allow_unused = self.allow_unused,
   }, o
 end
 
@@ -79,8 +83,10 @@ local maml_signature = constructor('MAML')
 
 function MAML:init(...) set_up(self, 'MAML', maml_signature, ...) end
 
-function MAML:forward(data, options)
-  local spec, of_call = read_call(self, 'MAML', data, options, false)
+local maml_call = call.of_data 'MAML'
+
+function MAML:forward(...)
+  local data, spec, of_call = read_call(self, maml_call, false, ...)
   local state = inner.adapt(spec, self.model, data, of_call)
   return state.root
 end
@@ -98,8 +104,10 @@ local mamlpp_signature = constructor('MAMLpp')
 
 function MAMLpp:init(...) set_up(self, 'MAMLpp', mamlpp_signature, ...) end
 
-function MAMLpp:forward(data, options)
-  local spec, of_call = read_call(self, 'MAMLpp', data, options, self.training)
+local mamlpp_call = call.of_data 'MAMLpp'
+
+function MAMLpp:forward(...)
+  local data, spec, of_call = read_call(self, mamlpp_call, self.training, ...)
   local state, history = inner.adapt(spec, self.model, data, of_call)
   return history and MultiModel.of(state, history) or state.root
 end

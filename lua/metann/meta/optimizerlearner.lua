@@ -2,13 +2,13 @@
 local pairs = require('metann.binding.traversal').pairs
 local nn = require 'metann.nn'
 local optim = require 'metann.optim'
+local common = require 'metann.optim.common'
+local arguments = require 'metann.arguments'
 local errors = require 'metann.binding.errors'
 local RuleLearner = require 'metann.meta.rulelearner'
 local rules = require 'metann.meta.rules'
 local evaluators = require 'metann.meta.evaluators'
-local raise, describe = errors.raise, errors.describe
-
-local OWN = { steps = true, lr = true, create_graph = true, evaluator = true, allow_unused = true }
+local raise, describe, kinds = errors.raise, errors.describe, arguments.kinds
 
 --- `OptimizerLearner(rule, {steps, create_graph=true, evaluator, ...})`, with the rule's own options, lr among them.
 -- @param rule a class of metann.optim, or its name
@@ -23,38 +23,41 @@ local function rule_of(rule)
   return raise('OptimizerLearner: rule must be a class of metann.optim or its name, got %s', describe(rule))
 end
 
---- `OptimizerLearner{rule=..., ...}` has all in one table.
-local function by_name(options)
-  local rest = {}
-  for name, value in pairs(options) do rest[name] = value end
-  rest.rule = nil
-  return options.rule, rest
+-- What an OptimizerLearner of a rule reads, by rule; a rule that isn't known yet is read first.
+local signatures = setmetatable({}, { __mode = 'k' })
+
+local function signature_of(rule)
+  local signature = signatures[rule]
+  if signature then return signature end
+  local list = { { 'rule', required = true }, { 'steps', named = true }, { 'lr', named = true },
+    { 'create_graph', named = true, default = true },
+    { 'evaluator', named = true, default = evaluators.default_evaluator_classification },
+    { 'allow_unused', named = true, default = false } }
+  for name in pairs(rule.defaults) do
+    if name ~= 'lr' then list[#list + 1] = { name, named = true } end
+  end
+  for _, name in ipairs(common.BACKEND) do list[#list + 1] = { name, kinds.boolean, named = true, optional = true } end
+  signature = arguments.signature('OptimizerLearner', list)
+  signatures[rule] = signature
+  return signature
 end
 
-function OptimizerLearner:init(rule, options)
-  if type(rule) == 'table' and getmetatable(rule) == nil and options == nil then rule, options = by_name(rule) end
-  rule = rule_of(rule)
+function OptimizerLearner:init(first, ...)
+  local options = ...
   if options ~= nil and type(options) ~= 'table' then
     raise('OptimizerLearner: options must be a table, got %s', describe(options))
   end
-  options = options or {}
-  local known = { 'steps', 'create_graph', 'evaluator', 'allow_unused' }
-  for name in pairs(rule.defaults) do known[#known + 1] = name end
-  table.sort(known)
-  errors.check_options('OptimizerLearner', options, known)
-  local own = {}
-  for name, value in pairs(options) do
-    if not OWN[name] then own[name] = value end
+  local given = first
+  if type(first) == 'table' and getmetatable(first) == nil then given = first.rule end
+  local rule = rule_of(given)
+  local o = arguments.read(signature_of(rule), first, ...)
+  o.rule, o.options = rule, {}
+  for name in pairs(rule.defaults) do
+    if name ~= 'lr' then o.options[name] = o[name] end
   end
-  local lr, evaluator = options.lr, options.evaluator
-  if evaluator == nil then evaluator = evaluators.default_evaluator_classification end
-  if lr == nil then lr = rules.default(rule, 'lr') end
-  if lr == nil then raise("OptimizerLearner: 'lr' must be given") end
-  self:set_up('OptimizerLearner', {
-    rule = rule, options = own, lr = lr, steps = options.steps,
-    create_graph = options.create_graph == nil or options.create_graph,
-    evaluator = evaluator, allow_unused = options.allow_unused,
-  })
+  if o.lr == nil then o.lr = rules.default(rule, 'lr') end
+  if o.lr == nil then raise("OptimizerLearner: 'lr' must be given") end
+  self:set_up('OptimizerLearner', o)
 end
 
 return OptimizerLearner

@@ -1,5 +1,6 @@
 --- Module: the base of all layers and networks. What stands where in an instance is told in class.lua.
 local pairs = require('metann.binding.traversal').pairs
+local arguments = require 'metann.arguments'
 local class = require 'metann.nn.class'
 local slots = require 'metann.nn.slots'
 local StateDict = require 'metann.nn.statedict'
@@ -9,13 +10,27 @@ local support = require 'metann.nn.support'
 local errors = support.errors
 local ops, raise, describe = support.ops, support.raise, support.describe
 local is_tensor, is_parameter, id = support.is_tensor, support.is_parameter, support.id
-local class_of = class.class_of
+local class_of, kinds = class.class_of, arguments.kinds
 
 local FLOATS = { float32 = true, float64 = true, float16 = true, bfloat16 = true }
 
 local Module = class.new('Module')
 
 local function label(self) return class_of(self)._name end
+
+-- Signatures of methods, by what messages call them.
+local signatures = {}
+
+--- The arguments of a method, read by the rule that all functions have.
+local function read(self, method, parameters, ...)
+  local what = label(self) .. ':' .. method
+  local signature = signatures[what]
+  if not signature then
+    signature = arguments.signature(what, parameters)
+    signatures[what] = signature
+  end
+  return arguments.read(signature, ...)
+end
 
 --- Sets an instance up; subclasses define their own.
 function Module.init() end
@@ -41,9 +56,12 @@ local function check_new(self, what, name)
 end
 
 --- Registers a parameter, as assigning it to a field does; nil makes the name known without one.
+-- @function Module:register_parameter
 -- @param name string without dots
 -- @param parameter an nn.Parameter or nil
-function Module:register_parameter(name, parameter)
+function Module:register_parameter(...)
+  local o = read(self, 'register_parameter', { { 'name' }, { 'parameter' } }, ...)
+  local name, parameter = o.name, o.parameter
   check_new(self, 'parameter', name)
   if parameter ~= nil and not (is_tensor(parameter) and is_parameter(parameter)) then
     raise("%s: register_parameter('%s') takes an nn.Parameter or nil, got %s", label(self), name, describe(parameter))
@@ -52,28 +70,30 @@ function Module:register_parameter(name, parameter)
 end
 
 --- Registers a tensor that belongs to the module's state without being trained.
+-- @function Module:register_buffer
 -- @param name string without dots
 -- @param tensor a tensor or nil
--- @param persistent false (or {persistent=false}): state_dict leaves it out
-function Module:register_buffer(name, tensor, persistent)
+-- @param[opt=true] persistent false: state_dict leaves it out
+function Module:register_buffer(...)
+  local o = read(self, 'register_buffer', { { 'name' }, { 'tensor' }, { 'persistent', kinds.boolean, true } }, ...)
+  local name, tensor = o.name, o.tensor
   check_new(self, 'buffer', name)
   if tensor ~= nil and not is_tensor(tensor) then
     raise("%s: register_buffer('%s') takes a tensor or nil, got %s", label(self), name, describe(tensor))
   end
-  if type(persistent) == 'table' then
-    errors.check_options(label(self) .. ':register_buffer', persistent, { 'persistent' })
-    persistent = persistent.persistent
-  end
   class.file(self, '_buffers', name, tensor)
   local transient = rawget(self, '_transient') or {}
-  transient[name] = persistent == false or nil
+  transient[name] = not o.persistent or nil
   rawset(self, '_transient', transient)
 end
 
 --- Registers a submodule, as assigning it to a field does.
+-- @function Module:add_module
 -- @param name string without dots
 -- @param module a module or nil
-function Module:add_module(name, module)
+function Module:add_module(...)
+  local o = read(self, 'add_module', { { 'name' }, { 'module', opaque = true } }, ...)
+  local name, module = o.name, o.module
   if type(name) == 'number' then name = tostring(name) end
   check_new(self, 'submodule', name)
   if module ~= nil and not class_of(module) then
@@ -116,11 +136,11 @@ local function modules_of(self, prefix, recurse)
 end
 
 --- The tensors in some kinds of slots, each once (ties by id), with their names by path.
-local function collect_tensors(self, kinds, prefix, recurse, skip)
+local function collect_tensors(self, of_kinds, prefix, recurse, skip)
   local modules, paths = modules_of(self, prefix, recurse)
   local names, values, seen = {}, {}, {}
   for i, module in ipairs(modules) do
-    for _, kind in ipairs(kinds) do
+    for _, kind in ipairs(of_kinds) do
       local dict = module[kind]
       for _, name in ipairs(dict and dict.names or {}) do
         local value = dict.values[name]
@@ -135,44 +155,36 @@ local function collect_tensors(self, kinds, prefix, recurse, skip)
 end
 
 local PARAMETERS, BUFFERS = { '_parameters' }, { '_buffers', '_dependents' }
-local function check_walk(self, what, prefix, recurse)
-  if prefix ~= nil and type(prefix) ~= 'string' then
-    raise("%s:%s: 'prefix' must be a string, got %s", label(self), what, describe(prefix))
-  end
-  if recurse ~= nil and type(recurse) ~= 'boolean' then
-    raise("%s:%s: 'recurse' must be true or false, got %s", label(self), what, describe(recurse))
-  end
-end
 
 --- Iterates over the parameters with their names: `for name, p in net:named_parameters() do`. Ties are listed once.
--- @param prefix of the names, ''
--- @param recurse false for this module's own only
-function Module:named_parameters(prefix, recurse)
-  check_walk(self, 'named_parameters', prefix, recurse)
-  return support.pairs_of(collect_tensors(self, PARAMETERS, prefix, recurse))
+-- @function Module:named_parameters
+-- @param[opt=''] prefix of the names
+-- @param[opt=true] recurse false for this module's own only
+function Module:named_parameters(...)
+  return support.pairs_of(collect_tensors(self, PARAMETERS, arguments.walk('named_parameters', ...)))
 end
 
 --- Iterates over the parameters.
--- @param recurse false for this module's own only
-function Module:parameters(recurse)
-  check_walk(self, 'parameters', nil, recurse)
-  local _, values = collect_tensors(self, PARAMETERS, '', recurse)
+-- @function Module:parameters
+-- @param[opt=true] recurse false for this module's own only
+function Module:parameters(...)
+  local _, values = collect_tensors(self, PARAMETERS, '', arguments.recurse('parameters', ...))
   return support.values_of(values)
 end
 
 --- Iterates over the buffers with their names.
--- @param prefix of the names, ''
--- @param recurse false for this module's own only
-function Module:named_buffers(prefix, recurse)
-  check_walk(self, 'named_buffers', prefix, recurse)
-  return support.pairs_of(collect_tensors(self, BUFFERS, prefix, recurse))
+-- @function Module:named_buffers
+-- @param[opt=''] prefix of the names
+-- @param[opt=true] recurse false for this module's own only
+function Module:named_buffers(...)
+  return support.pairs_of(collect_tensors(self, BUFFERS, arguments.walk('named_buffers', ...)))
 end
 
 --- Iterates over the buffers.
--- @param recurse false for this module's own only
-function Module:buffers(recurse)
-  check_walk(self, 'buffers', nil, recurse)
-  local _, values = collect_tensors(self, BUFFERS, '', recurse)
+-- @function Module:buffers
+-- @param[opt=true] recurse false for this module's own only
+function Module:buffers(...)
+  local _, values = collect_tensors(self, BUFFERS, '', arguments.recurse('buffers', ...))
   return support.values_of(values)
 end
 
@@ -199,10 +211,10 @@ function Module:children()
 end
 
 --- Iterates over this module and all below, each once, with their paths ('' for this one).
--- @param prefix of the names, ''
-function Module:named_modules(prefix)
-  check_walk(self, 'named_modules', prefix)
-  local modules, names = modules_of(self, prefix)
+-- @function Module:named_modules
+-- @param[opt=''] prefix of the names
+function Module:named_modules(...)
+  local modules, names = modules_of(self, read(self, 'named_modules', { { 'prefix', kinds.name, '' } }, ...).prefix)
   return support.pairs_of(names, modules)
 end
 
@@ -210,10 +222,10 @@ end
 function Module:modules() return support.values_of((modules_of(self))) end
 
 --- The module at a path such as 'features.1'; '' is this one.
-function Module:get_submodule(path)
-  if type(path) ~= 'string' then
-    raise("%s:get_submodule: 'path' must be a string, got %s", label(self), describe(path))
-  end
+-- @function Module:get_submodule
+-- @param path string
+function Module:get_submodule(...)
+  local path = read(self, 'get_submodule', { { 'path', kinds.name } }, ...).path
   local module = self
   for name in path:gmatch('[^.]+') do
     local child = module._modules.values[name]
@@ -228,19 +240,20 @@ end
 -- ---- modes and changes to all ----
 
 --- Calls fn(module) for every module, children first; returns this one.
-function Module:apply(fn)
-  if not support.is_callable(fn) then raise("%s:apply: 'fn' must be a function, got %s", label(self), describe(fn)) end
+-- @function Module:apply
+-- @param fn function(module)
+function Module:apply(...)
+  local fn = read(self, 'apply', { { 'fn', kinds.callable } }, ...).fn
   for child in self:children() do child:apply(fn) end
   fn(self)
   return self
 end
 
 --- Puts this module and all below in training mode (or, with false, in evaluation mode); returns this one.
-function Module:train(mode)
-  if mode == nil then mode = true end
-  if type(mode) ~= 'boolean' then
-    raise("%s:train: 'mode' must be true or false, got %s", label(self), describe(mode))
-  end
+-- @function Module:train
+-- @param[opt=true] mode boolean
+function Module:train(...)
+  local mode = read(self, 'train', { { 'mode', kinds.boolean, true } }, ...).mode
   for module in self:modules() do module.training = mode end
   return self
 end
@@ -249,25 +262,28 @@ end
 function Module:eval() return self:train(false) end
 
 --- Forgets the gradients of all parameters; with set_to_none false they become zeros. Returns this module.
-function Module:zero_grad(set_to_none)
+-- @function Module:zero_grad
+-- @param[opt=true] set_to_none boolean
+function Module:zero_grad(...)
+  local set_to_none = read(self, 'zero_grad', { { 'set_to_none', kinds.boolean, true } }, ...).set_to_none
   local _, list = collect_tensors(self, PARAMETERS, '')
   support.zero_grads(label(self) .. ':zero_grad', list, set_to_none)
   return self
 end
 
 --- Says whether the parameters shall require gradients (default true); returns this module.
-function Module:requires_grad_(requires)
-  if requires ~= nil and type(requires) ~= 'boolean' then
-    raise("%s:requires_grad_: 'requires_grad' must be true or false, got %s", label(self), describe(requires))
-  end
+-- @function Module:requires_grad_
+-- @param[opt=true] requires_grad boolean
+function Module:requires_grad_(...)
+  local requires = read(self, 'requires_grad_', { { 'requires_grad', kinds.boolean, true } }, ...).requires_grad
   local names, list = collect_tensors(self, PARAMETERS, '')
-  for i, p in ipairs(requires ~= false and list or {}) do
+  for i, p in ipairs(requires and list or {}) do
     if not FLOATS[support.dtype(p)] then
       raise("%s:requires_grad_: parameter '%s' is %s, and only floats have gradients", label(self), names[i],
         support.dtype(p))
     end
   end
-  for _, p in ipairs(list) do support.set_requires_grad(p, requires ~= false) end
+  for _, p in ipairs(list) do support.set_requires_grad(p, requires) end
   return self
 end
 
@@ -557,6 +573,7 @@ function Module:_print()
   return ('%s(\n%s\n)'):format(label(self), table.concat(lines, '\n'))
 end
 
+Module._read = read
 class.guard(Module)
 
 return Module

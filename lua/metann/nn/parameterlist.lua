@@ -26,6 +26,7 @@ end
 
 --- Adds the parameters of a list; returns the list.
 function ParameterList:extend(parameters)
+  if class.is(parameters, ParameterList) then parameters = parameters[{ 1, -1 }] end
   local list = support.tensors(parameters, 'ParameterList')
   for i = 1, #list do self:append(list[i]) end
   return self

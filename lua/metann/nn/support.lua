@@ -189,9 +189,6 @@ end
 
 --- Forgets the gradients of tensors, or, with set_to_none false, makes them zeros; all of them or none.
 function support.zero_grads(what, list, set_to_none)
-  if set_to_none ~= nil and type(set_to_none) ~= 'boolean' then
-    raise("%s: 'set_to_none' must be true or false, got %s", what, describe(set_to_none))
-  end
   if set_to_none ~= false then
     for i = 1, #list do support.set_grad(list[i], false) end
     return

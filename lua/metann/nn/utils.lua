@@ -1,7 +1,8 @@
 --- nn.utils: gradients of many parameters at once, and parameters as one vector. What changes many tensors computes all
 -- of them before it writes the first.
+local arguments = require 'metann.arguments'
 local support = require 'metann.nn.support'
-local ops, raise, describe = support.ops, support.raise, support.describe
+local ops, raise, kinds = support.ops, support.raise, arguments.kinds
 
 local utils = {}
 
@@ -44,28 +45,24 @@ local function clip_norm(grads, max_norm, norm_type, error_if_nonfinite)
   return norm
 end
 
+local PARAMETERS = { 'parameters', required = true, opaque = true }
+-- How PyTorch's backends do it; there is one way here.
+local FOREACH = { 'foreach', kinds.boolean, optional = true, named = true }
+
 --- Scales the gradients of all parameters, in place, so that their norm taken together is at most max_norm.
+-- @function clip_grad_norm_
 -- @param parameters a list, table by name or iterator
--- @param max_norm a positive number
--- @param norm_type 2 unless given; math.huge for the largest element; or a table by name: norm_type, and
---   error_if_nonfinite=false (true: a norm that is no finite number is an error)
+-- @param max_norm a number of at least 0
+-- @param[opt=2] norm_type a number above 0; math.huge for the largest element
+-- @param[opt=false] error_if_nonfinite true: a norm that is no finite number is an error
 -- @return the norm before, a 0-dim tensor
-function utils.clip_grad_norm_(parameters, max_norm, norm_type)
-  local error_if_nonfinite
-  if type(norm_type) == 'table' then
-    support.errors.check_options('clip_grad_norm_', norm_type, { 'norm_type', 'error_if_nonfinite' })
-    norm_type, error_if_nonfinite = norm_type.norm_type, norm_type.error_if_nonfinite
-  end
-  norm_type = norm_type or 2
-  if type(max_norm) ~= 'number' or not (max_norm >= 0) then
-    raise("clip_grad_norm_: 'max_norm' must be a number of at least 0, got %s", describe(max_norm))
-  end
-  if type(norm_type) ~= 'number' or not (norm_type > 0) then
-    raise("clip_grad_norm_: 'norm_type' must be a number above 0, got %s", describe(norm_type))
-  end
+utils.clip_grad_norm_ = arguments.define('clip_grad_norm_', {
+  PARAMETERS, { 'max_norm', kinds.nonnegative }, { 'norm_type', kinds.positive, 2 },
+  { 'error_if_nonfinite', kinds.boolean, false }, FOREACH,
+}, function(parameters, max_norm, norm_type, error_if_nonfinite)
   return support.no_grad(support.scope, clip_norm, gradients(parameters, 'clip_grad_norm_'), max_norm, norm_type,
     error_if_nonfinite)
-end
+end)
 
 local function clip_value(grads, value)
   local clamped = {}
@@ -74,20 +71,24 @@ local function clip_value(grads, value)
 end
 
 --- Clamps the gradients of all parameters, in place, to -clip_value .. clip_value.
-function utils.clip_grad_value_(parameters, value)
-  if type(value) ~= 'number' or not (value >= 0) then
-    raise("clip_grad_value_: 'clip_value' must be a number of at least 0, got %s", describe(value))
-  end
+-- @function clip_grad_value_
+-- @param parameters a list, table by name or iterator
+-- @param clip_value a number of at least 0
+utils.clip_grad_value_ = arguments.define('clip_grad_value_', {
+  PARAMETERS, { 'clip_value', kinds.nonnegative }, FOREACH,
+}, function(parameters, value)
   support.no_grad(support.scope, clip_value, gradients(parameters, 'clip_grad_value_'), value)
-end
+end)
 
 --- All parameters one after another, as one 1-dim tensor; gradients flow through it.
-function utils.parameters_to_vector(parameters)
+-- @function parameters_to_vector
+-- @param parameters a list, table by name or iterator
+utils.parameters_to_vector = arguments.define('parameters_to_vector', { PARAMETERS }, function(parameters)
   local list = support.tensors(parameters, 'parameters_to_vector')
   if #list == 0 then raise('parameters_to_vector: there are no parameters') end
   for i, p in ipairs(list) do list[i] = support.reshape(p, { support.numel(p) }) end
   return ops.cat(list, 1)
-end
+end)
 
 local function scatter(vector, list)
   local at, parts = 1, {}
@@ -100,16 +101,19 @@ local function scatter(vector, list)
 end
 
 --- Writes a vector's elements over the parameters, in the order of parameters_to_vector.
-function utils.vector_to_parameters(vector, parameters)
-  if not support.is_tensor(vector) or support.ndim(vector) ~= 1 then
-    raise("vector_to_parameters: 'vector' must be a 1-dim tensor, got %s", support.describe(vector))
-  end
+-- @function vector_to_parameters
+-- @param vector a 1-dim tensor
+-- @param parameters a list, table by name or iterator
+utils.vector_to_parameters = arguments.define('vector_to_parameters', {
+  { 'vector', function(v) return support.is_tensor(v) and support.ndim(v) == 1 and v or nil, 'a 1-dim tensor' end },
+  PARAMETERS,
+}, function(vector, parameters)
   local list, total = support.tensors(parameters, 'vector_to_parameters'), 0
   for _, p in ipairs(list) do total = total + support.numel(p) end
   if total ~= support.numel(vector) then
     raise("vector_to_parameters: the parameters have %d elements, 'vector' has %d", total, support.numel(vector))
   end
   support.no_grad(support.scope, scatter, vector, list)
-end
+end)
 
 return utils

@@ -17,6 +17,7 @@ end
 return {
   name = 'Adagrad',
   state = { 'step', 'sum' },
+  positions = { 'lr', 'lr_decay', 'weight_decay', 'initial_accumulator_value', 'eps' },
   defaults = {
     lr = 1e-2, lr_decay = 0, weight_decay = 0, initial_accumulator_value = 0, eps = 1e-10, maximize = false,
   },

@@ -7,7 +7,11 @@ local mul, div, sub, sqrt, square = ops.mul, ops.div, ops.sub, ops.sqrt, ops.squ
 local adam = {
   name = 'Adam',
   state = { 'step', 'exp_avg', 'exp_avg_sq', 'max_exp_avg_sq' },
-  defaults = { lr = 1e-3, betas = { 0.9, 0.999 }, eps = 1e-8, weight_decay = 0, amsgrad = false, maximize = false },
+  positions = { 'lr', 'betas', 'eps', 'weight_decay', 'amsgrad' },
+  defaults = {
+    lr = 1e-3, betas = { 0.9, 0.999 }, eps = 1e-8, weight_decay = 0, amsgrad = false, maximize = false,
+    decoupled_weight_decay = false,
+  },
 }
 
 --- p - lr m_hat / (sqrt(v_hat) + eps), where the corrections of m and v for their start at zero are folded into the
@@ -29,6 +33,9 @@ function adam.move(p, g, state, o)
   return sub(p, mul(div(m, denominator), size)), new
 end
 
-function adam.update(p, g, state, o) return adam.move(p, common.gradient(p, g, o), state, o) end
+function adam.update(p, g, state, o)
+  p, g = common.decay(p, g, o)
+  return adam.move(p, g, state, o)
+end
 
 return adam

@@ -1,5 +1,6 @@
 --- What rules share: checks of options, steps that are counted by a tensor, weight decay.
 local pairs = require('metann.binding.traversal').pairs
+local kinds = require 'metann.arguments.kinds'
 local support = require 'metann.nn.support'
 local raise, describe, is_tensor = support.raise, support.describe, support.is_tensor
 local ops = support.ops
@@ -10,44 +11,52 @@ local common = {}
 --- Stands as the default of an option that must be given.
 common.REQUIRED = {}
 
-local function number_or_scalar(value)
-  if type(value) == 'number' then return value >= 0 end
-  return is_tensor(value) and support.numel(value) == 1
+local function rate(v)
+  if is_tensor(v) then return support.numel(v) == 1 and v or nil, 'a number of at least 0 or a 0-dim tensor' end
+  return kinds.nonnegative(v), 'a number of at least 0 or a 0-dim tensor'
 end
 
-local checks = {
-  lr = { number_or_scalar, 'a number of at least 0 or a 0-dim tensor' },
-  betas = {
-    function(v)
-      return type(v) == 'table' and #v == 2 and type(v[1]) == 'number' and type(v[2]) == 'number' and v[1] >= 0
-        and v[1] < 1 and v[2] >= 0 and v[2] < 1
-    end,
-    'a list of two numbers from 0 up to but not including 1',
-  },
-  flag = { function(v) return type(v) == 'boolean' end, 'true or false' },
-  number = { function(v) return type(v) == 'number' and v >= 0 end, 'a number of at least 0' },
-  part = { function(v) return type(v) == 'number' and v >= 0 and v <= 1 end, 'a number from 0 to 1' },
-  any_number = { function(v) return type(v) == 'number' end, 'a number' },
-}
+local function betas(v)
+  local function fits(beta) return type(beta) == 'number' and beta >= 0 and beta < 1 end
+  local fit = type(v) == 'table' and #v == 2 and fits(v[1]) and fits(v[2])
+  return fit and v or nil, 'a list of two numbers from 0 up to but not including 1'
+end
+
+local KINDS = { lr = rate, betas = betas, rho = kinds.probability, dampening = kinds.number }
 
 local function kind_of(name, default)
-  if name == 'lr' then return checks.lr end
-  if name == 'betas' then return checks.betas end
-  if type(default) == 'boolean' then return checks.flag end
-  if name == 'rho' then return checks.part end
-  if name == 'dampening' then return checks.any_number end
-  return checks.number
+  return KINDS[name] or type(default) == 'boolean' and kinds.boolean or kinds.nonnegative
 end
 
---- Raises on an option that a rule can't use.
+--- Checks the options that a rule is to run with.
 function common.check(rule, o)
   for name, default in pairs(rule.defaults) do
-    local kind, value = kind_of(name, default), o[name]
-    if not kind[1](value) then
-      raise("%s: option '%s' must be %s, got %s", rule.name, name, kind[2], describe(value))
+    local value, expected = kind_of(name, default)(o[name])
+    if value == nil then
+      raise("%s: option '%s' must be %s, got %s", rule.name, name, expected, describe(o[name]))
     end
+    o[name] = value
   end
   if rule.check then rule.check(o) end
+end
+
+-- How PyTorch's backends run a step. There is one way here, whose results are the same, so they are taken and change
+-- nothing; but steps on leaves aren't recorded, so `differentiable` can't be had.
+common.BACKEND = { 'foreach', 'fused', 'capturable', 'differentiable' }
+
+--- Takes the options of backends out of what was given.
+function common.take_backend(rule, given)
+  for _, name in ipairs(common.BACKEND) do
+    local value = given[name]
+    if value ~= nil and type(value) ~= 'boolean' then
+      raise("%s: option '%s' must be true or false, got %s", rule.name, name, describe(value))
+    end
+    if name == 'differentiable' and value then
+      raise("%s: option 'differentiable' can't be true, as an optimizer writes over leaves: a learner, such as "
+        .. 'meta.OptimizerLearner, differentiates through the same steps', rule.name)
+    end
+    given[name] = nil
+  end
 end
 
 --- The gradient to use: its sign turned round when maximizing, weight decay added.
@@ -56,6 +65,20 @@ function common.gradient(p, g, o)
   local decay = o.weight_decay
   if decay ~= 0 then g = add(g, p, decay) end
   return g
+end
+
+--- The parameter times 1 - lr * weight_decay: decay that doesn't pass through the gradient's averages (Loshchilov and
+-- Hutter 2019).
+function common.shrink(p, o)
+  local lr, decay = o.lr, o.weight_decay
+  if decay == 0 then return p end
+  return mul(p, type(lr) == 'number' and 1 - lr * decay or sub(1, mul(lr, decay)))
+end
+
+--- Parameter and gradient after the weight decay, of a rule that has the option `decoupled_weight_decay`.
+function common.decay(p, g, o)
+  if not o.decoupled_weight_decay then return p, common.gradient(p, g, o) end
+  return common.shrink(p, o), o.maximize and ops.neg(g) or g
 end
 
 --- The step's number, a 0-dim float64 tensor: powers such as 0.999^t need its digits, and a 0-dim tensor leaves the

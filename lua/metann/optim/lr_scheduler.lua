@@ -10,7 +10,7 @@ local options = require 'metann.nn.options'
 local support = require 'metann.nn.support'
 local kinds, raise, is_tensor, ops = options.kinds, support.raise, support.is_tensor, support.ops
 
-local scheduler = {}
+local scheduler, NOTHING = {}, {}
 
 local function read_lr(group)
   local lr = group.lr
@@ -18,11 +18,19 @@ local function read_lr(group)
   return lr
 end
 
-local function write_lr(group, value)
-  if is_tensor(group.lr) then
-    support.no_grad(ops.fill_, group.lr, value)
-  else
-    group.lr = value
+--- Gives groups their lr, all or none; the tensors among them can fail, so they come first.
+local function write_lrs(what, groups, values)
+  local targets, sources = {}, {}
+  for i = 1, #values do
+    local lr = groups[i].lr
+    if is_tensor(lr) then
+      targets[#targets + 1] = lr
+      sources[#sources + 1] = ops.full(support.shape(lr), values[i], support.dtype(lr))
+    end
+  end
+  if #targets > 0 then support.overwrite(what, targets, sources) end
+  for i = 1, #values do
+    if not is_tensor(groups[i].lr) then groups[i].lr = values[i] end
   end
 end
 
@@ -39,13 +47,15 @@ function Scheduler:step()
   error(message, 0)
 end
 
---- Sets the lr of the groups that were there when the schedule was made; all are found before any is written.
+--- Sets the lr of the groups that were there when the schedule was made, and what else `_lr` gives for a group; all is
+-- found before any is written.
 function Scheduler:_apply()
-  local groups, found = self.optimizer.param_groups, {}
-  for i = 1, #self.base_lrs do found[i] = self:_lr(i, read_lr(groups[i])) end
+  local groups, found, others = self.optimizer.param_groups, {}, {}
+  for i = 1, #self.base_lrs do found[i], others[i] = self:_lr(i, read_lr(groups[i])) end
+  write_lrs(self.name .. ':step', groups, found)
   self._last_lr = {}
   for i = 1, #found do
-    write_lr(groups[i], found[i])
+    for name, value in pairs(others[i] or NOTHING) do groups[i][name] = value end
     self._last_lr[i] = read_lr(groups[i])
   end
   self._resumed = false
@@ -108,23 +118,22 @@ end
 
 methods.guard(Scheduler, 'schedule', is_schedule)
 
-local function check_optimizer(name, optimizer)
-  if type(optimizer) ~= 'table' or type(optimizer.param_groups) ~= 'table' then
-    raise("%s: 'optimizer' must be an optimizer, got %s", name, support.describe(optimizer))
-  end
+local function an_optimizer(v)
+  return type(v) == 'table' and type(rawget(v, 'param_groups')) == 'table' and v or nil, 'an optimizer'
 end
 
---- The first lr of each group, noted in the group for schedules to come.
+--- The first lr of each group.
 local function base_lrs(name, optimizer, last_epoch)
   local list = {}
   for i, group in ipairs(optimizer.param_groups) do
     if last_epoch == -1 then
-      if group.initial_lr == nil then group.initial_lr = read_lr(group) end
+      list[i] = group.initial_lr or read_lr(group)
     elseif group.initial_lr == nil then
       raise("%s: 'last_epoch' is %d, but group %d of the optimizer has no 'initial_lr', which the first schedule notes "
         .. 'and load_state_dict brings back', name, last_epoch, i)
+    else
+      list[i] = group.initial_lr
     end
-    list[i] = group.initial_lr
   end
   return list
 end
@@ -134,15 +143,15 @@ end
 local function define(name, parameters, start)
   local class = setmetatable({ name = name, option_names = {} }, { __index = Scheduler })
   class.__index = class
-  local list = {}
-  for i, p in ipairs(parameters) do list[i], class.option_names[p[1]] = p, true end
+  local list = { { 'optimizer', an_optimizer, opaque = true } }
+  for i, p in ipairs(parameters) do list[i + 1], class.option_names[p[1]] = p, true end
   list[#list + 1] = { 'last_epoch', kinds.integer, -1 }
   local read = options.reader(name, list)
   scheduler[name] = setmetatable({ name = name }, {
-    __call = function(_, optimizer, ...)
-      check_optimizer(name, optimizer)
+    __call = function(_, ...)
       local o = read(...)
-      local last_epoch = o.last_epoch
+      local optimizer, last_epoch = o.optimizer, o.last_epoch
+      o.optimizer = nil
       if last_epoch < -1 then raise("%s: 'last_epoch' must be at least -1, got %d", name, last_epoch) end
       o.last_epoch = nil
       local self = setmetatable({ optimizer = optimizer, options = o }, class)
@@ -150,19 +159,21 @@ local function define(name, parameters, start)
       self._resumed = self.last_epoch > 0
       if start then start(self, o) end
       self:_apply()
+      -- for schedules to come
+      for i, lr in ipairs(self.base_lrs) do optimizer.param_groups[i].initial_lr = lr end
       return self
     end,
   })
   return class
 end
 
-local function numbers(v)
+local numbers = kinds.list_kind(function(v)
   if type(v) ~= 'table' then return nil, 'a list of whole numbers' end
   for i = 1, #v do
     if type(v[i]) ~= 'number' or v[i] % 1 ~= 0 then return nil, 'a list of whole numbers' end
   end
   return v
-end
+end)
 
 --- StepLR(optimizer, step_size, {gamma=0.1}): times gamma every step_size steps.
 local StepLR = define('StepLR', { { 'step_size', kinds.count }, { 'gamma', kinds.number, 0.1 } })
@@ -219,10 +230,10 @@ end
 
 --- LambdaLR(optimizer, lr_lambda): the first lr times lr_lambda(steps so far); a function, or a list with one a group.
 local LambdaLR = define('LambdaLR', {
-  { 'lr_lambda', function(v)
+  { 'lr_lambda', kinds.list_kind(function(v)
     if type(v) == 'function' or type(v) == 'table' then return v end
     return nil, 'a function or a list of functions'
-  end },
+  end) },
 }, function(self, o)
   local list, n = o.lr_lambda, #self.optimizer.param_groups
   if type(list) == 'table' and #list ~= n then
@@ -272,10 +283,11 @@ local function phases(self, o, i)
   }
 end
 
-local function max_lr(v)
-  if type(v) == 'number' or (type(v) == 'table' and type(v[1]) == 'number') then return v end
-  return nil, 'a number or a list with one a group'
-end
+local max_lr = kinds.list_kind(function(v)
+  local fits = type(v) == 'number' or type(v) == 'table' and #v > 0
+  for i = 1, type(v) == 'table' and #v or 0 do fits = fits and type(v[i]) == 'number' end
+  return fits and v or nil, 'a number or a list with one a group'
+end)
 
 local function momentum_name(group)
   if group.momentum ~= nil then return 'momentum' end
@@ -285,7 +297,9 @@ end
 
 --- OneCycleLR(optimizer, max_lr, {total_steps | epochs and steps_per_epoch, pct_start=0.3, anneal_strategy='cos',
 -- cycle_momentum=true, base_momentum=0.85, max_momentum=0.95, div_factor=25, final_div_factor=1e4, three_phase=false}):
--- up to max_lr and down again, momentum the other way (Smith and Topin 2019).
+-- up to max_lr and down again, momentum the other way (Smith and Topin 2019). The cycle ends with total_steps - 1 calls of
+-- `step`, as the first lr is there from the start; one more is taken, so that a loop may call it after each of
+-- total_steps batches (on the curve beyond its end, as in PyTorch), and the next is an error.
 local OneCycleLR = define('OneCycleLR', {
   { 'max_lr', max_lr }, { 'total_steps', kinds.count, optional = true }, { 'epochs', kinds.count, optional = true },
   { 'steps_per_epoch', kinds.count, optional = true }, { 'pct_start', kinds.probability, 0.3 },
@@ -312,9 +326,10 @@ end)
 function OneCycleLR:_lr(i)
   local o, k, start = self.options, self.last_epoch, 0
   if k > self.total_steps then raise('OneCycleLR: step %d is past total_steps %d', k, self.total_steps) end
-  local phase, part
+  local phase, part, changes
   for j, p in ipairs(self._phases[i]) do
-    phase, part = p, (k - start) / (p.last - start)
+    -- of a phase without length (pct_start 1) its end holds
+    phase, part = p, p.last == start and 1 or (k - start) / (p.last - start)
     if k <= p.last or j == #self._phases[i] then break end
     start = p.last
   end
@@ -322,24 +337,21 @@ function OneCycleLR:_lr(i)
   if o.cycle_momentum then
     local group = self.optimizer.param_groups[i]
     local momentum = fn(phase.m_from, phase.m_to, part)
-    if momentum_name(group) == 'momentum' then
-      group.momentum = momentum
-    else
-      group.betas = { momentum, group.betas[2] }
-    end
+    local name = momentum_name(group)
+    changes = { [name] = name == 'momentum' and momentum or { momentum, group.betas[2] } }
   end
-  return fn(phase.from, phase.to, part)
+  return fn(phase.from, phase.to, part), changes
 end
 
 -- ---- plateau ----
 
-local function least_lr(v)
+local least_lr = kinds.list_kind(function(v)
   for _, each in ipairs(type(v) == 'table' and v or { v }) do
     if type(each) ~= 'number' or each < 0 then return nil, 'a number of at least 0, or a list with one a group' end
   end
   if type(v) == 'table' and #v == 0 then return nil, 'a number of at least 0, or a list with one a group' end
   return v
-end
+end)
 
 --- ReduceLROnPlateau(optimizer, {mode='min', factor=0.1, patience=10, threshold=1e-4, threshold_mode='rel', cooldown=0,
 -- min_lr=0, eps=1e-8}): `step(metric)`, a number or 0-dim tensor; times factor when the metric has not improved for
@@ -355,7 +367,7 @@ local Plateau = define('ReduceLROnPlateau', {
   end
   if o.factor >= 1 then raise("ReduceLROnPlateau: 'factor' must be below 1, got %s", tostring(o.factor)) end
   self.best = o.mode == 'min' and math.huge or -math.huge
-  self.num_bad_epochs, self.cooldown_counter = 0, 0
+  self.num_bad_epochs, self.cooldown_counter, self._reducing = 0, 0, false
 end)
 
 local function better(o, value, best)
@@ -366,38 +378,36 @@ local function better(o, value, best)
   return value > bar
 end
 
-function Plateau._lr(_, _, lr) return lr end
-
-function Plateau:_reduce()
+function Plateau:_lr(i, lr)
   local o = self.options
-  for i, group in ipairs(self.optimizer.param_groups) do
-    local old = read_lr(group)
-    local least = type(o.min_lr) == 'table' and (o.min_lr[i] or 0) or o.min_lr
-    local new = math.max(old * o.factor, least)
-    if old - new > o.eps then write_lr(group, new) end
-  end
+  if not self._reducing then return lr end
+  local least = type(o.min_lr) == 'table' and (o.min_lr[i] or 0) or o.min_lr
+  local new = math.max(lr * o.factor, least)
+  return lr - new > o.eps and new or lr
 end
 
-function Plateau:step(metric)
-  local o = self.options
+--- The counters after a metric, and whether the lr is to be reduced.
+function Plateau:_after(metric)
+  local o, best, bad, cooldown = self.options, self.best, self.num_bad_epochs, self.cooldown_counter
+  if better(o, metric, best) then best, bad = metric, 0 else bad = bad + 1 end
+  if cooldown > 0 then cooldown, bad = cooldown - 1, 0 end
+  local reducing = bad > o.patience
+  if reducing then cooldown, bad = o.cooldown, 0 end
+  return { best = best, num_bad_epochs = bad, cooldown_counter = cooldown }, reducing
+end
+
+local plateau_step = options.reader('ReduceLROnPlateau:step', { { 'metric' } })
+
+function Plateau:step(...)
+  local metric = plateau_step(...).metric
   if is_tensor(metric) then metric = metric:item() end
   if type(metric) ~= 'number' then
     raise("ReduceLROnPlateau:step: 'metric' must be a number or a 0-dim tensor, got %s", support.describe(metric))
   end
-  self.last_epoch = self.last_epoch + 1
-  if better(o, metric, self.best) then
-    self.best, self.num_bad_epochs = metric, 0
-  else
-    self.num_bad_epochs = self.num_bad_epochs + 1
-  end
-  if self.cooldown_counter > 0 then
-    self.cooldown_counter, self.num_bad_epochs = self.cooldown_counter - 1, 0
-  end
-  if self.num_bad_epochs > o.patience then
-    self:_reduce()
-    self.cooldown_counter, self.num_bad_epochs = o.cooldown, 0
-  end
-  self:_apply()
+  local after, reducing = self:_after(metric)
+  self._reducing = reducing
+  Scheduler.step(self)
+  for name, value in pairs(after) do self[name] = value end
 end
 
 methods.guard(Plateau, 'schedule', is_schedule)

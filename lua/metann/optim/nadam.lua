@@ -9,7 +9,7 @@ local function momentum_at(step, o)
 end
 
 local function update(p, g, state, o)
-  g = common.gradient(p, g, o)
+  p, g = common.decay(p, g, o)
   local beta2 = o.betas[2]
   local step = common.next_step(state)
   local mu, mu_next = momentum_at(step, o), momentum_at(add(step, 1), o)
@@ -26,8 +26,10 @@ end
 return {
   name = 'NAdam',
   state = { 'step', 'exp_avg', 'exp_avg_sq', 'mu_product' },
+  positions = { 'lr', 'betas', 'eps', 'weight_decay', 'momentum_decay', 'decoupled_weight_decay' },
   defaults = {
     lr = 2e-3, betas = { 0.9, 0.999 }, eps = 1e-8, weight_decay = 0, momentum_decay = 4e-3, maximize = false,
+    decoupled_weight_decay = false,
   },
   update = update,
 }

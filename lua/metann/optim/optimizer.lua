@@ -1,11 +1,12 @@
 --- Optimizers: what runs a rule over parameters in place, by groups.
--- A rule is a table {name, state, defaults, update, check}. `update(p, g, state, o)` returns the new parameter and the
+-- A rule is a table {name, state, positions, defaults, update, check}. `update(p, g, state, o)` returns the new parameter and the
 -- new state (a table of tensors by name, empty at first) and changes nothing; `o` are the options of a group. It is
 -- made of ordinary ops, so it can be differentiated. Whatever changes from step to step is a tensor in the state.
--- `state` lists the names that the state may have; `defaults` holds an option's default, or common.REQUIRED; `check(o)`
--- raises on bad options.
+-- `state` lists the names that the state may have; `defaults` holds an option's default, or common.REQUIRED; `positions`
+-- lists the options that may be given by position, in PyTorch's order; `check(o)` raises on bad options.
 local pairs = require('metann.binding.traversal').pairs
 local methods = require 'metann.binding.methods'
+local arguments = require 'metann.arguments'
 local common = require 'metann.optim.common'
 local support = require 'metann.nn.support'
 local errors = support.errors
@@ -62,12 +63,10 @@ local function check_parameters(rule, list, names, seen)
   end
 end
 
-local function add_group(self, given, names)
-  local options = {}
-  for name, value in pairs(given) do
-    if name ~= 'params' then options[name] = value end
-  end
-  errors.check_options(self.rule.name, options, names)
+local function add_group(self, given)
+  if not is_group(given) then raise('%s: expected a group {params = ...}, got %s', self.rule.name, describe(given)) end
+  local options = arguments.read(self.rule.signature, given)
+  common.take_backend(self.rule, options)
   local group = complete(self.rule, options, self.defaults)
   local list, labels = support.tensors(given.params, self.rule.name)
   check_parameters(self.rule, list, labels, self._seen)
@@ -76,32 +75,44 @@ local function add_group(self, given, names)
   self.param_groups[#self.param_groups + 1] = group
 end
 
-local function construct(class, params, options)
+local function construct(class, ...)
   local rule = class.rule
-  if options == nil then options = {} end
-  if type(options) == 'number' or is_tensor(options) then options = { lr = options } end
-  if type(options) ~= 'table' then
-    raise('%s: options must be a table, such as {lr = 0.1}, got %s', rule.name, describe(options))
-  end
-  local names = option_names(rule)
-  errors.check_options(rule.name, options, names)
-  local self = setmetatable({ rule = rule, defaults = unshared(options), param_groups = {}, state = {}, _seen = {} }, class)
+  local o = arguments.read(rule.signature, ...)
+  local params = o.params
+  o.params = nil
+  common.take_backend(rule, o)
+  local defaults = {}
+  for name, value in pairs(o) do defaults[name] = unshared(value) end
+  local self = setmetatable({ rule = rule, defaults = defaults, param_groups = {}, state = {}, _seen = {} }, class)
   if type(params) == 'table' and is_group(params[1]) then
-    for _, group in ipairs(params) do
-      if not is_group(group) then raise('%s: expected a group {params = ...}, got %s', rule.name, describe(group)) end
-      add_group(self, group, names)
-    end
+    for _, group in ipairs(params) do add_group(self, group) end
   else
-    add_group(self, { params = params }, names)
+    add_group(self, { params = params })
   end
   return self
 end
 
---- The class of optimizers for a rule. Called as Class(params, options): params is a list, a table by name or an
--- iterator of leaves, or a list of groups {params = ..., option = ...}; options a table by name (lr may also stand
--- there alone, as a number or a 0-dim tensor).
+--- What an optimizer of a rule reads: the parameters, the rule's options in PyTorch's order, the others by name.
+local function signature_of(rule)
+  local list, placed = { { 'params', required = true, opaque = true } }, {}
+  for _, name in ipairs(rule.positions) do
+    placed[name] = true
+    list[#list + 1] = { name }
+  end
+  for _, name in ipairs(option_names(rule)) do
+    if not placed[name] then list[#list + 1] = { name, named = true } end
+  end
+  for _, name in ipairs(common.BACKEND) do list[#list + 1] = { name, named = true } end
+  return arguments.signature(rule.name, list)
+end
+
+--- The class of optimizers for a rule. Called as Class(params, options): params is a parameter, a list, a table by name
+-- or an iterator of leaves, or a list of groups {params = ..., option = ...}; options stand by position, in PyTorch's
+-- order, or in a table by name.
 function Optimizer.class(rule)
-  rule.known_state = {}
+  rule.known_state, rule.signature = {}, signature_of(rule)
+  rule.step = arguments.signature(rule.name .. ':step', { { 'closure', arguments.kinds.callable, optional = true } })
+  rule.zero_grad = arguments.signature(rule.name .. ':zero_grad', { { 'set_to_none', arguments.kinds.boolean, true } })
   for _, name in ipairs(rule.state) do rule.known_state[name] = true end
   local class = setmetatable({ rule = rule, name = rule.name, __tostring = Optimizer.__tostring }, {
     __index = Optimizer, __call = construct, is_optimizer_class = true,
@@ -111,10 +122,7 @@ function Optimizer.class(rule)
 end
 
 --- Adds a group of parameters: {params = ..., option = ...}.
-function Optimizer:add_param_group(group)
-  if not is_group(group) then raise('%s: expected a group {params = ...}, got %s', self.rule.name, describe(group)) end
-  add_group(self, group, option_names(self.rule))
-end
+function Optimizer:add_param_group(group) add_group(self, group) end
 
 -- ---- steps ----
 
@@ -221,23 +229,22 @@ function Optimizer:_quick_step() support.no_grad(run_quick_step, self) end
 
 local function scoped_step(self) return support.scope(run_step, self) end
 
---- Makes one step with the gradients in `.grad`; parameters without one stay.
--- @param closure optional function that computes the gradients anew and returns the loss
--- @return what the closure returned
-function Optimizer:step(closure)
-  local loss
-  if closure ~= nil then
-    if not support.is_callable(closure) then
-      raise("%s:step: 'closure' must be a function, got %s", self.rule.name, describe(closure))
-    end
-    loss = support.enable_grad(closure)
-  end
+--- Makes one step with the gradients in `.grad`; parameters without one stay. Returns what the closure returned.
+-- @function Optimizer:step
+-- @param[opt] closure function that computes the gradients anew and returns the loss
+function Optimizer:step(...)
+  local closure, loss
+  if select('#', ...) > 0 then closure = arguments.read(self.rule.step, ...).closure end
+  if closure ~= nil then loss = support.enable_grad(closure) end
   support.no_grad(scoped_step, self)
   return loss
 end
 
 --- Forgets the gradients of all parameters; with set_to_none false they become zeros.
-function Optimizer:zero_grad(set_to_none)
+-- @function Optimizer:zero_grad
+-- @param[opt=true] set_to_none boolean
+function Optimizer:zero_grad(...)
+  local set_to_none = arguments.read(self.rule.zero_grad, ...).set_to_none
   local list = {}
   for _, group in ipairs(self.param_groups) do
     for _, p in ipairs(group.params) do list[#list + 1] = p end

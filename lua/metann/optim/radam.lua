@@ -18,7 +18,7 @@ local function rectification(step, beta2)
 end
 
 local function update(p, g, state, o)
-  g = common.gradient(p, g, o)
+  p, g = common.decay(p, g, o)
   local beta1, beta2 = o.betas[1], o.betas[2]
   local step = common.next_step(state)
   local m = common.average(state.exp_avg, g, beta1)
@@ -33,6 +33,10 @@ end
 return {
   name = 'RAdam',
   state = { 'step', 'exp_avg', 'exp_avg_sq' },
-  defaults = { lr = 1e-3, betas = { 0.9, 0.999 }, eps = 1e-8, weight_decay = 0, maximize = false },
+  positions = { 'lr', 'betas', 'eps', 'weight_decay', 'decoupled_weight_decay' },
+  defaults = {
+    lr = 1e-3, betas = { 0.9, 0.999 }, eps = 1e-8, weight_decay = 0, maximize = false,
+    decoupled_weight_decay = false,
+  },
   update = update,
 }

@@ -25,6 +25,7 @@ end
 return {
   name = 'RMSprop',
   state = { 'square_avg', 'grad_avg', 'momentum_buffer' },
+  positions = { 'lr', 'alpha', 'eps', 'weight_decay', 'momentum', 'centered' },
   defaults = {
     lr = 1e-2, alpha = 0.99, eps = 1e-8, weight_decay = 0, momentum = 0, centered = false, maximize = false,
   },

@@ -18,6 +18,7 @@ end
 return {
   name = 'SGD',
   state = { 'momentum_buffer' },
+  positions = { 'lr', 'momentum', 'dampening', 'weight_decay', 'nesterov' },
   defaults = {
     lr = common.REQUIRED, momentum = 0, dampening = 0, weight_decay = 0, nesterov = false, maximize = false,
   },
