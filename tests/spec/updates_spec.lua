@@ -1,0 +1,211 @@
+-- Updates of many tensors are made or not: never left half done by an interruption or by running out of memory.
+local metann = require 'metann'
+local inject = require 'tests.support.inject'
+local nn, optim, meta = metann.nn, metann.optim, metann.meta
+
+local function list_of(iterator)
+  local list = {}
+  for p in iterator do list[#list + 1] = p end
+  return list
+end
+
+local function net_of(size)
+  metann.manual_seed(7)
+  local net = nn.Sequential(nn.Linear(size, size), nn.BatchNorm1d(size), nn.Sequential(nn.Linear(size, 2)))
+  for p in net:parameters() do p.grad = metann.randn(p.shape) end
+  return net
+end
+
+--- All that a net holds: parameters, buffers, gradients.
+local function state_of(net)
+  local list = {}
+  for p in net:parameters() do
+    list[#list + 1] = p:detach()
+    list[#list + 1] = p.grad or false
+  end
+  for b in net:buffers() do list[#list + 1] = b:detach() end
+  return inject.text(list)
+end
+
+local function optimizer_case(name, options, steps)
+  return {
+    make = function(size)
+      local net = net_of(size)
+      local made = optim[name](net:parameters(), options)
+      for _ = 1, steps do made:step() end
+      return { net = net, optimizer = made }
+    end,
+    update = function(subject) subject.optimizer:step() end,
+    observe = function(subject)
+      return state_of(subject.net) .. inject.text(subject.optimizer:state_tensors())
+    end,
+  }
+end
+
+local function net_case(update, make)
+  return { make = make or net_of, update = update, observe = state_of }
+end
+
+local function data(size)
+  metann.manual_seed(3)
+  return { metann.randn(4, size), metann.tensor{ 1, 2, 1, 2 } }
+end
+
+local function other_state(size, dtype)
+  local other = net_of(size)
+  for p in other:parameters() do metann.no_grad(p.add_, p, 1) end
+  return other:to(dtype or 'float64'):state_dict()
+end
+
+local cases = {}
+for _, name in ipairs{ 'SGD', 'Adam', 'AdamW', 'RMSprop', 'Adagrad', 'Adadelta', 'Adamax', 'NAdam', 'RAdam' } do
+  local options = name == 'SGD' and { lr = 0.1, momentum = 0.9 } or { lr = 0.1 }
+  if name == 'Adam' then options.amsgrad = true end
+  cases[name .. ', first step'] = optimizer_case(name, options, 0)
+  cases[name .. ', later step'] = optimizer_case(name, options, 2)
+end
+cases['zero_grad(false)'] = net_case(function(net) net:zero_grad(false) end)
+cases['optimizer:zero_grad(false)'] = {
+  make = optimizer_case('SGD', { lr = 1 }, 0).make,
+  update = function(subject) subject.optimizer:zero_grad(false) end,
+  observe = function(subject) return state_of(subject.net) end,
+}
+cases['to float64'] = net_case(function(net) net:to('float64') end)
+cases.half = net_case(function(net) net:half() end)
+cases['clip_grad_norm_'] = net_case(function(net) nn.utils.clip_grad_norm_(net:parameters(), 0.1) end)
+cases['clip_grad_value_'] = net_case(function(net) nn.utils.clip_grad_value_(net:parameters(), 0.1) end)
+cases['vector_to_parameters'] = net_case(function(net)
+  nn.utils.vector_to_parameters(nn.utils.parameters_to_vector(net:parameters()):detach() * 2, net:parameters())
+end)
+cases['a learner in place'] = net_case(function(net)
+  meta.GDLearner(2, 0.1)(net, data(net[1].in_features), { inplace = true })
+end)
+cases['another learner in place'] = net_case(function(net)
+  meta.OptimizerLearner('Adam', { steps = 2, lr = 0.1 })(net, data(net[1].in_features), { inplace = true })
+end)
+cases['load_state_dict'] = {
+  make = function(size) return { net = net_of(size), state = other_state(size) } end,
+  update = function(subject) subject.net:load_state_dict(subject.state) end,
+  observe = function(subject) return state_of(subject.net) end,
+}
+cases['a dependent module\'s load_state_dict'] = {
+  make = function(size)
+    local net = metann.DependentModule(net_of(size)):clear_params(true)
+    return { net = net, state = other_state(size), held = list_of(net:dependents()) }
+  end,
+  update = function(subject) subject.net:load_state_dict(subject.state) end,
+  observe = function(subject)
+    local same = {}
+    for i, t in ipairs(list_of(subject.net:dependents())) do same[i] = tostring(t == subject.held[i]) end
+    return state_of(subject.net) .. table.concat(same, ' ')
+  end,
+}
+cases['clear_params(true)'] = {
+  make = function(size) return metann.DependentModule(net_of(size)) end,
+  update = function(net) net:clear_params(true) end,
+  observe = function(net)
+    local names = {}
+    for name in net:named_dependents() do names[#names + 1] = name end
+    return state_of(net) .. table.concat(names, ' ')
+  end,
+}
+for name, change in pairs{
+  load_state_dict = function(view, size) view:load_state_dict(other_state(size, 'float32')) end,
+  double = function(view) view:double() end,
+} do
+  cases["a view's " .. name] = {
+    make = function(size)
+      local net = net_of(size)
+      return { net = net, size = size, view = metann.ProtoModule(net):functional(net:parameters()) }
+    end,
+    update = function(subject) change(subject.view, subject.size) end,
+    observe = function(subject) return state_of(subject.view) .. state_of(subject.net) end,
+  }
+end
+cases['an optimizer\'s load_state_dict'] = {
+  make = function(size)
+    local subject = optimizer_case('Adam', { lr = 0.1 }, 1).make(size)
+    local other = optimizer_case('Adam', { lr = 0.2 }, 3).make(size)
+    subject.state = other.optimizer:state_dict()
+    return subject
+  end,
+  update = function(subject) subject.optimizer:load_state_dict(subject.state) end,
+  observe = function(subject)
+    return state_of(subject.net) .. inject.text(subject.optimizer:state_tensors())
+      .. tostring(subject.optimizer.param_groups[1].lr)
+  end,
+}
+cases['a schedule of tensors'] = {
+  make = function()
+    local groups = {}
+    for i = 1, 3 do
+      groups[i] = { params = nn.Parameter(metann.ones(1)), lr = metann.tensor(i), momentum = 0.9 }
+    end
+    local optimizer = optim.SGD(groups, 1)
+    return { optimizer = optimizer,
+      schedule = optim.lr_scheduler.OneCycleLR(optimizer, 1, { total_steps = 5 }) }
+  end,
+  update = function(subject) subject.schedule:step() end,
+  observe = function(subject)
+    local list = {}
+    for i, group in ipairs(subject.optimizer.param_groups) do
+      list[i] = tostring(group.momentum) .. ' ' .. inject.text{ group.lr }
+    end
+    return table.concat(list, '\n') .. subject.schedule.last_epoch
+  end,
+}
+
+--- A case whose subjects have a size.
+local function sized(case, size)
+  return { make = function() return case.make(size) end, update = case.update, observe = case.observe }
+end
+
+local names = {}
+for name in pairs(cases) do names[#names + 1] = name end
+table.sort(names)
+
+-- What needs no memory and no operation.
+local cannot_fail = { ['zero_grad(false)'] = true, ['optimizer:zero_grad(false)'] = true }
+
+describe('updates all or nothing', function()
+  setup(function()
+    jit.off()
+    jit.flush()
+  end)
+  teardown(function() jit.on() end)
+
+  for _, name in ipairs(names) do
+    it('interrupted: ' .. name, function()
+      local failures = inject.everywhere(sized(cases[name], 4), inject.interrupted, 25)
+      assert(failures > 3 or cannot_fail[name], failures)
+    end)
+
+    if name ~= 'a schedule of tensors' then -- three numbers
+      it('out of memory: ' .. name, function()
+        local failures = inject.everywhere(sized(cases[name], 32), inject.starved, 10)
+        assert(failures > 1 or cannot_fail[name], failures)
+      end)
+    end
+  end
+
+  it('a step needs one more copy of parameters and state, and gives it back', function()
+    local p = {}
+    for i = 1, 8 do p[i] = nn.Parameter(metann.ones(250, 1000)) end
+    local optimizer = optim.Adam(p, 0.1)
+    for _ = 1, 2 do
+      for i = 1, 8 do p[i].grad = metann.ones(250, 1000) end
+      optimizer:step()
+    end
+    collectgarbage()
+    collectgarbage()
+    metann.empty_cache()
+    local copies = 3 * 8 * 1e6 -- parameters, exp_avg, exp_avg_sq
+    local before = metann.memory()
+    local limit = before.limit_bytes
+    -- what the rule makes for one parameter comes to it
+    metann.set_memory_limit(before.live_bytes + copies + 10e6)
+    optimizer:step()
+    metann.set_memory_limit(limit)
+    assert(metann.memory().live_bytes <= before.live_bytes + 1e5)
+  end)
+end)
