@@ -186,7 +186,7 @@ local function dependent_class(target, old)
     local meta = rawget(of, '_meta')
     if not old._check_call then meta = make_meta(of, meta) end
     rawset(of, '_meta', meta)
-    rawset(of, 'extra_repr', function(self) return old.extra_repr(as_built(self)) end)
+    of.extra_repr = function(self) return old.extra_repr(as_built(self)) end
     rawset(of, '_construct', function(_, ...) return convert(target, old(...), true) end)
     by_old[old] = of
   end

@@ -131,7 +131,17 @@ require 'metann.tensor'
 require 'metann.autograd'
 local ops = require 'metann.ops'
 
+-- Torch7's and PyTorch's classes of tensors -> the dtype that makes one here.
+local TENSORS = {
+  Tensor = 'float32', FloatTensor = 'float32', DoubleTensor = 'float64', LongTensor = 'int64', IntTensor = 'int32',
+  ByteTensor = 'uint8', BoolTensor = 'bool', HalfTensor = 'float16', BFloat16Tensor = 'bfloat16',
+}
+
 local function unknown(name)
+  if TENSORS[name] then
+    errors.raise("metann has no '%s', make tensors by metann.tensor(values, {dtype='%s'}) or metann.zeros(sizes)", name,
+      TENSORS[name])
+  end
   local names = {}
   for _, list in ipairs{ metann, MODULES, MEMBERS, ops, binding.stub.rows } do
     for key in next, list do names[#names + 1] = key end

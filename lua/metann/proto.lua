@@ -159,7 +159,7 @@ class.guard(ProtoModule)
 local function copied(x, above)
   if x == nil or type(x) == 'number' or type(x) == 'boolean' or type(x) == 'string' then return x end
   if is_tensor(x) then return x:clone() end
-  if type(x) ~= 'table' or class.class_of(x) then
+  if type(x) ~= 'table' or class.class_of(x) or support.is_callable(x) then
     raise('tensor_copy: expected a tensor, nil, a list or a table of these, got %s', describe(x))
   end
   if above[x] then raise('tensor_copy: the table contains itself') end

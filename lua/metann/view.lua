@@ -11,7 +11,7 @@
 -- Plain fields written in a view stand raw in it, as in any module.
 local traversal = require 'metann.binding.traversal'
 local next, pairs = traversal.next, traversal.pairs
-local guards = require 'metann.binding.methods'
+local guards = require 'metann.binding.guards'
 local class = require 'metann.nn.class'
 local where = require 'metann.nn.where'
 local Module = require 'metann.nn.module'

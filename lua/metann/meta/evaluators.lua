@@ -23,15 +23,15 @@ end
 
 --- Raises unless `data` is a pair.
 local function check_data(data)
-  local is_table = type(data) == 'table'
-  if is_table and data[1] ~= nil and data[2] ~= nil then return end
-  local got = describe(data)
-  if is_table and class_of(data) then
+  local got
+  if class_of(data) then
     got = 'a module (a meta-learner is called with the data alone, as it holds its model)'
-  elseif is_table then
+  elseif type(data) ~= 'table' then
+    got = describe(data)
+  elseif data[1] == nil or data[2] == nil then
     got = ('a table without [%d]'):format(data[1] == nil and 1 or 2)
   end
-  raise('default_evaluator_classification: data must be a table {x, y}, got %s', got)
+  if got then raise('default_evaluator_classification: data must be a table {x, y}, got %s', got) end
 end
 
 --- The loss of a classifier: `criterion(model(x), y)`.

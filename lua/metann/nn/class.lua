@@ -8,7 +8,7 @@
 -- A class of containers says what reading a key that is no name gives (`_position(self, key)`), and which name writing
 -- to a number means (`_place(self, number, value)`, false when it has done the writing).
 local next = require('metann.binding.traversal').next
-local methods = require 'metann.binding.methods'
+local guards = require 'metann.binding.guards'
 local misspelt = require 'metann.nn.misspelt'
 local where = require 'metann.nn.where'
 local slots = require 'metann.nn.slots'
@@ -193,7 +193,7 @@ end
 
 -- ---- instances ----
 
-local inside = methods.inside
+local inside = guards.inside
 
 --- What a call of a module gives: what forward returned, which must be something.
 local function finished(self, ...)
@@ -251,7 +251,7 @@ local function is_module(value) return class_of(value) ~= nil end
 local function define(of, name, value)
   local parent = rawget(of, '_parent')
   if type(value) == 'function' and parent and inside[parent[name]] and not inside[value] then
-    value = methods.guarded(name, value, 'module', is_module)
+    value = guards.guarded(name, value, 'module', is_module)
   end
   rawset(of, name, value)
 end
@@ -259,7 +259,7 @@ end
 --- Guards the public methods of a class, and those that subclasses put in their place, against '.' for ':'.
 -- @param of the class
 -- @param statics set of names of functions that take no instance
-function class.guard(of, statics) methods.guard(of, 'module', is_module, statics) end
+function class.guard(of, statics) guards.guard(of, 'module', is_module, statics) end
 
 --- Makes a class.
 -- @param name of the class, as it prints

@@ -2,7 +2,7 @@
 -- The tensors stand in the table under their names, so `sd.weight`, `sd['1.weight'] = t` and `pairs(sd)` work as with
 -- any table; `sd:pairs()` and `sd:keys()` keep the order in which names were set.
 local next = require('metann.binding.traversal').next
-local guards = require 'metann.binding.methods'
+local guards = require 'metann.binding.guards'
 local StateDict = { is_dictionary = true }
 local methods = {}
 -- Where the order is kept, per dictionary; the dictionaries themselves hold nothing but tensors.

@@ -5,7 +5,7 @@
 -- after that many steps, for groups that have an `initial_lr`.
 local traversal = require 'metann.binding.traversal'
 local next, pairs = traversal.next, traversal.pairs
-local methods = require 'metann.binding.methods'
+local guards = require 'metann.binding.guards'
 local options = require 'metann.nn.options'
 local support = require 'metann.nn.support'
 local kinds, raise, is_tensor, ops = options.kinds, support.raise, support.is_tensor, support.ops
@@ -116,7 +116,7 @@ local function is_schedule(value)
   return type(mt) == 'table' and rawget(mt, 'option_names') ~= nil
 end
 
-methods.guard(Scheduler, 'schedule', is_schedule)
+guards.guard(Scheduler, 'schedule', is_schedule)
 
 local function an_optimizer(v)
   return type(v) == 'table' and type(rawget(v, 'param_groups')) == 'table' and v or nil, 'an optimizer'
@@ -410,7 +410,7 @@ function Plateau:step(...)
   for name, value in pairs(after) do self[name] = value end
 end
 
-methods.guard(Plateau, 'schedule', is_schedule)
+guards.guard(Plateau, 'schedule', is_schedule)
 
 local names = {}
 for name in pairs(scheduler) do names[#names + 1] = name end

@@ -5,7 +5,7 @@
 -- `state` lists the names that the state may have; `defaults` holds an option's default, or common.REQUIRED; `positions`
 -- lists the options that may be given by position, in PyTorch's order; `check(o)` raises on bad options.
 local pairs = require('metann.binding.traversal').pairs
-local methods = require 'metann.binding.methods'
+local guards = require 'metann.binding.guards'
 local arguments = require 'metann.arguments'
 local common = require 'metann.optim.common'
 local support = require 'metann.nn.support'
@@ -391,7 +391,7 @@ function Optimizer:__tostring()
   return table.concat(lines, '\n')
 end
 
-methods.guard(Optimizer, 'optimizer', function(value)
+guards.guard(Optimizer, 'optimizer', function(value)
   local mt = type(value) == 'table' and getmetatable(value)
   return type(mt) == 'table' and rawget(mt, 'rule') ~= nil
 end, { class = true })

@@ -2,18 +2,18 @@
 local pairs = require('metann.binding.traversal').pairs
 local errors = require 'metann.binding.errors'
 
-local methods = {}
+local guards = {}
 
 -- Guarded function -> what it guards. Who has made sure of `self` calls that directly.
 local inside = setmetatable({}, { __mode = 'k' })
-methods.inside = inside
+guards.inside = inside
 
 --- A method that looks at its first argument before it runs.
 -- @param name of the method
 -- @param fn the method
 -- @param what what the first argument must be, in words, such as 'module'
 -- @param is_self function: whether a value is one
-function methods.guarded(name, fn, what, is_self)
+function guards.guarded(name, fn, what, is_self)
   local function method(self, ...)
     if is_self(self) then return fn(self, ...) end
     return errors.raise("%s: must be called with ':', as in %s:%s(...), got %s in place of the %s", name, what, name,
@@ -28,13 +28,13 @@ end
 -- @param what in words, as for guarded
 -- @param is_self function
 -- @param statics set of the names of functions that take no `self`
-function methods.guard(of, what, is_self, statics)
+function guards.guard(of, what, is_self, statics)
   local list = {}
   for name, fn in pairs(of) do
     local public = type(name) == 'string' and type(fn) == 'function' and name:sub(1, 1) ~= '_' and name ~= 'init'
     if public and not inside[fn] and not (statics and statics[name]) then list[name] = fn end
   end
-  for name, fn in pairs(list) do rawset(of, name, methods.guarded(name, fn, what, is_self)) end
+  for name, fn in pairs(list) do rawset(of, name, guards.guarded(name, fn, what, is_self)) end
 end
 
-return methods
+return guards
