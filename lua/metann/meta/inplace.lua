@@ -62,17 +62,17 @@ end
 
 --- What training may change of a model: the tensors in its slots, their values and their gradients.
 local function snapshot(model)
-  local saved = { slots = {}, tensors = {}, values = {}, grads = {} }
+  local saved = { slots = {}, tensors = {}, values = {}, versions = {}, grads = {} }
   for module in model:modules() do
     for _, kind in ipairs{ '_parameters', '_buffers', '_dependents' } do
       local dict = module[kind]
       for _, name in ipairs(dict and dict.names or {}) do
         local tensor = dict.values[name]
-        if tensor and (kind ~= '_parameters' or support.requires_grad(tensor)) then
+        if tensor and support.is_leaf(tensor) and (kind ~= '_parameters' or support.requires_grad(tensor)) then
           local n = #saved.tensors + 1
-          saved.slots[n] = { module, name, tensor }
+          saved.slots[n] = { module, name }
           saved.tensors[n], saved.values[n] = tensor, tensor:detach():clone()
-          saved.grads[n] = support.grad(tensor) or false
+          saved.versions[n], saved.grads[n] = support.version(tensor), support.grad(tensor) or false
         end
       end
     end
@@ -82,9 +82,15 @@ end
 
 --- Puts a model back to where it was; asks for no memory, so that it works when there is none.
 local function restore(saved)
-  support.overwrite('learner', saved.tensors, saved.values)
+  local targets, sources = {}, {}
+  for i, tensor in ipairs(saved.tensors) do
+    if support.version(tensor) ~= saved.versions[i] then
+      targets[#targets + 1], sources[#sources + 1] = tensor, saved.values[i]
+    end
+  end
+  support.overwrite('learner', targets, sources)
   for i, slot in ipairs(saved.slots) do
-    local module, name, tensor = slot[1], slot[2], slot[3]
+    local module, name, tensor = slot[1], slot[2], saved.tensors[i]
     if not rawequal(module[name], tensor) then module[name] = tensor end
     support.set_grad(tensor, saved.grads[i])
   end

@@ -120,6 +120,12 @@ function support.id(t)
   return C.mn_tensor_id(t.p)
 end
 
+--- How often the memory of a tensor has been written to.
+function support.version(t)
+  array(t)
+  return C.mn_tensor_version(t.p)
+end
+
 function support.is_leaf(t)
   array(t)
   return C.mn_tensor_is_leaf(t.p) ~= 0
