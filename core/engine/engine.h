@@ -23,6 +23,7 @@ typedef struct mn_storage {
   uint32_t refs, version;
   int32_t
       views; /* live tensors made by view ops: an in-place write would change them behind autograd's back */
+  bool written; /* write.c: while it looks whether sources and targets are apart */
 } mn_storage;
 
 enum { T_REQUIRES_GRAD = 1, T_PARAMETER = 2, T_VIEW = 4, T_RETAIN_GRAD = 8, T_HOOKED = 16 };

@@ -3,29 +3,46 @@
 #include "engine/engine.h"
 #include <string.h>
 
-static int check_pair(mn_context *ctx, const char *name, int i, mn_tensor *target, mn_tensor *source) {
+static int check_target(mn_context *ctx, const char *name, int i, mn_tensor *target, mn_tensor *source) {
   if (!target || !source || mn_is_none(target))
     return mn_error_set(ctx, MN_ERR_ARGUMENT, "%s: tensor %d is missing", name, i + 1);
   if (target->ctx != ctx || (!mn_is_none(source) && source->ctx != ctx))
     return mn_error_set(ctx, MN_ERR_ARGUMENT, "%s: tensor %d belongs to another context", name, i + 1);
-  const mn_array *a = &target->a, *b = &source->a;
-  if (mn_may_share_places(a))
+  if (mn_may_share_places(&target->a))
     return mn_error_set(ctx, MN_ERR_ARGUMENT,
                         "%s: a tensor whose elements share memory, as expand and unfold make them, can't be "
                         "changed in place; clone() it",
                         name);
+  return 0;
+}
+
+/* Fails for another size; 1 for what could be written after a cast or a copy. */
+static int check_source(mn_context *ctx, const char *name, const mn_tensor *target, const mn_tensor *source) {
   if (mn_is_none(source)) return 0;
-  bool same = a->ndim == b->ndim && a->dtype == b->dtype;
+  const mn_array *a = &target->a, *b = &source->a;
+  bool same = a->ndim == b->ndim;
   for (int d = 0; same && d < a->ndim; d++) same = a->size[d] == b->size[d];
   char want[128], got[128];
   if (!same)
-    return mn_error_set(ctx, MN_ERR_ARGUMENT, "%s: expected %s of size %s, got %s of size %s", name,
-                        mn_dtype_name(a->dtype), mn_shape_text(a, want), mn_dtype_name(b->dtype),
-                        mn_shape_text(b, got));
-  if (!b->contiguous || source->storage == target->storage)
-    return mn_error_set(ctx, MN_ERR_ARGUMENT, "%s: source %d must be dense and in a memory of its own", name,
-                        i + 1);
-  return 0;
+    return mn_error_set(ctx, MN_ERR_ARGUMENT, "%s: expected a tensor of size %s, got %s", name,
+                        mn_shape_text(a, want), mn_shape_text(b, got));
+  return a->dtype != b->dtype || !b->contiguous || source->storage->written;
+}
+
+static int check(mn_context *ctx, const char *name, int n, mn_tensor *const *targets,
+                 mn_tensor *const *sources) {
+  int marked = 0, failed = 0;
+  for (; !failed && marked < n; marked++) {
+    failed = check_target(ctx, name, marked, targets[marked], sources[marked]);
+    if (failed) break;
+    targets[marked]->storage->written = true;
+  }
+  for (int i = 0; failed >= 0 && i < n; i++) {
+    int bad = check_source(ctx, name, targets[i], sources[i]);
+    if (bad) failed = bad;
+  }
+  for (int i = 0; i < marked; i++) targets[i]->storage->written = false;
+  return failed;
 }
 
 /* In a recording each write is a row like any other. */
@@ -64,8 +81,8 @@ static void fill_zero(mn_tensor *t) {
 
 int mn_tensors_write(mn_context *ctx, const char *name, int n, mn_tensor *const *targets,
                      mn_tensor *const *sources) {
-  for (int i = 0; i < n; i++)
-    if (check_pair(ctx, name, i, targets[i], sources[i])) return -1;
+  int failed = check(ctx, name, n, targets, sources);
+  if (failed) return failed;
   if (ctx->recording && record(ctx, n, targets, sources)) return -1;
   for (int i = 0; i < n; i++) {
     if (!mn_is_none(sources[i])) {

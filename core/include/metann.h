@@ -165,9 +165,10 @@ int mn_tensor_item(mn_context *ctx, mn_tensor *t, double *out); /* of a tensor w
 int mn_tensor_read(mn_context *ctx, mn_tensor *t, void *out);
 /* Overwrites t's elements (any layout) from row-major data of t's dtype; bumps the version. */
 int mn_tensor_write(mn_context *ctx, mn_tensor *t, const void *data);
-/* Overwrites targets[i] (any layout) by sources[i] for all i < n, or, when it fails, none of them. A source is of its
- * target's dtype and size, dense, and shares memory with no target; MN_NONE stands for zeros. Bumps the versions; looks
- * at no interruption, and only a recording that is on asks for memory. name: what an error says. */
+/* Overwrites targets[i] (any layout) by sources[i], of the same size, for all i < n; when it doesn't return 0, none of
+ * them: -1 for an error, 1 where a source is not of its target's dtype, not dense, or shares memory with a target (cast
+ * or clone it and call again). MN_NONE stands for zeros. Bumps the versions; looks at no interruption, and only a
+ * recording that is on asks for memory. name: what an error says. */
 int mn_tensors_write(mn_context *ctx, const char *name, int n, mn_tensor *const *targets, mn_tensor *const *sources);
 
 /* The one door. inputs: n_in pointers (MN_NONE for absent ones); attrs: the row's n_slots slots, or NULL for the

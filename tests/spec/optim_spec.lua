@@ -157,6 +157,95 @@ describe('optimizers', function()
     assert.equal(7, groups.param_groups[3].lr)
   end)
 
+  -- PyTorch's own, read off its signatures
+  local DEFAULTS = {
+    SGD = { momentum = 0, dampening = 0, weight_decay = 0, nesterov = false },
+    Adam = { lr = 1e-3, eps = 1e-8, weight_decay = 0, amsgrad = false, decoupled_weight_decay = false },
+    AdamW = { lr = 1e-3, eps = 1e-8, weight_decay = 1e-2, amsgrad = false },
+    RMSprop = { lr = 1e-2, alpha = 0.99, eps = 1e-8, weight_decay = 0, momentum = 0, centered = false },
+    Adagrad = { lr = 1e-2, lr_decay = 0, weight_decay = 0, initial_accumulator_value = 0, eps = 1e-10 },
+    Adadelta = { lr = 1, rho = 0.9, eps = 1e-6, weight_decay = 0 },
+    Adamax = { lr = 2e-3, eps = 1e-8, weight_decay = 0 },
+    NAdam = { lr = 2e-3, eps = 1e-8, weight_decay = 0, momentum_decay = 4e-3, decoupled_weight_decay = false },
+    RAdam = { lr = 1e-3, eps = 1e-8, weight_decay = 0, decoupled_weight_decay = false },
+  }
+  for name, defaults in pairs(DEFAULTS) do
+    it(name .. ' has these defaults', function()
+      local group = optim[name]({ parameter{ 1 } }, name == 'SGD' and 0.1 or nil).param_groups[1]
+      for option, value in pairs(defaults) do assert.equal(value, group[option], option) end
+      assert.is_false(group.maximize)
+      if optim.rules[name].defaults.betas then assert.same({ 0.9, 0.999 }, group.betas) end
+    end)
+  end
+
+  it('decay weights apart from the gradient where asked to', function()
+    for _, name in ipairs{ 'Adam', 'NAdam', 'RAdam' } do
+      local p, q = parameter{ 3, -2 }, parameter{ 3, -2 }
+      local decoupled = optim[name]({ p }, { lr = 0.1, weight_decay = 0.3, decoupled_weight_decay = true })
+      local plain = optim[name]({ q }, { lr = 0.1 })
+      for k = 1, 8 do
+        p.grad = metann.tensor({ 0.3 * k, -1 }, { dtype = 'float64' })
+        q.grad = p.grad:clone()
+        decoupled:step()
+        metann.no_grad(q.mul_, q, 1 - 0.1 * 0.3)
+        plain:step()
+      end
+      for i = 1, 2 do assert.near(q[i]:item(), p[i]:item(), 1e-14) end
+    end
+    local p, q = parameter{ 3, -2 }, parameter{ 3, -2 }
+    local adam = optim.Adam({ p }, { weight_decay = 0.1, decoupled_weight_decay = true, maximize = true })
+    local adamw = optim.AdamW({ q }, { weight_decay = 0.1, maximize = true })
+    for _ = 1, 3 do
+      p.grad, q.grad = metann.ones(2, { dtype = 'float64' }), metann.ones(2, { dtype = 'float64' })
+      adam:step()
+      adamw:step()
+    end
+    assert.same(q:to_table(), p:to_table())
+  end)
+
+  it('take their options by position in PyTorch\'s order, and all by name', function()
+    local p = parameter{ 1 }
+    local group = optim.Adam({ p }, 0.1, { 0.8, 0.9 }, 1e-3, 0.2, true).param_groups[1]
+    assert.same({ 0.1, { 0.8, 0.9 }, 1e-3, 0.2, true },
+      { group.lr, group.betas, group.eps, group.weight_decay, group.amsgrad })
+    group = optim.SGD{ params = { p }, lr = 0.3, momentum = 0.5 }.param_groups[1]
+    assert.same({ 0.3, 0.5 }, { group.lr, group.momentum })
+    group = optim.SGD({ p }, 0.3, { momentum = 0.5 }).param_groups[1]
+    assert.same({ 0.3, 0.5 }, { group.lr, group.momentum })
+    assert.equal(1, #optim.SGD(p, 0.1).param_groups[1].params) -- one parameter alone
+    assert.matches("SGD: 'lr' is given twice", message(optim.SGD, { p }, 0.1, { lr = 0.2 }))
+    assert.matches('SGD: takes 6 arguments, got 7', message(optim.SGD, { p }, 0.1, 0, 0, 0, false, 1))
+    local optimizer = optim.SGD(p, 0.1)
+    p.grad = metann.ones(1, { dtype = 'float64' })
+    optimizer:zero_grad{ set_to_none = false }
+    assert.equal(0, p.grad:item())
+    assert.matches("SGD:zero_grad: 'set_to_none' must be true or false", message(optimizer.zero_grad, optimizer, 1))
+    assert.matches("SGD:step: 'closure' must be a function", message(optimizer.step, optimizer, 1))
+    local schedule = optim.lr_scheduler.StepLR{ optimizer = optimizer, step_size = 2, gamma = 0.5 }
+    schedule:step()
+    schedule:step()
+    assert.same({ 0.05 }, schedule:get_last_lr())
+    optim.lr_scheduler.ReduceLROnPlateau(optimizer):step{ metric = 1 }
+  end)
+
+  it('take what chooses a backend elsewhere, and say what they can\'t be', function()
+    for _, name in ipairs(NAMES) do
+      local p = parameter{ 1 }
+      local optimizer = optim[name]({ { params = { p }, foreach = true } }, {
+        lr = 0.1, foreach = false, fused = true, capturable = true, differentiable = false,
+      })
+      assert.is_nil(optimizer.param_groups[1].fused)
+      assert.matches(name .. ": option 'differentiable' can't be true", message(optim[name], { p },
+        { lr = 0.1, differentiable = true }))
+      assert.matches(name .. ": option 'fused' must be true or false", message(optim[name], { p },
+        { lr = 0.1, fused = 1 }))
+    end
+    local net = nn.Linear(1, 1)
+    local learner = metann.meta.OptimizerLearner('SGD', { lr = 1, steps = 1, differentiable = true, fused = false,
+      evaluator = function(model, x) return model(x):sum() end })
+    assert.is_false(learner(net, metann.ones(1, 1)).weight.is_leaf)
+  end)
+
   it('refuse wrong use', function()
     local p = parameter{ 1 }
     assert.matches("SGD: option 'lr' must be given", message(optim.SGD, { p }))
@@ -168,7 +257,8 @@ describe('optimizers', function()
     assert.matches('listed twice', message(optim.Adam, { p, p }))
     assert.matches('has a history', message(optim.Adam, { p * 2 }))
     assert.matches('must be a tensor', message(optim.Adam, { 3 }))
-    assert.matches("option 'lr' must be a number of at least 0 or a 0%-dim tensor, got string 'x'", message(optim.Adam, { p }, 'x'))
+    assert.matches("option 'lr' must be a number of at least 0 or a 0%-dim tensor, got string 'x'",
+      message(optim.Adam, { p }, 'x'))
     assert.matches("'nesterov' needs a momentum", message(optim.SGD, { p }, { lr = 1, nesterov = true }))
     assert.matches("did you mean 'Adam'", message(function() return optim.Adan end))
     local adam = optim.Adam({ p })
@@ -399,6 +489,62 @@ describe('lr_scheduler', function()
     for _ = 1, 4 do each:step(1) end
     assert.same({ 0.5, 0.05 }, each:get_last_lr())
     assert.matches("'min_lr' has 1 numbers for 2 groups", message(S.ReduceLROnPlateau, two, { min_lr = { 1 } }))
+  end)
+
+  it('OneCycleLR takes total_steps steps, the last one beyond the end of its curve', function()
+    local function cos(from, to, part) return to + (from - to) / 2 * (1 + math.cos(math.pi * part)) end
+    -- up to 0.3 * 4 - 1, down to 3
+    local expected = { [0] = 0.04 }
+    for k = 1, 4 do expected[k] = cos(1, 0.04 / 1e4, (k - 0.2) / 2.8) end
+    local optimizer = make(0.1)
+    local schedule = S.OneCycleLR(optimizer, 1, { total_steps = 4, cycle_momentum = false })
+    assert.near(expected[0], schedule:get_last_lr()[1], 1e-15)
+    for k = 1, 4 do
+      schedule:step()
+      assert.near(expected[k], schedule:get_last_lr()[1], 1e-15)
+    end
+    assert.near(0.28306, schedule:get_last_lr()[1], 1e-5)
+    assert.matches('OneCycleLR: step 5 is past total_steps 4', message(schedule.step, schedule))
+    assert.near(expected[4], optimizer.param_groups[1].lr, 1e-15)
+    -- the ordinary loop
+    local loop = S.OneCycleLR(make(0.1), 1, { epochs = 2, steps_per_epoch = 3, cycle_momentum = false })
+    for _ = 1, 2 * 3 do loop:step() end
+    assert.matches('past total_steps 6', message(loop.step, loop))
+    -- a phase without length
+    for _, three in ipairs{ true, false } do
+      for steps = 1, 4 do
+        local up = S.OneCycleLR(make(0.1), 1, { total_steps = steps, pct_start = 1, three_phase = three,
+          cycle_momentum = false })
+        for _ = 1, steps do
+          local lr = up:get_last_lr()[1]
+          assert(lr == lr and lr >= 0 and lr <= 1, lr)
+          up:step()
+        end
+      end
+    end
+  end)
+
+  it('schedules beside it go on beyond their ends', function()
+    local linear = S.LinearLR(make(1), { start_factor = 0.5, total_iters = 2 })
+    local lrs = {}
+    for k = 1, 4 do
+      linear:step()
+      lrs[k] = linear:get_last_lr()[1]
+    end
+    for k, lr in ipairs{ 0.75, 1, 1, 1 } do assert.near(lr, lrs[k], 1e-15) end
+    local cosine = S.CosineAnnealingLR(make(1), 2)
+    for k = 1, 6 do
+      cosine:step()
+      assert.near((1 + math.cos(math.pi * k / 2)) / 2, cosine:get_last_lr()[1], 1e-15)
+    end
+  end)
+
+  it('a schedule that can\'t be made leaves the optimizer as it was', function()
+    local optimizer = make(1)
+    message(S.OneCycleLR, optimizer, 1)
+    message(S.LambdaLR, optimizer, function() end)
+    assert.is_nil(optimizer.param_groups[1].initial_lr)
+    assert.equal(1, optimizer.param_groups[1].lr)
   end)
 
   it('refuse wrong use', function()

@@ -40,6 +40,9 @@ end
 
 local OPTIONS = { { 'inplace', kinds.boolean, false }, EVALUATOR, { 'mimo', kinds.boolean, false } }
 
+--- The options of a call without any.
+function call.defaults() return { inplace = false, mimo = false, buffers = 'view', training = true } end
+
 --- The signature of calling a learner.
 call.LEARNER = call.signature('Learner', {
   { 'model', required = true, opaque = true }, { 'data', data = true }, OPTIONS[1], OPTIONS[2], OPTIONS[3],

@@ -15,8 +15,10 @@ local raise, describe, class_of = errors.raise, errors.describe, class.class_of
 -- @function Learner
 local Learner = nn.class('Learner')
 
-function Learner:forward(...)
-  local o = call.read(call.LEARNER, ...)
+function Learner:forward(first, ...)
+  -- the usual call is a short one: learners are called once a task
+  if select('#', ...) == 1 and class_of(first) then return self:forward_pure(first, (...), call.defaults()) end
+  local o = call.read(call.LEARNER, first, ...)
   local model, data = o.model, o.data
   o.model, o.data = nil, nil
   if not class_of(model) then

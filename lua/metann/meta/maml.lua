@@ -47,10 +47,11 @@ local function read_call(self, signature, mimo, data, options, ...)
   elseif options ~= nil and type(options) ~= 'table' then
     raise('%s: options must be a table, got %s', signature.what, describe(options))
   end
-  local o = call.read(signature, data, options, ...)
+  local short = options == nil and select('#', ...) == 0
+  local o = short and call.defaults() or call.read(signature, data, options, ...)
   local create_graph = arguments.boolean(signature.what, 'create_graph', o.create_graph, self.training)
   o.mimo, o.detach = mimo, not self.training and not create_graph
-  return o.data, {
+  return data, {
     what = signature.what, rule = optim.rules.SGD.update, options = self.options,
     lr = rates.current(signature.what, self.lr), create_graph = create_graph and not self.first_order,
     evaluator = self.evaluator, steps = self.training and self.steps_train or self.steps_eval,

@@ -150,13 +150,23 @@ end
 --- Marks t as a parameter: modules that it is assigned to list it.
 function support.mark_parameter(t) C.mn_tensor_set_parameter(t.p, 1) end
 
---- What can be copied over a tensor as it stands: of its dtype, dense, in a memory that isn't written to.
-local function writable(target, source, written)
-  if not source then return false end
-  local dtype, a = array(target).dtype, array(source)
-  if a.dtype ~= dtype then return support.ops.cast(source, handle.dtype_names[dtype]) end
-  if a.contiguous == 0 or written[C.mn_storage_id(source.p)] then return support.ops.clone(source) end
-  return source
+--- Makes sources anew that aren't of their target's dtype, not dense, or share memory with a target.
+local function prepare(targets, sources)
+  local written, ready = {}, {}
+  for i = 1, #targets do written[C.mn_storage_id(targets[i].p)] = true end
+  for i = 1, #targets do
+    local source = sources[i]
+    if source then
+      local dtype, a = array(targets[i]).dtype, array(source)
+      if a.dtype ~= dtype then
+        source = support.ops.cast(source, handle.dtype_names[dtype])
+      elseif a.contiguous == 0 or written[C.mn_storage_id(source.p)] then
+        source = support.ops.clone(source)
+      end
+    end
+    ready[i] = source
+  end
+  return ready
 end
 
 --- Overwrites tensors, all of them or none: an interruption or the end of memory can only come before the first write.
@@ -165,18 +175,21 @@ end
 -- @param targets list of tensors
 -- @param sources list of tensors of the same sizes, cast where the dtypes differ; false stands for zeros
 function support.write_all(what, targets, sources)
-  local n, written = #targets, {}
-  for i = 1, n do
-    array(targets[i])
-    written[C.mn_storage_id(targets[i].p)] = true
+  local n = #targets
+  local pointers = ffi.new('mn_tensor *[?]', 2 * n + 1)
+  local function write(list)
+    for i = 1, n do
+      local source = list[i]
+      pointers[i - 1], pointers[n + i - 1] = targets[i].p, source and source.p or handle.NONE
+    end
+    return C.mn_tensors_write(ctx, what, n, pointers, pointers + n)
   end
-  local pointers, kept = ffi.new('mn_tensor *[?]', 2 * n + 1), {}
-  for i = 1, n do
-    local source = writable(targets[i], sources[i], written)
-    kept[i] = source
-    pointers[i - 1], pointers[n + i - 1] = targets[i].p, source and source.p or handle.NONE
+  local failed = write(sources)
+  if failed > 0 then
+    sources = prepare(targets, sources)
+    failed = write(sources)
   end
-  if C.mn_tensors_write(ctx, what, n, pointers, pointers + n) ~= 0 then handle.fail_list(kept) end
+  if failed ~= 0 then handle.fail_list(sources) end
 end
 
 --- Calls fn(...) without recording.

@@ -178,12 +178,13 @@ local function compute(first, last, rule, work, targets, sources)
   return made
 end
 
---- Calls fn(first, last, ...) in a scope for portions of the work.
+--- Calls fn(first, last, ...) for portions of the work, in scopes of their own where there is more than one.
 local function each_portion(work, fn, ...)
-  local first, size = 1, 0
-  for i, entry in ipairs(work) do
-    size = size + entry.size
-    if size >= PORTION or i == #work then
+  local first, size, n = 1, 0, #work
+  for i = 1, n do
+    size = size + work[i].size
+    if i == n and first == 1 then return fn(first, i, ...) end
+    if size >= PORTION or i == n then
       support.scope(fn, first, i, ...)
       first, size = i + 1, 0
     end
@@ -193,15 +194,18 @@ end
 --- Writes what was computed for the entries from first to last, all or nothing.
 local function commit(self, work, first, last, targets, sources)
   for i = first, last do
-    for _, t in pairs(work[i].fresh or NO_STATE) do keep(t) end
+    local fresh = work[i].fresh
+    if fresh then
+      for _, t in pairs(fresh) do keep(t) end
+    end
   end
-  support.write_all(self.rule.name .. ':step', targets, sources)
+  support.write_all(self.rule.step.what, targets, sources)
   for i = first, last do
     local entry = work[i]
     if not entry.state then
       self.state[entry.key] = entry.fresh or {}
-    else
-      for name, t in pairs(entry.fresh or NO_STATE) do entry.state[name] = t end
+    elseif entry.fresh then
+      for name, t in pairs(entry.fresh) do entry.state[name] = t end
     end
   end
 end
@@ -225,7 +229,9 @@ local function run_quick_step(self)
   each_portion(work, update_portion, self, work)
 end
 
-function Optimizer:_quick_step() support.no_grad(run_quick_step, self) end
+local function scoped_quick_step(self) support.scope(run_quick_step, self) end
+
+function Optimizer:_quick_step() support.no_grad(scoped_quick_step, self) end
 
 local function scoped_step(self) return support.scope(run_step, self) end
 
