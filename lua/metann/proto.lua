@@ -175,8 +175,8 @@ local function copied(x, above)
   return made
 end
 
---- A copy: of a tensor (a clone, which keeps its history), a list or an iterator (as a MultipleList), or a table, nested
--- as it may be.
+--- A copy: of a tensor (a clone, which keeps its history), a list or an iterator (as a MultipleList), or a table,
+-- nested as it may be.
 local function tensor_copy(x)
   if type(x) == 'function' then x = support.to_list(x, 'tensor_copy') end
   return copied(x, {})

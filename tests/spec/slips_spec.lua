@@ -1,5 +1,5 @@
--- Slips with modules, optimizers and learners: '.' for ':', misspelt methods, modules that nobody sees, inner loops that
--- adapt nothing. Each is an error at the line of the slip that says what to do.
+-- Slips with modules, optimizers and learners: '.' for ':', misspelt methods, modules that nobody sees, inner loops
+-- that adapt nothing. Each is an error at the line of the slip that says what to do.
 local metann = require 'metann'
 local support = require 'tests.support.meta'
 local nn, optim, meta = metann.nn, metann.optim, metann.meta
@@ -153,7 +153,8 @@ describe('an error in a net says where', function()
     -- the same in a view, in a learner, in a coroutine, under no_grad
     local view = metann.ProtoModule(own):functional(own:parameters())
     assert.matches('%(in Net%.head%.last%)$', message(view, metann.ones(1, 2)))
-    assert.matches('%(in Net%.head%.last%)$', message(meta.GDLearner(1, 0.1), own, { metann.ones(1, 2), metann.ones(1) }))
+    local data = { metann.ones(1, 2), metann.ones(1) }
+    assert.matches('%(in Net%.head%.last%)$', message(meta.GDLearner(1, 0.1), own, data))
     assert.matches('%(in Net%.head%.last%)$', message(metann.no_grad, own, metann.ones(1, 2)))
     local co = coroutine.wrap(function() return message(metann.no_grad, own, metann.ones(1, 2)) end)
     assert.matches('%(in Net%.head%.last%)$', co())
@@ -252,7 +253,8 @@ describe('an inner loop that adapts nothing', function()
         local learner, given = make(evaluator)
         for _, call in ipairs{ {}, { mimo = true }, { inplace = true } } do
           local text = message(learner, net, given, call)
-          assert.matches("no weight got a gradient: the loss doesn't depend on the model that the evaluator was given", text)
+          assert.matches('no weight got a gradient: '
+            .. "the loss doesn't depend on the model that the evaluator was given", text)
           assert.matches('^%S*meta%.lua', text) -- where it was called: pcall in support.message
         end
         metann.no_grad(function() assert.matches('no weight got a gradient', message(learner, net, given)) end)
@@ -268,7 +270,8 @@ describe('an inner loop that adapts nothing', function()
     for _, name in ipairs{ 'MAML', 'MAMLpp' } do
       it(('is an error of %s where the evaluator %s'):format(name, kind), function()
         for _, first_order in ipairs{ false, true } do
-          local options = { steps_train = 2, steps_eval = 1, lr = 0.1, evaluator = evaluator, first_order = first_order }
+          local options = { steps_train = 2, steps_eval = 1, lr = 0.1, evaluator = evaluator }
+          options.first_order = first_order
           local maml = meta[name](net, options)
           for _, mode in ipairs{ true, false } do
             maml:train(mode)
@@ -318,6 +321,7 @@ describe('wrong arguments', function()
     } do
       assert.matches(name .. '.*got a module: pass its parameters, net:parameters%(%)', message(fn))
     end
+    assert.matches('got a module: pass its state, net:state_dict%(%)', message(net.load_state_dict, net, net_of()))
     local maml = meta.MAML(net, 1, 1, 0.1)
     assert.matches('data must be a table {x, y}, got a table without %[2%]', message(maml, { data[1] }))
     assert.matches('MAML: is called with data and options, as it holds its model already; got a module as data',
@@ -328,7 +332,8 @@ describe('wrong arguments', function()
     for _, learner in ipairs{ meta.RMSPropLearner(), meta.GDLearner(1, 0.1) } do
       assert.matches('model must be a module, got nil', message(learner.forward_inplace, learner, nil))
       assert.matches('model must be a module, got nil', message(learner.forward_pure, learner, nil))
-      assert.matches('options must be a table by name, got a list', message(learner.forward_pure, learner, net, data, { 1 }))
+      assert.matches('options must be a table by name, got a list',
+        message(learner.forward_pure, learner, net, data, { 1 }))
     end
   end)
 

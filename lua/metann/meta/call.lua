@@ -53,7 +53,8 @@ local signatures = {}
 --- The options of a learner's call, from a table by name or nil.
 function call.learner(what, options)
   if options ~= nil and (type(options) ~= 'table' or options[1] ~= nil) then
-    raise('%s: options must be a table by name, got %s', what, type(options) == 'table' and 'a list' or describe(options))
+    raise('%s: options must be a table by name, got %s', what,
+      type(options) == 'table' and 'a list' or describe(options))
   end
   signatures[what] = signatures[what] or call.signature(what, OPTIONS)
   return call.read(signatures[what], options or {})

@@ -18,6 +18,7 @@ local signature = arguments.signature('GDLearner', {
 -- step; what requires gradients gets them
 -- @param create_graph false: inner gradients are constants
 -- @param evaluator function(model, data) that returns a 0-dim loss
+-- @param allow_unused by name, false: true lets a step go by in which no weight gets a gradient
 -- @function GDLearner
 local GDLearner = nn.class('GDLearner', RuleLearner)
 

@@ -113,8 +113,8 @@ end
 
 --- Raises that a step was made in which no weight got a gradient.
 function inner.raise_unused(what)
-  raise("%s: no weight got a gradient: the loss doesn't depend on the model that the evaluator was given (where that is "
-    .. 'wanted, allow_unused=true)', what)
+  raise("%s: no weight got a gradient: the loss doesn't depend on the model that the evaluator was given (where that "
+    .. 'is wanted, allow_unused=true)', what)
 end
 
 --- One inner step on `data`.

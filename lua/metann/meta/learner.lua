@@ -6,12 +6,13 @@ local call = require 'metann.meta.call'
 local raise, describe, class_of = errors.raise, errors.describe, class.class_of
 
 --- A learner is called as `learner(model, data, {inplace=false, evaluator=nil, mimo=false, buffers='view',
--- training=true})`, the options also by position in the order `inplace, evaluator`.
+-- training=true, allow_unused=nil})`, the options also by position in the order `inplace, evaluator`. `allow_unused`: a
+-- step in which no weight gets a gradient is no error.
 --
 -- Subclass it with `nn.class('Mine', meta.Learner)` and define `forward_pure(model, data, options)`, which leaves the
 -- model as it is and returns an adapted one, or `forward_inplace(model, data, options)`, which trains and returns it.
--- `options` are those of the call, defaults filled in; the data is passed on as it is. The one that isn't defined raises
--- 'not implemented'.
+-- `options` are those of the call, defaults filled in; the data is passed on as it is. The one that isn't defined
+-- raises 'not implemented'.
 -- @function Learner
 local Learner = nn.class('Learner')
 

@@ -69,7 +69,7 @@ end
 -- `maml(data)` gives the adapted model: after `steps_train` steps in train mode; in eval mode after `steps_eval`, with
 -- detached leaves as weights unless called as `maml(data, {create_graph=true})`. Gradients of what is computed with it
 -- reach the model's parameters and lr. `first_order` takes the inner gradients for constants.
--- Options of the call: `create_graph`, `evaluator`, `buffers`, `training`, as a learner's.
+-- Options of the call: `create_graph`, `evaluator`, `buffers`, `training`, `allow_unused`, as a learner's.
 -- Source: Finn, Abbeel and Levine, "Model-agnostic meta-learning", ICML 2017.
 -- @param model a module or ProtoModule
 -- @param steps_train steps in train mode
@@ -77,6 +77,7 @@ end
 -- @param lr as GDLearner's
 -- @param evaluator function(model, data) that returns a 0-dim loss
 -- @param first_order true: inner gradients are constants
+-- @param allow_unused by name, false: true lets a step go by in which no weight gets a gradient
 -- @function MAML
 local MAML = nn.class('MAML')
 

@@ -10,7 +10,8 @@ local rules = require 'metann.meta.rules'
 local evaluators = require 'metann.meta.evaluators'
 local raise, describe, kinds = errors.raise, errors.describe, arguments.kinds
 
---- `OptimizerLearner(rule, {steps, create_graph=true, evaluator, ...})`, with the rule's own options, lr among them.
+--- `OptimizerLearner(rule, {steps, create_graph=true, evaluator, allow_unused=false, ...})`, with the rule's own options,
+-- lr among them.
 -- @param rule a class of metann.optim, or its name
 -- @param options `steps`: the same data at each of them; without it the data is a list or an iterator of batches, one a
 -- step. `lr` as GDLearner takes it, or the optimizer's default.

@@ -23,6 +23,7 @@ local signature = arguments.signature('RMSPropLearner', {
 -- @param create_graph false: inner gradients are constants
 -- @param evaluator function(model, data) that returns a 0-dim loss
 -- @param steps number of steps or nil
+-- @param allow_unused by name, false: true lets a step go by in which no weight gets a gradient
 -- @function RMSPropLearner
 local RMSPropLearner = nn.class('RMSPropLearner', RuleLearner)
 

@@ -17,6 +17,7 @@ local signature = arguments.signature('SequentialGDLearner', {
 -- @param momentum number, 0.5
 -- @param create_graph false: inner gradients are constants
 -- @param evaluator function(model, data) that returns a 0-dim loss
+-- @param allow_unused by name, false: true lets a step go by in which no weight gets a gradient
 -- @function SequentialGDLearner
 local SequentialGDLearner = nn.class('SequentialGDLearner', RuleLearner)
 

@@ -178,8 +178,8 @@ local OWN = {
   _models = true, _transient = true, _forward_hooks = true, _forward_pre_hooks = true,
 }
 
---- Files what was written over a raw plain field, which __newindex never saw, and looks into plain tables, which modules
--- may have been put into since. Every walk begins with it, and so does an instance's first call.
+--- Files what was written over a raw plain field, which __newindex never saw, and looks into plain tables, which
+-- modules may have been put into since. Every walk begins with it, and so does an instance's first call.
 function class.adopt(self)
   for name, value in next, self do
     if type(value) == 'table' and getmetatable(value) == nil then

@@ -1,5 +1,5 @@
---- Calls of methods that a module doesn't have. A field that isn't there reads as nil, as in any Lua table, and Lua's own
--- error then knows no method's name. So where a name is missing, the bytecode of the line that reads it is looked at:
+--- Calls of methods that a module doesn't have. A field that isn't there reads as nil, as in any Lua table, and Lua's
+-- own error then knows no method's name. So where a name is missing, the bytecode of the line that reads it is looked at:
 -- if it is about to be called with ':', the error suggests a method. Where there is no jit.util nothing is looked at.
 local pairs = require('metann.binding.traversal').pairs
 local errors = require 'metann.binding.errors'

@@ -68,6 +68,9 @@ end
 -- @return the state with the names that it has in `module`; strict
 function pytorch.import(module, state, options)
   local what = class_of(module)._name .. ':load_state_dict'
+  if class_of(state) then
+    raise('%s: expected a table of tensors by name, got a module: pass its state, net:state_dict()', what)
+  end
   local strict = options
   if type(options) == 'table' then
     support.errors.check_options(what, options, { 'strict', 'from' })

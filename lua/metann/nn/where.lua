@@ -36,8 +36,8 @@ local function path_to(parent, child, seen)
   return nil
 end
 
---- The path of the innermost module that is being called, from the outermost one that it is a part of; nil where that is
--- the module itself.
+--- The path of the innermost module that is being called, from the outermost one that it is a part of; nil where that
+-- is the module itself.
 local function find()
   local modules = {}
   errors.each_frame(function(fn, read)

@@ -297,9 +297,9 @@ end
 
 --- OneCycleLR(optimizer, max_lr, {total_steps | epochs and steps_per_epoch, pct_start=0.3, anneal_strategy='cos',
 -- cycle_momentum=true, base_momentum=0.85, max_momentum=0.95, div_factor=25, final_div_factor=1e4, three_phase=false}):
--- up to max_lr and down again, momentum the other way (Smith and Topin 2019). The cycle ends with total_steps - 1 calls of
--- `step`, as the first lr is there from the start; one more is taken, so that a loop may call it after each of
--- total_steps batches (on the curve beyond its end, as in PyTorch), and the next is an error.
+-- up to max_lr and down again, momentum the other way (Smith and Topin 2019). The cycle ends with total_steps - 1
+-- calls of `step`, as the first lr is there from the start; one more is taken, so that a loop may call it after each
+-- of total_steps batches (on the curve beyond its end, as in PyTorch), and the next is an error.
 local OneCycleLR = define('OneCycleLR', {
   { 'max_lr', max_lr }, { 'total_steps', kinds.count, optional = true }, { 'epochs', kinds.count, optional = true },
   { 'steps_per_epoch', kinds.count, optional = true }, { 'pct_start', kinds.probability, 0.3 },

@@ -1,9 +1,9 @@
 --- Optimizers: what runs a rule over parameters in place, by groups.
--- A rule is a table {name, state, positions, defaults, update, check}. `update(p, g, state, o)` returns the new parameter and the
--- new state (a table of tensors by name, empty at first) and changes nothing; `o` are the options of a group. It is
--- made of ordinary ops, so it can be differentiated. Whatever changes from step to step is a tensor in the state.
--- `state` lists the names that the state may have; `defaults` holds an option's default, or common.REQUIRED; `positions`
--- lists the options that may be given by position, in PyTorch's order; `check(o)` raises on bad options.
+-- A rule is a table {name, state, positions, defaults, update, check}. `update(p, g, state, o)` returns the new
+-- parameter and the new state (a table of tensors by name, empty at first) and changes nothing; `o` are the options of a
+-- group. It is made of ordinary ops, so it can be differentiated. Whatever changes from step to step is a tensor in the
+-- state. `state` lists the names that the state may have; `defaults` holds an option's default, or common.REQUIRED;
+-- `positions` lists the options that may be given by position, in PyTorch's order; `check(o)` raises on bad options.
 local pairs = require('metann.binding.traversal').pairs
 local guards = require 'metann.binding.guards'
 local arguments = require 'metann.arguments'
