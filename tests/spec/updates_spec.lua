@@ -188,6 +188,59 @@ describe('updates all or nothing', function()
     end
   end
 
+  it('what is written is what the sources were before, whatever shares their memory', function()
+    local overwrite = require('metann.nn.support').overwrite
+    local a, b = metann.tensor{ 1, 2 }, metann.tensor{ 3, 4 }
+    overwrite('swap', { a, b }, { b, a })
+    assert.same({ { 3, 4 }, { 1, 2 } }, { a:to_table(), b:to_table() })
+    local dense = metann.arange(6)
+    local turned = dense:view(2, 3):t()
+    overwrite('turn', { turned }, { dense:view(3, 2) })
+    assert.same({ { 0, 1 }, { 2, 3 }, { 4, 5 } }, turned:to_table())
+    assert.same({ 0, 2, 4, 1, 3, 5 }, dense:to_table())
+    overwrite('zero', { turned[{ {}, 1 }], a }, { false, metann.tensor({ 7, 8 }, { dtype = 'int64' }) })
+    assert.same({ 0, 0, 0, 1, 3, 5 }, dense:to_table())
+    assert.same({ 7, 8 }, a:to_table())
+    local net = nn.Linear(2, 2, { bias = false })
+    net:register_buffer('other', net.weight:detach():clone() + 1)
+    local weight, other = net.weight:to_table(), net.other:to_table()
+    net:load_state_dict{ weight = net.other, other = net.weight }
+    assert.same({ other, weight }, { net.weight:to_table(), net.other:to_table() })
+  end)
+
+  it('and what can\'t be written is an error before the first write', function()
+    local overwrite = require('metann.nn.support').overwrite
+    local function message(...) return select(2, pcall(overwrite, ...)) end
+    local a, released = metann.tensor{ 1, 2 }, nil
+    metann.scope(function() released = metann.ones(2) end)
+    local two = metann.ones(2)
+    assert.matches("op: a tensor whose elements share memory, .* can't be changed in place",
+      message('op', { a, metann.ones(1):expand(2) }, { two, two }))
+    assert.matches('op: expected a tensor of size %(2%), got %(3%)', message('op', { a, two }, { two, metann.ones(3) }))
+    assert.matches('this tensor was released', message('op', { a, released }, { two, two }))
+    assert.matches('this tensor was released', message('op', { a, two }, { two, released }))
+    assert.same({ 1, 2 }, a:to_table())
+  end)
+
+  it('a recording has each write', function()
+    local handle = require('metann.binding').handle
+    local C, ctx = handle.C, handle.ctx
+    local p = nn.Parameter(metann.ones(3))
+    p.grad = metann.ones(3)
+    local optimizer = optim.SGD({ p }, 0.5)
+    C.mn_record_begin(ctx)
+    optimizer:step()
+    optimizer:zero_grad(false)
+    local program = C.mn_record_end(ctx)
+    local rows = {}
+    for i = 1, C.mn_program_length(program) do
+      local row = C.mn_program_row(program, i - 1)
+      rows[i] = handle.ffi.string(C.mn_op(row.op).name) .. (row.inplace ~= 0 and '_' or '')
+    end
+    C.mn_program_free(program)
+    assert.same({ 'sub', 'assign_', 'fill_' }, rows)
+  end)
+
   it('a step needs one more copy of parameters and state, and gives it back', function()
     local p = {}
     for i = 1, 8 do p[i] = nn.Parameter(metann.ones(250, 1000)) end

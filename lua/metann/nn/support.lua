@@ -189,7 +189,10 @@ function support.write_all(what, targets, sources)
     sources = prepare(targets, sources)
     failed = write(sources)
   end
-  if failed ~= 0 then handle.fail_list(sources) end
+  if failed == 0 then return end
+  local all = {}
+  for i = 1, n do all[2 * i - 1], all[2 * i] = targets[i], sources[i] end
+  handle.fail_list(all)
 end
 
 --- Calls fn(...) without recording.
