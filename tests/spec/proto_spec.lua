@@ -279,7 +279,7 @@ describe('ProtoModule', function()
     local function live()
       collectgarbage()
       collectgarbage()
-      return require('metann.binding').handle.stats.live_tensors
+      return metann.memory().live_tensors
     end
     local function use()
       local net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
@@ -317,7 +317,7 @@ describe('ProtoModule', function()
       end)
       collectgarbage()
       collectgarbage()
-      return require('metann.binding').handle.stats.live_tensors
+      return metann.memory().live_tensors
     end
     local before = round(5)
     assert.equal(before, round(50))
