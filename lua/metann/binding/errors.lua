@@ -74,6 +74,7 @@ end
 
 --- The nearest function that is not metann's, and the line that it is at; nil where there is none on this stack.
 function errors.user_function()
+  if not getinfo then return nil end -- a host may have no debug library
   local level = 2
   local info = getinfo(level, 'f')
   while info and is_passed(info.func) do
@@ -85,6 +86,7 @@ end
 
 --- Calls visit(fn, read) for the functions on the stack, the nearest first; read(i) gives a function's local number i.
 function errors.each_frame(visit)
+  if not getinfo then return end
   local level, co = 2, nil
   local function read(i)
     if co then return select(2, debug.getlocal(co, level, i)) end
