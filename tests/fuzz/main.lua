@@ -37,8 +37,16 @@ end
 local function crash(number)
   local at = read(state):match '^[^\n]*' or '?'
   local last = read(said):gsub('%s+$', ''):match '([^\n]*)$'
+  local path, of = at:match '^(.-) seed (%d+): '
+  local simple = ''
+  if path then
+    local pipe = io.popen(("luajit '%s/tests/fuzz/crash.lua' '%s' %s '%s/crash.lua' 2>/dev/null"):format(root, path, of, folder))
+    simple = pipe:read '*a'
+    pipe:close()
+  end
+  if simple == '' then simple = at end
   local report = read(said):match '(==%d+==ERROR[^\n]*\n.-)\n\n' or read(said):match '([^\n]*runtime error:[^\n]*)' or last
-  return ('[crash] round of seed %d ended in the middle of\n    %s\n    %s'):format(number, at, report)
+  return ('[crash] round of seed %d ended in the middle of\n    %s\n    %s'):format(number, simple:gsub('%s+$', ''), report)
 end
 
 local totals, findings, seen = { 0, 0, 0, 0 }, {}, {}
@@ -53,6 +61,7 @@ local function note(text)
   io.flush()
 end
 
+io.stdout:setvbuf 'line'
 print(('fuzz: seed %d, %d seconds'):format(seed, seconds))
 local start, rounds = os.time(), 0
 repeat
