@@ -4,6 +4,7 @@ local call = require 'tests.fuzz.call'
 local derivatives = require 'tests.fuzz.derivatives'
 local generator = require 'tests.fuzz.generator'
 local inventory = require 'tests.fuzz.inventory'
+local layers = require 'tests.fuzz.layers'
 local mutate = require 'tests.support.mutate'
 local oracles = require 'tests.fuzz.oracles'
 local parameters = require 'tests.fuzz.parameters'
@@ -52,11 +53,17 @@ function calls.everything()
         found.list[#found.list + 1] = text
         for _, method in ipairs(inventory.methods(entry, object, taken)) do
           method.object = text
+          method.parameters = method.value and parameters.of(method)
           found.entries[#found.entries + 1] = method
           found.by_path[method.path] = method
         end
       end
     end
+  end
+  for _, entry in ipairs(layers.entries()) do
+    found.entries[#found.entries + 1] = entry
+    found.by_path[entry.path] = entry
+    found.list[#found.list + 1] = entry.object
   end
   for _, entry in ipairs(made) do
     if not found.objects[entry.path] then found.unmade[#found.unmade + 1] = entry.path end
@@ -71,10 +78,10 @@ function calls.case(entry, seed, objects)
   local context = generator.context(draw, objects)
   local args
   if entry.style == 'object' then
-    args = context:arguments(nil, false)
+    args = entry.inputs and draw(3) > 1 and layers.inputs(context, entry) or context:arguments(entry.parameters, false, entry.name)
     table.insert(args, 1, values.text(entry.object))
   else
-    args = context:arguments(entry.parameters, entry.style == 'method' or entry.style == 'operator')
+    args = context:arguments(entry.parameters, entry.style == 'method' or entry.style == 'operator', entry.name)
     if entry.style == 'operator' then
       for i = #args + 1, 3 do args[i] = values.text 'nil' end
     end

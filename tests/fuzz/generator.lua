@@ -1,5 +1,6 @@
 --- Random arguments for a call: mostly ones that could be meant, by what is known of the parameters, and garbage.
 local kinds = require('metann.arguments').kinds
+local recipes = require 'tests.fuzz.recipes'
 local values = require 'tests.fuzz.values'
 
 local generator = {}
@@ -190,6 +191,8 @@ end
 
 --- A value that could be meant for a parameter; its own check may choose among random ones.
 function Context:value(p)
+  local given = self.given and self.given[p.name]
+  if given then return given end
   if p.choices and self:chance(2) then
     local names = {}
     for name in pairs(p.choices) do names[#names + 1] = name end
@@ -245,7 +248,7 @@ function Context:options(parameters, first)
   local named = {}
   for i = first, #parameters do
     local p = parameters[i]
-    if p.required or self:chance(3) then
+    if p.required or self:chance(self.given and 5 or 3) then
       local node = self:value(p)
       if not is_nil(node) then named[#named + 1] = { p.name, node } end
     end
@@ -272,10 +275,11 @@ end
 function Context:meant(parameters, receiver)
   local list, required = {}, 0
   for i, p in ipairs(parameters) do
-    if p.required then required = i end
+    if p.required or (self.given and self.given[p.name] and not self:chance(3)) then required = i end
   end
   local most = positional(parameters)
-  local n = math.min(most, math.max(self:chance(6) and 0 or required, self.draw(most + 1) - 1))
+  local more = self.given and not self:chance(4) and 0 or self.draw(most + 1) - 1
+  local n = math.min(most, math.max(self:chance(6) and 0 or required, more))
   if receiver then n = math.max(n, 1) end
   for i = 1, n do
     local p = parameters[i]
@@ -292,22 +296,39 @@ function Context:meant(parameters, receiver)
   return list
 end
 
+-- What the first argument of a function is that nothing is known of.
+local FIRST = {
+  function(self) return self:tensor({ unpack(self.size) }) end, function(self) return self:tensor({ unpack(self.size) }) end,
+  function(self) return values.text(self:pick(FUNCTIONS)) end, Context.object, Context.garbage,
+}
+
 --- Anything at all, up to four arguments.
 function Context:random_arguments(receiver)
   local list = {}
   for i = 1, self.draw(5) - 1 do list[i] = self:garbage() end
-  if receiver or (list[1] and not self:chance(4)) then list[1] = self:tensor({ unpack(self.size) }) end
+  if receiver then
+    list[1] = self:tensor({ unpack(self.size) })
+  elseif list[1] then
+    list[1] = self:pick(FIRST)(self)
+  end
   return list
 end
 
 --- The arguments of a call.
 -- @param parameters what is known of them, or nil
 -- @param receiver whether the first is a tensor that the method is called on
-function Context:arguments(parameters, receiver)
+-- @param name of the function
+function Context:arguments(parameters, receiver, name)
   local list
   if parameters and not self:chance(4) then
+    local dtype = self.dtype
+    if not self:chance(6) then self.dtype = self:pick(FLOATS) end
+    self.given = recipes.of(self, name)
+    if not self.given then self.dtype = dtype end
+  end
+  if parameters and (self.given or not self:chance(4)) then
     list = self:meant(parameters, receiver)
-    if self:chance(6) and #list > 0 then list[self.draw(#list)] = self:garbage() end
+    if self:chance(self.given and 12 or 6) and #list > 0 then list[self.draw(#list)] = self:garbage() end
     if self:chance(15) then list[#list + 1] = self:garbage() end
   else
     list = self:random_arguments(receiver)

@@ -162,12 +162,12 @@ function inventory.methods(entry, object, taken)
     local times = type(fn) == 'function' and not INNER[name] and (taken[fn] or 0)
     if times and times < MOST_TIMES then
       taken[fn] = times + 1
-      add(list, seen, { name = name, path = entry.path .. ':' .. name, style = 'object', of = entry.path })
+      add(list, seen, { name = name, path = entry.path .. ':' .. name, style = 'object', of = entry.path, value = fn })
     end
   end
   local mt = getmetatable(object)
   if type(mt) == 'table' and mt.__call then
-    add(list, seen, { name = '()', path = entry.path .. ':()', style = 'object', of = entry.path })
+    add(list, seen, { name = '()', path = entry.path .. ':()', style = 'object', of = entry.path, value = members.forward })
   end
   return list
 end

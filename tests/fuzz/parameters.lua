@@ -26,7 +26,8 @@ local function from_upvalues(value, name, depth, seen)
   if depth < 0 or seen[value] then return nil end
   seen[value] = true
   if type(value) == 'table' then
-    if type(value.what) == 'string' and type(value.names) == 'table' and last_word(value.what) == name then
+    if type(value.what) == 'string' and type(value.names) == 'table'
+      and (name == '()' or last_word(value.what) == name) then
       return from_list(value)
     end
     local init = rawget(value, 'init') or rawget(value, '_construct')
@@ -69,22 +70,35 @@ local function from_torch(signature)
   return found
 end
 
+--- What a class or function takes first that is not among its options.
+local function first_of(entry)
+  if entry.path:find 'lr_scheduler' then return { name = 'optimizer', required = true } end
+  if entry.path:find '^metann.optim' and entry.style == 'class' then return { name = 'params', required = true } end
+  if entry.path:find '^metann.nn.init' then return { name = 'tensor', required = true, kind = 'tensor' } end
+  return nil
+end
+
+--- PyTorch's signature of that name, where there is one.
+local function torch_of(entry)
+  local base = entry.name:gsub('_$', '')
+  local set = entry.path:find('functional.', 1, true) and signatures.functional
+    or entry.path:find('linalg.', 1, true) and signatures.linalg or signatures.torch
+  local signature = set[entry.name] or set[base]
+  return signature and from_torch(signature)
+end
+
 --- The parameters of an entry of the inventory.
 function parameters.of(entry)
-  local base = entry.name:gsub('_$', '')
+  local in_functional = entry.path:find('functional.', 1, true) and torch_of(entry)
+  if in_functional then return in_functional end
   local found = type(entry.value) ~= 'nil' and from_upvalues(entry.value, entry.name, 4, {})
-  -- what these classes take first is not among their options
-  local first = entry.path:find 'lr_scheduler' and 'optimizer' or entry.path:find '^metann.optim' and 'params'
-  if found and first and found[1].name ~= first then table.insert(found, 1, { name = first, required = true }) end
+  local first = first_of(entry)
+  if found and first and found[1].name ~= first.name then table.insert(found, 1, first) end
   if found then return found end
-  local in_nn = entry.path:find('functional.', 1, true)
-  local set = in_nn and signatures.functional or entry.path:find('linalg.', 1, true) and signatures.linalg or signatures.torch
-  if entry.style == 'class' or entry.style == 'operator' then return nil end
-  local row = not in_nn and binding.stub.rows[base]
+  if entry.style ~= 'function' and entry.style ~= 'method' then return nil end
+  local row = binding.stub.rows[(entry.name:gsub('_$', ''))]
   if row and entry.value == binding.stub.ops[entry.name] then return from_row(row) end
-  local signature = set[entry.name] or set[base]
-  if signature then return from_torch(signature) end
-  return row and from_row(row) or nil
+  return torch_of(entry) or row and from_row(row) or nil
 end
 
 return parameters
