@@ -11,7 +11,7 @@ local mutate = require 'tests.support.mutate'
 local scratch = require 'tests.support.scratch'
 
 local SEED, CALLS, FILES = tonumber(arg[1]), tonumber(arg[2]), tonumber(arg[3])
-local SECONDS, SECONDS_TO_SHRINK = 30, 300 -- for one call, and for making a finding simple
+local SECONDS, SECONDS_TO_SHRINK = 20, 300 -- of computing for one call, and for making a finding simple
 local ROUND = 200 -- calls between two looks at what is live
 
 local state = assert(io.open(arg[4], 'w'))

@@ -15,7 +15,7 @@ local calls = { MEMORY = 5e7 }
 
 -- ---- what to call ----
 
-local TRIES = 60 -- calls of a class until one makes an object
+local TRIES = 150 -- calls of a class until one makes an object
 
 --- The text of a call of a class that makes an object, and the object; nil where no try does.
 local function make_object(entry, objects)

@@ -151,8 +151,10 @@ local BY_NAME = {}
 for names, make in pairs{
   ['dim dim0 dim1 dim2 start_dim end_dim dimension source destination axis'] = Context.dim,
   ['dims'] = function(self) return self:chance(2) and self:list(Context.dim, 3) or self:dim() end,
-  ['size sizes shape output_size normalized_shape repeats unflattened_size kernel_size'] = Context.sizes,
-  ['stride padding dilation output_padding'] = function(self) return self:chance(2) and self:small() or self:sizes() end,
+  ['size sizes shape output_size normalized_shape repeats unflattened_size'] = Context.sizes,
+  ['kernel_size stride padding dilation output_padding'] = function(self)
+    return self:chance(3) and self:sizes() or self:small()
+  end,
   ['keepdim bias requires_grad descending stable largest sorted training ceil_mode return_indices accumulate']
     = Context.boolean,
   ['upper left unbiased affine nesterov amsgrad maximize bidirectional batch_first replacement is_causal equal_nan']
