@@ -129,7 +129,7 @@ function calls.check(case, everything)
   end
   text = not ok and oracles.error(results)
   if text then return { oracle = 'error', text = text }, outcome end
-  text = not ok and oracles.name(case.entry, results)
+  text = not ok and oracles.name(case, results)
   if text then return { oracle = 'name', text = text }, outcome end
   text = oracles.unchanged(case, seen, not ok)
   if text then return { oracle = 'arguments', text = text }, outcome end

@@ -19,10 +19,15 @@ local INTERNAL = {
   'table index is', 'invalid order function', 'C stack', 'invalid value %(', 'initial.*value must be', 'cannot convert',
 }
 
---- Whether a message names a function, as a word of its own.
+local function plain(name) return (name:lower():gsub('_', '')) end
+
+--- Whether a message has a name as a word of its own, written as a function or as a class is.
 local function is_named(message, name)
-  local base = name:gsub('_$', '')
-  return message:find('%f[%w_]' .. name .. '%f[^%w_]') or message:find('%f[%w_]' .. base .. '%f[^%w_]')
+  local wanted = plain(name)
+  for word in message:gmatch '[%w_]+' do
+    if plain(word) == wanted then return true end
+  end
+  return false
 end
 
 --- An error must be a text that begins at the caller's line and speaks of what the caller gave.
@@ -38,18 +43,33 @@ function oracles.error(message)
   return nil
 end
 
---- Of a module, its class stands for what it does.
-local BY_CLASS = { ['()'] = true, forward = true, init = true }
+---- Whether a call was given something that can be called: what fails in there says so itself.
+local function calls_back(node)
+  if node.kind == 'text' then return node.text:find('function', 1, true) or node.text:find '^metann%.' or node.text:find '^require' end
+  if node.kind ~= 'table' then return false end
+  for _, item in ipairs(node.list) do
+    if calls_back(item) then return true end
+  end
+  for _, pair in ipairs(node.named) do
+    if calls_back(pair[2]) then return true end
+  end
+  return false
+end
 
---- An error must name the function that was called. Operators have no name of their own, and a tensor that is no more
--- is named itself.
-function oracles.name(entry, message)
-  if not oracles.names then return nil end
-  if entry.style == 'operator' or message == 'mine' or message:find(': this tensor was released', 1, true) then return nil end
-  local name = entry.name
-  if BY_CLASS[name] and entry.of then name = entry.of:match '[%w_]+$' end
-  if is_named(message, name) then return nil end
-  return ("an error that does not name '%s': %s"):format(name, message)
+--- An error must name the function that was called; of an object, its class will do. Operators have no name of their own, a
+-- tensor that is no more is named itself, and so is memory.
+function oracles.name(case, message)
+  local entry = case.entry
+  if not oracles.names or entry.style == 'operator' or message == 'mine' then return nil end
+  local text = message:sub(#call.PLACE + 1)
+  if text:find '^this tensor was released' or text:find '^out of memory' then return nil end
+  for i, node in ipairs(case.args) do
+    if not (i == 1 and entry.style == 'object') and calls_back(node) then return nil end
+  end
+  if entry.name ~= '()' and is_named(text, entry.name) then return nil end
+  local class = entry.of and entry.of:match '[%w_]+$'
+  if class and (is_named(text, class) or entry.object:find('Sequential', 1, true)) then return nil end
+  return ("an error that does not name '%s': %s"):format(entry.name == '()' and class or entry.name, message)
 end
 
 -- ---- state ----
