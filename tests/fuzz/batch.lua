@@ -5,7 +5,7 @@ package.path = root .. '/?.lua;' .. package.path
 local metann = require 'metann'
 local call = require 'tests.fuzz.call'
 local calls = require 'tests.fuzz.calls'
-local files = require 'tests.fuzz.files'
+local damaged = require 'tests.support.damaged'
 local guard = require 'tests.fuzz.guard'
 local mutate = require 'tests.support.mutate'
 local scratch = require 'tests.support.scratch'
@@ -77,30 +77,31 @@ end
 
 -- ---- files ----
 
+--- One damaged file for a reader; a text about what is wrong with how it was read, if anything is.
+local function one_file(reader, path, draw, i)
+  note(('a file for %s, number %d of seed %d'):format(reader.name, i, SEED))
+  guard.alarm(SECONDS)
+  local text = damaged.draw_text(reader, draw)
+  local ok, read = pcall(damaged.try, reader, path, text)
+  counts.files, counts.read = counts.files + 1, counts.read + (ok and read and 1 or 0)
+  if ok then return end
+  local key = reader.name .. tostring(read):gsub('%d+', '#'):sub(-40)
+  if known[key] then return end
+  known[key] = true
+  local kept = ('%s.file%d'):format(arg[5], i)
+  scratch.overwrite(kept, text)
+  finding(('[file] %s: %s\n    kept as %s'):format(reader.name, tostring(read), kept))
+end
+
 local function all_files()
-  local path = here .. '/damaged'
-  local readers = files.readers(path)
-  local draw = mutate.source(SEED)
-  local live, peak = calls.live(), files.peak()
-  metann.set_memory_limit(metann.memory().live_bytes + files.CORE_LIMIT)
-  for i = 1, FILES do
-    local reader = readers[draw(#readers)]
-    note(('a file for %s, number %d of seed %d'):format(reader.name, i, SEED))
-    guard.alarm(SECONDS)
-    local text = files.damaged(reader, draw)
-    local fault, read = files.check(reader, text, path)
-    counts.files, counts.read = counts.files + 1, counts.read + (read and 1 or 0)
-    if fault and not known[reader.name .. fault:sub(1, 30)] then
-      known[reader.name .. fault:sub(1, 30)] = true
-      local kept = ('%s.file%d'):format(arg[5], i)
-      scratch.overwrite(kept, text)
-      finding(('[file] %s: %s\n    kept as %s'):format(reader.name, fault, kept))
-    end
-  end
-  metann.set_memory_limit(calls.MEMORY)
-  if calls.live() ~= live then finding(('[file] live before %s, after %s'):format(live, calls.live())) end
-  if files.peak() - peak > files.PROCESS_LIMIT then
-    finding(('[file] %.0f MiB more at the peak of damaged files'):format(files.peak() - peak))
+  local path, draw = here .. '/damaged', mutate.source(SEED)
+  local readers = damaged.readers(here, draw)
+  for k, reader in ipairs(readers) do
+    -- memory is looked at around each reader's files
+    local ok, message = pcall(damaged.with_limits, reader, path, function()
+      for i = k, FILES, #readers do one_file(reader, path, draw, i) end
+    end)
+    if not ok then finding(('[file] %s: %s\n    in the round of seed %d'):format(reader.name, tostring(message), SEED)) end
   end
 end
 
