@@ -100,6 +100,7 @@ end
 local function later_checks(case, everything, ok, results)
   local base = out_of_place(case, everything)
   local checks = {
+    { 'by name', function() return oracles.by_name(case, ok, results) end },
     { 'layout', function() return oracles.layout(case, ok, results) end },
     { 'in place', function() return base and ok and oracles.in_place(case, base) end },
     { 'derivative', function() return ok and derivatives.check(case) end },

@@ -111,7 +111,7 @@ local function prepared(case, which)
   if not arguments then return nil end
   local x = arguments[which]
   if case.entry.name:find '_$' then
-    if not metann.is_tensor(arguments[1]) then return nil end
+    if not metann.is_tensor(arguments[1]) or arguments[1].dtype:find '16' then return nil end
     local first = arguments[1]:detach():clone()
     if case.args[1].grad then first:requires_grad_() end
     if which == 1 then x = first end

@@ -189,6 +189,30 @@ function oracles.layout(case, ok, results)
   return text and 'views and dense tensors differ: ' .. text or nil
 end
 
+--- The case with all arguments but the first by name; nil where that can't be said.
+local function named_case(case)
+  local parameters, args = case.entry.parameters, case.args
+  if not parameters or not parameters.own or #args < 2 or #args > #parameters then return nil end
+  local named = {}
+  for i = 2, #args do
+    local node = args[i]
+    local is_nil = node.kind == 'text' and node.text == 'nil'
+    if parameters[i].rest or parameters[i].named or (node.kind == 'table' and i == #args) then return nil end
+    if not is_nil then named[#named + 1] = { parameters[i].name, node } end
+  end
+  return { entry = case.entry, args = { args[1], values.table({}, named) }, seed = case.seed }
+end
+
+--- What has a name may be given by it.
+function oracles.by_name(case, ok, results)
+  local other = ok and case.entry.style ~= 'object' and named_case(case)
+  local arguments = other and call.arguments(other, values.render)
+  if not arguments then return nil end
+  local other_ok, other_results = call.run(other, arguments)
+  local text = not other_ok and tostring(other_results) or oracles.difference(results, other_results)
+  return text and ('by name, it gives something else: %s\n    %s'):format(text, call.line(other)) or nil
+end
+
 -- Take other arguments than the one without the _.
 local OTHERWISE = { bernoulli_ = true, normal_ = true, uniform_ = true }
 

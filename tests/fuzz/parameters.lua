@@ -1,5 +1,6 @@
 --- What is known of a function's parameters: a list of {name, kind, required}, from its own signature where the binding
 -- keeps one, from its row, or from PyTorch's function of the same name; nil where nothing is known.
+-- `own` says that it is the function's own, by which every argument has a name.
 -- `kind` is the function that checks a value, or a word for rows: 'tensor', 'INT', 'DIM', ...
 local binding = require 'metann.binding'
 local signatures = require 'tests.support.golden.torch.signatures'
@@ -89,12 +90,13 @@ end
 
 --- The parameters of an entry of the inventory.
 function parameters.of(entry)
-  local in_functional = entry.path:find('functional.', 1, true) and torch_of(entry)
-  if in_functional then return in_functional end
   local found = type(entry.value) ~= 'nil' and from_upvalues(entry.value, entry.name, 4, {})
   local first = first_of(entry)
   if found and first and found[1].name ~= first.name then table.insert(found, 1, first) end
-  if found then return found end
+  if found then
+    found.own = true
+    return found
+  end
   if entry.style ~= 'function' and entry.style ~= 'method' then return nil end
   local row = binding.stub.rows[(entry.name:gsub('_$', ''))]
   if row and entry.value == binding.stub.ops[entry.name] then return from_row(row) end
