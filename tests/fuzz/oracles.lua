@@ -189,16 +189,18 @@ function oracles.layout(case, ok, results)
   return text and 'views and dense tensors differ: ' .. text or nil
 end
 
+local function is_nil(node) return node.kind == 'text' and node.text == 'nil' end
+
 --- The case with all arguments but the first by name; nil where that can't be said.
 local function named_case(case)
-  local parameters, args = case.entry.parameters, case.args
+  local parameters, args = case.entry.parameters, { unpack(case.args) }
+  while #args > 0 and is_nil(args[#args]) do args[#args] = nil end
   if not parameters or not parameters.own or #args < 2 or #args > #parameters then return nil end
   local named = {}
   for i = 2, #args do
     local node = args[i]
-    local is_nil = node.kind == 'text' and node.text == 'nil'
     if parameters[i].rest or parameters[i].named or (node.kind == 'table' and i == #args) then return nil end
-    if not is_nil then named[#named + 1] = { parameters[i].name, node } end
+    if not is_nil(node) then named[#named + 1] = { parameters[i].name, node } end
   end
   return { entry = case.entry, args = { args[1], values.table({}, named) }, seed = case.seed }
 end
