@@ -17,7 +17,10 @@ creation.add(signatures.torch)
 -- Names that Lua keeps for itself.
 local RENAMED = { ['repeat'] = 'repeat_' }
 
-local function callable(v) return type(v) == 'function' or type(getmetatable(v) or v) == 'table' and getmetatable(v).__call end
+local function callable(v)
+  local mt = getmetatable(v)
+  return type(v) == 'function' or (type(mt) == 'table' and mt.__call ~= nil)
+end
 
 --- The member of that name; nil where there is none. A namespace of metann's raises an error for a name it hasn't.
 local function member(of, name)

@@ -239,7 +239,7 @@ function methods.tolist(t)
   return item(t:to_table())
 end
 
---- An attribute or method; methods of metann's are called by host.call, which torch/names.lua puts in.
+--- An attribute or method; those that are metann's own methods come from host.method, which torch/names.lua puts in.
 function host.attribute(t, name)
   local attribute = attributes[name]
   if attribute then return attribute(t) end
