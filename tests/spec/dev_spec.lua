@@ -6,7 +6,7 @@ describe('./dev', function()
     for _, arguments in ipairs{'', 'help', '--help'} do
       local status, said = scratch.run(scratch.STATE_LEFT_OPEN .. './dev ' .. arguments)
       assert.are.equal(0, status)
-      for command in ('deps demo test bench lint docs'):gmatch '%a+' do
+      for command in ('deps demo test fuzz bench lint docs'):gmatch '%a+' do
         assert.truthy(said:find('\n./dev ' .. command, 1, true) or said:find('./dev ' .. command, 1, true) == 1, command)
       end
     end
@@ -18,7 +18,9 @@ describe('./dev', function()
       ['docs x y'] = "docs takes no arguments, got 'x y'", ['deps x'] = "deps takes no arguments, got 'x'",
       ['test --fast'] = 'test: unknown option --fast', ['test none_spec.lua'] = 'test: no file none_spec.lua',
       ['test tests/spec'] = 'test: no file tests/spec', ['test --golden'] = '--golden needs a folder',
-      ['test --golden none'] = '--golden: no folder none',
+      ['test --golden none'] = '--golden: no folder none', ['fuzz'] = "fuzz: give a number of seconds, got ''",
+      ['fuzz x'] = "fuzz: give a number of seconds, got 'x'", ['fuzz --fast'] = 'fuzz: unknown option --fast',
+      ['fuzz 1 --seed'] = '--seed needs a number', ['fuzz 1 --seed x'] = "fuzz: --seed must be a number, got 'x'",
     } do
       local status, said = scratch.run(scratch.STATE_LEFT_OPEN .. './dev ' .. arguments)
       assert.are.equal(1, status, said)

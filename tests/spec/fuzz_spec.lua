@@ -1,158 +1,176 @@
--- Every tensor function called with garbage: wrong types, NaN, huge and negative numbers, wrong counts, tables, tensors of
--- any dtype, shape and layout, released ones. Each call returns or raises an error of metann's at the caller's line;
--- nothing crashes, and nothing stays behind. METANN_TEST_SEED repeats a run, METANN_FUZZ_CALLS sets its length.
+-- Every public function, method, layer and optimizer called at random: with what could be meant and with garbage, by position
+-- and by name, with tensors of any dtype, size and layout, released ones among them. Each call returns or raises an error of
+-- metann's at the caller's line; arguments and settings stay as they were, views give what dense tensors give, in-place
+-- functions what the others give, gradients are slopes; nothing crashes, and nothing stays behind. What fails is printed as a
+-- line of Lua. METANN_TEST_SEED gives other calls, METANN_FUZZ_CALLS more of each; ./dev fuzz goes on for as long as wanted.
 local metann = require 'metann'
-local binding = require 'metann.binding'
-local rows = require 'tests.support.rows'
+local call = require 'tests.fuzz.call'
+local calls = require 'tests.fuzz.calls'
+local guard = require 'tests.fuzz.guard'
+local inventory = require 'tests.fuzz.inventory'
+local oracles = require 'tests.fuzz.oracles'
+local scratch = require 'tests.support.scratch'
+local values = require 'tests.fuzz.values'
 
-local SEED = tonumber(os.getenv 'METANN_TEST_SEED') or os.time() % 1000000
-local CALLS = tonumber(os.getenv 'METANN_FUZZ_CALLS') or 25 -- of each function
+local SEED = tonumber(os.getenv 'METANN_TEST_SEED') or 1
+local CALLS = tonumber(os.getenv 'METANN_FUZZ_CALLS') or 4 -- of each function
+print('fuzz seed ' .. SEED)
+local here = select(2, scratch.run 'LD_PRELOAD= pwd'):gsub('%s+$', '')
 
-local state = SEED % 2147483646 + 1
---- A whole number from 1 to n, by the generator of Park and Miller.
-local function draw(n)
-  state = state * 48271 % 2147483647
-  return state % n + 1
+local limit = metann.memory().limit_bytes
+metann.set_memory_limit(calls.MEMORY)
+local everything = calls.everything()
+
+--- Where an entry belongs: methods, objects, or its namespace.
+local function area_of(entry)
+  if entry.style == 'method' or entry.style == 'operator' then return 'methods and operators of tensors' end
+  if entry.style == 'object' then return 'methods of objects of ' .. entry.of:match '^(.*)%.' end
+  return entry.path:match '^(.*)%.'
 end
-local function pick(list) return list[draw(#list)] end
 
-local released
-metann.scope(function() released = metann.ones(2, 2) end)
-
-local DTYPES = { 'float32', 'float64', 'int64', 'int32', 'uint8', 'bool', 'float16', 'bfloat16' }
-local SIZES = {
-  {}, { 0 }, { 1 }, { 3 }, { 2, 2 }, { 2, 3 }, { 0, 3 }, { 3, 1 }, { 2, 3, 4 }, { 1, 2, 4, 4 }, { 2, 2, 3, 3 },
-  { 1, 1, 1, 1, 1, 1, 1, 2 }, { 2, 1, 2, 3, 2 },
-}
-
-local function random_tensor()
-  local dtype, size = pick(DTYPES), pick(SIZES)
-  local t = metann.rand(size, { dtype = 'float64' }) * draw(5) - draw(3) + 1
-  if dtype == 'uint8' then t = t:abs() end
-  t = t:to(dtype)
-  if #size >= 2 and draw(3) == 1 then t = t:transpose(1, 2) end
-  if dtype:find 'float%d?[24]' and draw(3) == 1 then
-    t = t:detach():requires_grad_()
-    if draw(2) == 1 then t = t * 2 end
+local areas, names = {}, {}
+for i, entry in ipairs(everything.entries) do
+  local area = area_of(entry)
+  if not areas[area] then
+    areas[area] = {}
+    names[#names + 1] = area
   end
-  return t
+  table.insert(areas[area], { entry, i })
 end
 
-local NUMBERS = {
-  -1, 0, 1, 2, 3, 4, -2, 0.5, -3, 1e-300, 1e9, -1e9, 2 ^ 31, 2 ^ 53, -2 ^ 62, 2 ^ 63, 1e300, 0 / 0, 1 / 0, -1 / 0,
-}
-local NAMES = {
-  'dim', 'keepdim', 'value', 'size', 'stride', 'padding', 'mode', 'dtype', 'reduction', 'k', 'index_base', 'p', 'x', 'eps',
-  'return_indices', 'groups', 'output_size', 'min', 'max', 'alpha', 'descending', 'requires_grad',
-}
-local STRINGS = { 'x', '', 'float32', 'none', 'mean', 'reflect', 'same', 'ij,jk->ik', 'nearest', 'dim' }
-
-local garbage
-
-local function random_table()
-  local t = {}
-  for i = 1, draw(4) - 1 do t[i] = garbage(true) end
-  if draw(3) == 1 then t[pick(NAMES)] = garbage(true) end
-  return t
-end
-
-local kinds = {
-  random_tensor, random_tensor, random_tensor, random_tensor, function() return pick(NUMBERS) end,
-  function() return draw(4) end, function() return -draw(4) end, random_table,
-  function() return { draw(4), draw(4) } end, function() return { [pick(NAMES)] = garbage(true) } end,
-  function() return { random_tensor(), random_tensor() } end, function() return pick(STRINGS) end,
-  function() return draw(2) == 1 end, function() return nil end, function() return released end,
-  function() return print end, function() return 2LL end, function() return -1LL end, function() return io.stdout end,
-}
-
-function garbage(inside)
-  local value = pick(kinds)()
-  if inside and type(value) == 'table' then return draw(4) end
-  return value
-end
-
--- Not on tensors, or not meant to return to the same state.
-local LEFT_OUT = { manual_seed = true }
-
-local function functions()
-  local names, of = {}, {}
-  local function add(name, fn)
-    if not of[name] and not LEFT_OUT[name] and type(fn) == 'function' then
-      of[name] = fn
-      names[#names + 1] = name
-    end
-  end
-  -- what is not in a table of functions; the first argument is mostly a tensor
-  add('reading by index', function(t, k) return metann.is_tensor(t) and t[k] end)
-  add('writing by index', function(t, k, v) if metann.is_tensor(t) then t[k] = v end end)
-  add('tostring', function(t) return tostring(t) end)
-  for name, fn in pairs(binding.handle.methods) do add('t:' .. name, fn) end
-  for _, name in ipairs(binding.stub.order) do
-    add(name, metann.ops[name])
-    if metann.ops[name .. '_'] then add(name .. '_', metann.ops[name .. '_']) end
-  end
-  for _, part in ipairs{ 'create', 'pointwise', 'reduce', 'linalg', 'einsum', 'shape', 'index', 'conv', 'pool',
-    'interpolate', 'inplace', 'random', 'matrix' } do
-    for name, fn in pairs(require('metann.compose.' .. part)) do add(name, fn) end
-  end
-  table.sort(names)
-  return names, of
-end
-
-local function describe_all(arguments, n)
-  local parts = {}
-  for i = 1, n do
-    local v = arguments[i]
-    if metann.is_tensor(v) then
-      parts[i] = rawequal(v, released) and 'released' or ('%s(%s)'):format(v.dtype, table.concat(v.shape, 'x'))
-    elseif type(v) == 'table' then
-      local inner = {}
-      for k, x in pairs(v) do inner[#inner + 1] = ('%s=%s'):format(tostring(k), metann.is_tensor(x) and 'tensor' or tostring(x)) end
-      parts[i] = '{' .. table.concat(inner, ', ') .. '}'
-    else
-      parts[i] = tostring(v)
-    end
-  end
-  return table.concat(parts, ', ')
-end
-
---- A call with garbage; the error and the arguments where it isn't a clean one.
-local function one_call(fn)
-  local n, arguments = draw(5) - 1, {}
-  for i = 1, n do arguments[i] = garbage() end
-  -- mostly something to work on
-  if n > 0 and draw(4) > 1 then arguments[1] = random_tensor() end
-  local ok, message = pcall(fn, unpack(arguments, 1, n))
-  if ok then return true end
-  if type(message) == 'string' and message:find '^tests/spec/fuzz_spec%.lua:%d+: %S' then return false end
-  return nil, ('(%s): %s'):format(describe_all(arguments, n), tostring(message))
-end
-
-describe('garbage, seed ' .. SEED, function()
-  local names, of = functions()
-  local succeeded, refused, before = 0, 0, nil
-
+describe('random calls of', function()
+  local folder, totals = nil, { result = 0, error = 0, none = 0 }
   setup(function()
-    print('fuzz seed ' .. SEED)
-    rows.limit_memory(5e7)
-    before = rows.live()
+    folder = scratch.folder()
+    guard.go(folder)
+  end)
+  teardown(function()
+    guard.go(here)
+    scratch.remove(folder)
+    metann.set_memory_limit(limit)
   end)
 
-  for _, name in ipairs(names) do
-    it('to ' .. name, function()
-      local bad = {}
-      for _ = 1, CALLS do
-        local ok, message = one_call(of[name])
-        if ok == nil then bad[#bad + 1] = name .. message end
-        if ok then succeeded = succeeded + 1 elseif ok == false then refused = refused + 1 end
+  for _, area in ipairs(names) do
+    it(area, function()
+      local before, cases, bad = calls.live(), {}, {}
+      for _, pair in ipairs(areas[area]) do
+        for k = 1, CALLS do
+          local case = calls.case(pair[1], (SEED * 1000003 + pair[2] * 1009 + k) % 2147483647, everything.list)
+          local fault, outcome = calls.check(case, everything)
+          totals[outcome] = totals[outcome] + 1
+          cases[#cases + 1] = case
+          if fault then bad[#bad + 1] = calls.report(case, fault, everything) end
+        end
       end
       assert(#bad == 0, ('seed %d\n  %s'):format(SEED, table.concat(bad, '\n  ')))
+      if calls.live() ~= before then
+        local case, text = calls.leak(cases, everything)
+        assert(not case, case and ('seed %d: %s\n    %s'):format(SEED, text, call.line(case)))
+      end
     end)
   end
 
-  it('leaves nothing behind', function()
-    assert.equal(before, rows.live())
-    local total = #names * CALLS
-    assert.is_true(succeeded + refused == total and refused > total / 4 and succeeded > total / 50)
+  it('everything are results in part, and errors in part', function()
+    local total = totals.result + totals.error + totals.none
+    assert.is_true(totals.result > total / 5 and totals.error > total / 5 and totals.none < total / 10)
+  end)
+end)
+
+describe('the generator', function()
+  it('finds every namespace, layer, optimizer and schedule', function()
+    for _, path in ipairs{
+      'metann.exp', 'metann.exp_', 'metann.cat', 'metann.linalg.svd', 'metann.nn.Linear', 'metann.nn.functional.relu',
+      'metann.nn.init.zeros_', 'metann.nn.utils.clip_grad_norm_', 'metann.optim.Adam', 'metann.optim.lr_scheduler.StepLR',
+      'metann.meta.GDLearner', 'metann.func.grad', 'metann.autograd.checkpoint', 'metann.io.npy.load', 'metann.data.Sinusoid',
+      'metann.train.Mean', 'metann.utils.OrderedDict', 't:sum', 't:backward', 't:to_table', 'metann.nn.Linear:()',
+      'metann.optim.Adadelta:step',
+    } do
+      assert.truthy(everything.by_path[path], path)
+    end
+    local unmade = {}
+    for _, path in ipairs(everything.unmade) do
+      if path:find '^metann.nn' or path:find '^metann.optim' then unmade[#unmade + 1] = path end
+    end
+    assert.same({}, unmade)
+  end)
+
+  it('finds what a lazy module has not loaded yet', function()
+    local lazy = require 'metann.binding.lazy'('metann', { arguments = 'arguments' }, { here = 1 })
+    local members = inventory.members(lazy)
+    assert.equal(1, members.here)
+    assert.truthy(members.arguments)
+  end)
+
+  it('writes a call as a line that makes it again', function()
+    local entry = everything.by_path['metann.add']
+    for seed = 1, 200 do
+      local case = calls.case(entry, seed, everything.list)
+      assert.truthy(loadstring(call.line(case)), call.line(case))
+      local other = calls.case(entry, seed, everything.list)
+      assert.equal(call.line(case), call.line(other))
+    end
+  end)
+
+  it('makes a failing case simple', function()
+    local entry = everything.by_path['metann.cat']
+    local case = { entry = entry, seed = 1, args = {
+      values.table({ values.tensor{ size = { 3, 4, 5 }, dtype = 'int64', layout = 'transposed' }, values.text '7' }),
+      values.text '5', values.table({}, { { 'dim', values.text '3' } }),
+    } }
+    local simple = calls.shrink(case, function(other)
+      local first = other.args[1]
+      return first and first.kind == 'table' and first.list[1] and first.list[1].kind == 'tensor' and #first.list[1].size > 0
+    end)
+    assert.equal("local metann = require 'metann'; print(metann.cat({metann.zeros({0}, {dtype = 'float32'})}))", call.line(simple))
+  end)
+end)
+
+describe('an oracle', function()
+  local P = call.PLACE
+
+  it('wants errors at the caller, about what the caller gave', function()
+    assert.is_nil(oracles.error(P .. "add: 'other' must be a tensor or a number, got nil"))
+    for message, said in pairs{
+      ["lua/metann/x.lua:3: attempt to index a nil value"] = "without the caller's line",
+      [P .. "attempt to index local 'self' (a nil value)"] = 'an internal error',
+      [P .. "bad argument #1 to 'abs' (number expected, got cdata)"] = 'an internal error',
+      [P .. 'add: x.lua:5: mine'] = 'a line of other code',
+    } do
+      assert.truthy(oracles.error(message):find(said, 1, true), message)
+    end
+    assert.matches('is a table', oracles.error{})
+  end)
+
+  it('wants the name of the function that was called', function()
+    local on = oracles.names
+    oracles.names = true
+    local case = { entry = { name = 'narrow', style = 'function', path = 'metann.narrow' }, args = {} }
+    assert.is_nil(oracles.name(case, P .. "narrow: 'dim' must be given"))
+    assert.matches("does not name 'narrow'", oracles.name(case, P .. "slice: 'dim' must be given"))
+    assert.matches("does not name 'narrow'", oracles.name(case, P .. "narrow_copy: 'dim' must be given"))
+    case.args[1] = values.text 'function() error(1) end'
+    assert.is_nil(oracles.name(case, P .. "slice: 'dim' must be given"))
+    case = { entry = { name = '()', of = 'metann.nn.AvgPool2d', style = 'object', object = 'x' }, args = {} }
+    assert.is_nil(oracles.name(case, P .. 'AvgPool2d: x'))
+    assert.is_nil(oracles.name(case, P .. 'avg_pool2d: x'))
+    assert.matches("does not name 'AvgPool2d'", oracles.name(case, P .. 'max_pool2d: x'))
+    oracles.names = on
+  end)
+
+  it('sees what a call changes, and what views change', function()
+    local t = metann.tensor{ 1, 2, 3 }
+    local case = { entry = { name = 'sum', style = 'function' }, args = {} }
+    local seen = oracles.look{ n = 2, { t }, 5 }
+    assert.is_nil(oracles.unchanged(case, seen, false))
+    t:add_(1)
+    assert.matches('tensor 1 among the arguments was changed$', oracles.unchanged(case, seen, false))
+    case.entry.name = 'add_'
+    assert.is_nil(oracles.unchanged(case, seen, false))
+    assert.matches('by a call that failed', oracles.unchanged(case, seen, true))
+    local nan = metann.tensor{ 0 / 0, 1 / 0 }
+    assert.is_nil(oracles.difference({ n = 2, nan, 'x' }, { n = 2, nan:clone(), 'x' }))
+    assert.matches('element 1 is 1 and 2', oracles.difference({ n = 1, metann.tensor{ 1 } }, { n = 1, metann.tensor{ 2 } }))
+    assert.matches('dtype float32 and float64', oracles.difference({ n = 1, t }, { n = 1, t:double() }))
+    assert.matches('result 1 is x and y', oracles.difference({ n = 1, 'x' }, { n = 1, 'y' }))
   end)
 end)

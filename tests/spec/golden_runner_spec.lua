@@ -3,6 +3,8 @@
 local metann = require 'metann'
 local json = require 'metann.binding.json'
 local names = require 'tests.support.golden.torch.names'
+local host = require 'tests.support.golden.torch.tensors'
+local registry = require 'tests.support.golden.torch.registry'
 local runner = require 'tests.support.golden.runner'
 local safetensors = require 'metann.io.safetensors'
 local scratch = require 'tests.support.scratch'
@@ -92,7 +94,8 @@ kinds = [isinstance(v, c) for v, c in zip([1, 1.5, relu], [int, (int, list), tor
     for text, expected in pairs{
       ['x[0, -1].item()'] = 3, ['x[:, 1:]'] = { { 2, 3 }, { 5, 6 } }, ['x[..., 0]'] = { 1, 4 }, ['x[1][None]'] = { { 4, 5, 6 } },
       ['x[:, [2, 0]]'] = { { 3, 1 }, { 6, 4 } }, ['x[x > 4]'] = { 5, 6 }, ['x.argmax().item()'] = 5, ['x.shape'] = { 2, 3 },
-      ['x.max(dim=1).indices'] = { 2, 2 }, ['x.sum(0)'] = { 5, 7, 9 }, ['x[torch.tensor([-1])]'] = { { 4, 5, 6 } },
+      ['x.max(dim=1).indices'] = { 2, 2 }, ['x.sum(0)'] = { 5, 7, 9 }, ['x[torch.tensor([1])]'] = { { 4, 5, 6 } },
+      ['x[torch.tensor(1)]'] = { 4, 5, 6 }, ['(1 < x).sum().item()'] = 5, ['x.size(-1)'] = 3, ['x.repeat(1, 2)[0]'] = { 1, 2, 3, 1, 2, 3 },
       ['x.gather(1, torch.tensor([[0], [2]]))'] = { { 1 }, { 6 } }, ['torch.nonzero(x > 5)'] = { { 1, 2 } },
       ['F.one_hot(torch.tensor([1, 0]))'] = { { 0, 1 }, { 1, 0 } }, ['x.T[0]'] = { 1, 4 }, ['x[:, ::2]'] = { { 1, 3 }, { 4, 6 } },
     } do
@@ -100,10 +103,36 @@ kinds = [isinstance(v, c) for v, c in zip([1, 1.5, relu], [int, (int, list), tor
     end
   end)
 
+  it('makes numbers of the types that they have in Python', function()
+    for text, dtype in pairs{
+      ['torch.tensor([1, 2])'] = 'int64', ['torch.tensor([1, 2.0])'] = 'float32', ['torch.tensor([[True]])'] = 'bool',
+      ['torch.arange(3)'] = 'int64', ['torch.arange(0, 1, 0.5)'] = 'float32', ['torch.full((2,), 1)'] = 'int64',
+      ['torch.full((2,), 1, dtype=torch.float64)'] = 'float64', ['torch.zeros(2)'] = 'float32',
+      ['torch.arange(3) * 2.0'] = 'float32', ['torch.add(torch.arange(3), 2)'] = 'int64', ['torch.arange(3) < 1.5'] = 'bool',
+      ['torch.arange(3).to(torch.float64)'] = 'float64', ['torch.arange(3).to("cpu", torch.bfloat16)'] = 'bfloat16',
+    } do
+      assert.equal(dtype, names.evaluate(text, {}).dtype, text)
+    end
+  end)
+
+  it('has of torch what metann has by that name, and no more', function()
+    local x = metann.ones(2)
+    for text, message in pairs{
+      ['torch.clip_(x, 0, 1)'] = "torch has no 'clip_'", ['x.absolute()'] = "a Tensor has no 'absolute'",
+      ['torch.special.expit(x)'] = "torch has no 'special'", ['F.no_such(x)'] = "F has no 'no_such'",
+      ['torch.linalg.no_such(x)'] = "torch.linalg has no 'no_such'", ['x.no_such_()'] = "a Tensor has no 'no_such_'",
+      ['nn.NoSuch(1)'] = "torch.nn has no 'NoSuch'", ['torch.Tensor.absolute(x)'] = "a Tensor has no 'absolute'",
+    } do
+      local ok, fault = pcall(evaluate, text, { x = x })
+      assert.is_false(ok, text)
+      assert.truthy(fault:find(message, 1, true), fault)
+    end
+  end)
+
   it('says what it does not understand', function()
     for text, message in pairs{
       ['foo(1)'] = "the name 'foo' is not known", ['torch.foo(1)'] = "torch has no 'foo'", ['1 +'] = 'not understood',
-      ['(1'] = "expected '%)'", ['f"a"'] = 'f%-strings', ['torch.sum(x, axes=1, bar=2)'] = "'bar' is not understood",
+      ['(1'] = "expected '%)'", ['f"a"'] = 'f%-strings', ['torch.sum(x, bar=2)'] = "'bar' is not understood",
       ['torch.sum()'] = "'input' is missing", ['[1][3]'] = 'out of range', ['x[::-1]'] = 'no negative step',
       ['[0 for i in range(10000) for j in range(10000)]'] = 'takes too long', ['"abc'] = 'not closed',
       ['(lambda f: f(f))(lambda f: f(f))'] = 'calls itself too often', ['1 / 0'] = 'division by zero',
@@ -115,6 +144,79 @@ kinds = [isinstance(v, c) for v, c in zip([1, 1.5, relu], [int, (int, list), tor
     local ok, fault = pcall(evaluate, ('('):rep(1000) .. '1' .. (')'):rep(1000))
     assert.is_false(ok)
     assert.matches('nested too deeply', fault)
+  end)
+end)
+
+describe('a call', function()
+  --- What a function gets that PyTorch's arguments are given to, and what Python gets back.
+  local function called(signature, args, named, ...)
+    local got
+    local results = { n = select('#', ...), ... }
+    local value = registry.signature(signature):call(function(...)
+      got = { n = select('#', ...), ... }
+      return unpack(results, 1, results.n)
+    end, args, named, host)
+    return got, value
+  end
+  local None = values.None
+
+  it('gives by position what stands by position, the rest by name in a table at the end', function()
+    assert.same({ n = 3, 'x', 2, { keepdim = true } },
+      (called('f(input, dim=None, keepdim=False)', { n = 2, 'x', 1 }, { keepdim = true })))
+    assert.same({ n = 2, 'x', { dim = { 1, -1 } } }, (called('f(input, dim)', { n = 1, 'x' }, { dim = values.tuple{ 0, -1 } })))
+    assert.same({ n = 3, 'x', 2, 3 }, (called('f(input, *size)', { n = 3, 'x', 2, 3 }, {})))
+    assert.same({ n = 2, 'x', { 2, 3 } }, (called('f(input, *size)', { n = 2, 'x', values.list{ 2, 3 } }, {})))
+    assert.same({ n = 2, 'x', { size = { 2 } } }, (called('f(input, *size)', { n = 1, 'x' }, { size = values.list{ 2 } })))
+  end)
+
+  it('leaves out None, by name and at the end, but not between others', function()
+    assert.same({ n = 1, 'x' }, (called('f(input, a, b=1)', { n = 2, 'x', None }, { b = None })))
+    assert.same({ n = 3, 'x', nil, 5 }, (called('f(input, a, b=1)', { n = 3, 'x', None, 5 }, {})))
+  end)
+
+  it("gives by name what stands behind PyTorch's deprecated arguments, and the choices of var and std", function()
+    local loss = 'f(input, target, size_average=None, reduce=None, reduction="mean")'
+    assert.same({ n = 3, 'x', 'y', { reduction = 'sum' } }, (called(loss, { n = 5, 'x', 'y', None, None, 'sum' }, {})))
+    assert.same({ n = 2, 'x', { unbiased = true } }, (called('var(input, dim=None, unbiased=True)', { n = 2, 'x', true }, {})))
+    assert.same({ n = 3, 'x', 1, { unbiased = false } },
+      (called('var(input, dim=None, unbiased=True)', { n = 3, 'x', 0, false }, {})))
+  end)
+
+  it('counts positions from 1, those from the end and masks as they are', function()
+    local index = metann.tensor({ 0, 2, -1 }, { dtype = 'int64' })
+    local mask = metann.tensor{ true, false }
+    local got = called('f(input, index, start: position)', { n = 3, index, index, index }, {})
+    assert.same({ 0, 2, -1 }, got[1]:to_table())
+    assert.same({ 1, 3, -1 }, got[2]:to_table())
+    assert.same({ 1, 3, -1 }, got[3]:to_table())
+    got = called('f(indices)', { n = 1, values.tuple{ None, mask, index } }, {})
+    assert.is_false(got[1][1])
+    assert.equal(mask, got[1][2])
+    assert.same({ 1, 3, -1 }, got[1][3]:to_table())
+  end)
+
+  it('gives positions back from 0, by name', function()
+    local index = metann.tensor({ 1, 3 }, { dtype = 'int64' })
+    local _, value = called('f(input) -> values, indices', { n = 1, 'x' }, {}, 'v', index)
+    assert.same({ 'v', { 0, 2 } }, lua(value))
+    assert.same({ 'values', 'indices' }, value.names)
+    _, value = called('f(input) -> values, indices', { n = 1, 'x' }, {}, 'v')
+    assert.equal('v', value)
+    _, value = called('f(input) => values, indices', { n = 1, 'x' }, {}, 'v')
+    assert.same({ 'v', None }, { value[1], value[2] })
+    _, value = called('f(input) -> indices', { n = 1, 'x' }, {}, { index, index })
+    assert.same({ { 0, 2 }, { 0, 2 } }, lua(value))
+  end)
+
+  it('refuses what the signature does not have', function()
+    for message, call in pairs{
+      ["f: the argument 'c' is not understood"] = { { n = 1, 'x' }, { c = 1 } }, ["f: 'a' is missing"] = { { n = 0 }, {} },
+      ['f: 3 arguments by position, at most 2'] = { { n = 3, 1, 2, 3 }, {} }, ["f: 'a' is given twice"] = { { n = 1, 1 }, { a = 1 } },
+    } do
+      local ok, fault = pcall(called, 'f(a, b=1)', call[1], call[2])
+      assert.is_false(ok)
+      assert.truthy(fault:find(message, 1, true), fault)
+    end
   end)
 end)
 
@@ -160,6 +262,36 @@ describe('a case', function()
     assert.matches('has size %(1%), expected %(2%)', verdict(tensors{ output = double{ 9, 9 } }, description()))
     local nan = verdict(tensors{ ['input.x'] = double{ 0 / 0 } }, description())
     assert.matches('largest error nan', nan)
+  end)
+
+  it('may have NaN where NaN is expected, infinity where that is, and nothing else there', function()
+    local function check(x, y)
+      return verdict({ ['input.x'] = double{ x }, output = double{ y } }, description{ differentiable = json.array{} })
+    end
+    local nan, inf = 0 / 0, math.huge
+    assert.is_nil(check(nan, nan))
+    assert.is_nil(check(inf, inf))
+    assert.matches('largest error nan', check(nan, 1))
+    assert.matches('largest error nan', check(1, nan))
+    assert.matches('largest error inf', check(inf, 1))
+    assert.matches('largest error inf', check(1, inf))
+    assert.matches('largest error inf', check(inf, -inf))
+  end)
+
+  it('has the dtypes that are expected, those of floats and of gradients too', function()
+    assert.matches('^made: output has dtype float32, expected float64', verdict(tensors(), description{ expr = 'x.float() ** 2' }))
+    assert.matches('^made: output has dtype float64, expected float32', verdict(tensors{ output = double{ 9 }:float() }, description()))
+    assert.matches('^made: grad.x has dtype float64, expected float32',
+      verdict(tensors{ ['grad.x'] = double{ 12 }:float() }, description()))
+    assert.matches('^made: grad2.grad_output has dtype float64, expected float16',
+      verdict(tensors{ ['grad2.grad_output'] = double{ 30 }:half() }, description()))
+  end)
+
+  it('has integers that are equal, beyond 2^53 too', function()
+    local big = metann.tensor({ 2 ^ 53 }, { dtype = 'int64' })
+    local made = description{ inputs = json.array{}, consts = { 'x' }, expr = 'x + 1', differentiable = json.array{} }
+    assert.is_nil(verdict({ ['const.x'] = big, output = big + 1 }, made))
+    assert.matches('^made: output: largest error', verdict({ ['const.x'] = big, output = big }, made))
   end)
 
   it('whose tensors are not all computed does not pass', function()
@@ -218,5 +350,25 @@ describe('a case', function()
     assert.matches('^entry 4 of index.json: .*outside the folder', (runner.check(cases[4])))
     scratch.overwrite(folder .. '/index.json', '[')
     assert.matches('^index.json: ', (runner.check(runner.cases(folder)[1])))
+  end)
+
+  it('is found in folders at any depth, with an index of their own or without; a folder without cases is an error', function()
+    os.execute(("mkdir -p '%s/a/b.c/d' '%s/e' '%s/none/below'"):format(folder, folder, folder))
+    safetensors.save(folder .. '/a/b.c/d/one.safetensors', tensors(), description())
+    safetensors.save(folder .. '/e/two.safetensors', tensors(), description())
+    safetensors.save(folder .. '/e/hidden.safetensors', tensors(), description())
+    scratch.overwrite(folder .. '/e/index.json', json.encode{ list = { { files = { 'two.safetensors' } } } })
+    local cases = runner.cases(folder)
+    local found = {}
+    for i, case in ipairs(cases) do
+      found[i] = case.name
+      assert.is_nil((runner.check(case)))
+    end
+    assert.same({ 'a/b.c/d/one', 'e/two' }, found)
+    for _, empty in ipairs{ '/none', '/nowhere' } do
+      local ok, fault = pcall(runner.cases, folder .. empty)
+      assert.is_false(ok)
+      assert.matches('no index.json and no .safetensors file', fault)
+    end
   end)
 end)

@@ -165,7 +165,11 @@ end
 --- Looks at all that came.
 local function look(value, seen)
   if metann.is_tensor(value) then
-    if value:numel() < 1000 then rows.bytes(value) end
+    if value:numel() < 1000 then
+      rows.bytes(value)
+      assert(tostring(value))
+      if value:is_floating_point() then assert(#value:to_flat_table() == value:numel()) end
+    end
   elseif type(value) == 'table' and not seen[value] then
     seen[value] = true
     for _, v in next, value do look(v, seen) end
@@ -184,6 +188,15 @@ local function through(make, load)
     if not ok then error(message, 0) end
   end
 end
+
+local function open(path)
+  local reader, all = safetensors.open(path), {}
+  for _, name in ipairs(reader:names()) do all[name] = reader:get(name) end
+  reader:close()
+  return all
+end
+
+local function load_from_pytorch(path) return (metann.load(path, { from = 'pytorch' })) end
 
 local function omniglot(path) look(metann.data.Omniglot(path).classes, {}) end
 
@@ -214,6 +227,10 @@ function damaged.readers(folder, draw)
       change = change_safetensors },
     { name = 'mapped safetensors', load = looking(function(path) return (safetensors.load(path, { map = true })) end),
       texts = { damaged.safetensors_text(folder) }, change = change_safetensors },
+    { name = 'an open safetensors file', load = looking(open), texts = { damaged.safetensors_text(folder) },
+      change = change_safetensors },
+    { name = 'weights from PyTorch', load = looking(load_from_pytorch), texts = { damaged.safetensors_text(folder) },
+      change = change_safetensors },
     { name = 'metann.load', load = looking(metann.load), texts = { checkpoint }, change = change_checkpoint },
     { name = 'npy', load = looking(npy.load), texts = damaged.npy_texts(folder), change = change_npy },
     { name = 'npz', load = load_npz, texts = { damaged.npz_text(folder, false), damaged.npz_text(folder, true) },

@@ -2,6 +2,7 @@
 local metann = require 'metann'
 local json = require 'metann.binding.json'
 local safetensors = require 'metann.io.safetensors'
+local handle = require('metann.binding').handle
 
 local Case = {}
 Case.__index = Case
@@ -70,26 +71,34 @@ function Case:tensor(name)
   return t
 end
 
-local function number(v)
-  if v == true then return 1 end
-  return tonumber(v) or 0
+local function is_float(t) return t.dtype:find 'float' ~= nil end
+local function shape_text(t) return '(' .. table.concat(t.shape, ', ') .. ')' end
+
+--- The elements as an array of C and their count; equal integers are equal there, beyond 2^53 too.
+local function elements(t)
+  t = t:detach()
+  if t.dtype == 'float16' or t.dtype == 'bfloat16' then t = t:float() end
+  return handle.read(t)
 end
 
-local function shape_text(t) return '(' .. table.concat(t.shape, ', ') .. ')' end
+--- Equal, NaN to NaN and infinity to infinity included.
+local function same(a, b) return a == b or a ~= a and b ~= b end
 
 --- The place where two tensors of one size are furthest apart, in terms of what is allowed; nil where all is well.
 local function furthest(got, want, tolerance)
-  local exact = not want.dtype:find 'float'
-  local x, y = got:detach():reshape{ -1 }:to_table(), want:reshape{ -1 }:to_table()
+  local exact = not is_float(want)
+  local x, y = elements(got), elements(want)
   local worst, at = 1, nil
-  for i = 1, #y do
-    local g, w = number(x[i]), number(y[i])
-    local allowed = exact and 0 or tolerance.atol + tolerance.rtol * math.abs(w)
-    local difference = math.abs(g - w)
-    local ratio = difference / math.max(allowed, 1e-300)
-    if ratio ~= ratio then ratio = math.huge end
-    if ratio > worst then
-      worst, at = ratio, { at = i, got = g, want = w, error = difference, allowed = allowed, ratio = ratio }
+  for i = 0, want:numel() - 1 do
+    if not same(x[i], y[i]) then
+      local g, w = tonumber(x[i]), tonumber(y[i])
+      local allowed = exact and 0 or tolerance.atol + tolerance.rtol * math.abs(w)
+      local difference = math.abs(g - w)
+      local ratio = difference / math.max(allowed, 1e-300)
+      if exact or ratio ~= ratio or allowed == math.huge then ratio = math.huge end
+      if ratio > worst then
+        worst, at = ratio, { at = i + 1, got = g, want = w, error = difference, allowed = allowed, ratio = ratio }
+      end
     end
   end
   return at
@@ -105,7 +114,7 @@ function Case:compare(name, got)
     miss = { text = 'is missing', ratio = math.huge }
   elseif shape_text(got) ~= shape_text(want) then
     miss = { text = ('has size %s, expected %s'):format(shape_text(got), shape_text(want)), ratio = math.huge }
-  elseif not want.dtype:find 'float' and got.dtype ~= want.dtype then
+  elseif got.dtype ~= want.dtype then
     miss = { text = ('has dtype %s, expected %s'):format(got.dtype, want.dtype), ratio = math.huge }
   else
     miss = furthest(got, want, self.tolerance)
@@ -118,7 +127,8 @@ end
 
 --- Compares a list of Lua numbers, or of lists of them.
 function Case:compare_numbers(name, list)
-  if self.tensors[name] then self:compare(name, metann.tensor(list, { dtype = 'float64' })) end
+  local want = self.tensors[name]
+  if want then self:compare(name, metann.tensor(list, { dtype = want.dtype })) end
 end
 
 --- Names of tensors that are results and were never compared: the case was not understood in full.

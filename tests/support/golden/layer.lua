@@ -17,8 +17,8 @@ local function build(case)
     end
     args[name] = value
   end
-  args.no_momentum = case.raw.args ~= json.null and (case.raw.args or {}).momentum == json.null or nil
-  local module = modules.build(case.layer, args):to(case.dtype)
+  local no_momentum = case.raw.args ~= json.null and (case.raw.args or {}).momentum == json.null
+  local module = modules.build(case.layer, args, no_momentum):to(case.dtype)
   local state = {}
   for name, t in pairs(case.tensors) do
     local slot = name:match '^param%.(.*)$' or name:match '^buffer%.(.*)$'

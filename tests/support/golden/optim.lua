@@ -1,7 +1,6 @@
 --- Kind `optim`: trajectories of optimizers under given gradients, and learning-rate schedules.
 local metann = require 'metann'
 local derivatives = require 'tests.support.golden.derivatives'
-local modules = require 'tests.support.golden.torch.modules'
 local registry = require 'tests.support.golden.torch.registry'
 local torch = require 'tests.support.golden.torch.names'
 
@@ -9,9 +8,7 @@ local optim = { inputs = { '^init%.', '^grad%.', '^metric$' } }
 
 local function options_of(args)
   local options = {}
-  for name, value in pairs(args) do
-    if not modules.is_neutral(name, value) then options[name] = value end
-  end
+  for name, value in pairs(args) do options[name] = value end
   return options
 end
 

@@ -31,22 +31,6 @@ local function parts(path)
   end
 end
 
-local function scan(folder, prefix, list, depth)
-  local ok, names = pcall(posix.list, folder)
-  if not ok then return end
-  table.sort(names)
-  for _, name in ipairs(names) do
-    local path = folder .. '/' .. name
-    if name:find '%.safetensors$' then
-      if not name:find '%.part%d+%.safetensors$' then
-        list[#list + 1] = { name = prefix .. name:gsub('%.safetensors$', ''), files = parts(path) }
-      end
-    elseif depth > 0 and not name:find '%.' then
-      scan(path, prefix .. name .. '/', list, depth - 1)
-    end
-  end
-end
-
 --- The entry of an index as a case; a path that leads out of the folder is refused when the case is checked.
 local function listed(folder, entry, i)
   if type(entry) ~= 'table' or type(entry.files) ~= 'table' or #entry.files == 0 then
@@ -62,26 +46,49 @@ local function listed(folder, entry, i)
   return { name = (entry.files[1]:gsub('%.safetensors$', '')), files = files }
 end
 
-local function from_index(folder, text)
+local function from_index(folder, prefix, text, list)
   local index, message = json.decode(text)
   if type(index) ~= 'table' or type(index.list) ~= 'table' then
-    return { { name = 'index.json', fault = tostring(message or "has no 'list'") } }
+    list[#list + 1] = { name = prefix .. 'index.json', fault = tostring(message or "has no 'list'") }
+    return
   end
-  local list = {}
-  for i, entry in ipairs(index.list) do list[i] = listed(folder, entry, i) end
-  return list
+  for i, entry in ipairs(index.list) do
+    local case = listed(folder, entry, i)
+    case.name = prefix .. case.name
+    list[#list + 1] = case
+  end
 end
 
---- The cases of a folder: {name, files}, or {name, fault} where the index is wrong.
-function runner.cases(folder)
+-- Links may lead round in a circle.
+local DEEPEST = 16
+
+--- Adds the cases of a folder to a list: those of its index, or all files in it and in the folders below.
+local function scan(folder, prefix, list, depth)
+  local ok, names = pcall(posix.list, folder)
+  if not ok or not names or depth > DEEPEST then return end
   local file = io.open(folder .. '/index.json', 'rb')
   if file then
     local text = file:read '*a'
     file:close()
-    return from_index(folder, text or '')
+    from_index(folder, prefix, text or '', list)
+    return
   end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    local path = folder .. '/' .. name
+    if not name:find '%.safetensors$' then
+      scan(path, prefix .. name .. '/', list, depth + 1)
+    elseif not name:find '%.part%d+%.safetensors$' then
+      list[#list + 1] = { name = prefix .. name:gsub('%.safetensors$', ''), files = parts(path) }
+    end
+  end
+end
+
+--- The cases of a folder: {name, files}, or {name, fault} where an index is wrong. A folder without any is an error.
+function runner.cases(folder)
   local list = {}
-  scan(folder, '', list, 2)
+  scan(folder, '', list, 0)
+  if #list == 0 then error(folder .. ': no index.json and no .safetensors file is in it', 0) end
   return list
 end
 

@@ -127,7 +127,8 @@ function eval.attribute(self, node, env)
   local object = self:eval(node.object, env)
   local value = self:attribute(object, node.name)
   if value == nil then
-    fail(node, "%s has no '%s' that is understood", object.name or 'a ' .. self:type_name(object), node.name)
+    local name = values.is_namespace(object) and object.name or 'a ' .. self:type_name(object)
+    fail(node, "%s has no '%s' that is understood", name, node.name)
   end
   return value
 end

@@ -1,48 +1,65 @@
---- The names that Python texts about tensors know: torch, F, nn, grad, Python's own.
+--- The names that Python texts about tensors know: torch, F, nn, grad, Python's own. torch.NAME is metann.NAME, a method
+-- of a tensor is metann's of that name, and so on: what metann doesn't have is not known.
 local metann = require 'metann'
 local autograd = require 'tests.support.golden.torch.autograd'
 local builtins = require 'tests.support.golden.python.builtins'
+local creation = require 'tests.support.golden.torch.creation'
 local evaluator = require 'tests.support.golden.python.evaluator'
 local host = require 'tests.support.golden.torch.tensors'
 local modules = require 'tests.support.golden.torch.modules'
 local parser = require 'tests.support.golden.python.parser'
 local registry = require 'tests.support.golden.torch.registry'
+local signatures = require 'tests.support.golden.torch.signatures'
 local values = require 'tests.support.golden.python.values'
 
-local functions, linalg, functional = registry.set(), registry.set(), registry.set()
-require 'tests.support.golden.torch.pointwise'(functions)
-require 'tests.support.golden.torch.shapes'(functions)
-require 'tests.support.golden.torch.linalg'(functions, linalg)
-require 'tests.support.golden.torch.functional'(functional)
+creation.add(signatures.torch)
 
---- A function of metann's by its own name, for what has no signature here; nil where there is none either.
-local function metann_function(name)
-  local ok, fn = pcall(function() return metann[name] end)
-  if ok and type(fn) == 'function' then return registry.pass(fn) end
-  return nil
+-- Names that Lua keeps for itself.
+local RENAMED = { ['repeat'] = 'repeat_' }
+
+local function callable(v)
+  local mt = getmetatable(v)
+  return type(v) == 'function' or (type(mt) == 'table' and mt.__call ~= nil)
 end
 
---- A method in place of a function that has none: the function, then the copy.
-local function in_place(name)
-  local base = name:match '^(%w.*)_$' and functions.get(name:sub(1, -2))
-  if not base then return nil end
-  return function(args, named) return args[1]:copy_(base(args, named)) end
+--- The member of that name; nil where there is none. A namespace of metann's raises an error for a name it hasn't.
+local function member(of, name)
+  local ok, value = pcall(function() return of[RENAMED[name] or name] end)
+  return ok and value or nil
 end
 
-function host.methods(name)
-  return functions.get(name) or linalg.get(name) or functional.get(name) or in_place(name) or metann_function(name)
+--- Calls a function by PyTorch's arguments.
+local function call(signature, name, fn, args, named)
+  if not signature then return registry.pass(fn, args, named) end
+  return signature:call(fn, args, creation.named(name, args, named), host)
 end
 
---- Functions of several sets, the first that has a name, as a namespace; `more` are other names in it.
-local function namespace(name, sets, more)
+--- A namespace of functions: metann's members of `of`.
+-- @param set their signatures
+-- @param more other names in it
+local function namespace(name, of, set, more)
   return values.namespace(name, function(attribute)
     if more and more[attribute] ~= nil then return more[attribute] end
-    for _, set in ipairs(sets) do
-      local call = set.get(attribute)
-      if call then return values.callable(name .. '.' .. attribute, call) end
-    end
-    return nil
+    local fn = member(of, attribute)
+    if not callable(fn) then return nil end
+    return values.callable(name .. '.' .. attribute, function(args, named)
+      return call(set[attribute], attribute, fn, args, named)
+    end)
   end)
+end
+
+--- The signature of a method: a function's, or that of the function without the _ where it changes the tensor.
+local function method_signature(name)
+  return signatures.torch[name] or signatures.torch[name:match '^(%w.*)_$'] or signatures.linalg[name]
+end
+
+--- A method of t as a call; nil where it has none.
+function host.method(t, name)
+  local fn = member(t, name)
+  if type(fn) ~= 'function' then return nil end
+  return function(args, named)
+    return call(method_signature(name), name, fn, { n = args.n + 1, t, unpack(args, 1, args.n) }, named)
+  end
 end
 
 local DTYPES = {
@@ -51,36 +68,32 @@ local DTYPES = {
   bfloat16 = 'bfloat16',
 }
 
-local fallback = { get = metann_function }
-
-local function torch_names(self)
+local function torch_names()
   local names = { inf = values.float(math.huge), nan = values.float(0 / 0), pi = values.float(math.pi) }
   for python, dtype in pairs(DTYPES) do names[python] = host.dtype(dtype) end
-  names.linalg = namespace('torch.linalg', { linalg })
-  names.special = namespace('torch.special', { functions, functional })
-  local F = namespace('F', { functional, functions })
+  names.linalg = namespace('torch.linalg', metann.linalg, signatures.linalg)
+  local F = namespace('F', metann.nn.functional, signatures.functional)
   names.nn = values.namespace('torch.nn', function(attribute)
     if attribute == 'functional' then return F end
     return modules.constructor(attribute)
   end)
-  names.autograd = namespace('torch.autograd', {}, {
-    grad = values.callable('grad', autograd.call),
-    functional = namespace('torch.autograd.functional', {
-      autograd.functional(function(fn, args) return self:call(fn, args) end),
-    }),
-  })
+  names.autograd = namespace('torch.autograd', {}, {}, { grad = values.callable('grad', autograd.call) })
   names.no_grad, names.enable_grad = autograd.mode 'no_grad', autograd.mode 'enable_grad'
+  names.device = values.callable('torch.device', function(args) return args[1] end)
   names.Tensor = values.namespace('torch.Tensor', function(attribute)
-    local call = host.methods(attribute)
-    return call and values.callable(attribute, call)
+    return values.callable(attribute, function(args, named)
+      local method = host.method(args[1], attribute)
+      if not method then error(("a Tensor has no '%s' that is understood"):format(attribute), 0) end
+      return method({ n = args.n - 1, unpack(args, 2, args.n) }, named)
+    end)
   end)
-  return namespace('torch', { functions, functional, fallback }, names), F
+  return namespace('torch', metann, signatures.torch, names), F
 end
 
 --- All names of a text.
 local function all_names(self)
   local names = builtins.names(self)
-  local torch, F = torch_names(self)
+  local torch, F = torch_names()
   names.torch, names.F, names.nn, names.grad = torch, F, torch.get 'nn', values.callable('grad', autograd.call)
   names.np, names.numpy = names.math, names.math
   return names

@@ -1,7 +1,7 @@
---- PyTorch's functions by name, each with its signature in Python text, called with Lua values by metann.
--- Arguments are bound by the signature, then turned into metann's conventions: dims and positions count from 1 there,
--- None is nil, lists are Lua lists. What a function returns becomes a Python value; one that returns positions takes
--- away 1 itself, by registry.from_one.
+--- Calls of PyTorch's functions as calls of metann's by the same name. What stands by position in the text is given by
+-- position, what has a name goes into a table at the end; nothing is put together here that metann doesn't have.
+-- A signature, in Python text, says which arguments and results are counted from 0 there and from 1 here, and refuses
+-- what PyTorch doesn't take.
 local metann = require 'metann'
 local evaluator = require 'tests.support.golden.python.evaluator'
 local parser = require 'tests.support.golden.python.parser'
@@ -32,6 +32,8 @@ function registry.plain(v)
   return v
 end
 
+--- Positions counted from 1 where they were counted from 0: a number, a tensor or a list of them. Negative ones, which
+-- count from the end or are there to be ignored, and masks stay.
 local function from_zero(v)
   if v == nil then return nil end
   if type(v) == 'table' and not is_tensor(v) then
@@ -40,33 +42,44 @@ local function from_zero(v)
     return list
   end
   if type(v) == 'number' then return v >= 0 and v + 1 or v end
-  return v + 1
+  if not is_tensor(v) or v.dtype == 'bool' or v.dtype:find 'float' then return v end
+  return metann.where(v:ge(0), v + 1, v)
 end
-
---- Positions as metann gives them to positions as PyTorch does.
-function registry.from_one(t) return t - 1 end
 registry.from_zero = from_zero
 
---- Class labels: negative ones, which are there to be ignored, stay.
-function registry.labels(t)
-  if not is_tensor(t) or t.dtype:find 'float' then return t end
-  return metann.where(t:ge(0), t + 1, t)
+--- Positions as metann gives them to positions as PyTorch does.
+local function from_one(v)
+  if v == nil then return nil end
+  if type(v) ~= 'table' or is_tensor(v) then return v - 1 end
+  local list = {}
+  for i = 1, #v do list[i] = from_one(v[i]) end
+  return list
 end
 
 local kinds = {}
 kinds.plain = registry.plain
-kinds.value = function(v) return v end
-kinds.dim = function(v) return from_zero(registry.plain(v)) end
-kinds.index = kinds.dim
-kinds.labels = function(v) return registry.labels(registry.plain(v)) end
+kinds.number = registry.plain -- one of two operands: see pairing below
+kinds.position = function(v) return from_zero(registry.plain(v)) end
+--- max(x, 1) or max(x, other): a dim, or a tensor of numbers
+kinds.dim_or_tensor = function(v)
+  if is_tensor(v) then return v end
+  return kinds.position(v)
+end
+--- tensordot: a list of dims, or how many there are
+kinds.dims_or_count = function(v)
+  if values.is_sequence(v) then return kinds.position(v) end
+  return registry.plain(v)
+end
 
 -- What a parameter holds, unless the signature says otherwise by an annotation.
 local BY_NAME = {}
-for name in ('dim dims dim0 dim1 dim2 start_dim end_dim source destination dimension axis'):gmatch '%S+' do
-  BY_NAME[name] = 'dim'
+for name in ([[dim dims dim0 dim1 dim2 start_dim end_dim source destination dimension index indices padding_idx
+    ignore_index]]):gmatch '%S+' do
+  BY_NAME[name] = 'position'
 end
-BY_NAME.index, BY_NAME.indices = 'index', 'index'
-local ALIASES = { axis = 'dim', keepdims = 'keepdim', axes = 'dim' }
+
+--- The value of an argument by its parameter's name.
+function registry.by_name(name, value) return kinds[BY_NAME[name] or 'plain'](value) end
 
 -- ---- results ----
 
@@ -79,106 +92,125 @@ local function to_python(v)
   return values.tuple(list)
 end
 
---- Several returned values as a tuple, one as itself.
-function registry.results(...)
+--- Several returned values as a tuple, one as itself. `names` are the results' names in PyTorch, of which `indices` are
+-- positions; where fewer come, the call was one without positions, such as max(x), unless `always` says that Python
+-- gets None for the rest.
+local function results(names, ...)
   local n = select('#', ...)
-  if n == 1 then return to_python((...)) end
   local list = {}
-  for i = 1, n do list[i] = to_python((select(i, ...))) end
-  return values.tuple(list, n)
-end
-
---- (values, indices), which PyTorch gives names.
-function registry.with_indices(v, index)
-  return values.named({ v, registry.from_one(index) }, { 'values', 'indices' })
+  if names and names.always then n = #names end
+  while n > 1 and not (names and names.always) and select(n, ...) == nil do n = n - 1 end
+  for i = 1, n do
+    local v = (select(i, ...))
+    if names and n == #names and names[i] == 'indices' then v = from_one(v) end
+    list[i] = to_python(v)
+  end
+  if n == 1 then return list[1] end
+  local tuple = values.tuple(list, n)
+  if names and n == #names then tuple.names = names end
+  return tuple
 end
 
 -- ---- signatures ----
 
-local function default_of(p)
-  local node = p.default
-  if not node then return nil end
-  if node.type == 'constant' then return node.value end
-  if node.type == 'unary' then
-    local value = node.value.value
-    return values.is_float(value) and values.float(-value.value) or -value
-  end
-  if node.type == 'tuple' then return values.tuple{} end
-  return error 'a default of a signature must be a constant'
-end
+local Signature = {}
+Signature.__index = Signature
 
-local function kind_of(p)
-  local annotation = p.annotation and p.annotation.name
-  local kind = kinds[annotation or BY_NAME[p.name] or 'plain']
-  return kind or error('no kind ' .. tostring(annotation))
-end
+-- From these parameters on, PyTorch's order is one of its past, which metann doesn't have: the rest goes by name.
+local NAMED_FROM = { size_average = true, reduce = true, unbiased = true }
 
---- A star parameter takes its items one by one, as one list, or by name.
-local function spread(parameters, args, named)
+--- From text: 'name(parameters)', or 'name(parameters) -> result, ...', with => where there are always as many.
+function registry.signature(text)
+  local call, arrow, returned = text:match '^(.-)%s*([-=])>%s*(.*)$'
+  local name, parameters = parser.signature(call or text)
+  local self = { name = name, parameters = parameters, kinds = {}, positions = math.huge }
   for i, p in ipairs(parameters) do
-    if p.rest then
-      local list = named[p.name]
-      if list == nil and args.n == i and values.is_sequence(args[i]) then list = args[i] end
-      if list ~= nil and values.is_sequence(list) then
-        local flat = { n = i - 1 + list.n, unpack(args, 1, i - 1) }
-        for k = 1, list.n do flat[i - 1 + k] = list[k] end
-        named[p.name] = nil
-        return flat
-      end
-    end
+    if NAMED_FROM[p.name] then self.positions = math.min(self.positions, i - 1) end
+    local kind = p.annotation and p.annotation.name or BY_NAME[p.name] or 'plain'
+    self.kinds[p.name] = assert(kinds[kind], kind)
+    self.paired = self.paired or kind == 'number'
   end
-  return args
+  if returned then
+    self.results = { always = arrow == '=' or nil }
+    for result in returned:gmatch '[%w_]+' do self.results[#self.results + 1] = result end
+  end
+  return setmetatable(self, Signature)
 end
 
---- A function from a signature; call(a) gets the arguments by name.
-function registry.function_of(signature, call)
-  local name, parameters = parser.signature(signature)
-  local known, convert, defaults = {}, {}, {}
-  for _, p in ipairs(parameters) do
-    known[p.name], convert[p.name], defaults[p.name] = true, kind_of(p), default_of(p)
+local function has_default(p) return p.default and None or nil end
+
+--- The parameter that stands at a place; a star parameter takes all from its own on.
+function Signature:at(i)
+  local parameters = self.parameters
+  for k = 1, math.min(i, #parameters) do
+    if parameters[k].rest then return parameters[k] end
   end
-  local function default(p) return defaults[p.name] end
-  return name, function(args, named)
-    local given = {}
-    for key, value in pairs(named) do given[known[key] and key or ALIASES[key] or key] = value end
-    -- where a result goes, and how it is laid out in memory, changes no number
-    given.out, given.memory_format, given.device, given.layout = nil, nil, nil, nil
-    local bound = evaluator.bind(name, parameters, spread(parameters, args, given), given, default)
-    local a = {}
-    for key, value in pairs(bound) do a[key] = convert[key](value) end
-    return registry.results(call(a))
-  end
+  return parameters[i]
 end
 
---- A set of functions: define(signature, call) adds one, get(name) gives its call(args, named).
-function registry.set()
-  local set = { calls = {} }
-  function set.define(signature, call)
-    local name, fn = registry.function_of(signature, call)
-    set.calls[name] = fn
-    return fn
-  end
-  function set.alias(new, old) set.calls[new] = assert(set.calls[old], old) end
-  function set.get(name) return set.calls[name] end
-  return set
+--- Integer tensors become floats beside a Python float, for which Lua has no number of its own.
+function Signature:pair(args, host)
+  if not self.paired or args.n < 2 then return args end
+  local first, second = host.pair(args[1], args[2])
+  return { n = args.n, first, second, unpack(args, 3, args.n) }
 end
 
---- A call for a function of metann that has no signature here: arguments as they are, names by BY_NAME.
-function registry.pass(fn)
-  return function(args, named)
-    local list, options = {}, {}
-    for i = 1, args.n do list[i] = registry.plain(args[i]) end
-    for key, value in pairs(named) do
-      key = ALIASES[key] or key
-      options[key] = kinds[BY_NAME[key] or 'plain'](value)
-    end
-    local n = args.n
-    if next(options) then
-      n = n + 1
-      list[n] = options
-    end
-    return registry.results(fn(unpack(list, 1, n)))
+--- Raises an error where PyTorch doesn't take the arguments; what a star stands before may also have a name.
+function Signature:check(args, named)
+  local others = {}
+  for name, value in pairs(named) do others[name] = value end
+  for _, p in ipairs(self.parameters) do
+    if p.rest then others[p.name] = nil end
   end
+  evaluator.bind(self.name, self.parameters, args, others, has_default)
+end
+
+-- var(x, true) is one without a dim.
+local SPREAD = { var = true, std = true }
+
+--- Calls fn in the form of the text.
+-- @param host what tensors do, for the pairs of operands
+function Signature:call(fn, args, named, host)
+  self:check(args, named)
+  args = self:pair(args, host)
+  local list, n, options = {}, 0, {}
+  for i = 1, args.n do
+    local name = self:at(i).name
+    local value = self.kinds[name](args[i])
+    if i > self.positions or SPREAD[self.name] and type(value) == 'boolean' then
+      options[i > self.positions and name or 'unbiased'] = value
+    elseif value ~= nil then
+      list[i], n = value, i
+    end
+  end
+  for name, value in pairs(named) do options[name] = self.kinds[name](value) end
+  if next(options) ~= nil then
+    n = n + 1
+    list[n] = options
+  end
+  return results(self.results, fn(unpack(list, 1, n)))
+end
+
+--- Calls a function that has no signature: arguments as they are, those with a name by their names.
+function registry.pass(fn, args, named)
+  local list, n, options = {}, args.n, {}
+  for i = 1, n do list[i] = registry.plain(args[i]) end
+  for name, value in pairs(named) do options[name] = registry.by_name(name, value) end
+  if next(options) ~= nil then
+    n = n + 1
+    list[n] = options
+  end
+  return results(nil, fn(unpack(list, 1, n)))
+end
+
+--- Signatures by name, from a text with one on each line; a line that begins with a blank goes on the one before.
+function registry.signatures(text)
+  local all = {}
+  for line in text:gsub('\n%s+', ' '):gmatch '[^\n]+' do
+    local names, rest = line:match '^([%w_ ]+)(%(.*)$'
+    for name in names:gmatch '%S+' do all[name] = registry.signature(name .. rest) end
+  end
+  return all
 end
 
 return registry

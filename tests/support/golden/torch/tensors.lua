@@ -54,28 +54,23 @@ end
 function host.unary(op, t)
   if op == '-' then return -t end
   if op == '+' then return t end
-  if t.dtype == 'bool' then return metann.logical_not(t) end
-  return -t - 1
+  if t.dtype ~= 'bool' then error('bits of integer tensors are not understood', 0) end
+  return metann.logical_not(t)
 end
 
 local COMPARE = { ['<'] = 'lt', ['<='] = 'le', ['>'] = 'gt', ['>='] = 'ge', ['=='] = 'eq', ['!='] = 'ne' }
-local SWAPPED = { lt = 'gt', le = 'ge', gt = 'lt', ge = 'le', eq = 'eq', ne = 'ne' }
 
---- x op y by a method's name, with a tensor on either side.
-function host.compare_by(name, a, b)
-  a, b = host.pair(a, b)
-  if not is_tensor(a) then a, b, name = b, a, SWAPPED[name] end
-  return metann[name](a, b)
-end
+function host.compare(op, a, b) return metann[COMPARE[op]](host.pair(a, b)) end
 
-function host.compare(op, a, b) return host.compare_by(COMPARE[op], a, b) end
-
-local IN_PLACE = { ['+'] = 'add_', ['-'] = 'sub_', ['*'] = 'mul_', ['/'] = 'div_' }
+local IN_PLACE = {
+  ['+'] = 'add_', ['-'] = 'sub_', ['*'] = 'mul_', ['/'] = 'div_', ['//'] = 'floor_divide_', ['%'] = 'remainder_',
+  ['**'] = 'pow_',
+}
 
 function host.in_place(op, t, v)
-  local _, other = host.pair(t, v)
-  if IN_PLACE[op] then return t[IN_PLACE[op]](t, other) end
-  return t:copy_(host.binary(op, t, v))
+  local name = IN_PLACE[op] or error(("'%s=' of a tensor is not understood"):format(op), 0)
+  if values.is_float(v) then v = v.value end
+  return t[name](t, v)
 end
 
 -- ---- numbers and items ----
@@ -90,9 +85,8 @@ end
 function host.truth(t) return host.number(t) ~= 0 end
 
 function host.item(t)
-  local v = t:item()
-  if type(v) == 'boolean' then return v end
-  return is_float(t) and values.float(v) or tonumber(v)
+  if t.dtype == 'bool' then return host.truth(t) end
+  return is_float(t) and values.float(t:item()) or host.number(t)
 end
 
 function host.items(t)
@@ -144,14 +138,9 @@ local function entries_of(t, index)
   return out
 end
 
---- Positions from the end made positive, then counted from 1.
-local function one_based(index, size)
-  return metann.where(index:lt(0), index + size, index) + 1
-end
-
 --- An entry for dims from d on, in metann's form.
 local function key_of(entry, size)
-  if type(entry) == 'number' then return entry >= 0 and entry + 1 or entry end
+  if type(entry) == 'number' then return registry.from_zero(entry) end
   if values.is_slice(entry) then
     local start, count, step = arithmetic.slice_range(entry, size)
     if step < 0 then error('a tensor has no negative step', 0) end
@@ -159,11 +148,7 @@ local function key_of(entry, size)
     if count == 0 then return { 1, 0 } end
     return { start + 1, start + (count - 1) * step + 1, step }
   end
-  if is_tensor(entry) then
-    if is_mask(entry) then return entry end
-    if entry:dim() == 0 then return key_of(host.number(entry), size) end
-    return one_based(entry, size)
-  end
+  if is_tensor(entry) then return is_mask(entry) and entry or registry.from_zero(entry) end
   return error(('a %s in an index is not understood'):format(values.type_name(entry)), 0)
 end
 
@@ -213,21 +198,16 @@ local attributes = {}
 
 function attributes.shape(t) return values.tuple(t.shape) end
 function attributes.dtype(t) return host.dtype(t.dtype) end
-function attributes.device() return 'cpu' end
-function attributes.ndim(t) return t:dim() end
+function attributes.device(t) return t.device end
+function attributes.ndim(t) return t.ndim end
 function attributes.requires_grad(t) return t.requires_grad end
 function attributes.is_leaf(t) return t.is_leaf end
-function attributes.data(t) return t:detach() end
+function attributes.data(t) return t.data end
 function attributes.grad(t) return t.grad or None end
 
-function attributes.T(t)
-  local order, n = {}, t:dim()
-  for d = 1, n do order[d] = n + 1 - d end
-  return n < 2 and t or t:permute(order)
+for _, name in ipairs{ 'T', 'mT', 'H', 'mH' } do
+  attributes[name] = function(t) return t[name] end
 end
-
-function attributes.mT(t) return t:transpose(-2, -1) end
-attributes.H, attributes.mH = attributes.T, attributes.mT
 
 local dtypes = {}
 
@@ -244,17 +224,27 @@ function host.dtype(name)
   return dtypes[name]
 end
 
---- An attribute or method; methods come from host.methods, which torch/names.lua fills.
+-- What Python gives otherwise than as metann's method does.
+local methods = {}
+
+function methods.item(t) return host.item(t) end
+
+function methods.tolist(t)
+  local function item(v)
+    if type(v) ~= 'table' then return is_float(t) and values.float(v) or v end
+    local list = {}
+    for i = 1, #v do list[i] = item(v[i]) end
+    return values.list(list)
+  end
+  return item(t:to_table())
+end
+
+--- An attribute or method; those that are metann's own methods come from host.method, which torch/names.lua puts in.
 function host.attribute(t, name)
   local attribute = attributes[name]
   if attribute then return attribute(t) end
-  local call = host.methods(name)
-  if not call then return nil end
-  return values.callable('Tensor.' .. name, function(args, named)
-    local all = { n = args.n + 1, t }
-    for i = 1, args.n do all[i + 1] = args[i] end
-    return call(all, named)
-  end)
+  local known = methods[name] and function() return methods[name](t) end or host.method(t, name)
+  return known and values.callable('Tensor.' .. name, known)
 end
 
 return host

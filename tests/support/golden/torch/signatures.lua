@@ -1,0 +1,195 @@
+--- PyTorch's functions that have parameters or results counted from 0, several results, or options: their signatures.
+-- Functions of one signature stand before it together. Annotations say what a parameter's name doesn't.
+local registry = require 'tests.support.golden.torch.registry'
+
+local signatures = {}
+
+--- torch.NAME, and methods of tensors, whose first argument is the tensor.
+signatures.torch = registry.signatures [[
+abs neg sign exp expm1 log log1p log2 log10 sqrt rsqrt square reciprocal sin cos tan asin acos atan sinh cosh tanh(input)
+sigmoid relu erf floor ceil trunc frac isnan isinf isfinite logical_not detach clone contiguous silu logsigmoid(input)
+t ravel fliplr flipud trace matrix_exp logdet det inverse nelement numel dim item is_contiguous(input)
+float double long int bool half byte bfloat16 cpu is_floating_point zero_ retain_grad(input)
+round(input, *, decimals=0)
+add sub rsub(input: number, other: number, *, alpha=1)
+mul(input: number, other: number)
+div(input: number, other: number, *, rounding_mode=None)
+fmod remainder floor_divide atan2 hypot logaddexp logical_and logical_or logical_xor(input: number, other: number)
+eq ne lt le gt ge(input: number, other: number)
+pow(input: number, exponent: number)
+maximum minimum equal(input, other)
+isclose allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False)
+lerp(input, end, weight)
+addcmul addcdiv(input, tensor1, tensor2, *, value=1)
+clamp(input, min=None, max=None)
+clamp_min(input, min)
+clamp_max(input, max)
+where(condition, input=None, other=None)
+fill fill_(input, value)
+copy_(input, src, non_blocking=False)
+softmax log_softmax(input, dim, dtype=None)
+sum mean(input, dim=None, keepdim=False, *, dtype=None)
+amax amin logsumexp any all(input, dim=None, keepdim=False)
+prod(input, dim=None, keepdim=False, *, dtype=None)
+cumsum cumprod(input, dim, *, dtype=None)
+count_nonzero(input, dim=None)
+max min(input, dim: dim_or_tensor=None, keepdim=False, *, other=None) -> values, indices
+median mode(input, dim=None, keepdim=False) -> values, indices
+kthvalue(input, k, dim=-1, keepdim=False) -> values, indices
+sort(input, dim=-1, descending=False, stable=False) -> values, indices
+topk(input, k, dim=-1, largest=True, sorted=True) -> values, indices
+argmax argmin(input, dim=None, keepdim=False) -> indices
+argsort(input, dim=-1, descending=False, stable=False) -> indices
+var std(input, dim=None, unbiased=True, keepdim=False, *, correction=None)
+norm(input, p='fro', dim=None, keepdim=False, dtype=None)
+reshape(input, *shape)
+view expand(input, *size)
+tile(input, *dims: plain)
+repeat(input, *repeats)
+permute flip(input, *dims)
+view_as reshape_as expand_as type_as(input, other)
+broadcast_to(input, size)
+flatten(input, start_dim=0, end_dim=-1)
+unflatten(input, dim, sizes)
+transpose(input, dim0, dim1)
+movedim(input, source, destination)
+squeeze(input, dim=None)
+unsqueeze(input, dim)
+narrow(input, dim, start: position, length)
+select(input, dim, index)
+chunk(input, chunks, dim=0)
+split(tensor, split_size_or_sections, dim=0)
+unbind(input, dim=0)
+roll(input, shifts, dims=None)
+unfold(input, dimension, size, step)
+diagonal(input, offset=0, dim1=0, dim2=1)
+diag tril triu(input, diagonal=0)
+cat stack(tensors, dim=0)
+meshgrid(*tensors, indexing='ij')
+index_select(input, dim, index)
+gather(input, dim, index)
+take_along_dim(input, indices, dim=None)
+scatter scatter_(input, dim, index, src=None, value=None, *, reduce=None)
+scatter_add scatter_add_(input, dim, index, src)
+index_add index_add_(input, dim, index, source: plain, *, alpha=1)
+index_fill index_fill_(input, dim, index, value)
+index_put index_put_(input, indices, values, accumulate=False)
+masked_fill masked_fill_(input, mask, value)
+masked_select(input, mask)
+nonzero(input, *, as_tuple=False) -> indices
+bincount(input: position, weights=None, minlength=0)
+one_hot(input: position, num_classes=-1)
+matmul mm bmm mv dot outer inner kron(input, other)
+addmm addmv baddbmm addbmm addr(input, tensor1, tensor2, *, beta=1, alpha=1)
+einsum(equation, *operands)
+tensordot(input, other, dims: dims_or_count=2)
+multi_dot(tensors)
+cross(input, other, dim=None)
+cdist(x1, x2, p=2.0, compute_mode=None)
+matrix_power(input, n)
+cholesky(input, upper=False)
+slogdet(input) -> sign, logabsdet
+svd(input, some=True, compute_uv=True) -> U, S, V
+qr(input, some=True) -> Q, R
+triangular_solve(input, A, upper=True, transpose=False, unitriangular=False) -> solution, cloned_coefficient
+cholesky_solve(input, L, upper=False)
+cholesky_inverse(input, upper=False)
+pinverse(input, rcond=1e-15)
+size stride(input, dim=None)
+multinomial(input, num_samples, replacement=False) -> indices
+requires_grad_(input, requires_grad=True)
+backward(input, gradient=None, retain_graph=None, create_graph=False)
+]]
+
+--- torch.linalg.NAME.
+signatures.linalg = registry.signatures [[
+inv det svdvals matrix_exp(input)
+cholesky(input, *, upper=False)
+slogdet(input) -> sign, logabsdet
+solve(input, other, *, left=True)
+solve_triangular(input, other, *, upper, left=True, unitriangular=False)
+svd(input, full_matrices=True) -> U, S, Vh
+eigh(input, UPLO='L') -> eigenvalues, eigenvectors
+eigvalsh(input, UPLO='L')
+qr(input, mode='reduced') -> Q, R
+multi_dot(tensors)
+pinv(input, rcond=None, hermitian=False, *, atol=None, rtol=None)
+lstsq(input, B, rcond=None, *, driver=None) -> solution, residuals, rank, singular_values
+matrix_rank(input, tol=None, hermitian=False, *, atol=None, rtol=None)
+cond(input, p=None)
+cross vecdot(input, other, *, dim=-1)
+diagonal(input, *, offset=0, dim1=-2, dim2=-1)
+vector_norm(input, ord=2, dim=None, keepdim=False, *, dtype=None)
+matrix_norm(input, ord='fro', dim=None, keepdim=False, *, dtype=None)
+norm(input, ord=None, dim=None, keepdim=False, *, dtype=None)
+matmul(input, other)
+matrix_power(input, n)
+]]
+
+--- torch.nn.functional.NAME.
+signatures.functional = registry.signatures [[
+sigmoid tanh logsigmoid(input)
+relu silu(input, inplace=False)
+leaky_relu(input, negative_slope=0.01, inplace=False)
+elu(input, alpha=1.0, inplace=False)
+gelu(input, *, approximate='none')
+softplus(input, beta=1, threshold=20)
+hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False)
+prelu(input, weight)
+softmax log_softmax(input, dim=None, _stacklevel=3, dtype=None)
+dropout dropout2d(input, p=0.5, training=True, inplace=False)
+linear(input, weight, bias=None)
+bilinear(input1, input2, weight, bias=None)
+conv1d conv2d conv3d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1)
+conv_transpose2d(input, weight, bias=None, stride=1, padding=0, output_padding=0,
+ groups=1, dilation=1)
+unfold(input, kernel_size, dilation=1, padding=0, stride=1)
+fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1)
+pad(input, pad, mode='constant', value=None)
+interpolate(input, size=None, scale_factor=None, mode='nearest', align_corners=None, recompute_scale_factor=None,
+ antialias=False)
+max_pool1d max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False)
+ -> values, indices
+avg_pool1d avg_pool2d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
+ divisor_override=None)
+adaptive_avg_pool2d(input, output_size)
+adaptive_max_pool2d(input, output_size, return_indices=False) -> values, indices
+batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-05)
+layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-05)
+group_norm(input, num_groups, weight=None, bias=None, eps=1e-05)
+instance_norm(input, running_mean=None, running_var=None, weight=None, bias=None, use_input_stats=True, momentum=0.1,
+ eps=1e-05)
+normalize(input, p=2.0, dim=1, eps=1e-12)
+cosine_similarity(x1, x2, dim=1, eps=1e-08)
+pairwise_distance(x1, x2, p=2.0, eps=1e-06, keepdim=False)
+embedding(input: position, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False)
+one_hot(input: position, num_classes=-1)
+scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None,
+ enable_gqa=False)
+mse_loss l1_loss(input, target, size_average=None, reduce=None, reduction='mean', weight=None)
+smooth_l1_loss(input, target, size_average=None, reduce=None, reduction='mean', beta=1.0)
+huber_loss(input, target, reduction='mean', delta=1.0, weight=None)
+soft_margin_loss(input, target, size_average=None, reduce=None, reduction='mean')
+binary_cross_entropy(input, target, weight=None, size_average=None, reduce=None, reduction='mean')
+binary_cross_entropy_with_logits(input, target, weight=None, size_average=None, reduce=None, reduction='mean',
+ pos_weight=None)
+kl_div(input, target, size_average=None, reduce=None, reduction='mean', log_target=False)
+nll_loss(input, target: position, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction='mean')
+cross_entropy(input, target: position, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction='mean',
+ label_smoothing=0.0)
+cosine_embedding_loss margin_ranking_loss(input1, input2, target, margin=0, size_average=None, reduce=None,
+ reduction='mean')
+triplet_margin_loss(anchor, positive, negative, margin=1.0, p=2, eps=1e-06, swap=False, size_average=None, reduce=None,
+ reduction='mean')
+]]
+
+--- The forward of modules that take or give positions.
+signatures.forward = registry.signatures [[
+Embedding(input: position)
+CrossEntropyLoss NLLLoss(input, target: position)
+MultiheadAttention(query, key, value, key_padding_mask=None, need_weights=True, attn_mask=None,
+ average_attn_weights=True, is_causal=False) => output, weights
+MaxPool1d MaxPool2d MaxPool3d AdaptiveMaxPool1d AdaptiveMaxPool2d(input) -> values, indices
+]]
+
+return signatures
