@@ -25,6 +25,11 @@ int mn_infer_clamp(mn_infer *x) {
   const mn_clamp_attrs *t = (const mn_clamp_attrs *)x->attrs;
   return check_limits(x, t->min, t->max) ? -1 : mn_infer_same(x);
 }
+/* The square of a bool is an integer, as a sum of bools is. */
+int mn_infer_no_bool(mn_infer *x) {
+  int dtype = mn_arr(x->in[0])->dtype;
+  return same_as(x, dtype == MN_BOOL ? MN_INT64 : dtype);
+}
 int mn_infer_same_bool(mn_infer *x) { return same_as(x, MN_BOOL); }
 
 int mn_infer_cast(mn_infer *x) {
@@ -131,12 +136,26 @@ static mn_tensor *over(mn_context *c, mn_tensor *a, mn_tensor *b) { return mn_di
 static mn_tensor *minus(mn_context *c, mn_tensor *a, mn_tensor *b) { return mn_sub(c, a, b, NULL); }
 static mn_tensor *plus(mn_context *c, mn_tensor *a, mn_tensor *b) { return mn_add(c, a, b, NULL); }
 
+static mn_tensor *one_minus(mn_context *c, mn_tensor *x) {
+  return mn_sub(c, MN_NONE, x, &(mn_sub_attrs){.value = 1, .alpha = 1});
+}
 /* 1 - x^2, 1 + x^2 */
 static mn_tensor *one_minus_square(mn_context *c, mn_tensor *x) {
-  return mn_sub(c, MN_NONE, mn_square(c, x, NULL), &(mn_sub_attrs){.value = 1, .alpha = 1});
+  return one_minus(c, mn_square(c, x, NULL));
 }
 static mn_tensor *one_plus_square(mn_context *c, mn_tensor *x) {
   return mn_add_number(c, mn_square(c, x, NULL), 1);
+}
+
+/* x where a function is a constant or linear beyond +-limit: its derivatives are there as at the limit, and nowhere do
+ * a huge x or its powers meet a 0 or overflow. */
+static mn_tensor *within(mn_context *c, mn_tensor *x, double limit) {
+  return mn_clamp(c, x, &(mn_clamp_attrs){.min = -limit, .max = limit});
+}
+
+/* 1 / sqrt(1 - x^2), of a product: a rounded square near 1 would leave few digits. */
+static mn_tensor *over_circle(mn_context *c, mn_tensor *x) {
+  return mn_rsqrt(c, times(c, one_minus(c, x), mn_add_number(c, x, 1)), NULL);
 }
 
 RULE(abs, times(c, g, mn_sign(c, X, NULL)))
@@ -146,13 +165,14 @@ RULE(exp, times(c, g, Y))
 RULE(expm1, plus(c, times(c, g, Y), g))
 RULE(log, over(c, g, X))
 RULE(log1p, over(c, g, mn_add_number(c, X, 1)))
-RULE(log2, over(c, g, mn_mul_number(c, X, 0.69314718055994530942)))
+RULE(log2, mn_mul_number(c, over(c, g, X), 1.44269504088896340736))
+RULE(log10, mn_mul_number(c, over(c, g, X), 0.43429448190325182765))
 RULE(sqrt, mn_mul_number(c, times(c, g, mn_reciprocal_no_nan(c, Y, NULL)), 0.5))
 RULE(sin, times(c, g, mn_cos(c, X, NULL)))
 RULE(cos, mn_neg(c, times(c, g, mn_sin(c, X, NULL)), NULL))
 RULE(tan, times(c, g, one_plus_square(c, Y)))
-RULE(asin, times(c, g, mn_rsqrt(c, one_minus_square(c, X), NULL)))
-RULE(acos, mn_neg(c, times(c, g, mn_rsqrt(c, one_minus_square(c, X), NULL)), NULL))
+RULE(asin, times(c, g, over_circle(c, X)))
+RULE(acos, mn_neg(c, times(c, g, over_circle(c, X)), NULL))
 RULE(atan, over(c, g, one_plus_square(c, X)))
 RULE(sinh, times(c, g, mn_cosh(c, X, NULL)))
 RULE(cosh, times(c, g, mn_sinh(c, X, NULL)))
@@ -189,7 +209,7 @@ void mn_vjp_sigmoid(mn_rule *r) {
 
 void mn_vjp_erf(mn_rule *r) {
   mn_context *c = mn_rule_ctx(r);
-  mn_tensor *bell = mn_exp(c, mn_neg(c, mn_square(c, X, NULL), NULL), NULL);
+  mn_tensor *bell = mn_exp(c, mn_neg(c, mn_square(c, within(c, X, 30), NULL), NULL), NULL);
   mn_give(r, 0, mn_mul_number(c, times(c, mn_grad(r, 0), bell), 1.12837916709551257390));
 }
 
@@ -204,11 +224,12 @@ void mn_vjp_elu(mn_rule *r) {
   mn_give(r, 0, mn_where(c, positive, g, times(c, g, slope), NULL));
 }
 
-/* s (1 + x (1 - s)) = s + x s - x s^2 with s = sigmoid(x) */
+/* s + x s (1 - s) with s = sigmoid(x), of which 1 - s is sigmoid(-x) */
 void mn_vjp_silu(mn_rule *r) {
   mn_context *c = mn_rule_ctx(r);
-  mn_tensor *x = X, *s = mn_sigmoid(c, x, NULL), *xs = times(c, x, s);
-  mn_tensor *slope = minus(c, plus(c, s, xs), times(c, xs, s));
+  mn_tensor *x = within(c, X, 800), *s = mn_sigmoid(c, x, NULL);
+  mn_tensor *rest = mn_sigmoid(c, mn_neg(c, x, NULL), NULL);
+  mn_tensor *slope = plus(c, s, times(c, x, times(c, s, rest)));
   mn_give(r, 0, times(c, mn_grad(r, 0), slope));
 }
 
@@ -242,7 +263,8 @@ static mn_tensor *gelu_tanh_slope(mn_context *c, mn_tensor *x) {
 void mn_vjp_gelu(mn_rule *r) {
   mn_context *c = mn_rule_ctx(r);
   bool by_tanh = ((const mn_gelu_attrs *)mn_rule_attrs(r))->approximate != 0;
-  mn_give(r, 0, times(c, mn_grad(r, 0), by_tanh ? gelu_tanh_slope(c, X) : gelu_slope(c, X)));
+  mn_tensor *x = within(c, X, 40);
+  mn_give(r, 0, times(c, mn_grad(r, 0), by_tanh ? gelu_tanh_slope(c, x) : gelu_slope(c, x)));
 }
 
 /* ---- derivatives of rows with more inputs. The walk sums a gradient that was broadcast. ---- */
@@ -347,29 +369,34 @@ static mn_tensor *greater(mn_context *c, mn_tensor *a, mn_tensor *b, const mn_lt
 void mn_vjp_maximum(mn_rule *r) { give_extreme(r, mn_lt, mn_gt); }
 void mn_vjp_minimum(mn_rule *r) { give_extreme(r, greater, less); }
 
-/* a - b times the quotient, whole: its derivative counts as 0, as in PyTorch. */
-static void give_modulo(mn_rule *r, mn_tensor *(*whole)(mn_context *, mn_tensor *, const void *)) {
+typedef mn_tensor *(*quotient_row)(mn_context *, mn_tensor *, mn_tensor *, const void *);
+
+/* a - b times the whole quotient, whose derivative counts as 0, as in PyTorch. */
+static void give_modulo(mn_rule *r, quotient_row quotient) {
   mn_context *c = mn_rule_ctx(r);
   mn_tensor *g = mn_grad(r, 0);
   if (mn_need(r, 0)) mn_give(r, 0, g);
-  if (mn_need(r, 1)) {
-    mn_tensor *quotient =
-        mn_div(c, mn_saved_in(r, 0), mn_saved_in(r, 1), (const mn_div_attrs *)mn_rule_attrs(r));
-    mn_give(r, 1, mn_neg(c, times(c, g, whole(c, quotient, NULL)), NULL));
-  }
+  if (!mn_need(r, 1)) return;
+  mn_tensor *whole = quotient(c, mn_saved_in(r, 0), mn_saved_in(r, 1), mn_rule_attrs(r));
+  mn_give(r, 1, mn_neg(c, times(c, g, whole), NULL));
 }
-static mn_tensor *towards_zero(mn_context *c, mn_tensor *t, const void *none) { return mn_trunc(c, t, none); }
-static mn_tensor *downwards(mn_context *c, mn_tensor *t, const void *none) { return mn_floor(c, t, none); }
+static mn_tensor *towards_zero(mn_context *c, mn_tensor *a, mn_tensor *b, const void *attrs) {
+  return mn_trunc_divide(c, a, b, attrs);
+}
+static mn_tensor *downwards(mn_context *c, mn_tensor *a, mn_tensor *b, const void *attrs) {
+  return mn_floor_divide(c, a, b, attrs);
+}
 void mn_vjp_fmod(mn_rule *r) { give_modulo(r, towards_zero); }
 void mn_vjp_remainder(mn_rule *r) { give_modulo(r, downwards); }
 
+/* b / (a^2 + b^2) and -a / (a^2 + b^2), without the squares, which are soon out of range. */
 void mn_vjp_atan2(mn_rule *r) {
   mn_context *c = mn_rule_ctx(r);
-  mn_tensor *a = operand(r, 0), *b = operand(r, 1);
-  mn_tensor *square = plus(c, mn_square(c, a, NULL), mn_square(c, b, NULL));
-  mn_tensor *scaled = times(c, mn_grad(r, 0), mn_reciprocal_no_nan(c, square, NULL));
-  if (mn_need(r, 0)) mn_give(r, 0, times(c, scaled, b));
-  if (mn_need(r, 1)) mn_give(r, 1, mn_neg(c, times(c, scaled, a), NULL));
+  mn_tensor *g = mn_grad(r, 0), *a = operand(r, 0), *b = operand(r, 1);
+  mn_tensor *inverse = mn_reciprocal_no_nan(c, mn_hypot(c, a, b, NULL), NULL);
+  mn_tensor *scaled = times(c, g, inverse);
+  if (mn_need(r, 0)) mn_give(r, 0, times(c, scaled, times(c, b, inverse)));
+  if (mn_need(r, 1)) mn_give(r, 1, mn_neg(c, times(c, scaled, times(c, a, inverse)), NULL));
 }
 
 void mn_vjp_hypot(mn_rule *r) {

@@ -30,14 +30,21 @@ int mn_infer_create(mn_infer *x) {
   return create(x, &a->size, &a->dtype);
 }
 
+/* Of integers the ends and the step are cut to whole numbers before anything is computed, as in PyTorch. */
+static bool whole(int dtype) { return !mn_dtype_is_float(dtype) && dtype != MN_BOOL; }
+
 int mn_infer_arange(mn_infer *x) {
   mn_arange_attrs *a = (mn_arange_attrs *)x->attrs;
-  return vector(x, "count", a->count, &a->dtype);
+  if (vector(x, "count", a->count, &a->dtype)) return -1;
+  if (whole((int)a->dtype)) a->start = trunc(a->start), a->step = trunc(a->step);
+  return 0;
 }
 
 int mn_infer_linspace(mn_infer *x) {
   mn_linspace_attrs *a = (mn_linspace_attrs *)x->attrs;
-  return vector(x, "count", a->count, &a->dtype);
+  if (vector(x, "count", a->count, &a->dtype)) return -1;
+  if (whole((int)a->dtype)) a->start = trunc(a->start), a->stop = trunc(a->stop);
+  return 0;
 }
 
 int mn_infer_eye(mn_infer *x) {
@@ -66,10 +73,11 @@ int mn_infer_randn(mn_infer *x) {
   return a->std >= 0 ? 0 : mn_fail(x, "std must not be negative, got %g", a->std);
 }
 
-/* Does an integer dtype hold low .. high-1? (Floats and bool take any number.) */
+/* Does a dtype hold low .. high-1, at least rounded? (bool takes any number.) */
 static bool holds(int dtype, int64_t low, int64_t high) {
   if (dtype == MN_INT32) return low >= INT32_MIN && high - 1 <= INT32_MAX;
   if (dtype == MN_UINT8) return low >= 0 && high - 1 <= UINT8_MAX;
+  if (dtype == MN_FLOAT16) return low >= -65504 && high - 1 <= 65504;
   return true;
 }
 
@@ -95,6 +103,25 @@ int mn_infer_bernoulli(mn_infer *x) {
   mn_same_shape(x->out[0], in);
   x->out[0]->dtype = in->dtype;
   return check_float(x, in->dtype);
+}
+
+int mn_infer_multinomial(mn_infer *x) {
+  const mn_multinomial_attrs *a = (const mn_multinomial_attrs *)x->attrs;
+  const mn_array *in = mn_arr(x->in[0]);
+  mn_array *out = x->out[0];
+  if (check_float(x, in->dtype)) return -1;
+  if (in->ndim != 1 && in->ndim != 2) return mn_fail(x, "expected 1 or 2 dims, got %d", in->ndim);
+  if (a->num_samples < 1)
+    return mn_fail(x, "num_samples must be at least 1, got %lld", (long long)a->num_samples);
+  int64_t classes = in->size[in->ndim - 1];
+  if (classes == 0) return mn_fail(x, "there are no weights to draw with");
+  if (!a->replacement && a->num_samples > classes)
+    return mn_fail(x, "%lld draws without replacement out of %lld", (long long)a->num_samples,
+                   (long long)classes);
+  mn_same_shape(out, in);
+  out->size[in->ndim - 1] = a->num_samples;
+  out->dtype = MN_INT64;
+  return 0;
 }
 
 int mn_infer_dropout(mn_infer *x) {

@@ -50,6 +50,13 @@ int mn_infer_var(mn_infer *x) {
   return reduced(x, x->out[0], &a->dim, a->keepdim);
 }
 
+int mn_infer_norm(mn_infer *x) {
+  mn_norm_attrs *a = (mn_norm_attrs *)x->attrs;
+  x->out[0]->dtype = input(x)->dtype;
+  if (!(fabs(a->p) > 0 && isfinite(a->p))) return mn_fail(x, "p must be a finite number but 0, got %g", a->p);
+  return reduced(x, x->out[0], &a->dim, a->keepdim);
+}
+
 int mn_infer_sum_to(mn_infer *x) {
   const mn_list *size = &((const mn_sum_to_attrs *)x->attrs)->size;
   const mn_array *in = input(x);
@@ -81,24 +88,45 @@ int mn_infer_prod(mn_infer *x) {
   return one_or_all(x, x->out[0], &a->dim, a->keepdim);
 }
 
-static int refuse_empty(mn_infer *x, int64_t dim) {
+static int refuse_empty(mn_infer *x, int64_t dim, const char *what) {
   const mn_array *in = input(x);
   bool empty = dim == MN_UNSET ? in->numel == 0 : in->ndim > 0 && in->size[dim] == 0;
-  return empty ? mn_fail(x, "an empty dim has no largest or smallest element") : 0;
+  return empty ? mn_fail(x, "an empty dim has no %s", what) : 0;
+}
+
+/* Of values and their places. */
+static int chosen(mn_infer *x, int64_t *dim, bool keepdim) {
+  x->out[0]->dtype = input(x)->dtype, x->out[1]->dtype = MN_INT64;
+  if (one_or_all(x, x->out[0], dim, keepdim)) return -1;
+  mn_same_shape(x->out[1], x->out[0]);
+  return 0;
 }
 
 int mn_infer_max(mn_infer *x) {
   mn_max_attrs *a = (mn_max_attrs *)x->attrs;
-  x->out[0]->dtype = input(x)->dtype, x->out[1]->dtype = MN_INT64;
-  if (one_or_all(x, x->out[0], &a->dim, a->keepdim) || refuse_empty(x, a->dim)) return -1;
-  mn_same_shape(x->out[1], x->out[0]);
-  return 0;
+  return chosen(x, &a->dim, a->keepdim) || refuse_empty(x, a->dim, "largest or smallest element") ? -1 : 0;
+}
+
+/* Of median and mode, whose attributes begin alike. */
+int mn_infer_median(mn_infer *x) {
+  mn_median_attrs *a = (mn_median_attrs *)x->attrs;
+  const char *what = x->op->index == MN_OP_median ? "median" : "mode";
+  return chosen(x, &a->dim, a->keepdim) || refuse_empty(x, a->dim, what) ? -1 : 0;
+}
+
+int mn_infer_kthvalue(mn_infer *x) {
+  mn_kthvalue_attrs *a = (mn_kthvalue_attrs *)x->attrs;
+  if (chosen(x, &a->dim, a->keepdim)) return -1;
+  int64_t size = input(x)->ndim ? input(x)->size[a->dim] : 1;
+  if (a->k >= 1 && a->k <= size) return 0;
+  return mn_fail(x, "k must be 1 to %lld, the size of the dim; got %lld", (long long)size, (long long)a->k);
 }
 
 int mn_infer_argmax(mn_infer *x) {
   mn_argmax_attrs *a = (mn_argmax_attrs *)x->attrs;
   x->out[0]->dtype = MN_INT64;
-  return one_or_all(x, x->out[0], &a->dim, a->keepdim) || refuse_empty(x, a->dim) ? -1 : 0;
+  if (one_or_all(x, x->out[0], &a->dim, a->keepdim)) return -1;
+  return refuse_empty(x, a->dim, "largest or smallest element");
 }
 
 static int along(mn_infer *x, int64_t *dim, int dtype) {
@@ -234,6 +262,33 @@ void mn_vjp_var(mn_rule *r) {
   mn_give(r, 0, mn_mul(ctx, centered, with_dims(r, g, &a->dim, a->keepdim), NULL));
 }
 
+/* The centered numbers over (n - correction) times the result, or 0 where that is 0. */
+void mn_vjp_std(mn_rule *r) {
+  mn_context *ctx = mn_rule_ctx(r);
+  const mn_std_attrs *a = (const mn_std_attrs *)mn_rule_attrs(r);
+  mn_mean_attrs keep = {.dim = a->dim, .keepdim = 1};
+  mn_tensor *x = mn_saved_in(r, 0), *centered = mn_sub(ctx, x, mn_mean(ctx, x, &keep), NULL);
+  mn_tensor *y = with_dims(r, mn_saved_out(r, 0), &a->dim, a->keepdim);
+  mn_tensor *relative = mn_mul(ctx, centered, mn_reciprocal_no_nan(ctx, y, NULL), NULL);
+  mn_tensor *g = mn_mul_number(ctx, mn_grad(r, 0), 1 / (count(r, &a->dim) - a->correction));
+  mn_give(r, 0, mn_mul(ctx, relative, with_dims(r, g, &a->dim, a->keepdim), NULL));
+}
+
+/* (|x| / y)^(p - 1) with x's sign; 0 where y is 0 or the slope is unbounded. */
+void mn_vjp_norm(mn_rule *r) {
+  mn_context *ctx = mn_rule_ctx(r);
+  const mn_norm_attrs *a = (const mn_norm_attrs *)mn_rule_attrs(r);
+  mn_tensor *x = mn_saved_in(r, 0), *y = with_dims(r, mn_saved_out(r, 0), &a->dim, a->keepdim);
+  mn_tensor *slope = mn_mul(ctx, x, mn_reciprocal_no_nan(ctx, y, NULL), NULL);
+  if (a->p != 2) {
+    mn_tensor *part = mn_abs(ctx, slope, NULL), *zero = mn_eq(ctx, part, MN_NONE, NULL);
+    mn_full_attrs one = {.size = {0, {0}}, .value = 1, .dtype = mn_in_dtype(r, 0)};
+    mn_tensor *power = mn_pow_number(ctx, mn_where(ctx, zero, mn_full(ctx, &one), part, NULL), a->p - 1);
+    slope = mn_mul(ctx, mn_sign(ctx, slope, NULL), power, NULL);
+  }
+  mn_give(r, 0, mn_mul(ctx, slope, with_dims(r, mn_grad(r, 0), &a->dim, a->keepdim), NULL));
+}
+
 void mn_vjp_logsumexp(mn_rule *r) {
   mn_context *ctx = mn_rule_ctx(r);
   const mn_logsumexp_attrs *a = (const mn_logsumexp_attrs *)mn_rule_attrs(r);
@@ -270,6 +325,28 @@ static void scatter_back(mn_rule *r, int64_t dim, int64_t base, bool keepdim) {
   }
   mn_scatter_add_attrs a = {.dim = dim, .index_base = base};
   mn_give(r, 0, mn_scatter_add(ctx, mn_zeros(ctx, size, mn_in_dtype(r, 0)), index, g, &a));
+}
+
+void mn_vjp_kthvalue(mn_rule *r) {
+  const mn_kthvalue_attrs *a = (const mn_kthvalue_attrs *)mn_rule_attrs(r);
+  scatter_back(r, a->dim, a->index_base, a->keepdim);
+}
+
+/* Of all numbers: those that are the median share the gradient, NaN being equal to NaN. */
+static void share_median(mn_rule *r) {
+  mn_context *ctx = mn_rule_ctx(r);
+  mn_tensor *x = mn_saved_in(r, 0), *y = mn_reshape(ctx, mn_saved_out(r, 0), (mn_list){0, {0}});
+  mn_tensor *both = mn_logical_and(ctx, mn_isnan(ctx, x, NULL), mn_isnan(ctx, y, NULL), NULL);
+  mn_cast_attrs to = {.dtype = mn_in_dtype(r, 0)};
+  mn_tensor *mask = mn_cast(ctx, mn_logical_or(ctx, mn_eq(ctx, x, y, NULL), both, NULL), &to);
+  mn_tensor *share = mn_div(ctx, mask, mn_sum(ctx, mask, &(mn_sum_attrs){.dim = {-1, {0}}}), NULL);
+  mn_give(r, 0, mn_mul(ctx, share, mn_reshape(ctx, mn_grad(r, 0), (mn_list){0, {0}}), NULL));
+}
+
+void mn_vjp_median(mn_rule *r) {
+  const mn_median_attrs *a = (const mn_median_attrs *)mn_rule_attrs(r);
+  if (a->dim == MN_UNSET) share_median(r);
+  else scatter_back(r, a->dim, a->index_base, a->keepdim);
 }
 
 void mn_vjp_max(mn_rule *r) {

@@ -103,6 +103,16 @@ return function(S)
     }
   end
 
+  -- The same of quotients, whose steps the numbers keep away from.
+  local function steps(fn)
+    return binary(
+      fn,
+      function(size) return S.uniform(size, -1.9, -1.1) end,
+      function(size) return S.uniform(size, 0.97, 1.05) end,
+      1
+    )
+  end
+
   local function compare(fn)
     local a, b = { 1, 2, 3, 2, 0, -1 }, { 2, 2, 1, 2, -1, 0 }
     return {
@@ -212,7 +222,12 @@ return function(S)
       one(whole { -3, 0, 4 }, function(x) return -x end),
       { inputs = { whole({ 0, 1 }, 'bool') }, error = 'bool' }
     ),
-    sign = with(kinked(sign), one(whole { -3, 0, 4 }, sign), one(S.fixed(whole({ -0.5, 0, 2 }, 'float64')), sign)),
+    sign = with(
+      kinked(sign),
+      one(whole { -3, 0, 4 }, sign),
+      one(whole({ 0, 1 }, 'bool'), sign),
+      one(S.fixed(whole({ -0.5, 0, 2 }, 'float64')), sign)
+    ),
     square = with(
       unary(function(x) return x * x end, -2, 2),
       one(whole { -3, 0, 4 }, function(x) return x * x end),
@@ -222,6 +237,15 @@ return function(S)
     expm1 = unary(function(x) return exp(x) - 1 end, -2, 2),
     log = unary(function(x) return log(x) end, 0.5, 3),
     log1p = unary(function(x) return log(1 + x) end, -0.5, 3),
+    log10 = with(
+      unary(function(x) return log(x) / log(10) end, 0.5, 3),
+      -- of powers of ten the logarithms are whole
+      {
+        inputs = { S.values({ 6 }, { 1e-7, 0.1, 1, 1000, 1e15, 1e22 }) },
+        reference = function() return S.array({ 6 }, { -7, -1, 0, 3, 15, 22 }) end,
+        order = 0, rtol = 0, atol = 0,
+      }
+    ),
     log2 = unary(function(x) return log(x) / log(2) end, 0.5, 3),
     sqrt = unary(sqrt, 0.5, 3),
     rsqrt = unary(function(x) return 1 / sqrt(x) end, 0.5, 3),
@@ -355,23 +379,23 @@ return function(S)
       two(whole { 1, 5 }, whole { 3, 2 }, minimum)
     ),
     fmod = with(
-      binary(
-        fmod,
-        function(size) return S.uniform(size, -1.9, -1.1) end,
-        function(size) return S.uniform(size, 0.97, 1.05) end,
-        1
-      ),
+      steps(fmod),
       two(whole { 7, -7, 7, -7 }, whole { 3, 3, -3, -3 }, fmod),
       { inputs = { whole { 1, 2 }, whole { 1, 0 } }, error = 'by zero' }
     ),
     remainder = with(
-      binary(
-        remainder,
-        function(size) return S.uniform(size, -1.9, -1.1) end,
-        function(size) return S.uniform(size, 0.97, 1.05) end,
-        1
-      ),
+      steps(remainder),
       two(whole { 7, -7, 7, -7 }, whole { 3, 3, -3, -3 }, remainder),
+      { inputs = { whole { 1, 2 }, false }, attrs = { value = 0 }, error = 'by zero' }
+    ),
+    floor_divide = with(
+      steps(function(x, y) return floor(x / y) end),
+      two(whole { 7, -7, 7, -7, 6 }, whole { 3, 3, -3, -3, -2 }, function(x, y) return floor(x / y) end),
+      { inputs = { whole { 1, 2 }, whole { 1, 0 } }, error = 'by zero' }
+    ),
+    trunc_divide = with(
+      steps(function(x, y) return trunc(x / y) end),
+      two(whole { 7, -7, 7, -7, 6 }, whole { 3, 3, -3, -3, -2 }, function(x, y) return trunc(x / y) end),
       { inputs = { whole { 1, 2 }, false }, attrs = { value = 0 }, error = 'by zero' }
     ),
     atan2 = with(

@@ -193,6 +193,69 @@ return function(S)
     { inputs = { S.values({ 2 }, { 0, 1 }, 'int64') }, error = 'expected a float dtype, got int64' },
   }
 
+  local function count_draws(a, row, n, classes)
+    local seen = {}
+    for c = 1, classes do seen[c] = 0 end
+    for i = (row - 1) * n + 1, row * n do
+      local c = a.data[i]
+      assert(seen[c], 'no class')
+      seen[c] = seen[c] + 1
+    end
+    return seen
+  end
+  -- Pearson's sum of (seen - expected)^2 / expected, below its mean and 6 standard deviations.
+  local function fits(seen, expected)
+    local sum, free = 0, -1
+    for c, e in ipairs(expected) do
+      if e == 0 then
+        assert(seen[c] == 0, 'a class without weight came')
+      else
+        sum, free = sum + (seen[c] - e) ^ 2 / e, free + 1
+      end
+    end
+    assert(sum <= free + 6 * math.sqrt(2 * free) + 6, ('the draws do not fit the weights: %g'):format(sum))
+  end
+  local function check_multinomial(outputs, inputs, attrs)
+    local a, w, n = outputs[1], inputs[1], attrs.num_samples
+    local classes = w.size[#w.size]
+    local rows = #w.data / classes
+    has_size(a, #w.size == 1 and { n } or { rows, n })
+    for row = 1, rows do
+      local weight, total, expected = {}, 0, {}
+      for c = 1, classes do
+        weight[c] = w.data[(row - 1) * classes + c]
+        total = total + weight[c]
+      end
+      for c = 1, classes do expected[c] = n * weight[c] / total end
+      local seen = count_draws(a, row, n, classes)
+      if attrs.replacement then
+        fits(seen, expected)
+      else
+        for c = 1, classes do assert(seen[c] <= (weight[c] > 0 and 1 or 0), 'twice, or without weight') end
+      end
+    end
+  end
+  local draws = { num_samples = 3000, replacement = true }
+  samples.multinomial = {
+    { inputs = { S.uniform({ 2, 7 }, 0, 1) }, attrs = draws, random = true, check = check_multinomial },
+    { inputs = { S.values({ 5 }, { 0, 3, 0, 1, 0 }) }, attrs = draws, random = true, check = check_multinomial },
+    { inputs = { S.uniform({ 3, 6 }, 0.1, 1) }, attrs = { num_samples = 6 }, random = true, check = check_multinomial },
+    { inputs = { S.values({ 4 }, { 0, 1, 0, 3 }) }, attrs = { num_samples = 2 },
+      random = true, check = check_multinomial },
+    { inputs = { S.values({ 0, 3 }, {}) }, attrs = { num_samples = 2 }, random = true, check = check_multinomial },
+    { inputs = { S.values({ 4 }, { 0, 1, 0, 3 }) }, attrs = { num_samples = 3 },
+      error = '3 draws without replacement, but only 2 weights are not 0' },
+    { inputs = { S.values({ 2, 2 }, { 1, 1, 0, 0 }) }, attrs = draws, error = 'all weights in row 2 are 0' },
+    { inputs = { S.values({ 2, 2 }, { 1, 1, 1, -1 }) }, attrs = draws, error = 'not negative, got %-1 in row 2' },
+    { inputs = { S.values({ 2 }, { 1, 0 / 0 }) }, attrs = draws, error = 'finite and not negative, got NaN' },
+    { inputs = { S.values({ 2 }, { 1, 1 / 0 }) }, attrs = draws, error = 'finite and not negative, got inf' },
+    { inputs = { S.randn { 2 } }, attrs = { num_samples = 0 }, error = 'num_samples must be at least 1, got 0' },
+    { inputs = { S.randn { 2 } }, attrs = { num_samples = 3 }, error = '3 draws without replacement out of 2' },
+    { inputs = { S.values({ 2 }, { 1, 2 }, 'int64') }, attrs = draws, error = 'expected a float dtype, got int64' },
+    { inputs = { S.randn { 2, 2, 2 } }, attrs = draws, error = 'expected 1 or 2 dims, got 3' },
+    { inputs = { S.randn { 2, 0 } }, attrs = draws, error = 'no weights to draw with' },
+  }
+
   local function check_dropout(outputs, inputs, attrs)
     local y, mask, x = outputs[1], outputs[2], inputs[1]
     local p = attrs.p or 0.5

@@ -36,6 +36,12 @@ local function variance(v, at)
   for i = 1, #v do s = s + (v[i] - m) ^ 2 end
   return s / math.max(#v - (at.correction or 1), 0)
 end
+local function deviation(v, at) return math.sqrt(variance(v, at)) end
+local function norm(v, at)
+  local p, s = at.p or 2, 0
+  for i = 1, #v do s = s + math.abs(v[i]) ^ p end
+  return s == 0 and 0 or s ^ (1 / p)
+end
 local function logsumexp(v)
   if #v == 0 then return -huge end
   local top, s = largest(v), 0
@@ -92,6 +98,29 @@ local function sorted(v, descending)
   local out = {}
   for i = 1, #order do out[i] = v[order[i]] end
   return out, order
+end
+
+local function kth(v, at)
+  local values, order = sorted(v)
+  return values[at.k], order[at.k]
+end
+local function median(v)
+  for i = 1, #v do
+    if v[i] ~= v[i] then return v[i], i end
+  end
+  return kth(v, { k = math.floor((#v + 1) / 2) })
+end
+-- Counts each number; NaN are alike.
+local function mode(v)
+  local best, at, most = nil, nil, 0
+  for _, i in ipairs(select(2, sorted(v))) do
+    local count, last = 0, i
+    for k = 1, #v do
+      if v[k] == v[i] or (v[k] ~= v[k] and v[i] ~= v[i]) then count, last = count + 1, k end
+    end
+    if count > most then best, at, most = v[i], last, count end
+  end
+  return best, at
 end
 
 return function(S)
@@ -199,16 +228,20 @@ return function(S)
     }
   end
 
-  -- Over one dim only; `whole` rows may leave it out.
-  local function over_dim(reference, make, whole)
+  -- Over one dim only; `whole` rows may leave it out. more: further attributes.
+  local function over_dim(reference, make, whole, more)
+    local function at(attrs)
+      for k, v in pairs(more or {}) do attrs[k] = v end
+      return attrs
+    end
     local list = {
-      sample(reference, make { 3, 4 }, { dim = 1 }),
-      sample(reference, make { 3, 4 }, { dim = 2, keepdim = true }),
-      sample(reference, make { 2, 3, 4 }, { dim = -2 }),
-      sample(reference, make {}, { dim = 1 }),
-      sample(reference, make { 3, 41 }, { dim = 2 }, { order = 1 }),
-      sample(reference, make { 19, 6 }, { dim = 1 }, { order = 1 }),
-      far,
+      sample(reference, make { 3, 4 }, at { dim = 1 }),
+      sample(reference, make { 3, 4 }, at { dim = 2, keepdim = true }),
+      sample(reference, make { 2, 3, 4 }, at { dim = -2 }),
+      sample(reference, make {}, at { dim = 1 }),
+      sample(reference, make { 3, 41 }, at { dim = 2 }, { order = 1 }),
+      sample(reference, make { 19, 6 }, at { dim = 1 }, { order = 1 }),
+      { inputs = far.inputs, attrs = at { dim = 3 }, error = far.error },
     }
     if whole then
       with(list, sample(reference, make { 2, 3 }), sample(reference, make { 2, 3 }, { keepdim = true }))
@@ -241,6 +274,15 @@ return function(S)
 
   local sum, prod = collapse(total), collapse(product)
   local lse, var = collapse(logsumexp), collapse(variance)
+  local std, norms = collapse(deviation), collapse(norm)
+  -- A result that plain sums of powers can't have; float32 has no such numbers.
+  local function far_out(want)
+    return function(got, inputs)
+      local y = got[1].data[1]
+      if inputs[1].dtype ~= 'float64' then return end
+      assert(math.abs(y - want) <= 1e-14 * want, ('expected %.17g, got %.17g'):format(want, y))
+    end
+  end
   local sort = lines(function(v, at) return sorted(v, at.descending) end, 2, -1)
   local topk = lines(function(v, at) return sorted(v, at.largest ~= false) end, 2, -1)
   local cumsum = lines(running(function(a, b) return a + b end))
@@ -367,9 +409,9 @@ return function(S)
     return { inputs = { grad, target, weight, divisor }, attrs = attrs, reference = nll_grad }
   end
 
-  local var_rows = over_dims(var, S.randn)
-  for _, s in ipairs(var_rows) do
-    if s.inputs[1].size[1] == nil then s.order = 0 end -- NaN for one number
+  local var_rows, std_rows = over_dims(var, S.randn), over_dims(std, S.randn)
+  for i, s in ipairs(var_rows) do
+    if s.inputs[1].size[1] == nil then s.order, std_rows[i].order = 0, 0 end -- NaN for one number
   end
 
   return {
@@ -426,6 +468,49 @@ return function(S)
       sample(lse, of({ -huge, 1, -huge, -huge }, 'float64', { 2, 2 }), { dim = 2 }, value_only),
       sample(lse, of({ huge, 1 }, 'float64'), nil, value_only),
       sample(lse, S.randn { 0, 2 }, { dim = 1 }, value_only)
+    ),
+    std = with(
+      std_rows,
+      sample(std, S.randn { 3, 4 }, { dim = 2, correction = 0 }),
+      sample(std, S.randn { 3, 4 }, { dim = { 1, 2 }, correction = 2, keepdim = true }),
+      -- out of range as variances, and equal numbers, whose sum is rounded
+      sample(std, of({ 1e200, 3e200 }, 'float64'), nil, { order = 0, check = far_out(1e200 * math.sqrt(2)) }),
+      sample(std, of({ 1e-200, 3e-200 }, 'float64'), nil, { order = 0, check = far_out(1e-200 * math.sqrt(2)) }),
+      sample(std, of({ 0.1, 0.1, 0.1 }, 'float64'), nil, { order = 0, check = far_out(0) })
+    ),
+    norm = with(
+      over_dims(norms, positive),
+      sample(norms, positive { 3, 4 }, { p = 3, dim = 2 }),
+      sample(norms, positive { 3, 4 }, { p = 0.5 }),
+      sample(norms, positive { 3, 4 }, { p = -2, dim = 1, keepdim = true }),
+      sample(norms, S.randn { 3, 4 }, { p = 2.5, dim = -1 }),
+      sample(norms, of({ 0, 0, 3, -4 }, 'float64', { 2, 2 }), { dim = 2 }, value_only),
+      sample(norms, S.randn { 0, 3 }, { dim = 1 }),
+      sample(norms, of({ 3e200, 4e200 }, 'float64'), nil, { order = 0, check = far_out(5e200) }),
+      sample(norms, of({ 3e-200, -4e-200 }, 'float64'), nil, { order = 0, check = far_out(5e-200) }),
+      sample(norms, of({ 1e200, -1e200 }, 'float64'), { p = 4 }, { order = 0, check = far_out(2 ^ 0.25 * 1e200) }),
+      { inputs = { S.randn { 3 } }, attrs = { p = 0 }, error = 'p must be a finite number but 0' }
+    ),
+    kthvalue = with(
+      over_dim(collapse(kth, 2), S.distinct, false, { k = 1 }),
+      sample(collapse(kth, 2), S.distinct { 3, 5 }, { k = 4, dim = 2, keepdim = true }),
+      sample(collapse(kth, 2), of { 2, 7, 7, -1, -1 }, { k = 4, dim = 1 }),
+      sample(collapse(kth, 2), of({ 1, nan, 3, nan }, 'float64'), { k = 3, dim = 1 }, value_only),
+      { inputs = { S.randn { 3 } }, attrs = { k = 4 }, error = 'k must be 1 to 3' },
+      { inputs = { S.randn { 3 } }, attrs = { k = 0 }, error = 'k must be 1 to 3' }
+    ),
+    median = with(
+      over_dim(collapse(median, 2), S.distinct, true),
+      sample(collapse(median, 2), of { 2, 7, 7, -1, -1, 9 }),
+      sample(collapse(median, 2), of({ 1, nan, 3, nan }, 'float64'), { dim = 1 }, value_only),
+      { inputs = { S.randn { 2, 0 } }, attrs = { dim = 2 }, error = 'an empty dim has no median' }
+    ),
+    mode = with(
+      over_dim(collapse(mode, 2), S.distinct),
+      sample(collapse(mode, 2), of { 2, 7, 7, -1, -1, 9 }, { dim = 1 }),
+      sample(collapse(mode, 2), of({ 3, 1, 2, 3, 1, 3, 2, 2 }, 'float64', { 2, 4 }), { dim = 2 }, value_only),
+      sample(collapse(mode, 2), of({ 1, nan, 3, nan }, 'float64'), { dim = 1 }, value_only),
+      { inputs = { S.randn { 2, 0 } }, attrs = { dim = 2 }, error = 'an empty dim has no mode' }
     ),
     any = truth_rows(any),
     all = truth_rows(all),

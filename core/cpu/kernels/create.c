@@ -68,7 +68,15 @@ static void make_arange(const void *arg, int64_t first, int64_t n, void *buffer)
   for (int64_t i = 0; i < n; i++) to[i] = a->start + (double)(first + i) * a->step;
 }
 
+/* The first and the last of some numbers that lie between them. */
+static int check_ends(mn_call *call, double first, double last) {
+  const mn_array *out = call->out[0];
+  return out->numel > 0 && (check_value(call, out->dtype, first) || check_value(call, out->dtype, last));
+}
+
 int MN_KERNEL(arange)(mn_call *call) {
+  const mn_arange_attrs *a = (const mn_arange_attrs *)call->attrs;
+  if (check_ends(call, a->start, a->start + (double)(a->count - 1) * a->step)) return -1;
   MN_KERNEL(generate)(call->out[0], make_arange, call->attrs, MN_FLOAT64);
   return 0;
 }
@@ -84,6 +92,8 @@ static void make_linspace(const void *arg, int64_t first, int64_t n, void *buffe
 }
 
 int MN_KERNEL(linspace)(mn_call *call) {
+  const mn_linspace_attrs *a = (const mn_linspace_attrs *)call->attrs;
+  if (check_ends(call, a->start, a->count > 1 ? a->stop : a->start)) return -1;
   MN_KERNEL(generate)(call->out[0], make_linspace, call->attrs, MN_FLOAT64);
   return 0;
 }

@@ -1,4 +1,5 @@
 /* index_count.c: kernels of nonzero, one_hot and bincount. */
+#include "copy.h"
 #include "index.h"
 #include <string.h>
 
@@ -45,14 +46,14 @@ int MN_KERNEL(one_hot)(mn_call *call) {
   return 0;
 }
 
-static void count_weights(const mn_array *out, const int64_t *index, const double *weights, int64_t n) {
-  if (out->dtype == MN_FLOAT64) {
-    double *to = out->data;
-    for (int64_t i = 0; i < n; i++) to[index[i]] += weights[i];
-  } else {
-    float *to = out->data;
-    for (int64_t i = 0; i < n; i++) to[index[i]] += (float)weights[i];
-  }
+/* Sums in float64 whatever the dtype: one by one in float32, millions of small weights would be lost. */
+static void count_weights(const mn_array *out, const int64_t *index, const double *weights, int64_t n,
+                          double *sums) {
+  for (int64_t i = 0; i < out->numel; i++) sums[i] = 0;
+  for (int64_t i = 0; i < n; i++) sums[index[i]] += weights[i];
+  mn_array from = *out;
+  from.data = sums, from.dtype = MN_FLOAT64;
+  MN_KERNEL(copy_array)(out, &from);
 }
 
 int MN_KERNEL(bincount)(mn_call *call) {
@@ -61,14 +62,15 @@ int MN_KERNEL(bincount)(mn_call *call) {
   int64_t n = in->numel, *index = MN_KERNEL(read_index)(call, in, a->index_base, out->size[0], 0, 0);
   if (!index) return -1;
   double *wide = weights ? mn_scratch(call, (size_t)(n + 1) * sizeof *wide) : NULL;
-  if (weights && !wide) return -1;
-  MN_KERNEL(fill_array)(out, 0);
+  double *sums = weights ? mn_scratch(call, (size_t)(out->numel + 1) * sizeof *sums) : NULL;
+  if (weights && !(wide && sums)) return -1;
   if (weights) {
     MN_KERNEL(row_copier)
     (MN_FLOAT64, weights->dtype)((char *)wide, 8, weights->data,
                                  weights->stride[0] * (int64_t)mn_dtype_size(weights->dtype), n);
-    count_weights(out, index, wide, n);
+    count_weights(out, index, wide, n, sums);
   } else {
+    MN_KERNEL(fill_array)(out, 0);
     int64_t *to = out->data;
     for (int64_t i = 0; i < n; i++) to[index[i]]++;
   }

@@ -2,7 +2,7 @@
  * softmax, argmax, max, cumsum, sort and their like. One driver brings each line together; lines.inc has what
  * is done with it. */
 #include <math.h>
-#include <string.h>
+#include "copy.h"
 #include "reduce.h"
 #include "scalar_math.h"
 
@@ -20,10 +20,11 @@ struct lines {
   int64_t n;      /* length of a line */
   int64_t n_kept; /* of a line of the output, where it has lines */
   int64_t inner;  /* step of a line of the output */
-  int64_t base;
+  int64_t base, k;
   double number;
   bool flag;
   line_function function;
+  mn_row_fn row; /* brings elements of a line together */
   char *scratch;
   size_t scratch_each;
   int64_t per_block;
@@ -48,6 +49,11 @@ static inline int64_t out_start(const lines *x, int64_t o) {
 static const line_function arg_functions[MN_DTYPE_COUNT] = ALL(arg);
 static const line_function cumulate_functions[MN_DTYPE_COUNT] = ALL(cumulate);
 static const line_function sort_functions[MN_DTYPE_COUNT] = ALL(sort);
+static const line_function kth_functions[MN_DTYPE_COUNT] = ALL(kth);
+static const line_function median_functions[MN_DTYPE_COUNT] = ALL(median);
+static const line_function mode_functions[MN_DTYPE_COUNT] = ALL(mode);
+static const line_function deviation_functions[MN_DTYPE_COUNT] = FLOATS(deviation);
+static const line_function norm_functions[MN_DTYPE_COUNT] = FLOATS(norm);
 static const line_function variance_functions[MN_DTYPE_COUNT] = FLOATS(variance);
 static const line_function logsumexp_functions[MN_DTYPE_COUNT] = FLOATS(logsumexp);
 static const line_function softmax_functions[MN_DTYPE_COUNT] = FLOATS(softmax);
@@ -57,11 +63,9 @@ static const void *bring(const lines *x, const char *start, char *buffer) {
   const mn_plan *p = &x->plan;
   if (p->rows == 1 && (p->step == 1 || p->length == 1)) return start;
   mn_walker w = mn_walk_from(p->n_outer, p->outer_size, p->outer_stride, 0);
-  size_t item = x->item;
-  char *to = buffer;
+  int64_t item = (int64_t)x->item;
   for (int64_t r = 0; r < p->rows; r++, mn_walk_next(&w))
-    for (int64_t i = 0; i < p->length; i++, to += item)
-      memcpy(to, start + (w.offset + i * p->step) * (int64_t)item, item);
+    x->row(buffer + r * p->length * item, item, start + w.offset * item, p->step * item, p->length);
   return buffer;
 }
 
@@ -87,6 +91,7 @@ static int run(mn_call *call, lines *x, const line_function *functions, unsigned
   x->in = in->data, x->out = call->out[0]->data, x->out2 = call->n_out > 1 ? call->out[1]->data : NULL;
   x->n_out = call->n_out;
   x->item = mn_dtype_size(in->dtype);
+  x->row = MN_KERNEL(row_copier)(in->dtype, in->dtype);
   x->n = x->plan.rows * x->plan.length;
   if (in->numel == 0) x->n = 0;
   /* Blocks have their own scratch: few of them, or long lines would need a multiple of the input's memory. */
@@ -116,14 +121,49 @@ int MN_KERNEL(var)(mn_call *call) {
   return run(call, &x, variance_functions, mn_mask_of(&a->dim), 0);
 }
 
+int MN_KERNEL(std)(mn_call *call) {
+  const mn_std_attrs *a = (const mn_std_attrs *)call->attrs;
+  lines x = {.number = a->correction};
+  return run(call, &x, deviation_functions, mn_mask_of(&a->dim), 0);
+}
+
+int MN_KERNEL(norm)(mn_call *call) {
+  const mn_norm_attrs *a = (const mn_norm_attrs *)call->attrs;
+  lines x = {.number = a->p};
+  return run(call, &x, norm_functions, mn_mask_of(&a->dim), 0);
+}
+
 int MN_KERNEL(logsumexp)(mn_call *call) {
   lines x = {0};
   return run(call, &x, logsumexp_functions, mn_mask_of(&((const mn_logsumexp_attrs *)call->attrs)->dim), 1);
 }
 
+/* One dim, or all of them where it is left out. */
+static unsigned mask_of(mn_call *call, int64_t dim) {
+  return dim == MN_UNSET ? ~0u : call->in[0]->ndim == 0 ? 0 : 1u << dim;
+}
+
 static int arg(mn_call *call, int64_t dim, int64_t base, bool smallest) {
   lines x = {.base = base, .flag = smallest};
-  return run(call, &x, arg_functions, dim == MN_UNSET ? ~0u : call->in[0]->ndim == 0 ? 0 : 1u << dim, 0);
+  return run(call, &x, arg_functions, mask_of(call, dim), 0);
+}
+
+int MN_KERNEL(kthvalue)(mn_call *call) {
+  const mn_kthvalue_attrs *a = (const mn_kthvalue_attrs *)call->attrs;
+  lines x = {.k = a->k, .base = a->index_base};
+  return run(call, &x, kth_functions, mask_of(call, a->dim), 2);
+}
+
+int MN_KERNEL(median)(mn_call *call) {
+  const mn_median_attrs *a = (const mn_median_attrs *)call->attrs;
+  lines x = {.base = a->index_base};
+  return run(call, &x, median_functions, mask_of(call, a->dim), 2);
+}
+
+int MN_KERNEL(mode)(mn_call *call) {
+  const mn_mode_attrs *a = (const mn_mode_attrs *)call->attrs;
+  lines x = {.base = a->index_base};
+  return run(call, &x, mode_functions, mask_of(call, a->dim), 2);
 }
 
 int MN_KERNEL(argmax)(mn_call *call) {

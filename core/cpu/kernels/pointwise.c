@@ -106,6 +106,7 @@ static int run2(mn_call *call, const mn_loop *loops, int numbers) {
 #define MN_SCALAR1_ANY(name, numbers, formula) ROW(name, run1, numbers, ANY(name))
 #define MN_SCALAR1_TEST(name, numbers, formula) ROW(name, run1, numbers, ANY(name))
 #define MN_SCALAR1_PART(...)
+#define MN_SCALAR1_PART_NUMBER(...)
 #define MN_SCALAR2(name, numbers, formula) ROW(name, run2, numbers, FLOATS(name))
 #define MN_SCALAR2_NUMBER(name, numbers, formula) ROW(name, run2, numbers, NUMBERS(name))
 #define MN_SCALAR2_ANY(name, numbers, formula) ROW(name, run2, numbers, ANY(name))
@@ -172,6 +173,19 @@ int MN_KERNEL(sub)(mn_call *call) {
   return add(call, plain, -alpha, alpha == 1.0);
 }
 
+/* The square of a bool is an integer, as a sum of bools is. */
+static void square_b8(char *const *ptr, const int64_t *step, int64_t n, const double *number) {
+  int64_t *out = (int64_t *)ptr[0];
+  const bool *in = (const bool *)ptr[1];
+  (void)step, (void)number;
+  MN_EACH_LANE for (int64_t i = 0; i < n; i++) out[i] = in[i];
+}
+
+int MN_KERNEL(square)(mn_call *call) {
+  static const mn_loop loops[MN_DTYPE_COUNT] = ANY(square);
+  return run1(call, loops, 0);
+}
+
 /* a^b for one b that needs no logarithm: NULL if there is no such loop. */
 static mn_loop simple_power(double b, int dtype) {
   static const mn_loop squares[MN_DTYPE_COUNT] = NUMBERS(square), roots[MN_DTYPE_COUNT] = FLOATS(sqrt),
@@ -207,7 +221,8 @@ static int has_zero(const mn_array *a) {
   return 0;
 }
 
-static int modulo(mn_call *call, const mn_loop *loops) {
+/* Rows that divide: of integers they look for a divisor of 0 before they write. */
+static int divide(mn_call *call, const mn_loop *loops) {
   double number[2] = {0};
   operands o;
   int dtype = take(&o, call);
@@ -218,15 +233,15 @@ static int modulo(mn_call *call, const mn_loop *loops) {
   return MN_KERNEL(elementwise)(call, loops[dtype], dtype, 2, o.in, number);
 }
 
-int MN_KERNEL(fmod)(mn_call *call) {
-  static const mn_loop loops[MN_DTYPE_COUNT] = NUMBERS(fmod);
-  return modulo(call, loops);
-}
-
-int MN_KERNEL(remainder)(mn_call *call) {
-  static const mn_loop loops[MN_DTYPE_COUNT] = NUMBERS(remainder);
-  return modulo(call, loops);
-}
+#define DIVIDES(name)                                                                                        \
+  int MN_KERNEL(name)(mn_call * call) {                                                                      \
+    static const mn_loop loops[MN_DTYPE_COUNT] = NUMBERS(name);                                              \
+    return divide(call, loops);                                                                              \
+  }
+DIVIDES(fmod)
+DIVIDES(remainder)
+DIVIDES(floor_divide)
+DIVIDES(trunc_divide)
 
 /* ---- rows that move elements ---- */
 

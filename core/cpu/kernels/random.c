@@ -2,6 +2,7 @@
  * element i draws word counter + i, so that threads, chunks and devices don't matter. */
 #include "create.h"
 #include "index.h"
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #ifdef __AVX2__
@@ -170,6 +171,101 @@ int MN_KERNEL(randperm)(mn_call *call) {
   return 0;
 }
 
+/* ---- multinomial ---- */
+
+/* Elements first .. first+n-1 of a dense array of floats, as doubles. */
+static void load(const mn_array *a, int64_t first, int64_t n, double *to) {
+  int64_t item = (int64_t)mn_dtype_size(a->dtype);
+  MN_KERNEL(row_copier)(MN_FLOAT64, a->dtype)((char *)to, 8, (const char *)a->data + first * item, item, n);
+}
+
+/* Sums of weights as a binary tree: node k has the children 2k and 2k + 1, and the leaves, `width` of them, are the
+ * weights. A draw goes down by sums that are never smaller than 0, into children that have some weight: a class without
+ * any can't come up, whatever the rounding. */
+typedef struct weights {
+  double *sum;
+  int64_t classes, width;
+} weights;
+
+static void plant(weights *w) {
+  for (int64_t k = w->width - 1; k > 0; k--) w->sum[k] = w->sum[2 * k] + w->sum[2 * k + 1];
+}
+
+static int64_t pick(const weights *w, double at) {
+  int64_t k = 1;
+  at *= w->sum[1];
+  while (k < w->width) {
+    double left = w->sum[k *= 2];
+    if (w->sum[k + 1] == 0 || (at < left && left > 0)) continue;
+    at -= left, k++;
+  }
+  return k - w->width;
+}
+
+static void take_out(weights *w, int64_t class) {
+  int64_t k = class + w->width;
+  w->sum[k] = 0;
+  while (k /= 2) w->sum[k] = w->sum[2 * k] + w->sum[2 * k + 1];
+}
+
+/* Are these weights, and enough of them? Names the row of several (from `base`). */
+static int check_weights(mn_call *call, const double *weight, int64_t classes, int64_t draws, int64_t row) {
+  char where[32] = "";
+  int64_t some = 0;
+  size_t room = sizeof call->error;
+  if (call->in[0]->ndim == 2) snprintf(where, sizeof where, " in row %lld", (long long)row);
+  for (int64_t i = 0; i < classes; i++) {
+    if (isnan(weight[i]))
+      return snprintf(call->error, room, "weights must be finite and not negative, got NaN%s", where);
+    if (!(weight[i] >= 0 && isfinite(weight[i])))
+      return snprintf(call->error, room, "weights must be finite and not negative, got %g%s", weight[i],
+                      where);
+    some += weight[i] > 0;
+  }
+  if (some == 0) return snprintf(call->error, room, "all weights%s are 0", where);
+  if (some < draws)
+    return snprintf(call->error, room, "%lld draws without replacement, but only %lld weights%s are not 0",
+                    (long long)draws, (long long)some, where);
+  return 0;
+}
+
+/* Reads a row. Weights whose sum is out of range are made smaller, though none becomes 0. */
+static void read_weights(weights *w, const mn_array *in, int64_t row) {
+  double *leaf = w->sum + w->width;
+  load(in, row * w->classes, w->classes, leaf);
+  for (int64_t i = w->classes; i < w->width; i++) leaf[i] = 0;
+  plant(w);
+  if (!isinf(w->sum[1])) return;
+  for (int64_t i = 0; i < w->classes; i++) leaf[i] = leaf[i] > 0 ? fmax(ldexp(leaf[i], -64), DBL_MIN) : 0;
+  plant(w);
+}
+
+int MN_KERNEL(multinomial)(mn_call *call) {
+  const mn_multinomial_attrs *a = (const mn_multinomial_attrs *)call->attrs;
+  mn_array room;
+  const mn_array *in = MN_KERNEL(dense)(call, call->in[0], &room);
+  if (!in) return -1;
+  weights w = {.classes = in->size[in->ndim - 1], .width = 1};
+  while (w.width < w.classes) w.width *= 2;
+  w.sum = mn_scratch(call, 2 * (size_t)w.width * sizeof *w.sum);
+  if (!w.sum) return -1;
+  int64_t rows = in->numel / w.classes, n = a->num_samples, *to = call->out[0]->data;
+  for (int64_t row = 0; row < rows; row++) {
+    load(in, row * w.classes, w.classes, w.sum);
+    if (check_weights(call, w.sum, w.classes, a->replacement ? 1 : n, row + a->index_base)) return -1;
+  }
+  stream s = {call->seed, call->counter};
+  double at[MN_CHUNK];
+  for (int64_t i = 0; i < rows * n; i++) {
+    if (i % n == 0) read_weights(&w, in, i / n);
+    if (i % MN_CHUNK == 0) draw_uniform(&s, 53, i, rows * n - i < MN_CHUNK ? rows * n - i : MN_CHUNK, at);
+    int64_t class = pick(&w, at[i % MN_CHUNK]);
+    if (!a->replacement) take_out(&w, class);
+    to[i] = class + a->index_base;
+  }
+  return 0;
+}
+
 /* ---- bernoulli and dropout ---- */
 
 typedef struct trial {
@@ -178,12 +274,6 @@ typedef struct trial {
   double p, scale;
   const mn_array *chances;
 } trial;
-
-/* Elements first .. first+n-1 of a dense array of floats, as doubles. */
-static void load(const mn_array *a, int64_t first, int64_t n, double *to) {
-  int64_t item = (int64_t)mn_dtype_size(a->dtype);
-  MN_KERNEL(row_copier)(MN_FLOAT64, a->dtype)((char *)to, 8, (const char *)a->data + first * item, item, n);
-}
 
 static void make_trials(const void *arg, int64_t first, int64_t n, void *buffer) {
   const trial *t = arg;

@@ -134,6 +134,7 @@ static inline float mn_log1p_f32(float x) {
 }
 
 static inline float mn_abs_f32(float x) { return fabsf(x); }
+static inline float mn_sign_f32(float x) { return (float)((x > 0) - (x < 0)); }
 static inline float mn_sqrt_f32(float x) { return __builtin_sqrtf(x); }
 static inline float mn_floor_f32(float x) { return __builtin_floorf(x); }
 static inline float mn_ceil_f32(float x) { return __builtin_ceilf(x); }
@@ -142,8 +143,8 @@ static inline float mn_rint_f32(float x) { return __builtin_rintf(x); }
 static inline int mn_isnan_f32(float x) { return x != x; }
 static inline int mn_isinf_f32(float x) { return fabsf(x) == INFINITY; }
 static inline float mn_clamp_f32(float x, float low, float high) {
-  float y = x < low ? low : x;
-  return y > high ? high : y;
+  float y = (x < low) | (low != low) ? low : x; /* a limit of NaN gives NaN */
+  return (y > high) | (high != high) ? high : y;
 }
 
 static inline float mn_tanh_f32(float x) {
@@ -255,6 +256,11 @@ static inline double mn_log_series(double x) {
   return MN_FMA(k, 0.69314718055994530942, f - (half - s * (half + series)));
 }
 
+/* By way of float64, or powers of ten would not give whole numbers. */
+static inline float mn_log10_f32(float x) {
+  return mn_log_ends_f32(x, (float)(mn_log_series((double)x) * 0.43429448190325182765));
+}
+
 static inline float mn_cosh_f32(float x) {
   double e = mn_exp_series(fabs((double)x));
   return fabsf(x) == INFINITY ? INFINITY : (float)(0.5 * e + 0.5 / e);
@@ -310,6 +316,7 @@ MN_LIBM(expm1)
 MN_LIBM(log)
 MN_LIBM(log1p)
 MN_LIBM(log2)
+MN_LIBM(log10)
 MN_LIBM(sqrt)
 MN_LIBM(sin)
 MN_LIBM(cos)
@@ -326,11 +333,12 @@ MN_LIBM(ceil)
 MN_LIBM(trunc)
 MN_LIBM(rint)
 static inline double mn_abs_f64(double x) { return fabs(x); }
+static inline double mn_sign_f64(double x) { return (x > 0) - (x < 0); }
 static inline int mn_isnan_f64(double x) { return x != x; }
 static inline int mn_isinf_f64(double x) { return fabs(x) == (double)INFINITY; }
 static inline double mn_clamp_f64(double x, double low, double high) {
-  double y = x < low ? low : x;
-  return y > high ? high : y;
+  double y = (x < low) | (low != low) ? low : x; /* a limit of NaN gives NaN */
+  return (y > high) | (high != high) ? high : y;
 }
 static inline double mn_sigmoid_f64(double x) {
   double e = exp(-fabs(x));
@@ -356,9 +364,24 @@ static inline double mn_remainder_f64(double a, double b) {
   return r != 0.0 && (r < 0.0) != (b < 0.0) ? r + b : r;
 }
 
+/* The whole number q of Python's division, q b + remainder(a, b) being a: what is left is taken off before dividing, as
+ * a rounded quotient may be one too high. Division by 0 gives what a / b does. */
+#define MN_FLOOR_DIVIDE(S, T)                                                                                \
+  static inline T mn_floor_divide_##S(T a, T b) {                                                            \
+    if (b == 0) return a / b;                                                                                \
+    T left = mn_fmod_##S(a, b), q = (a - left) / b;                                                          \
+    if (left != 0 && (left < 0) != (b < 0)) q -= 1;                                                          \
+    T whole = mn_floor_##S(q);                                                                               \
+    return q == 0 ? (T)copysign(0, a / b) : q - whole > (T)0.5 ? whole + 1 : whole;                          \
+  }                                                                                                          \
+  static inline T mn_trunc_divide_##S(T a, T b) { return mn_trunc_##S(a / b); }
+MN_FLOOR_DIVIDE(f32, float)
+MN_FLOOR_DIVIDE(f64, double)
+
 /* ---- integers: W the unsigned type that wraps. A divisor of 0 is refused before these are called. ---- */
 #define MN_INTEGER(S, T, W, LOW, HIGH)                                                                       \
   static inline T mn_abs_##S(T x) { return LOW < 0 && x <= 0 ? (T)(0 - (W)x) : x; }                          \
+  static inline T mn_sign_##S(T x) { return (T)((x > 0) - (x < 0)); }                                        \
   static inline T mn_floor_##S(T x) { return x; }                                                            \
   static inline T mn_ceil_##S(T x) { return x; }                                                             \
   static inline T mn_trunc_##S(T x) { return x; }                                                            \
@@ -377,6 +400,12 @@ static inline double mn_remainder_f64(double a, double b) {
     T r = mn_fmod_##S(a, b);                                                                                 \
     return r != 0 && LOW < 0 && (r ^ b) < 0 ? (T)(r + b) : r;                                                \
   }                                                                                                          \
+  static inline T mn_trunc_divide_##S(T a, T b) {                                                            \
+    return LOW < 0 && b == (T)-1 ? (T)(0 - (W)a) : (T)(a / b);                                               \
+  }                                                                                                          \
+  static inline T mn_floor_divide_##S(T a, T b) {                                                            \
+    return (T)((W)mn_trunc_divide_##S(a, b) - (LOW < 0 && mn_fmod_##S(a, b) != 0 && (a ^ b) < 0));           \
+  }                                                                                                          \
   /* A negative power is 0, but for bases 1 and -1. */                                                       \
   static inline T mn_pow_##S(T a, T b) {                                                                     \
     if (LOW < 0 && b < 0) return a == 1 ? 1 : a == (T)-1 ? (b & 1 ? a : 1) : 0;                              \
@@ -389,6 +418,7 @@ MN_INTEGER(i64, int64_t, uint64_t, INT64_MIN, INT64_MAX)
 MN_INTEGER(i32, int32_t, uint32_t, INT32_MIN, INT32_MAX)
 MN_INTEGER(u8, uint8_t, unsigned, 0, UINT8_MAX)
 
+static inline bool mn_sign_b8(bool x) { return x; }
 static inline int mn_isnan_b8(bool x) { return (void)x, 0; }
 static inline int mn_isinf_b8(bool x) { return (void)x, 0; }
 static inline bool mn_number_b8(double x) { return x != 0.0; }
