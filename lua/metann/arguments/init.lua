@@ -57,8 +57,17 @@ local function missing(signature, i)
     table.concat(signature.names, ', ', 1, signature.positional))
 end
 
+--- What was given; a short list of numbers, which sizes one by one are too, by its entries.
+local function shown(value)
+  if type(value) ~= 'table' or getmetatable(value) ~= nil or #value == 0 or #value > 8 then return describe(value) end
+  for i = 1, #value do
+    if type(value[i]) ~= 'number' then return describe(value) end
+  end
+  return #value == 1 and describe(value[1]) or '(' .. table.concat(value, ', ') .. ')'
+end
+
 local function refuse(signature, i, value, expected)
-  raise("%s: '%s' must be %s, got %s", signature.what, signature.names[i], expected, describe(value))
+  raise("%s: '%s' must be %s, got %s", signature.what, signature.names[i], expected, shown(value))
 end
 
 local function too_many(signature, n)

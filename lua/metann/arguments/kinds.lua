@@ -3,6 +3,7 @@
 -- take a list are known to `is_list`: a table without names is their value, and one that mixes a list with names is
 -- their list and the options.
 local pairs = require('metann.binding.traversal').pairs
+local errors = require 'metann.binding.errors'
 local handle = require 'metann.binding.handle'
 local is_callable = require 'metann.binding.callable'
 
@@ -74,9 +75,12 @@ function kinds.dim(v)
   return v ~= 0 and v or nil, 'a dim (they count from 1, -1 is the last)'
 end
 
---- A dtype's name.
+local DTYPES = { 'float32', 'float64', 'int64', 'int32', 'uint8', 'bool', 'float16', 'bfloat16' }
+
+--- A dtype's name. What is none is answered by the nearest one.
 function kinds.dtype(v)
-  return handle.dtypes[v] and v or nil, "a dtype such as 'float32'"
+  if handle.dtypes[v] then return v end
+  return nil, ("a dtype such as '%s'"):format(type(v) == 'string' and errors.nearest(v, DTYPES) or 'float32')
 end
 
 --- The name of a device.

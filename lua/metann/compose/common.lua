@@ -92,6 +92,44 @@ function common.dtype_suggestion(name) return errors.suggestion(name, DTYPES) en
 
 function common.dtype(t) return handle.dtype_names[array(t).dtype] end
 
+function common.is_float(t) return common.dtype(t):find('float', 1, true) ~= nil end
+--- True for integers, not bool.
+function common.is_whole(t) return common.dtype(t):find('int', 1, true) ~= nil end
+function common.default_dtype() return handle.dtype_names[handle.C.mn_default_dtype(handle.ctx)] end
+
+local CATEGORY = { bool = 1, uint8 = 2, int32 = 2, int64 = 2, float16 = 3, bfloat16 = 3, float32 = 3, float64 = 3 }
+local WIDTH = {
+  bool = 1, uint8 = 1, int32 = 2, int64 = 3, float16 = 1, bfloat16 = 1, float32 = 2, float64 = 3,
+}
+
+--- The dtype of a result of t and other: the higher category (bool, integers, floats); within one the wider, where a
+-- 0-dim tensor doesn't widen others.
+local function common_dtype(t, other)
+  local a, b = common.dtype(t), common.dtype(other)
+  if a == b then return a end
+  if CATEGORY[a] ~= CATEGORY[b] then return CATEGORY[a] > CATEGORY[b] and a or b end
+  local x, y = common.ndim(t) == 0, common.ndim(other) == 0
+  if x ~= y then return x and b or a end
+  if WIDTH[a] == WIDTH[b] then return 'float32' end -- float16 and bfloat16
+  return WIDTH[a] > WIDTH[b] and a or b
+end
+
+--- The tensors (up to three, the later ones may be nil) in their common dtype.
+function common.promoted(a, b, c)
+  local like = a
+  for i = 1, 2 do
+    local t = i == 1 and b or i == 2 and c
+    if t then
+      local dtype = common_dtype(like, t)
+      if dtype == common.dtype(t) and dtype ~= common.dtype(like) then like = t end
+      if dtype ~= common.dtype(like) then like = common.raw.cast(like, dtype) end
+    end
+  end
+  local dtype = common.dtype(like)
+  local function cast(t) return t and common.dtype(t) ~= dtype and common.raw.cast(t, dtype) or t end
+  return cast(a), cast(b), cast(c)
+end
+
 --- A 0-dim tensor of a number, of the dtype of `like` (a tensor) or the default one. A tensor passes.
 function common.scalar(x, like, op, name)
   if is_tensor(x) then return x end

@@ -1,38 +1,40 @@
 --- Constructors.
--- All take, as their last argument, a table of options: dtype (a name), device ('cpu'), requires_grad.
+-- All take dtype (a name), device ('cpu') and requires_grad by name.
 local next = require('metann.binding.traversal').next
+local arguments = require 'metann.arguments'
 local common = require 'metann.compose.common'
+local kinds = arguments.kinds
 local raw, handle, raise, describe = common.raw, common.handle, common.raise, common.describe
-local C, ctx, is_tensor = handle.C, handle.ctx, handle.is_tensor
-local sizes_of, integer = common.sizes, common.integer
+local C, ctx, is_tensor, is_int64 = handle.C, handle.ctx, handle.is_tensor, common.is_int64
 
 local create = {}
 
-local OPTIONS = { 'dtype', 'device', 'requires_grad' }
+local DTYPE = { 'dtype', kinds.dtype, optional = true, named = true }
+local DEVICE = { 'device', kinds.device, optional = true, named = true }
+local REQUIRES_GRAD = { 'requires_grad', kinds.boolean, false, named = true }
 
-local function device_ok(device, op)
-  if device ~= nil and device ~= 'cpu' then
-    raise("%s: there is no device '%s' here, only 'cpu'", op, tostring(device))
-  end
-end
-
---- Checks options; returns the dtype's name or nil.
-local function dtype_of(options, op)
-  if options == nil then return nil end
-  if type(options) ~= 'table' then raise('%s: options must be a table, got %s', op, describe(options)) end
-  common.check_options(op, options, OPTIONS)
-  device_ok(options.device, op)
-  local dtype = options.dtype
-  if dtype ~= nil and not handle.dtypes[dtype] then
-    raise("%s: unknown dtype '%s'%s", op, tostring(dtype), common.dtype_suggestion(dtype))
-  end
-  return dtype
-end
-
-local function finish(t, options)
-  if options and options.requires_grad and C.mn_tensor_set_requires_grad(ctx, t.p, 1) ~= 0 then handle.fail(t) end
+local function finish(t, requires_grad)
+  if requires_grad and C.mn_tensor_set_requires_grad(ctx, t.p, 1) ~= 0 then handle.fail(t) end
   return t
 end
+
+--- A constructor: fn makes the tensor of its own arguments, then the dtype's name or nil.
+local function constructor(name, parameters, fn)
+  local n, list = #parameters, { unpack(parameters) }
+  list[n + 1], list[n + 2], list[n + 3] = DTYPE, DEVICE, REQUIRES_GRAD
+  local function build(a, b, c, d, e, f)
+    if n == 1 then return finish(fn(a, b), d) end
+    if n == 2 then return finish(fn(a, b, c), e) end
+    return finish(fn(a, b, c, d), f)
+  end
+  -- of three parameters of its own, requires_grad is the sixth
+  create[name] = arguments.define(name, list, build)
+  return create[name]
+end
+
+local INPUT = { 'input', kinds.tensor }
+local SIZE = { 'size', kinds.shape, {}, rest = true }
+local LIST = { 'size', kinds.shape }
 
 -- ---- from Lua data ----
 
@@ -94,7 +96,7 @@ local function fill(x, sizes, depth, data, at, dtype, kind)
   return at
 end
 
-local function default_dtype() return handle.dtype_names[C.mn_default_dtype(ctx)] end
+local default_dtype = common.default_dtype
 
 local function from_lua(x, dtype)
   local sizes, first = outline(x)
@@ -113,157 +115,171 @@ end
 
 --- Makes a tensor from a number, a boolean, a nested table of them, or (as a copy without history) a tensor.
 -- Numbers give the default dtype whatever their value, booleans bool, 1LL int64.
--- @param x what it holds
+-- @function tensor
+-- @param data what it holds
 -- @param options {dtype, device, requires_grad}
-function create.tensor(x, options)
-  local dtype = dtype_of(options, 'tensor')
+constructor('tensor', { { 'data', data = true } }, function(x, dtype)
   if is_tensor(x) then
     local t = raw.clone(raw.detach(x))
-    return finish(dtype and raw.cast(t, dtype) or t, options)
+    return dtype and raw.cast(t, dtype) or t
   end
   if x == nil then raise('tensor: expected a number, a nested table or a tensor, got nil') end
-  return finish(from_lua(x, dtype), options)
-end
+  return from_lua(x, dtype)
+end)
 
 --- Makes a tensor from the memory behind a cdata pointer or array, which is copied, row-major.
+-- @function from_buffer
 -- @param pointer cdata, e.g. of ffi.new('float[6]')
--- @param sizes a table
+-- @param size a table
 -- @param options {dtype='float32', ...}: the dtype of the memory's elements
-function create.from_buffer(pointer, sizes, options)
-  local dtype = dtype_of(options, 'from_buffer') or 'float32'
-  if type(pointer) ~= 'cdata' or is_tensor(pointer) or common.is_int64(pointer) then
+constructor('from_buffer', { { 'pointer' }, LIST }, function(pointer, size, dtype)
+  if type(pointer) ~= 'cdata' or is_tensor(pointer) or is_int64(pointer) then
     raise('from_buffer: expected a cdata pointer or array, got %s', describe(pointer))
   end
-  if type(sizes) ~= 'table' then raise('from_buffer: sizes must be a table, got %s', describe(sizes)) end
-  for i = 1, #sizes do integer(sizes[i], 'from_buffer', 'sizes', 0) end
-  return finish(handle.from_data(handle.dtypes[dtype], sizes, pointer), options)
-end
+  return handle.from_data(handle.dtypes[dtype or 'float32'], size, pointer)
+end)
 
 -- ---- filled ----
 
-local function constant(op, value)
-  create[op] = function(...)
-    local sizes, options = sizes_of(op, ...)
-    return finish(raw.full(sizes, value, dtype_of(options, op)), options)
+--- A constructor of sizes, one by one or in a table, and its like with a tensor's size. Sizes as numbers and nothing
+-- else, as loops write them, need no reading.
+local function of_size(name, make)
+  local general = constructor(name, { SIZE }, make)
+  create[name] = function(a, b, c, ...)
+    if type(a) == 'number' and a % 1 == 0 and a >= 0 and c == nil
+      and (b == nil or type(b) == 'number' and b % 1 == 0 and b >= 0) then
+      return (make({ a, b }, nil))
+    end
+    return general(a, b, c, ...)
   end
-  create[op .. '_like'] = function(t, options)
-    common.tensor(t, op .. '_like', 'input')
-    return finish(raw.full(common.shape(t), value, dtype_of(options, op .. '_like') or common.dtype(t)), options)
-  end
+  constructor(name .. '_like', { INPUT }, function(t, dtype)
+    return make(common.shape(t), dtype or common.dtype(t))
+  end)
 end
 
 --- Zeros. Sizes as numbers or one table, then options.
 -- @function zeros
-constant('zeros', 0)
+of_size('zeros', function(size, dtype) return raw.full(size, 0, dtype) end)
 --- Ones.
 -- @function ones
-constant('ones', 1)
+of_size('ones', function(size, dtype) return raw.full(size, 1, dtype) end)
+--- Uninitialised memory.
+-- @function empty
+of_size('empty', function(size, dtype) return handle.empty(handle.dtypes[dtype or default_dtype()], size) end)
+--- Uniform numbers in [0, 1).
+-- @function rand
+of_size('rand', function(size, dtype) return raw.rand(size, nil, nil, dtype) end)
+--- Standard normal numbers.
+-- @function randn
+of_size('randn', function(size, dtype) return raw.randn(size, nil, nil, dtype) end)
 
-local function value_of(value, op)
+--- A number, a boolean or a 64-bit integer, and the dtype that it stands for.
+local function value_of(value)
   if type(value) == 'boolean' then return value and 1 or 0, 'bool' end
-  if common.is_int64(value) then return handle.to_number(value, op, 'value'), 'int64' end
-  if type(value) ~= 'number' then raise("%s: 'value' must be a number, got %s", op, describe(value)) end
+  if is_int64(value) then return handle.to_number(value, 'full', 'value'), 'int64' end
   return value, nil
 end
 
---- full(sizes, value, options)
-function create.full(sizes, value, options)
-  if type(sizes) == 'number' then sizes = { sizes } end
-  if type(sizes) ~= 'table' then raise('full: sizes must be a table, got %s', describe(sizes)) end
-  local number, dtype = value_of(value, 'full')
-  return finish(raw.full(sizes, number, dtype_of(options, 'full') or dtype), options)
+local function value_kind(v)
+  if type(v) == 'number' or type(v) == 'boolean' or is_int64(v) then return v end
+  return nil, 'a number'
 end
+local VALUE = { 'value', value_kind }
+
+--- full(size, value, options): a boolean makes bools, a 64-bit integer int64.
+-- @function full
+constructor('full', { LIST, VALUE }, function(size, value, dtype)
+  local number, own = value_of(value)
+  return raw.full(size, number, dtype or own)
+end)
 
 --- A tensor of t's size and dtype, full of value.
-function create.full_like(t, value, options)
-  common.tensor(t, 'full_like', 'input')
-  local number = value_of(value, 'full_like')
-  return finish(raw.full(common.shape(t), number, dtype_of(options, 'full_like') or common.dtype(t)), options)
-end
-
---- Uninitialised memory.
-function create.empty(...)
-  local sizes, options = sizes_of('empty', ...)
-  local dtype = handle.dtypes[dtype_of(options, 'empty') or default_dtype()]
-  for i = 1, #sizes do integer(sizes[i], 'empty', 'size', 0) end
-  return finish(handle.empty(dtype, sizes), options)
-end
-
-function create.empty_like(t, options)
-  common.tensor(t, 'empty_like', 'input')
-  local dtype = dtype_of(options, 'empty_like')
-  return finish(handle.empty(dtype and handle.dtypes[dtype] or common.array(t).dtype, common.shape(t)), options)
-end
-
---- arange(stop), arange(start, stop) or arange(start, stop, step): start, start + step, ... before stop.
-function create.arange(a, b, c, d)
-  local start, stop, step, options = 0, a, 1, b
-  if type(b) == 'number' then
-    start, stop, options = a, b, c
-    if type(c) == 'number' then step, options = c, d end
-  end
-  if type(start) ~= 'number' or type(stop) ~= 'number' then
-    raise("arange: 'start' and 'stop' must be numbers, got %s and %s", describe(start), describe(stop))
-  end
-  if step == 0 then raise("arange: 'step' must not be 0") end
-  local count = math.max(0, math.ceil((stop - start) / step))
-  return finish(raw.arange(start, step, count, dtype_of(options, 'arange')), options)
-end
-
---- count numbers from start to stop, both included.
-function create.linspace(start, stop, count, options)
-  integer(count, 'linspace', 'count', 0)
-  return finish(raw.linspace(start, stop, count, dtype_of(options, 'linspace')), options)
-end
+-- @function full_like
+constructor('full_like', { INPUT, VALUE }, function(t, value, dtype)
+  return raw.full(common.shape(t), (value_of(value)), dtype or common.dtype(t))
+end)
 
 --- Identity matrix, n x n or n x m.
-function create.eye(n, m, options)
-  if type(m) == 'table' then m, options = nil, m end
-  return finish(raw.eye(n, m, dtype_of(options, 'eye')), options)
+-- @function eye
+constructor('eye', { { 'n', kinds.whole }, { 'm', kinds.whole, optional = true } }, function(n, m, dtype)
+  return raw.eye(n, m, dtype)
+end)
+
+-- ---- ranges ----
+
+--- A number, a boolean, a 64-bit integer or a tensor of one element, as a number or a 64-bit integer.
+local function end_kind(v)
+  if is_tensor(v) and common.numel(v) == 1 then v = common.dtype(v) == 'int64' and handle.read(v)[0] or v:item() end
+  if type(v) == 'boolean' then return v and 1 or 0 end
+  if type(v) == 'number' and v - v == 0 or is_int64(v) then return v end
+  return nil, 'a finite number or a tensor of one element'
 end
+
+local function is_integer(dtype) return dtype ~= nil and dtype:find('int', 1, true) ~= nil end
+
+local function to_int64(x, name)
+  if is_int64(x) and handle.fits_int64(x) then return 0LL + x end
+  if is_int64(x) or x >= 2 ^ 63 or x < -2 ^ 63 then
+    raise("arange: '%s' does not fit int64, got %s", name, tostring(x))
+  end
+  return 0LL + x
+end
+
+--- A range in integer arithmetic, for numbers that float64 doesn't hold.
+local function integer_range(start, stop, step)
+  start, stop, step = to_int64(start, 'start'), to_int64(stop, 'stop'), to_int64(step, 'step')
+  if step == 0 then raise("arange: 'step' must not be 0") end
+  local count = 0
+  if (step > 0 and stop > start) or (step < 0 and stop < start) then
+    -- unsigned, since stop - start may overflow
+    local span = step > 0 and 0ULL + stop - start or 0ULL + start - stop
+    local size = step > 0 and 0ULL + step or 0ULL - step
+    count = tonumber((span - 1) / size + 1)
+  end
+  return raw.add(raw.mul(raw.arange(0, 1, count, 'int64'), from_lua(step)), from_lua(start))
+end
+
+local function beyond_float64(x) return is_int64(x) or math.abs(x) > 2 ^ 53 end
+
+local END = { 'start', end_kind, optional = true }
+
+--- arange(stop), arange(start, stop) or arange(start, stop, step): start, start + step, ... before stop, nothing where
+-- stop lies the other way. 64-bit integers make int64. Of integers start and step are cut to whole numbers.
+-- @function arange
+constructor('arange', { END, { 'stop', end_kind, optional = true }, { 'step', end_kind, 1 } },
+  function(start, stop, step, dtype)
+    if stop == nil then start, stop = nil, start end
+    if stop == nil then raise("arange: 'stop' must be given") end
+    start = start == nil and 0 or start
+    if is_int64(start) or is_int64(stop) or is_int64(step)
+      or is_integer(dtype) and (beyond_float64(start) or beyond_float64(stop)) then
+      local t = integer_range(start, stop, step)
+      return dtype and dtype ~= 'int64' and raw.cast(t, dtype) or t
+    end
+    if step == 0 or is_integer(dtype) and math.abs(step) < 1 then
+      raise("arange: 'step' must not be 0%s", step ~= 0 and ', which it is as a whole number' or '')
+    end
+    return raw.arange(start, step, math.max(0, math.ceil((stop - start) / step)), dtype)
+  end)
+
+--- count numbers from start to stop, both included.
+-- @function linspace
+constructor('linspace', { { 'start', end_kind }, { 'stop', end_kind }, { 'count', kinds.whole } },
+  function(start, stop, count, dtype) return raw.linspace(tonumber(start), tonumber(stop), count, dtype) end)
 
 -- ---- random ----
 
-local function random(op)
-  create[op] = function(...)
-    local sizes, options = sizes_of(op, ...)
-    return finish(raw[op](sizes, nil, nil, dtype_of(options, op)), options)
-  end
-  create[op .. '_like'] = function(t, options)
-    common.tensor(t, op .. '_like', 'input')
-    local dtype = dtype_of(options, op .. '_like') or common.dtype(t)
-    return finish(raw[op](common.shape(t), nil, nil, dtype), options)
-  end
-end
-
---- Uniform numbers in [0, 1).
--- @function rand
-random('rand')
---- Standard normal numbers.
--- @function randn
-random('randn')
+local read_randint = constructor('randint', { { 'low', kinds.integer, 0 }, { 'high', kinds.integer }, SIZE },
+  function(low, high, size, dtype) return raw.randint(size, low, high, dtype) end)
 
 --- randint(high, sizes) or randint(low, high, sizes): integers low .. high-1; int64.
-function create.randint(...)
-  local low, high, sizes, options = 0, ...
-  if type(sizes) == 'number' then
-    local third, fourth = select(3, ...)
-    if type(fourth) == 'number' or type(third) == 'number' then
-      low, high = ...
-      sizes, options = sizes_of('randint', select(3, ...))
-    else
-      low, high, sizes, options = ...
-    end
-  end
-  sizes = sizes or {}
-  integer(low, 'randint', 'low')
-  integer(high, 'randint', 'high')
-  return finish(raw.randint(sizes, low, high, dtype_of(options, 'randint')), options)
+function create.randint(a, b, ...)
+  if type(a) ~= 'table' and (b == nil or type(b) == 'table') then return read_randint(0, a, b, ...) end
+  return read_randint(a, b, ...)
 end
 
 --- A random order of 1 .. n; int64.
-function create.randperm(n, options)
-  return finish(raw.randperm(n, dtype_of(options, 'randperm')), options)
-end
+-- @function randperm
+constructor('randperm', { { 'n', kinds.whole } }, function(n, dtype) return raw.randperm(n, dtype) end)
 
 return create

@@ -1,17 +1,18 @@
 --- In-place variants of what has no row that could write over its input: name_ computes and then overwrites.
 local pairs = require('metann.binding.traversal').pairs
+local arguments = require 'metann.arguments'
 local common = require 'metann.compose.common'
 local raw = common.raw
 
 -- By the file of the composition; rows themselves stand under 'rows'.
 local NAMES = {
+  reduce = { 'cumsum', 'cumprod' },
   rows = {
-    'tril', 'triu', 'cumsum', 'cumprod', 'logical_not', 'logical_and', 'logical_or', 'logical_xor', 'eq', 'ne', 'lt',
+    'tril', 'triu', 'logical_not', 'logical_and', 'logical_or', 'logical_xor', 'eq', 'ne', 'lt',
     'le', 'gt', 'ge',
   },
   pointwise = {
-    'lerp', 'addcmul', 'addcdiv', 'clamp_min', 'clamp_max', 'hardtanh', 'floor_divide', 'log10', 'logsigmoid', 'rsub',
-    'masked_fill',
+    'lerp', 'addcmul', 'addcdiv', 'clamp_min', 'clamp_max', 'hardtanh', 'logsigmoid', 'rsub', 'masked_fill',
   },
   linalg = { 'addmm', 'addmv', 'baddbmm' },
   index = { 'index_fill' },
@@ -23,9 +24,9 @@ local inplace = {}
 for file, names in pairs(NAMES) do
   local functions = file == 'rows' and raw or require('metann.compose.' .. file)
   for _, name in ipairs(names) do
-    local fn = functions[name]
+    local fn = arguments.compiled(functions[name])
     inplace[name .. '_'] = function(t, ...)
-      return raw.assign_(common.tensor(t, name .. '_', 'input'), (fn(t, ...)))
+      return (raw.assign_(common.tensor(t, name .. '_', 'input'), (fn(t, ...))))
     end
   end
 end

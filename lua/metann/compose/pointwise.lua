@@ -1,74 +1,122 @@
 --- Pointwise functions made of rows.
+local arguments = require 'metann.arguments'
 local common = require 'metann.compose.common'
-local raw, raise, describe = common.raw, common.raise, common.describe
+local kinds = arguments.kinds
+local raw, raise = common.raw, common.raise
 local scalar, is_tensor = common.scalar, common.is_tensor
 
 local pointwise = {}
 
---- number - t, or other - t.
-function pointwise.rsub(t, other) return raw.sub(other, t) end
+local function define(name, parameters, fn) pointwise[name] = arguments.define(name, parameters, fn) end
 
-local ROUNDINGS = { floor = raw.floor, trunc = raw.trunc }
+local INPUT, OTHER = { 'input', kinds.tensor }, { 'other', kinds.operand }
+local EITHER = { 'input', kinds.operand }
 
-local WIDTH = { uint8 = 1, int32 = 2, int64 = 3 }
+--- other - alpha * t; either may be a number.
+-- @function rsub
+define('rsub', { EITHER, OTHER, { 'alpha', kinds.number, 1 } }, function(t, other, alpha)
+  return (raw.sub(other, t, alpha))
+end)
 
---- The dtype of a whole quotient: the wider of two integers; nil unless both are.
-local function whole_dtype(t, other)
-  local widest
-  for _, x in ipairs{ t, other } do
-    local dtype = is_tensor(x) and common.dtype(x) or nil
-    if dtype and not WIDTH[dtype] then return nil end
-    if not dtype and (type(x) ~= 'number' or x % 1 ~= 0) then return nil end
-    if dtype and (not widest or WIDTH[dtype] > WIDTH[widest]) then widest = dtype end
-  end
-  return widest
+-- ---- division ----
+
+local QUOTIENTS = { floor = 'floor_divide', trunc = 'trunc_divide' }
+
+--- Integers beside a number with a fraction are divided as floats.
+local function as_float(t, beside)
+  if is_tensor(beside) or beside % 1 == 0 or not is_tensor(t) or not common.is_whole(t) then return t end
+  return raw.cast(t, common.default_dtype())
 end
 
-local function rounded(mode, t, other)
-  local dtype = whole_dtype(t, other)
-  if not dtype then return ROUNDINGS[mode](raw.div(t, other)) end
-  -- float64 holds what float32, the quotient's dtype otherwise, would round
-  local function wide(x) return is_tensor(x) and raw.cast(x, 'float64') or x end
-  return raw.cast(ROUNDINGS[mode](raw.div(wide(t), wide(other))), dtype)
+local function whole_quotient(mode, t, other)
+  t, other = as_float(t, other), as_float(other, t)
+  return (raw[QUOTIENTS[mode]](t, other))
 end
 
---- t / other; {rounding_mode = 'floor' | 'trunc'} rounds the quotient.
-function pointwise.div(t, other, options)
-  if options == nil then return raw.div(t, other) end
-  common.check_options('div', options, { 'rounding_mode' })
-  local mode = options.rounding_mode
-  if mode == nil then return raw.div(t, other) end
-  if not ROUNDINGS[mode] then raise("div: 'rounding_mode' must be 'floor' or 'trunc', got %s", describe(mode)) end
-  return rounded(mode, t, other)
+local ROUNDING = { 'rounding_mode', kinds.choice('floor', 'trunc'), optional = true }
+
+local divide = arguments.define('div', { EITHER, OTHER, ROUNDING }, function(t, other, mode)
+  if not mode then return (raw.div(t, other)) end
+  return whole_quotient(mode, t, other)
+end)
+
+--- t / other; {rounding_mode = 'floor' | 'trunc'} rounds the quotient, of integers in integer arithmetic.
+function pointwise.div(t, other, mode, extra)
+  if mode == nil and extra == nil and type(other) ~= 'table' then return (raw.div(t, other)) end
+  return divide(t, other, mode, extra)
 end
 
 --- t / other in place; see div.
-function pointwise.div_(t, other, options)
-  if options == nil then return raw.div_(t, other) end
-  return raw.assign_(common.tensor(t, 'div_', 'input'), pointwise.div(t, other, options))
+-- @function div_
+define('div_', { INPUT, OTHER, ROUNDING }, function(t, other, mode)
+  return (raw[(QUOTIENTS[mode] or 'div') .. '_'](t, other))
+end)
+
+--- The whole number q below t / other for which q * other + t % other is t; of integers an integer.
+-- @function floor_divide
+define('floor_divide', { EITHER, OTHER }, function(t, other) return whole_quotient('floor', t, other) end)
+
+-- ---- limits ----
+
+--- Where a limit is crossed or NaN, the limit: at the limit itself the derivative is t's.
+local function limited(t, limit, crossed)
+  local taken = crossed(t, limit)
+  if common.is_float(limit) then taken = raw.logical_or(taken, raw.isnan(limit)) end
+  return raw.where(taken, limit, t)
 end
 
---- floor(t / other); of integers an integer.
-function pointwise.floor_divide(t, other) return rounded('floor', t, other) end
-
---- t limited to min .. max, -1 .. 1 unless given.
-function pointwise.hardtanh(t, min, max)
-  return raw.clamp(t, min == nil and -1 or min, max == nil and 1 or max)
+local function clamp(t, min, max)
+  if not is_tensor(min) and not is_tensor(max) then return (raw.clamp(t, min, max)) end
+  local low, high
+  if min ~= nil then min = scalar(min, t, 'clamp', 'min') end
+  if max ~= nil then max = scalar(max, t, 'clamp', 'max') end
+  t, low, high = common.promoted(t, min, max)
+  if low then t = limited(t, low, raw.lt) end
+  if high then t = limited(t, high, raw.gt) end
+  return t
 end
 
-function pointwise.clamp_min(t, min) return raw.clamp(t, min, nil) end
-function pointwise.clamp_max(t, max) return raw.clamp(t, nil, max) end
+local MIN, MAX = { 'min', kinds.operand, optional = true }, { 'max', kinds.operand, optional = true }
 
---- a + weight * (b - a)
-function pointwise.lerp(a, b, weight) return raw.add(a, raw.mul(raw.sub(b, a), weight)) end
+--- t limited to min .. max, numbers or tensors that broadcast; either may be left out.
+-- @function clamp
+define('clamp', { INPUT, MIN, MAX }, clamp)
+define('clamp_', { INPUT, MIN, MAX }, function(t, min, max)
+  if not is_tensor(min) and not is_tensor(max) then return (raw.clamp_(t, min, max)) end
+  return (raw.assign_(t, clamp(t, min, max)))
+end)
+define('clamp_min', { INPUT, { 'min', kinds.operand } }, function(t, min) return (clamp(t, min, nil)) end)
+define('clamp_max', { INPUT, { 'max', kinds.operand } }, function(t, max) return (clamp(t, nil, max)) end)
 
-local function scaled(op, combine)
-  pointwise[op] = function(t, a, b, value)
-    if type(value) == 'table' then value = value.value end
-    local product = combine(a, b)
-    if value ~= nil and value ~= 1 then product = raw.mul(product, value) end
-    return raw.add(t, product)
+--- t limited to min_val .. max_val, -1 .. 1 unless given.
+-- @function hardtanh
+define('hardtanh', { INPUT, { 'min_val', kinds.number, -1 }, { 'max_val', kinds.number, 1 } }, function(t, min, max)
+  if min > max then raise("hardtanh: 'min_val' must not exceed 'max_val', got %g and %g", min, max) end
+  return (raw.clamp(t, min, max))
+end)
+
+-- ---- sums of products ----
+
+--- a + weight * (b - a), from the nearer end, so that weights 0 and 1 give the ends themselves.
+-- @function lerp
+define('lerp', { INPUT, { 'end', kinds.tensor }, { 'weight', kinds.operand } }, function(a, b, weight)
+  local difference = raw.sub(b, a)
+  if not is_tensor(weight) then
+    if math.abs(weight) < 0.5 then return (raw.add(a, raw.mul(difference, weight))) end
+    return (raw.sub(b, raw.mul(difference, 1 - weight)))
   end
+  local near = raw.lt(raw.abs(weight), 0.5)
+  a, b, weight = common.promoted(a, b, weight)
+  return (raw.add(raw.where(near, a, b), raw.mul(difference, raw.where(near, weight, raw.sub(weight, 1)))))
+end)
+
+local function scaled(name, combine)
+  define(name, { INPUT, { 'tensor1', kinds.operand }, { 'tensor2', kinds.operand }, { 'value', kinds.operand, 1 } },
+    function(t, a, b, value)
+      local product = combine(a, b)
+      if value ~= 1 then product = raw.mul(product, value) end
+      return (raw.add(t, product))
+    end)
 end
 --- t + value * a * b
 -- @function addcmul
@@ -77,36 +125,79 @@ scaled('addcmul', raw.mul)
 -- @function addcdiv
 scaled('addcdiv', raw.div)
 
-function pointwise.log10(t) return raw.mul(raw.log(t), 1 / math.log(10)) end
-function pointwise.logsigmoid(t) return raw.neg(raw.softplus(raw.neg(t))) end
+-- ---- rounding, logarithms ----
+
+local function rounded(t, decimals)
+  local factor = 10 ^ math.abs(decimals)
+  if decimals > 0 then return raw.div(raw.round(raw.mul(t, factor)), factor) end
+  return raw.mul(raw.round(raw.div(t, factor)), factor)
+end
+
+local DECIMALS = { 'decimals', kinds.integer, 0 }
+
+--- The nearest whole number, halves to the even one; {decimals = n}: the nearest multiple of 10^-n.
+-- @function round
+define('round', { INPUT, DECIMALS }, function(t, decimals)
+  if decimals == 0 then return (raw.round(t)) end
+  return (rounded(t, decimals))
+end)
+define('round_', { INPUT, DECIMALS }, function(t, decimals)
+  if decimals == 0 then return (raw.round_(t)) end
+  return (raw.assign_(t, rounded(t, decimals)))
+end)
+
+--- The logarithm of the sigmoid. Beyond 40 what is left of the exponential is below float64's rounding.
+-- @function logsigmoid
+define('logsigmoid', { INPUT }, function(t) return (raw.neg(raw.softplus(raw.neg(t), 1, 40))) end)
+
+-- ---- choosing and overwriting ----
 
 --- Where condition holds, a, else b; either may be a number.
-function pointwise.where(condition, a, b)
-  common.tensor(condition, 'where', 'condition')
+-- @function where
+define('where', { { 'condition', kinds.tensor }, EITHER, OTHER }, function(condition, a, b)
   local like = is_tensor(a) and a or is_tensor(b) and b or nil
-  return raw.where(condition, scalar(a, like, 'where', 'input'), scalar(b, like, 'where', 'other'))
+  a, b = common.promoted(scalar(a, like, 'where', 'input'), scalar(b, like, 'where', 'other'))
+  return (raw.where(condition, a, b))
+end)
+
+--- One number, which may be a 0-dim tensor and have a derivative.
+local function single_kind(v)
+  if is_tensor(v) then return common.ndim(v) == 0 and v or nil, 'a number or a 0-dim tensor' end
+  return (kinds.operand(v)), 'a number or a 0-dim tensor'
 end
+local VALUE = { 'value', single_kind }
 
 --- t with value (a number or 0-dim tensor) where mask holds.
-function pointwise.masked_fill(t, mask, value)
-  common.tensor(t, 'masked_fill', 'input')
-  return raw.where(mask, scalar(value, t, 'masked_fill', 'value'), t)
-end
+-- @function masked_fill
+define('masked_fill', { INPUT, { 'mask', kinds.tensor }, VALUE }, function(t, mask, value)
+  return (raw.where(mask, scalar(value, t, 'masked_fill', 'value'), t))
+end)
 
---- t's elements become those of source, broadcast and cast; a number or a nested table will do.
-function pointwise.copy_(t, source)
+--- t's elements become those of source, broadcast and cast; a number will do.
+-- @function copy_
+define('copy_', { INPUT, { 'source', kinds.operand } }, function(t, source)
   if not is_tensor(source) then source = scalar(source, t, 'copy_', 'source') end
-  return raw.assign_(t, source)
-end
+  return (raw.assign_(t, source))
+end)
 
-function pointwise.zero_(t) return raw.fill_(t, 0) end
+--- t's elements become 0.
+function pointwise.zero_(t) return (raw.fill_(t, 0)) end
+
+--- A tensor of t's size and dtype full of value, a number, a boolean or a 0-dim tensor.
+-- @function fill
+define('fill', { INPUT, VALUE }, function(t, value)
+  if is_tensor(value) then return (raw.assign(t, value)) end
+  return (raw.fill(t, value))
+end)
 
 --- t's elements become value.
-function pointwise.fill_(t, value)
-  if is_tensor(value) then return raw.assign_(t, value) end
-  if type(value) == 'boolean' then value = value and 1 or 0 end
-  return raw.fill_(t, value)
-end
+-- @function fill_
+define('fill_', { INPUT, VALUE }, function(t, value)
+  if is_tensor(value) then return (raw.assign_(t, value)) end
+  return (raw.fill_(t, value))
+end)
+
+-- ---- comparing whole tensors ----
 
 local function same_size(a, b)
   local x, y = common.array(a), common.array(b)
@@ -121,34 +212,48 @@ end
 local function readable(t) return common.dtype(t):find('float16') and raw.cast(t, 'float32') or t end
 
 --- True when both have the same size and elements (a Lua boolean).
-function pointwise.equal(a, b)
-  common.tensor(a, 'equal', 'input')
-  common.tensor(b, 'equal', 'other')
+-- @function equal
+define('equal', { INPUT, { 'other', kinds.tensor } }, function(a, b)
   if not same_size(a, b) then return false end
   a, b = readable(a), readable(b)
   return raw.all(raw.eq(a, b)):item() ~= 0
+end)
+
+--- |a - b| of integers in float64: their difference is exact in integer arithmetic, though it may wrap round.
+local function integer_distance(a, b)
+  a, b = raw.cast(a, 'int64'), raw.cast(b, 'int64')
+  local difference = raw.sub(raw.maximum(a, b), raw.minimum(a, b))
+  local size = raw.cast(difference, 'float64')
+  return raw.where(raw.lt(difference, 0), raw.add(size, 2 ^ 64), size)
 end
 
---- Elementwise |a - b| <= atol + rtol * |b|.
--- @param a tensor
--- @param b tensor or number
--- @param rtol 1e-5
--- @param atol 1e-8
--- @param options rtol, atol, equal_nan=false
-function pointwise.isclose(a, b, rtol, atol, options)
-  if type(rtol) == 'table' then options = rtol end
-  if options then
-    common.check_options('isclose', options, { 'rtol', 'atol', 'equal_nan' })
-    rtol, atol = options.rtol, options.atol
+local function isclose(a, b, rtol, atol, equal_nan)
+  a = readable(a)
+  b = readable(scalar(b, a, 'isclose', 'other'))
+  a, b = common.promoted(a, b)
+  local distance, size
+  if common.is_float(a) then
+    distance, size = raw.abs(raw.sub(a, b)), raw.abs(b)
+  else
+    distance, size = integer_distance(a, b), raw.abs(raw.cast(b, 'float64'))
   end
-  rtol, atol = rtol or 1e-5, atol or 1e-8
-  local near = raw.le(raw.abs(raw.sub(a, b)), raw.add(raw.mul(raw.abs(b), rtol), atol))
+  local near = raw.le(distance, raw.add(raw.mul(size, rtol), atol))
   local close = raw.logical_or(raw.eq(a, b), raw.logical_and(near, raw.isfinite(b)))
-  if options and options.equal_nan then close = raw.logical_or(close, raw.logical_and(raw.isnan(a), raw.isnan(b))) end
+  if equal_nan then close = raw.logical_or(close, raw.logical_and(raw.isnan(a), raw.isnan(b))) end
   return close
 end
 
+local CLOSENESS = {
+  INPUT, OTHER, { 'rtol', kinds.nonnegative, 1e-5 }, { 'atol', kinds.nonnegative, 1e-8 },
+  { 'equal_nan', kinds.boolean, false },
+}
+
+--- Elementwise |a - b| <= atol + rtol * |b|; b may be a number. Of integers and booleans the difference is exact.
+-- @function isclose
+define('isclose', CLOSENESS, isclose)
+
 --- True when all elements are close (a Lua boolean); see isclose.
-function pointwise.allclose(a, b, ...) return raw.all(pointwise.isclose(a, b, ...)):item() ~= 0 end
+-- @function allclose
+define('allclose', CLOSENESS, function(...) return raw.all(isclose(...)):item() ~= 0 end)
 
 return pointwise

@@ -1,24 +1,155 @@
 --- Reductions made of rows.
+local arguments = require 'metann.arguments'
 local common = require 'metann.compose.common'
-local raw, raise, describe = common.raw, common.raise, common.describe
-local is_tensor, ndim = common.is_tensor, common.ndim
+local kinds = arguments.kinds
+local raw, raise = common.raw, common.raise
+local is_tensor = common.is_tensor
 
 local reduce = {}
 
---- Names out of an options table, or the positional values.
-local function named(op, names, a, b, c)
-  if not common.is_options(a) then return a, b, c end
-  common.check_options(op, a, names)
-  return a[names[1]], a[names[2]], names[3] and a[names[3]]
+local function define(name, parameters, fn) reduce[name] = arguments.define(name, parameters, fn) end
+
+local INPUT = { 'input', kinds.tensor }
+local DIM, DIMS = { 'dim', kinds.dim, optional = true }, { 'dim', kinds.dims, optional = true }
+local KEEPDIM = { 'keepdim', kinds.boolean, false }
+local DTYPE = { 'dtype', kinds.dtype, optional = true, named = true }
+
+-- ---- sums and their like ----
+
+--- A row of one or two arguments, read by the rule. Calls by position without tables, most of them in a loss, go
+-- straight to the row. last: DTYPE for a row that may compute in another dtype.
+local function row_of(name, a, b, last)
+  local row = raw[name]
+  local parameters = { INPUT, a }
+  if b then parameters[3] = b end
+  parameters[#parameters + 1] = last
+  local general = arguments.define(name, parameters, function(t, x, y, z)
+    if not b then y, z = nil, y end
+    if z then t = raw.cast(t, z) end
+    return (row(t, x, y))
+  end)
+  reduce[name] = function(t, x, y, z)
+    if z == nil and type(x) ~= 'table' and type(y) ~= 'table' and (b or y == nil) then return (row(t, x, y)) end
+    return general(t, x, y, z)
+  end
 end
+
+local function in_dtype(name, a, b) row_of(name, a, b, DTYPE) end
+
+--- The largest, the smallest element; whether any, whether all are not 0; the logarithm of the exponentials' sum.
+for _, name in ipairs{ 'amax', 'amin', 'any', 'all', 'logsumexp' } do row_of(name, DIMS, KEEPDIM) end
+--- Positions of the largest and the smallest.
+for _, name in ipairs{ 'argmax', 'argmin' } do row_of(name, DIM, KEEPDIM) end
+
+--- Sums over dims (all unless given); {dtype = ...} casts t first, also of the next ones.
+-- @function sum
+in_dtype('sum', DIMS, KEEPDIM)
+--- Means over dims.
+-- @function mean
+in_dtype('mean', DIMS, KEEPDIM)
+--- Products over one dim, or of all.
+-- @function prod
+in_dtype('prod', DIM, KEEPDIM)
+--- Running sums along a dim.
+-- @function cumsum
+in_dtype('cumsum', { 'dim', kinds.dim })
+--- Running products along a dim.
+-- @function cumprod
+in_dtype('cumprod', { 'dim', kinds.dim })
+--- Exponentials along a dim over their sum.
+-- @function softmax
+in_dtype('softmax', { 'dim', kinds.dim })
+--- Logarithms of the softmax.
+-- @function log_softmax
+in_dtype('log_softmax', { 'dim', kinds.dim })
+
+--- A number to take off n, or PyTorch's older `unbiased`: true for 1. Where neither is given, their default is false.
+local function correction_kind(v)
+  if type(v) == 'boolean' then return v and 1 or 0 end
+  return kinds.number(v), 'a number'
+end
+
+local function spread(name)
+  local row = raw[name]
+  define(name, {
+    INPUT, DIMS, { 'correction', correction_kind, false }, KEEPDIM,
+    { 'unbiased', correction_kind, false, named = true },
+  }, function(t, dim, correction, keepdim, unbiased)
+    if correction and unbiased then raise("%s: give 'correction' or 'unbiased', not both", name) end
+    return (row(t, dim, correction or unbiased or 1, keepdim))
+  end)
+end
+--- Variance.
+-- @function var
+-- @param t tensor
+-- @param dim dims, all unless given
+-- @param correction 1 divides by n - 1; {unbiased = false} is correction 0
+-- @param keepdim keeps reduced dims as 1
+spread('var')
+--- Standard deviation; where all numbers are equal it and its derivatives of every order are 0. See var.
+-- @function std
+spread('std')
+
+-- ---- norms ----
+
+local function nuclear(t, dim, keepdim)
+  return (require('metann.linalg').matrix_norm(t, 'nuc', dim or { -2, -1 }, keepdim))
+end
+
+local function norm(t, p, dim, keepdim)
+  if p == 'fro' then p = 2 end
+  if p == 'nuc' then return nuclear(t, dim, keepdim) end
+  if p == 1 then return (raw.sum(raw.abs(t), dim, keepdim)) end
+  if p == math.huge then return (raw.amax(raw.abs(t), dim, keepdim)) end
+  if p == -math.huge then return (raw.amin(raw.abs(t), dim, keepdim)) end
+  if p == 0 then return (raw.sum(raw.cast(raw.ne(t, 0), common.dtype(t)), dim, keepdim)) end
+  return (raw.norm(t, p, dim, keepdim))
+end
+
+local P = { 'p', kinds.either(kinds.number, kinds.choice('fro', 'nuc')), 2 }
+
+--- The p-norm over dims (all unless given); its derivative at 0 is 0.
+-- @function norm
+-- @param t tensor
+-- @param p 2; also 0 (how many are nonzero), 1, math.huge, -math.huge, 'fro', 'nuc' (of a matrix)
+-- @param dim dims, all unless given
+-- @param keepdim keeps reduced dims as 1
+define('norm', { INPUT, P, DIMS, KEEPDIM, DTYPE }, function(t, p, dim, keepdim, dtype)
+  if dtype then t = raw.cast(t, dtype) end
+  return (norm(t, p, dim, keepdim))
+end)
+
+--- t over its p-norm along dims, or over eps where that is larger: normalize(t, {p = 2, dim = 2, eps = 1e-12}).
+-- @function normalize
+define('normalize', { INPUT, P, { 'dim', kinds.dims, 2 }, { 'eps', kinds.number, 1e-12 } }, function(t, p, dim, eps)
+  return (raw.div(t, raw.clamp(norm(t, p, dim, true), eps, nil)))
+end)
+
+--- Cosine of the angle between a and b along dim: cosine_similarity(a, b, {dim = 2, eps = 1e-8}), no norm being taken
+-- for less than eps. Both are broadcast first.
+-- @function cosine_similarity
+define('cosine_similarity', {
+  INPUT, { 'other', kinds.tensor }, { 'dim', kinds.dim, 2 }, { 'eps', kinds.number, 1e-8 },
+}, function(a, b, dim, eps)
+  a, b = common.broadcast('cosine_similarity', a, b)
+  local function unit(t) return raw.div(t, raw.clamp(norm(t, 2, dim, true), eps, nil)) end
+  return (raw.sum(raw.mul(unit(a), unit(b)), dim))
+end)
+
+-- ---- choosing ----
 
 local function extremum(op, all, pairwise)
   local row, smallest_or_largest, two = raw[op], raw[all], raw[pairwise]
-  reduce[op] = function(t, dim, keepdim)
-    if dim == nil then return smallest_or_largest(t) end
-    if is_tensor(dim) then return two(t, dim) end
-    return row(t, dim, keepdim)
-  end
+  define(op, {
+    INPUT, { 'dim', kinds.either(kinds.dim, kinds.tensor), optional = true }, KEEPDIM,
+    { 'other', kinds.operand, optional = true, named = true },
+  }, function(t, dim, keepdim, other)
+    if is_tensor(dim) then other = dim end
+    if other ~= nil then return (two(t, other)) end
+    if dim == nil then return (smallest_or_largest(t)) end
+    local values, indices = row(t, dim, keepdim)
+    return values, indices
+  end)
 end
 --- max(t): the largest element. max(t, dim, keepdim): largest values and their indices. max(t, other): elementwise.
 -- @function max
@@ -27,111 +158,60 @@ extremum('max', 'amax', 'maximum')
 -- @function min
 extremum('min', 'amin', 'minimum')
 
---- Standard deviation; its derivative at 0 is 0.
--- @param t tensor
--- @param dim dims, all unless given
--- @param correction 1 divides by n - 1
--- @param keepdim keeps reduced dims as 1
-function reduce.std(t, dim, correction, keepdim) return raw.sqrt(raw.var(t, dim, correction, keepdim)) end
+local LAST = { 'dim', kinds.dim, -1 }
+local DESCENDING = { 'descending', kinds.boolean, false }
+-- Sorting always keeps the order of equals, and topk always sorts: these are taken for PyTorch's sake.
+local STABLE = { 'stable', kinds.boolean, true, named = true }
+local SORTED = { 'sorted', kinds.boolean, true }
 
---- The p-norm over dims (all unless given); its derivative at 0 is 0.
--- @param t tensor
--- @param p 2; also 0 (how many are nonzero), 1, math.huge, -math.huge
--- @param dim dims, all unless given
--- @param keepdim keeps reduced dims as 1
-function reduce.norm(t, p, dim, keepdim)
-  p, dim, keepdim = named('norm', { 'p', 'dim', 'keepdim' }, p, dim, keepdim)
-  common.tensor(t, 'norm', 'input')
-  if p == nil or p == 2 or p == 'fro' then return raw.sqrt(raw.sum(raw.square(t), dim, keepdim)) end
-  if type(p) ~= 'number' then raise("norm: 'p' must be a number, got %s", describe(p)) end
-  local size = raw.abs(t)
-  if p == 1 then return raw.sum(size, dim, keepdim) end
-  if p == math.huge then return raw.amax(size, dim, keepdim) end
-  if p == -math.huge then return raw.amin(size, dim, keepdim) end
-  if p == 0 then return raw.sum(raw.cast(raw.ne(t, 0), common.dtype(t)), dim, keepdim) end
-  local total = raw.sum(raw.pow(size, p), dim, keepdim)
-  -- the root's slope at 0 is unbounded: it is taken of 1 there, and the result put back to 0
-  local positive = raw.ne(total, 0)
-  local one = common.scalar(1, total, 'norm', 'p')
-  return raw.mul(raw.pow(raw.where(positive, total, one), 1 / p), raw.cast(positive, common.dtype(total)))
-end
-
---- t over its p-norm along dims, or over eps where that is larger: normalize(t, {p = 2, dim = 2, eps = 1e-12}).
-function reduce.normalize(t, p, dim, eps)
-  p, dim, eps = named('normalize', { 'p', 'dim', 'eps' }, p, dim, eps)
-  local norm = reduce.norm(t, p == nil and 2 or p, dim == nil and 2 or dim, true)
-  return raw.div(t, raw.clamp(norm, eps == nil and 1e-12 or eps, nil))
-end
-
---- Cosine of the angle between a and b, broadcast against each other, along dim: cosine_similarity(a, b, {dim = 2,
--- eps = 1e-8}), no norm being taken for less than eps.
-function reduce.cosine_similarity(a, b, dim, eps)
-  dim, eps = named('cosine_similarity', { 'dim', 'eps' }, dim, eps)
-  a, b = common.broadcast('cosine_similarity', a, b)
-  dim, eps = common.dim(dim == nil and 2 or dim, ndim(a), 'cosine_similarity'), eps == nil and 1e-8 or eps
-  local na, nb = raw.clamp(reduce.norm(a, 2, dim, true), eps, nil), raw.clamp(reduce.norm(b, 2, dim, true), eps, nil)
-  return raw.sum(raw.mul(raw.div(a, na), raw.div(b, nb)), dim)
-end
+--- Values along dim in order, and their indices; equal ones keep their order.
+-- @function sort
+define('sort', { INPUT, LAST, DESCENDING, STABLE }, function(t, dim, descending)
+  local values, indices = raw.sort(t, dim, descending)
+  return values, indices
+end)
 
 --- Indices that sort t along dim.
-function reduce.argsort(t, dim, descending)
+-- @function argsort
+define('argsort', { INPUT, LAST, DESCENDING, STABLE }, function(t, dim, descending)
   local _, index = raw.sort(t, dim, descending)
   return index
-end
+end)
 
-local function pick(values, indices, dim, k, keepdim)
-  values, indices = raw.slice(values, dim, k, 1), raw.slice(indices, dim, k, 1)
-  if keepdim then return values, indices end
-  return raw.squeeze(values, dim), raw.squeeze(indices, dim)
-end
+--- The k largest (or smallest) values along dim in order, and their indices.
+-- @function topk
+define('topk', { INPUT, { 'k', kinds.whole }, LAST, { 'largest', kinds.boolean, true }, SORTED },
+  function(t, k, dim, largest)
+    local values, indices = raw.topk(t, k, dim, largest)
+    return values, indices
+  end)
 
-local function sorted(t, dim)
-  local values, indices = raw.sort(t, dim)
-  if ndim(t) == 0 then return raw.unsqueeze(values, 1), raw.unsqueeze(indices, 1) end
+--- The k-th smallest values along dim, and their indices. NaN counts as the largest.
+-- @function kthvalue
+define('kthvalue', { INPUT, { 'k', kinds.count }, LAST, KEEPDIM }, function(t, k, dim, keepdim)
+  local values, indices = raw.kthvalue(t, k, dim, keepdim)
   return values, indices
-end
+end)
 
---- The k-th smallest values along dim, and their indices.
-function reduce.kthvalue(t, k, dim, keepdim)
-  common.tensor(t, 'kthvalue', 'input')
-  k = common.integer(k, 'kthvalue', 'k', 1)
-  dim = common.dim(dim or -1, ndim(t), 'kthvalue')
-  local n = common.size(t, dim, 'kthvalue')
-  if k > n then raise("kthvalue: 'k' is %d, but dim %d has %d elements", k, dim, n) end
-  local values, indices = sorted(t, dim)
-  return pick(values, indices, dim, k, keepdim)
-end
-
---- median(t): the (lower) median of all. median(t, dim, keepdim): medians along dim, and their indices.
-function reduce.median(t, dim, keepdim)
-  common.tensor(t, 'median', 'input')
-  local all = dim == nil
-  if all then
-    t = raw.view(raw.clone(t), common.numel(t))
-    dim = 1
-  end
-  local n = common.size(t, dim, 'median')
-  if n == 0 then raise('median: dim %d has no elements', dim) end
-  local values, indices = reduce.kthvalue(t, math.floor((n + 1) / 2), dim, keepdim)
-  if all then return values end
+--- median(t): the (lower) median of all, whose ties share the gradient. median(t, dim, keepdim): medians along dim, and
+-- their indices. NaN where one is among the numbers.
+-- @function median
+define('median', { INPUT, DIM, KEEPDIM }, function(t, dim, keepdim)
+  local values, indices = raw.median(t, dim, keepdim)
+  if dim == nil then return values end
   return values, indices
-end
+end)
 
---- The most frequent values along dim, the smallest of them where several are, and the last index of each.
-function reduce.mode(t, dim, keepdim)
-  common.tensor(t, 'mode', 'input')
-  dim = common.dim(dim or -1, ndim(t), 'mode')
-  local values, indices = sorted(t, dim)
-  local count = raw.sum(raw.cast(raw.eq(raw.unsqueeze(values, dim), raw.unsqueeze(values, dim + 1)), 'int64'), dim)
-  local place = raw.argmax(count, dim, true)
-  -- equal values are side by side, in their order
-  place = raw.sub(raw.add(place, raw.amax(count, dim, true)), 1)
-  values, indices = raw.gather(values, place, dim), raw.gather(indices, place, dim)
-  if keepdim and ndim(t) > 0 then return values, indices end
-  return raw.squeeze(values, dim), raw.squeeze(indices, dim)
-end
+--- The most frequent values along dim, the smallest of them where several are, and the last index of each. NaN are
+-- equal to each other here, and larger than any number.
+-- @function mode
+define('mode', { INPUT, LAST, KEEPDIM }, function(t, dim, keepdim)
+  local values, indices = raw.mode(t, dim, keepdim)
+  return values, indices
+end)
 
 --- How many elements are nonzero, over dims (all unless given); int64.
-function reduce.count_nonzero(t, dim) return raw.sum(raw.cast(raw.ne(t, 0), 'int64'), dim) end
+-- @function count_nonzero
+define('count_nonzero', { INPUT, DIMS }, function(t, dim) return (raw.sum(raw.cast(raw.ne(t, 0), 'int64'), dim)) end)
 
 return reduce
