@@ -158,6 +158,12 @@ static mn_tensor *over_circle(mn_context *c, mn_tensor *x) {
   return mn_rsqrt(c, times(c, one_minus(c, x), mn_add_number(c, x, 1)), NULL);
 }
 
+/* g / (1 + x^2), of which the square may be out of range where the result is not. */
+static mn_tensor *over_circles(mn_context *c, mn_tensor *g, mn_tensor *x) {
+  mn_tensor *h = mn_hypot(c, x, MN_NONE, &(mn_hypot_attrs){.value = 1});
+  return over(c, over(c, g, h), h);
+}
+
 RULE(abs, times(c, g, mn_sign(c, X, NULL)))
 RULE(neg, mn_neg(c, g, NULL))
 RULE(square, mn_mul_number(c, times(c, g, X), 2))
@@ -173,7 +179,7 @@ RULE(cos, mn_neg(c, times(c, g, mn_sin(c, X, NULL)), NULL))
 RULE(tan, times(c, g, one_plus_square(c, Y)))
 RULE(asin, times(c, g, over_circle(c, X)))
 RULE(acos, mn_neg(c, times(c, g, over_circle(c, X)), NULL))
-RULE(atan, over(c, g, one_plus_square(c, X)))
+RULE(atan, over_circles(c, g, X))
 RULE(sinh, times(c, g, mn_cosh(c, X, NULL)))
 RULE(cosh, times(c, g, mn_sinh(c, X, NULL)))
 RULE(tanh, times(c, g, one_minus_square(c, Y)))

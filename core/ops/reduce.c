@@ -139,6 +139,16 @@ int mn_infer_cumsum(mn_infer *x) {
   return along(x, &((mn_cumsum_attrs *)x->attrs)->dim, integer_widened(input(x)->dtype));
 }
 
+int mn_infer_recurrence(mn_infer *x) {
+  const mn_array *in = input(x), *factor = mn_arr(x->in[1]);
+  bool same = in->ndim == factor->ndim && in->dtype == factor->dtype;
+  for (int d = 0; same && d < in->ndim; d++) same = in->size[d] == factor->size[d];
+  if (!same) return mn_fail(x, "expected two tensors of one size and dtype");
+  if (in->dtype != MN_FLOAT32 && in->dtype != MN_FLOAT64)
+    return mn_fail(x, "expected float32 or float64, got %s", mn_dtype_name(in->dtype));
+  return along(x, &((mn_recurrence_attrs *)x->attrs)->dim, in->dtype);
+}
+
 int mn_infer_softmax(mn_infer *x) { return along(x, &((mn_softmax_attrs *)x->attrs)->dim, input(x)->dtype); }
 
 int mn_infer_sort(mn_infer *x) {
@@ -379,13 +389,35 @@ void mn_vjp_cumsum(mn_rule *r) {
   mn_give(r, 0, flip(ctx, mn_cumsum(ctx, flip(ctx, mn_grad(r, 0), a->dim), a), a->dim));
 }
 
+/* Along dim each element is the one before it, the first `value`; or, backward, the one after it. */
+static mn_tensor *shifted(mn_context *ctx, mn_tensor *x, int64_t dim, bool backward, double value) {
+  mn_list shape = mn_shape_list(x);
+  mn_pad_attrs shift = {.before = {shape.n, {0}}, .after = {shape.n, {0}}, .value = value};
+  shift.before.v[dim] = backward ? -1 : 1, shift.after.v[dim] = backward ? 1 : -1;
+  return mn_pad(ctx, x, &shift);
+}
+
 /* Products of all elements before each one along dim, exact where elements are 0. */
 static mn_tensor *products_before(mn_context *ctx, mn_tensor *x, int64_t dim) {
   mn_cumprod_attrs a = {.dim = dim};
-  mn_list shape = mn_shape_list(x);
-  mn_pad_attrs shift = {.before = {shape.n, {0}}, .after = {shape.n, {0}}, .value = 1};
-  shift.before.v[dim] = 1, shift.after.v[dim] = -1;
-  return mn_pad(ctx, mn_cumprod(ctx, x, &a), &shift);
+  return shifted(ctx, mn_cumprod(ctx, x, &a), dim, false, 1);
+}
+
+/* s_i = g_i + x_(i+1) s_(i+1) along dim. */
+static mn_tensor *backward_recurrence(mn_context *ctx, mn_tensor *g, mn_tensor *x, int64_t dim) {
+  mn_recurrence_attrs a = {.dim = dim};
+  mn_tensor *factor = flip(ctx, shifted(ctx, x, dim, true, 0), dim);
+  return flip(ctx, mn_recurrence(ctx, flip(ctx, g, dim), factor, &a), dim);
+}
+
+void mn_vjp_recurrence(mn_rule *r) {
+  mn_context *ctx = mn_rule_ctx(r);
+  int64_t dim = ((const mn_recurrence_attrs *)mn_rule_attrs(r))->dim;
+  mn_tensor *g = mn_grad(r, 0), *factor = mn_saved_in(r, 1), *y = mn_saved_out(r, 0);
+  bool line = mn_in_shape(r, 0).n > 0;
+  mn_tensor *s = line ? backward_recurrence(ctx, g, factor, dim) : g;
+  if (mn_need(r, 0)) mn_give(r, 0, s);
+  if (mn_need(r, 1) && line) mn_give(r, 1, mn_mul(ctx, s, shifted(ctx, y, dim, false, 0), NULL));
 }
 
 void mn_vjp_prod(mn_rule *r) {
@@ -415,33 +447,16 @@ void mn_vjp_prod(mn_rule *r) {
   mn_give(r, 0, mn_reshape(ctx, others, shape));
 }
 
-/* d/dx_i of the products p_k = x_1 ... x_k is the product with x_i replaced by 1, for k >= i: exact where
- * elements are 0, at the price of n^2 memory. The dim is brought last. */
+/* d/dx_i of the products x_1 ... x_k for k >= i is what comes before x_i times what comes after it up to k: no division,
+ * so that it is exact where elements are 0. */
 void mn_vjp_cumprod(mn_rule *r) {
   mn_context *ctx = mn_rule_ctx(r);
   const mn_cumprod_attrs *a = (const mn_cumprod_attrs *)mn_rule_attrs(r);
   mn_list shape = mn_in_shape(r, 0);
-  int n = (int)shape.n;
-  if (n == 0) {
-    mn_give(r, 0, mn_grad(r, 0));
-    return;
-  }
-  if (mn_arr(mn_grad(r, 0)) && mn_arr(mn_grad(r, 0))->numel == 0) return;
-  mn_transpose_attrs last = {.dim0 = a->dim, .dim1 = n - 1};
-  mn_tensor *x = mn_transpose(ctx, mn_saved_in(r, 0), &last), *g = mn_transpose(ctx, mn_grad(r, 0), &last);
-  int64_t length = shape.v[a->dim];
-  mn_list rows = {2, {-1, length}}, square = {3, {-1, 1, length}}, column = {3, {-1, length, 1}};
-  mn_eye_attrs unit = {.n = length, .m = length, .dtype = MN_BOOL};
-  mn_full_attrs one = {.size = {0, {0}}, .value = 1, .dtype = mn_in_dtype(r, 0)};
-  mn_tensor *replaced =
-      mn_where(ctx, mn_eye(ctx, &unit), mn_full(ctx, &one), mn_reshape(ctx, x, square), NULL);
-  mn_cumprod_attrs over = {.dim = 2};
-  mn_tensor *products = mn_triu(ctx, mn_cumprod(ctx, replaced, &over), NULL);
-  mn_tensor *result = mn_matmul(ctx, products, mn_reshape(ctx, g, column), NULL);
-  mn_list swapped = shape;
-  swapped.v[a->dim] = shape.v[n - 1], swapped.v[n - 1] = length;
-  result = mn_reshape(ctx, mn_reshape(ctx, result, rows), swapped);
-  mn_give(r, 0, mn_transpose(ctx, result, &last));
+  mn_tensor *x = mn_saved_in(r, 0), *g = mn_grad(r, 0);
+  if (shape.n == 0) mn_give(r, 0, g);
+  else if (shape.v[a->dim] > 0)
+    mn_give(r, 0, mn_mul(ctx, products_before(ctx, x, a->dim), backward_recurrence(ctx, g, x, a->dim), NULL));
 }
 
 void mn_vjp_softmax(mn_rule *r) {

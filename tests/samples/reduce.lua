@@ -288,6 +288,24 @@ return function(S)
   local cumsum = lines(running(function(a, b) return a + b end))
   local cumprod = lines(running(function(a, b) return a * b end))
 
+  local function recurrence(size, dim)
+    return {
+      inputs = { S.randn(size), S.randn(size) },
+      attrs = { dim = dim },
+      reference = function(inputs, at)
+        local a, factor, y = inputs[1], inputs[2], S.array(inputs[1].size)
+        local d = at.dim < 0 and at.dim + #a.size + 1 or at.dim
+        S.each(a.size, function(index)
+          local before = { unpack(index) }
+          local first = #index == 0 or index[d] == 1
+          if not first then before[d] = index[d] - 1 end
+          S.set(y, index, S.at(a, index) + (first and 0 or S.at(factor, index) * S.at(y, before)))
+        end)
+        return y
+      end,
+    }
+  end
+
   local function sum_to(size, target)
     return {
       inputs = { S.randn(size) },
@@ -520,6 +538,15 @@ return function(S)
       sample(cumprod, of({ 1.5, 0, -2, 0, 3 }, 'float64'), { dim = 1 }),
       sample(cumprod, of { 1, -2, 3 }, { dim = 1 })
     ),
+    recurrence = {
+      recurrence({ 3, 4 }, 1),
+      recurrence({ 3, 4 }, 2),
+      recurrence({ 2, 5, 3 }, -2),
+      recurrence({}, 1),
+      recurrence({ 0, 3 }, 2),
+      { inputs = { S.randn { 3 }, S.randn { 4 } }, attrs = { dim = 1 }, error = 'one size and dtype' },
+      { inputs = { S.randn { 3 }, S.randn { 3 } }, attrs = { dim = 2 }, error = 'out of range' },
+    },
     sort = with(
       along_dim(sort, S.distinct),
       sample(sort, S.distinct { 3, 4 }),
