@@ -128,6 +128,7 @@ scaled('addcdiv', raw.div)
 -- ---- rounding, logarithms ----
 
 local function rounded(t, decimals)
+  if not common.is_float(t) then raise("round: 'decimals' is for floats, got a tensor of %s", common.dtype(t)) end
   local factor = 10 ^ math.abs(decimals)
   if decimals > 0 then return raw.div(raw.round(raw.mul(t, factor)), factor) end
   return raw.mul(raw.round(raw.div(t, factor)), factor)
