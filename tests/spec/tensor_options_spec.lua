@@ -75,6 +75,8 @@ local CALLS = {
   { 'multinomial', { w, 4, true }, 1, { num_samples = 4, replacement = true } },
   { 'dropout', { t, 0.5, true }, 1, { p = 0.5, training = true } },
   { 'normal', { 1, 2, { 3 } }, 0, { mean = 1, std = 2, size = 3 } },
+  { 'tensor', { { 1, 2 }, { dtype = 'int64' } }, 0, { 1, 2, dtype = 'int64' } },
+  { 'tensor', { { { 1 }, { 2 } } }, 0, { data = { { 1 }, { 2 } } } },
   { 'zeros', { 2, 3 }, 0, { 2, 3 } },
   { 'zeros', { 2, 3, { dtype = 'int64' } }, 0, { 2, 3, dtype = 'int64' } },
   { 'ones', { { 2 }, { dtype = 'bool' } }, 0, { size = 2, dtype = 'bool' } },

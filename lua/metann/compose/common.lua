@@ -144,21 +144,17 @@ function common.scalar(x, like, op, name)
 end
 
 --- Sizes and options out of (2, 3, {options}), ({2, 3}, {options}) or ({options}).
-function common.sizes(op, a, ...)
+function common.sizes(op, a, b, ...)
   if type(a) == 'table' then
     if common.is_options(a) then return {}, a end
     for i = 1, #a do common.integer(a[i], op, 'size', 0) end
-    return a, (...)
+    return a, b
   end
-  local sizes = {}
-  if a == nil then return sizes, (...) end
-  sizes[1] = a
-  for i = 1, select('#', ...) do
-    local x = select(i, ...)
-    if type(x) == 'table' then return sizes, x end
-    sizes[i + 1] = x
+  local given, sizes = { a, b, ... }, {}
+  for i = 1, #given do
+    if type(given[i]) == 'table' then return sizes, given[i] end
+    sizes[i] = common.integer(given[i], op, 'size', 0)
   end
-  for i = 1, #sizes do common.integer(sizes[i], op, 'size', 0) end
   return sizes, nil
 end
 

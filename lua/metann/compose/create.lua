@@ -113,12 +113,7 @@ local function from_lua(x, dtype)
   return storage and raw.cast(t, dtype) or t
 end
 
---- Makes a tensor from a number, a boolean, a nested table of them, or (as a copy without history) a tensor.
--- Numbers give the default dtype whatever their value, booleans bool, 1LL int64.
--- @function tensor
--- @param data what it holds
--- @param options {dtype, device, requires_grad}
-constructor('tensor', { { 'data', data = true } }, function(x, dtype)
+local build = constructor('tensor', { { 'data', data = true } }, function(x, dtype)
   if is_tensor(x) then
     local t = raw.clone(raw.detach(x))
     return dtype and raw.cast(t, dtype) or t
@@ -126,6 +121,34 @@ constructor('tensor', { { 'data', data = true } }, function(x, dtype)
   if x == nil then raise('tensor: expected a number, a nested table or a tensor, got nil') end
   return from_lua(x, dtype)
 end)
+
+--- Are there names beside a list? Entry n is followed by them where the list lies in one piece, as constructors of
+-- tables make it; names of options are looked for in any case.
+local function has_names(x, n)
+  if x.dtype ~= nil or x.device ~= nil or x.requires_grad ~= nil then return true end
+  return n > 0 and next(x, n) ~= nil
+end
+
+--- Makes a tensor from a number, a boolean, a nested table of them, or (as a copy without history) a tensor.
+-- Numbers give the default dtype whatever their value, booleans bool, 1LL int64.
+-- @param data what it holds; tensor{1, 2, dtype = 'int64'} is the list {1, 2} and the options
+-- @param options {dtype, device, requires_grad}
+function create.tensor(data, options, ...)
+  if options ~= nil or type(data) ~= 'table' or getmetatable(data) ~= nil then return build(data, options, ...) end
+  local n = #data
+  if not has_names(data, n) and data.data == nil then return build(data) end
+  local count, named = arguments.split(data)
+  if not named then return build(data) end
+  if count == 0 then
+    local list = named.data
+    named.data = nil
+    return build(list, named)
+  end
+  if named.data ~= nil then raise("tensor: 'data' is given twice, by position and by name") end
+  local list = {}
+  for i = 1, count do list[i] = data[i] end
+  return build(list, named)
+end
 
 --- Makes a tensor from the memory behind a cdata pointer or array, which is copied, row-major.
 -- @function from_buffer
