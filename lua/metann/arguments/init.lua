@@ -57,9 +57,9 @@ local function missing(signature, i)
     table.concat(signature.names, ', ', 1, signature.positional))
 end
 
---- What was given; a short list of numbers, which sizes one by one are too, by its entries.
-local function shown(value)
-  if type(value) ~= 'table' or getmetatable(value) ~= nil or #value == 0 or #value > 8 then return describe(value) end
+--- What was given. A list that sizes one by one have become is not what the caller wrote: its numbers are shown.
+local function shown(p, value)
+  if not p.rest or type(value) ~= 'table' or #value == 0 or #value > 8 then return describe(value) end
   for i = 1, #value do
     if type(value[i]) ~= 'number' then return describe(value) end
   end
@@ -67,7 +67,7 @@ local function shown(value)
 end
 
 local function refuse(signature, i, value, expected)
-  raise("%s: '%s' must be %s, got %s", signature.what, signature.names[i], expected, shown(value))
+  raise("%s: '%s' must be %s, got %s", signature.what, signature.names[i], expected, shown(signature[i], value))
 end
 
 local function too_many(signature, n)
