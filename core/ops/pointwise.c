@@ -255,15 +255,15 @@ static mn_tensor *gelu_slope(mn_context *c, mn_tensor *x) {
   return plus(c, below, mn_mul_number(c, times(c, x, bell), 0.39894228040143267794));
 }
 
-/* Of x/2 (1 + tanh u), u = k (x + a x^3): (1 + t)/2 + x/2 (1 - t^2) k (1 + 3 a x^2). */
+/* x s with s = (1 + tanh u) / 2 = sigmoid(2u), u = k (x + a x^3): s + x s (1 - s) 2k (1 + 3 a x^2), of which 1 - s is
+ * sigmoid(-2u), which keeps its digits where s is almost 1. */
 static mn_tensor *gelu_tanh_slope(mn_context *c, mn_tensor *x) {
   const double k = 0.79788456080286535588, a = 0.044715;
   mn_tensor *square = mn_square(c, x, NULL);
-  mn_tensor *u = times(c, mn_mul_number(c, x, k), mn_add_number(c, mn_mul_number(c, square, a), 1));
-  mn_tensor *t = mn_tanh(c, u, NULL);
-  mn_tensor *slope = mn_add_number(c, mn_mul_number(c, square, 3 * a), 1);
-  mn_tensor *right = times(c, times(c, mn_mul_number(c, x, 0.5 * k), one_minus_square(c, t)), slope);
-  return plus(c, mn_mul_number(c, mn_add_number(c, t, 1), 0.5), right);
+  mn_tensor *v = times(c, mn_mul_number(c, x, 2 * k), mn_add_number(c, mn_mul_number(c, square, a), 1));
+  mn_tensor *s = mn_sigmoid(c, v, NULL), *rest = mn_sigmoid(c, mn_neg(c, v, NULL), NULL);
+  mn_tensor *steep = mn_mul_number(c, mn_add_number(c, mn_mul_number(c, square, 3 * a), 1), 2 * k);
+  return plus(c, s, times(c, times(c, x, times(c, s, rest)), steep));
 }
 
 void mn_vjp_gelu(mn_rule *r) {
