@@ -72,6 +72,15 @@ describe('division of integers', function()
     assert.same({ 2, -3 }, long{ 7, -7 }:floor_divide(2.5):to_table()) -- beside a fraction they are floats
   end)
 
+  it('in place leaves no history of what it overwrites', function()
+    local x = double{ 5, -7 }:requires_grad_()
+    for _, write in ipairs{ function(y) y:floor_divide_(2) end, function(y) y:div_(2, { rounding_mode = 'trunc' }) end } do
+      local y = x * 3
+      write(y)
+      assert.same({ 1, 1 }, metann.grad((y + x):sum(), x):to_table())
+    end
+  end)
+
   it('by zero is an error in all of them, and nothing is written', function()
     for _, zero in ipairs{ 0, long{ 3, 0 } } do
       local x = long{ 5, 6 }

@@ -12,7 +12,8 @@ local NAMES = {
     'le', 'gt', 'ge',
   },
   pointwise = {
-    'lerp', 'addcmul', 'addcdiv', 'clamp_min', 'clamp_max', 'hardtanh', 'logsigmoid', 'rsub', 'masked_fill',
+    'lerp', 'addcmul', 'addcdiv', 'clamp_min', 'clamp_max', 'hardtanh', 'floor_divide', 'logsigmoid', 'rsub',
+    'masked_fill',
   },
   linalg = { 'addmm', 'addmv', 'baddbmm' },
   index = { 'index_fill' },

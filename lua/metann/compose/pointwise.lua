@@ -49,7 +49,8 @@ end
 --- t / other in place; see div.
 -- @function div_
 define('div_', { INPUT, OTHER, ROUNDING }, function(t, other, mode)
-  return (raw[(QUOTIENTS[mode] or 'div') .. '_'](t, other))
+  if not mode then return (raw.div_(t, other)) end
+  return (raw.assign_(t, whole_quotient(mode, t, other)))
 end)
 
 --- The whole number q below t / other for which q * other + t % other is t; of integers an integer.
