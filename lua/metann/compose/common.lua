@@ -1,5 +1,4 @@
 --- What the compositions share: reading sizes and arguments. Internal.
-local next = require('metann.binding.traversal').next
 local binding = require 'metann.binding'
 local handle, errors = binding.handle, binding.errors
 local array, is_tensor = handle.array, handle.is_tensor
@@ -7,7 +6,7 @@ local raise, describe = errors.raise, errors.describe
 
 local common = {
   raw = binding.stub.ops, handle = handle, is_tensor = is_tensor, array = array, raise = raise, describe = describe,
-  check_options = errors.check_options, is_int64 = handle.is_int64,
+  is_int64 = handle.is_int64,
 }
 
 --- Raises unless t is a tensor.
@@ -82,9 +81,6 @@ function common.integer(x, op, name, least)
   return x
 end
 
---- True for a table with names, an options table, as opposed to a list.
-function common.is_options(x) return type(x) == 'table' and x[1] == nil and next(x) ~= nil end
-
 local DTYPES = { 'float32', 'float64', 'int64', 'int32', 'uint8', 'bool', 'float16', 'bfloat16' }
 
 --- ", did you mean 'float32'?" or a list of all.
@@ -141,21 +137,6 @@ function common.scalar(x, like, op, name)
     raise('%s: %s does not fit a tensor of %s, use :float() first', op, tostring(x), dtype)
   end
   return common.raw.full({}, x, dtype)
-end
-
---- Sizes and options out of (2, 3, {options}), ({2, 3}, {options}) or ({options}).
-function common.sizes(op, a, b, ...)
-  if type(a) == 'table' then
-    if common.is_options(a) then return {}, a end
-    for i = 1, #a do common.integer(a[i], op, 'size', 0) end
-    return a, b
-  end
-  local given, sizes = { a, b, ... }, {}
-  for i = 1, #given do
-    if type(given[i]) == 'table' then return sizes, given[i] end
-    sizes[i] = common.integer(given[i], op, 'size', 0)
-  end
-  return sizes, nil
 end
 
 --- An int64 tensor of a list of Lua integers.

@@ -162,14 +162,9 @@ define('where', { { 'condition', kinds.tensor }, EITHER, OTHER }, function(condi
   return (raw.where(condition, a, b))
 end)
 
---- One number, which may be a 0-dim tensor and have a derivative.
-local function single_kind(v)
-  if is_tensor(v) then return common.ndim(v) == 0 and v or nil, 'a number or a 0-dim tensor' end
-  return (kinds.operand(v)), 'a number or a 0-dim tensor'
-end
-local VALUE = { 'value', single_kind }
+local VALUE = { 'value', kinds.operand }
 
---- t with value (a number or 0-dim tensor) where mask holds.
+--- t with value (a number or a tensor that broadcasts) where mask holds.
 -- @function masked_fill
 define('masked_fill', { INPUT, { 'mask', kinds.tensor }, VALUE }, function(t, mask, value)
   return (raw.where(mask, scalar(value, t, 'masked_fill', 'value'), t))
@@ -185,7 +180,7 @@ end)
 --- t's elements become 0.
 function pointwise.zero_(t) return (raw.fill_(t, 0)) end
 
---- A tensor of t's size and dtype full of value, a number, a boolean or a 0-dim tensor.
+--- A tensor of t's size and dtype full of value, a number, a boolean or a tensor that broadcasts.
 -- @function fill
 define('fill', { INPUT, VALUE }, function(t, value)
   if is_tensor(value) then return (raw.assign(t, value)) end
