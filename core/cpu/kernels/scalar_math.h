@@ -143,8 +143,8 @@ static inline float mn_rint_f32(float x) { return __builtin_rintf(x); }
 static inline int mn_isnan_f32(float x) { return x != x; }
 static inline int mn_isinf_f32(float x) { return fabsf(x) == INFINITY; }
 static inline float mn_clamp_f32(float x, float low, float high) {
-  float y = (x < low) | (low != low) ? low : x; /* a limit of NaN gives NaN */
-  return (y > high) | (high != high) ? high : y;
+  float y = ((x < low) | (low != low)) ? low : x; /* a limit of NaN gives NaN */
+  return ((y > high) | (high != high)) ? high : y;
 }
 
 static inline float mn_tanh_f32(float x) {
@@ -337,8 +337,8 @@ static inline double mn_sign_f64(double x) { return (x > 0) - (x < 0); }
 static inline int mn_isnan_f64(double x) { return x != x; }
 static inline int mn_isinf_f64(double x) { return fabs(x) == (double)INFINITY; }
 static inline double mn_clamp_f64(double x, double low, double high) {
-  double y = (x < low) | (low != low) ? low : x; /* a limit of NaN gives NaN */
-  return (y > high) | (high != high) ? high : y;
+  double y = ((x < low) | (low != low)) ? low : x; /* a limit of NaN gives NaN */
+  return ((y > high) | (high != high)) ? high : y;
 }
 static inline double mn_sigmoid_f64(double x) {
   double e = exp(-fabs(x));
