@@ -117,6 +117,13 @@ describe('floor division of floats', function()
     assert.is_true(double{ 0 }:floor_divide(0):isnan():item() == 1)
   end)
 
+  it('has a derivative, which is 0', function()
+    local x = double(a):requires_grad_()
+    for _, g in ipairs{ metann.grad(x:floor_divide(2):sum(), x), metann.grad(x:div(2, 'trunc'):sum(), x) } do
+      assert.same({ 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }, g:to_table())
+    end
+  end)
+
   it("gives the remainder's derivative", function()
     local x, y = double(a), double(b):requires_grad_()
     local got = metann.grad((x % y):sum(), y):to_table()
