@@ -20,10 +20,9 @@ function metann.manual_seed(seed)
   C.mn_manual_seed(ctx, seed)
 end
 
-local state = handle.ffi.new('double[2]')
-
 --- The state of the random numbers, a table {seed, offset} for set_rng_state.
 function metann.get_rng_state()
+  local state = handle.ffi.new('double[2]')
   C.mn_rng_get(ctx, state, state + 1)
   return { state[0], state[1] }
 end

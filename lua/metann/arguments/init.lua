@@ -185,6 +185,8 @@ local function positions(signature, given, n)
   return values
 end
 
+arguments.positions = positions
+
 --- The value of parameter i: checked, or its default.
 local function checked(signature, i, value)
   local p = signature[i]
