@@ -406,8 +406,20 @@ function metatable.__eq(a, b)
   end
   return false
 end
-function metatable.__lt() raise("tensors don't compare by < and >: use a:lt(b), a:gt(b)") end
-function metatable.__le() raise("tensors don't compare by <= and >=: use a:le(b), a:ge(b)") end
+function metatable.__lt()
+  raise("tensors don't compare by < and >: use a:lt(b), a:gt(b), as in if a:lt(b):item() == 1, or numbers, a:item() < b")
+end
+function metatable.__le()
+  raise("tensors don't compare by <= and >=: use a:le(b), a:ge(b), as in if a:le(b):item() == 1, or numbers, "
+    .. 'a:item() <= b')
+end
+function metatable.__call()
+  raise("a tensor can't be called: T, shape, grad and the like are fields (t.T), methods have a colon (t:sum()), and its "
+    .. 'rows are walked by for i = 1, #t do local row = t[i] ... end')
+end
+local WALK = ': a tensor is no table; walk its rows by for i = 1, #t do local row = t[i] ... end'
+function metatable.__ipairs() raise('ipairs' .. WALK) end
+function metatable.__pairs() raise('pairs' .. WALK) end
 function metatable.__concat(a, b) return tostring(a) .. tostring(b) end
 ffi.metatype(Handle, metatable)
 anchor[KEY] = handle

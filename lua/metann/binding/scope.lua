@@ -40,6 +40,7 @@ end
 --- The end of a mode: puts back what is not yet, and lets the mode finish.
 local function finish(mode, ok, ...)
   leave(mode)
+  if not ok then C.mn_error_clear(ctx) end -- the error may have come before a failed call's message was read
   if mode.finish and not mode.finished then mode:finish(ok, ...) end
 end
 
@@ -206,7 +207,8 @@ local function next_scope()
     self = new_scope()
     around.inner = self
   end
-  self.busy, self.finished, self.entered = true, false, false
+  self.busy = true -- before the rest, which another use in between would change
+  self.finished, self.entered = false, false
   return self
 end
 
