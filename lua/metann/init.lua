@@ -105,7 +105,7 @@ local Catching = {}
 Catching.__index = Catching
 local catching = false
 function Catching:save() self.outer = catching end
-function Catching:enter()
+function Catching.enter()
   catching = true
   listen(SIGINT)
 end

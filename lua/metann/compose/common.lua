@@ -106,17 +106,17 @@ function common.scalar(x, like, op, name)
 end
 
 --- Sizes and options out of (2, 3, {options}), ({2, 3}, {options}) or ({options}).
-function common.sizes(op, a, ...)
+function common.sizes(op, a, options, ...)
   if type(a) == 'table' then
     if common.is_options(a) then return {}, a end
     for i = 1, #a do common.integer(a[i], op, 'size', 0) end
-    return a, (...)
+    return a, options
   end
   local sizes = {}
-  if a == nil then return sizes, (...) end
+  if a == nil then return sizes, options end
   sizes[1] = a
-  for i = 1, select('#', ...) do
-    local x = select(i, ...)
+  for i = 1, 1 + select('#', ...) do
+    local x = select(i, options, ...)
     if type(x) == 'table' then return sizes, x end
     sizes[i + 1] = x
   end

@@ -244,15 +244,14 @@ random('rand')
 random('randn')
 
 --- randint(high, sizes) or randint(low, high, sizes): integers low .. high-1; int64.
-function create.randint(...)
-  local low, high, sizes, options = 0, ...
+function create.randint(first, second, third, fourth, ...)
+  local low, high, sizes, options = 0, first, second, third
   if type(sizes) == 'number' then
-    local third, fourth = select(3, ...)
     if type(fourth) == 'number' or type(third) == 'number' then
-      low, high = ...
-      sizes, options = sizes_of('randint', select(3, ...))
+      low, high = first, second
+      sizes, options = sizes_of('randint', third, fourth, ...)
     else
-      low, high, sizes, options = ...
+      low, high, sizes, options = first, second, third, fourth
     end
   end
   sizes = sizes or {}

@@ -82,7 +82,7 @@ end
 --- Several returned values as a tuple, one as itself.
 function registry.results(...)
   local n = select('#', ...)
-  if n == 1 then return to_python((...)) end
+  if n == 1 then return to_python((select(1, ...))) end
   local list = {}
   for i = 1, n do list[i] = to_python((select(i, ...))) end
   return values.tuple(list, n)
