@@ -128,7 +128,7 @@ int mn_error_set(mn_context *ctx, mn_error code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void mn_forget_signals(mn_context *ctx);
 void mn_places_free(mn_context *ctx); /* gives back what they hold */
-int mn_interrupted(mn_context *ctx); /* clears the flag; -1 and the error 'interrupted' */
+int mn_interrupted(mn_context *ctx);  /* clears the flag; -1 and the error 'interrupted' */
 static inline int mn_check_interrupt(mn_context *ctx) {
   return atomic_load_explicit(&ctx->interrupted, memory_order_relaxed) ? mn_interrupted(ctx) : 0;
 }

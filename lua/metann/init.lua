@@ -115,11 +115,11 @@ function Catching:leave()
 end
 
 -- An interrupt that no operation has seen belongs to the call that ends, not to what comes after it.
-local function uncaught(ok, first, ...)
+local function uncaught(ok, ...)
   local waiting = C.mn_take_interrupt(ctx) ~= 0
-  if not ok then error(first, 0) end
+  if not ok then error((select(1, ...)), 0) end
   if waiting then errors.raise('interrupted') end
-  return first, ...
+  return ...
 end
 
 --- Calls fn(...) so that Ctrl-C stops it with the error 'interrupted': the operation that runs, or the next one; where

@@ -56,13 +56,13 @@ local function inside(mode, fn, ...)
 end
 
 --- Outside of the protected call: nothing is left to do unless an error came in there.
-local function settle(mode, whole, ok, message, ...)
+local function settle(mode, whole, ok, ...)
   if not whole then
     finish(mode, false)
     error(ok, 0)
   end
-  if not ok then error(message, 0) end
-  return message, ...
+  if not ok then error((select(1, ...)), 0) end
+  return ...
 end
 
 local continue
