@@ -288,7 +288,7 @@ end
 local function emit_options(emit, row, params, first)
   local last = #params
   if first > last then return end
-  emit('local o')
+  emit('local o if plain == nil then')
   local behind = ''
   for k = last, first, -1 do
     local p = params[k]
@@ -297,7 +297,7 @@ local function emit_options(emit, row, params, first)
       p.var, behind, p.var, p.var)
     behind = behind .. (' and %s == nil'):format(p.var)
   end
-  emit('if o then options_ok(%q, o, known, names) local v', row.name)
+  emit('end if o then options_ok(%q, o, known, names) local v', row.name)
   for _, p in ipairs(params) do
     emit('v = o[%q] if v ~= nil then if %s ~= nil then doubled(%q, %q) end %s = v end', p.name, p.var, row.name, p.name,
       p.var)
@@ -328,8 +328,9 @@ local function emit_inputs(emit, row)
   for i, input in ipairs(row.inputs) do
     local a, op = 'a' .. i, row.name
     if row.value_slot then
-      emit('local p%d if istype(Handle, %s) then p%d = %s.p else p%d = NONE B[%d].f = scalar(%s, %q, %q) end', i, a,
-        i, a, i, row.value_slot, a, op, input.name)
+      emit('local p%d if istype(Handle, %s) then p%d = %s.p else', i, a, i, a)
+      if i == 1 then emit('if a1 == nil then first(a1, %q, %q) end', op, input.name) end
+      emit('p%d = NONE B[%d].f = scalar(%s, %q, %q) end', i, row.value_slot, a, op, input.name)
       pointers[i] = 'p' .. i
     elseif input.optional then
       emit('local p%d if istype(Handle, %s) then p%d = %s.p elseif %s == nil or %s == false then p%d = NONE '
@@ -476,7 +477,7 @@ local function variadic_source(row)
   params[1].var = 'tensors'
   for i = 2, #params do vars[#vars + 1] = params[i].var end
   local all = table.concat(vars, ', ')
-  emit('return function(tensors%s)', #vars > 0 and ', ' .. all or '')
+  emit('return function(plain, tensors%s)', #vars > 0 and ', ' .. all or '')
   emit_options(emit, row, params, 2)
   emit('local B, b = D')
   emit_attrs(emit, row, false, false)
@@ -494,7 +495,8 @@ end
 --- The function of such a row; the list may have false for gaps where the row allows them. As their number is open, this
 -- one loops. It takes its room for pointers as stubs take their frames.
 local function variadic_function(row, inplace, attributes, put_back, by_name, public)
-  local ready, op, name = new_list(16), row.index, row.name
+  local ready, op, name, n_attrs = new_list(16), row.index, row.name, #row.attrs
+  assert(n_attrs <= 2)
   local is_tensor, NONE, is_mixed = handle.is_tensor, handle.NONE, check.is_mixed
   local function call(list, n, B)
     if inplace then return C.mn_apply_inplace(ctx, op, n, list.inputs, B) end
@@ -514,12 +516,12 @@ local function variadic_function(row, inplace, attributes, put_back, by_name, pu
   end
   local function run(tensors, x1, x2, extra, plain)
     if plain ~= PLAIN and (type(tensors) ~= 'table' or tensors[1] == nil or public and is_mixed(tensors)
-      or extra ~= nil or plain ~= nil) then
+      or x1 ~= nil and n_attrs == 0 or x2 ~= nil and n_attrs < 2 or extra ~= nil or plain ~= nil) then
       return by_name(run, 3, tensors, x1, x2, extra, plain)
     end
     if type(tensors) ~= 'table' then raise('%s: expected a list of tensors, got %s', name, describe(tensors)) end
     local n, list = #tensors, ready
-    local B, b = attributes(tensors, x1, x2)
+    local B, b = attributes(plain, tensors, x1, x2)
     if list == nil or n > list.capacity then list = new_list(math.max(16, 2 * n)) end
     ready = nil
     fill(list, tensors)
