@@ -90,7 +90,7 @@ describe('what tensors are not', function()
   it('is said where it is tried', function()
     local row = 'for i = 1, #t do local row = t%[i%] ... end'
     fails("a tensor can't be called: T, shape.*are fields %(t%.T%).*" .. row, function() return x.T() end)
-    fails('a tensor can\'t be called.*' .. row, function() for _ in x do return end end)
+    fails('a tensor can\'t be called.*' .. row, function() for row_of in x do print(row_of) end end)
     fails('ipairs: a tensor is no table; walk its rows by ' .. row, ipairs, x)
     fails('use a:lt%(b%), a:gt%(b%).*:item%(%)', function() return x < y end)
     fails('use a:le%(b%), a:ge%(b%).*:item%(%)', function() return x >= y end)
