@@ -540,11 +540,13 @@ end
 
 -- ---- functions ----
 
---- Puts values given by name into their places; see metann.arguments. `run` is called with all of them by position.
+-- stub.arguments: metann.arguments puts itself here.
+
+--- Puts values given by name into their places. `run` is called with all of them by position.
 local function resolver(row)
   local signature
   return function(run, n, ...)
-    local arguments = require 'metann.arguments'
+    local arguments = stub.arguments
     if not signature then
       local list, parameters_of = {}, parameters(row)
       for i, p in ipairs(parameters_of) do
