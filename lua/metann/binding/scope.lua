@@ -44,25 +44,21 @@ local function finish(mode, ok, ...)
   if mode.finish and not mode.finished then mode:finish(ok, ...) end
 end
 
-local function left(mode, ok, ...)
-  finish(mode, ok, ...)
-  return ok, ...
+local function left(mode, ...)
+  finish(mode, true, ...)
+  return ...
 end
 
---- What fn did, in a protected call of its own.
 local function inside(mode, fn, ...)
   enter(mode)
-  return left(mode, pcall(fn, ...))
+  return left(mode, fn(...))
 end
 
---- Outside of the protected call: nothing is left to do unless an error came in there.
-local function settle(mode, whole, ok, ...)
-  if not whole then
-    finish(mode, false)
-    error(ok, 0)
-  end
-  if not ok then error((select(1, ...)), 0) end
-  return ...
+--- Behind the protected call: there is something left to do only after an error.
+local function settle(mode, ok, ...)
+  if ok then return ... end
+  if not pcall(finish, mode, false) then finish(mode, false) end
+  error((select(1, ...)), 0)
 end
 
 local continue
@@ -82,8 +78,9 @@ local function turn(mode, co, ...)
 end
 
 local function after(mode, co, whole, ok, ...)
-  if whole and ok and status(co) == 'suspended' then return continue(mode, co, yield(...)) end
-  return settle(mode, whole, ok, ...)
+  if not whole then return settle(mode, false, ok) end
+  if ok and status(co) == 'suspended' then return continue(mode, co, yield(...)) end
+  return settle(mode, ok, ...)
 end
 
 function continue(mode, co, ...) return after(mode, co, pcall(turn, mode, co, ...)) end
