@@ -12,8 +12,8 @@ local create, resume, status, yield, running =
 local scope = {}
 
 -- ---- modes ----
--- A mode is a table with three methods: save notes what is there before (and changes nothing), enter changes it, leave
--- puts back what save noted; leave may be called twice. In a coroutine, fn runs in one of its own, so that when it
+-- A mode is a table with methods: save, where it has one, notes what is there before (and changes nothing), enter changes
+-- it, leave puts back what was there; leave may be called twice. In a coroutine, fn runs in one of its own, so that when it
 -- yields the mode is left before the host goes on, and entered again when the host resumes.
 --
 -- An error may come between any two instructions (Ctrl-C at LuaJIT's prompt, a debug hook that raises). So all of it
@@ -26,7 +26,7 @@ local function in_coroutine()
 end
 
 local function enter(mode)
-  mode:save()
+  if mode.save then mode:save() end
   mode.entered = true
   mode:enter()
 end
