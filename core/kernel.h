@@ -47,6 +47,7 @@ const mn_backend *mn_cpu_backend(void);
 void mn_parallel(int64_t blocks, void (*body)(void *arg, int64_t block), void *arg);
 void mn_threads_set(int n);
 int mn_threads_get(void);
+int mn_processors(void); /* that this process may run on */
 
 /* cpu/count.c, for shape rules of rows with MN_F_DATA_SHAPE: how many elements are not 0; the largest element, -1 if
  * there is none larger (whether all are valid indices is for the kernel to say). For detect_anomaly: 2 where an element

@@ -122,18 +122,19 @@ static void add_workers(int wanted) {
 
 static void after_fork(void) { atomic_store(&forked, 1); }
 
-static int processors(void) {
+int mn_processors(void) {
 #ifdef CPU_COUNT
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
 #endif
-  return (int)sysconf(_SC_NPROCESSORS_ONLN);
+  int n = (int)sysconf(_SC_NPROCESSORS_ONLN);
+  return n > 0 ? n : 1;
 }
 
 static void start(void) {
   pthread_atfork(NULL, NULL, after_fork);
-  int expected = 0, n = processors();
-  atomic_compare_exchange_strong(&threads, &expected, n > 0 ? n : 1);
+  int expected = 0, n = mn_processors();
+  atomic_compare_exchange_strong(&threads, &expected, n);
 }
 
 void mn_threads_set(int n) {

@@ -61,6 +61,10 @@ static void *system_memory(size_t bytes) {
 
 static void *fresh(mn_context *ctx, size_t bytes) {
   mn_stats *s = &ctx->stats;
+  if (ctx->closed) {
+    mn_error_set(ctx, MN_ERR_ARGUMENT, "metann is closed: the program is at its end");
+    return NULL;
+  }
   double size = (double)bytes;
   if (s->live_bytes + s->cached_bytes + size > s->limit_bytes) mn_empty_cache(ctx);
   if (s->live_bytes + size <= s->limit_bytes) {
@@ -98,7 +102,7 @@ void mn_memory_put(mn_context *ctx, void *p, size_t bytes) {
   size_t rounded;
   int k = size_class(bytes, &rounded);
   ctx->stats.live_bytes -= (double)rounded;
-  if (!CACHING) {
+  if (!CACHING || ctx->closed) {
     free(p);
     return;
   }

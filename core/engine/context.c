@@ -1,6 +1,5 @@
 /* context.c: the state of one user (one Lua state): errors, modes, interruption, lifetime. */
 #include "engine/engine.h"
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,10 +8,11 @@
 int mn_abi(void) { return MN_ABI; }
 const char *mn_version(void) { return MN_VERSION; }
 
-mn_context *mn_context_new(void) {
-  mn_context *ctx = calloc(1, sizeof *ctx);
+static mn_context *begin(mn_context *ctx, bool owned) {
   if (!ctx) return NULL;
+  memset(ctx, 0, sizeof *ctx);
   ctx->refs = 1;
+  ctx->owned = owned;
   ctx->grad_enabled = 1;
   ctx->default_dtype = MN_FLOAT32;
   ctx->next_id = 1, ctx->next_seq = 1;
@@ -22,27 +22,30 @@ mn_context *mn_context_new(void) {
   return ctx;
 }
 
-/* The contexts that a signal interrupts. A signal handler has no argument of its own, so this is the one
- * place with process-wide mutable state. */
-enum { SIGNALS = 65 };
-static _Atomic(mn_context *) on_signal[SIGNALS];
-static struct sigaction replaced[SIGNALS]; /* what a signal did before */
-
-static void forget_signals(mn_context *ctx) {
-  for (int i = 1; i < SIGNALS; i++) {
-    mn_context *expected = ctx;
-    if (atomic_compare_exchange_strong(&on_signal[i], &expected, NULL)) sigaction(i, &replaced[i], NULL);
-  }
-}
+mn_context *mn_context_new(void) { return begin(malloc(sizeof(mn_context)), false); }
+size_t mn_context_size(void) { return sizeof(mn_context); }
+mn_context *mn_context_at(void *memory) { return begin(memory, true); }
 
 void mn_context_release(mn_context *ctx) {
   if (!ctx || --ctx->refs > 0) return;
-  forget_signals(ctx);
+  mn_forget_signals(ctx);
   mn_program_free(ctx->recording);
+  ctx->recording = NULL;
   mn_empty_cache(ctx);
   free(ctx->scope.items);
   free(ctx->dead_numbers);
-  free(ctx);
+  ctx->scope = (mn_scope){0};
+  ctx->dead_numbers = NULL, ctx->dead_capacity = 0;
+  if (!ctx->owned) free(ctx);
+}
+
+void mn_context_close(mn_context *ctx) {
+  if (ctx->closed) return;
+  ctx->closed = true;
+  ctx->stats.limit_bytes = -1;
+  mn_forget_signals(ctx);
+  mn_places_free(ctx);
+  mn_context_release(ctx);
 }
 
 const mn_stats *mn_context_stats(mn_context *ctx) { return &ctx->stats; }
@@ -60,33 +63,6 @@ int mn_error_set(mn_context *ctx, mn_error code, const char *format, ...) {
 mn_error mn_error_code(mn_context *ctx) { return ctx->error_code; }
 const char *mn_error_message(mn_context *ctx) { return ctx->error; }
 void mn_error_clear(mn_context *ctx) { ctx->error_code = MN_OK, ctx->error[0] = 0; }
-
-void mn_interrupt(mn_context *ctx) { atomic_store_explicit(&ctx->interrupted, 1, memory_order_relaxed); }
-
-int mn_interrupted(mn_context *ctx) {
-  atomic_store_explicit(&ctx->interrupted, 0, memory_order_relaxed);
-  return mn_error_set(ctx, MN_ERR_INTERRUPTED, "interrupted");
-}
-
-static void interrupt_handler(int signum) {
-  mn_context *ctx = atomic_load(&on_signal[signum]);
-  if (ctx) mn_interrupt(ctx);
-}
-
-int mn_interrupt_on_signal(mn_context *ctx, int signum) {
-  if (signum == 0) return forget_signals(ctx), 0;
-  if (signum < 0 || signum >= SIGNALS)
-    return mn_error_set(ctx, MN_ERR_ARGUMENT, "interrupt_on_signal: signal %d is not between 1 and 64",
-                        signum);
-  struct sigaction action;
-  memset(&action, 0, sizeof action);
-  action.sa_handler = interrupt_handler;
-  action.sa_flags = SA_RESTART;
-  mn_context *before = atomic_exchange(&on_signal[signum], ctx);
-  if (sigaction(signum, &action, before ? NULL : &replaced[signum]) == 0) return 0;
-  atomic_store(&on_signal[signum], NULL);
-  return mn_error_set(ctx, MN_ERR_ARGUMENT, "interrupt_on_signal: signal %d can't be handled", signum);
-}
 
 int mn_grad_enabled(mn_context *ctx) { return ctx->grad_enabled; }
 void mn_set_grad_enabled(mn_context *ctx, int enabled) { ctx->grad_enabled = enabled != 0; }

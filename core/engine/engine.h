@@ -89,9 +89,22 @@ typedef struct mn_scope {
   int n, capacity, depth;
 } mn_scope;
 
+/* What a binding's handles hold; see handle.c. Chunks never move. */
+enum { MN_PLACES = 4096 };
+typedef struct mn_places {
+  mn_tensor ***chunks;
+  int32_t *empty; /* a stack */
+  int n_chunks, n_empty;
+  unsigned sweeps; /* how many have begun */
+} mn_places;
+
 struct mn_context {
   mn_stats stats;
   int refs;
+  bool owned, closed; /* its memory is the binding's; nothing can be made any more */
+  mn_places places;
+  _Atomic uint64_t signals; /* that interrupt it, a bit each */
+  _Atomic(mn_context *) next_listening;
   atomic_int interrupted;
   mn_error error_code;
   char error[1024];
@@ -114,7 +127,9 @@ struct mn_context {
 /* context.c */
 int mn_error_set(mn_context *ctx, mn_error code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-int mn_interrupted(mn_context *ctx); /* clears the flag; -1 and the error 'interrupted' */
+void mn_forget_signals(mn_context *ctx);
+void mn_places_free(mn_context *ctx); /* gives back what they hold */
+int mn_interrupted(mn_context *ctx);  /* clears the flag; -1 and the error 'interrupted' */
 static inline int mn_check_interrupt(mn_context *ctx) {
   return atomic_load_explicit(&ctx->interrupted, memory_order_relaxed) ? mn_interrupted(ctx) : 0;
 }

@@ -144,12 +144,6 @@ void mn_tensor_release(mn_tensor *t) {
   mn_drain(ctx);
 }
 
-void mn_handle_free(mn_handle *h) {
-  mn_tensor *t = h->p;
-  h->p = NULL;
-  mn_tensor_release(t);
-}
-
 /* ---- data in and out ---- */
 
 mn_tensor *mn_tensor_empty(mn_context *ctx, int dtype, int ndim, const int64_t *sizes) {
@@ -243,6 +237,22 @@ int mn_tensor_write(mn_context *ctx, mn_tensor *t, const void *data) {
   return 0;
 }
 
+/* The NaNs among n floats become the one of C: code that gets them as numbers may keep types in a NaN's bits. */
+static void canonical_nans(int dtype, int64_t n, void *data) {
+  float *f = data;
+  double *d = data;
+  for (int64_t i = 0; dtype == MN_FLOAT32 && i < n; i++)
+    if (isnan(f[i])) f[i] = NAN;
+  for (int64_t i = 0; dtype == MN_FLOAT64 && i < n; i++)
+    if (isnan(d[i])) d[i] = NAN;
+}
+
+int mn_tensor_values(mn_context *ctx, mn_tensor *t, void *out) {
+  if (mn_tensor_read(ctx, t, out)) return -1;
+  canonical_nans(t->a.dtype, t->a.numel, out);
+  return 0;
+}
+
 static double half_to_double(uint16_t h, bool bfloat) {
   if (bfloat) {
     uint32_t bits = (uint32_t)h << 16;
@@ -255,41 +265,45 @@ static double half_to_double(uint16_t h, bool bfloat) {
   return h & 0x8000 ? -v : v;
 }
 
+/* An element that isn't an int64. */
+static double element(const mn_array *a) {
+  switch (a->dtype) {
+  case MN_FLOAT32:
+    return *(const float *)a->data;
+  case MN_FLOAT64:
+    return *(const double *)a->data;
+  case MN_INT32:
+    return *(const int32_t *)a->data;
+  case MN_FLOAT16:
+    return half_to_double(*(const uint16_t *)a->data, false);
+  case MN_BFLOAT16:
+    return half_to_double(*(const uint16_t *)a->data, true);
+  default:
+    return *(const uint8_t *)a->data;
+  }
+}
+
 int mn_tensor_item(mn_context *ctx, mn_tensor *t, double *out) {
   if (!t || mn_is_none(t)) return mn_error_set(ctx, MN_ERR_ARGUMENT, "item: expected a tensor");
   if (t->a.numel != 1)
     return mn_error_set(ctx, MN_ERR_ARGUMENT, "item: expected a tensor with one element, got one with %lld",
                         (long long)t->a.numel);
-  const void *p = t->a.data;
-  switch (t->a.dtype) {
-  case MN_FLOAT32:
-    *out = *(const float *)p;
+  if (t->a.dtype != MN_INT64) {
+    double v = element(&t->a);
+    *out = isnan(v) ? NAN : v;
     return 0;
-  case MN_FLOAT64:
-    *out = *(const double *)p;
-    return 0;
-  case MN_INT32:
-    *out = *(const int32_t *)p;
-    return 0;
-  case MN_UINT8:
-  case MN_BOOL:
-    *out = *(const uint8_t *)p;
-    return 0;
-  case MN_FLOAT16:
-    *out = half_to_double(*(const uint16_t *)p, false);
-    return 0;
-  case MN_BFLOAT16:
-    *out = half_to_double(*(const uint16_t *)p, true);
-    return 0;
-  default:
-    break;
   }
-  int64_t v = *(const int64_t *)p;
+  int64_t v = *(const int64_t *)t->a.data;
   if (v > (1LL << 53) || v < -(1LL << 53))
     return mn_error_set(ctx, MN_ERR_ARGUMENT, "item: %lld doesn't fit a number exactly (beyond 2^53)",
                         (long long)v);
   *out = (double)v;
   return 0;
+}
+
+double mn_tensor_number(mn_context *ctx, mn_tensor *t) {
+  double v;
+  return mn_tensor_item(ctx, t, &v) ? NAN : v;
 }
 
 /* ---- properties ---- */

@@ -96,8 +96,10 @@ typedef struct mn_stats {
   double visited_nodes; /* by all walks so far */
 } mn_stats;
 
-/* A handle: what a binding keeps. mark is the binding's own (Lua: which scope released it). */
-typedef struct mn_handle { mn_tensor *p; int32_t mark; } mn_handle;
+/* A handle: what a binding keeps. mark is the binding's own (Lua: which scope released it); place is above 0 where the
+ * context holds p for it. */
+typedef struct mn_handle { mn_tensor *p; int32_t mark, place; } mn_handle;
+typedef struct mn_counter { int32_t n; } mn_counter;
 
 int mn_abi(void);
 const char *mn_version(void);
@@ -105,6 +107,11 @@ const char *mn_cpu_path(void); /* "c", "avx2" or "avx512": the kernels chosen at
 
 mn_context *mn_context_new(void);
 void mn_context_release(mn_context *ctx);
+/* A context in memory of the caller's, of mn_context_size() bytes, which must stay until nothing can call any more.
+ * mn_context_close gives back all that its handles hold and releases it: from then on every call fails. */
+size_t mn_context_size(void);
+mn_context *mn_context_at(void *memory);
+void mn_context_close(mn_context *ctx);
 const mn_stats *mn_context_stats(mn_context *ctx);
 int mn_set_memory_limit(mn_context *ctx, double bytes);
 void mn_empty_cache(mn_context *ctx);
@@ -121,7 +128,10 @@ void mn_error_clear(mn_context *ctx);
 
 /* Safe from a signal handler and from other threads: the next row, walk or replay fails with 'interrupted'. */
 void mn_interrupt(mn_context *ctx);
-int mn_interrupt_on_signal(mn_context *ctx, int signum); /* installs a handler that does it; signum 0 removes it */
+/* Installs a handler that does it, for each context that asks; signum 0 takes all of this context's back, a negative
+ * one that one. When the last context has done so, the signal does again what it did before. */
+int mn_interrupt_on_signal(mn_context *ctx, int signum);
+int mn_take_interrupt(mn_context *ctx); /* 1 if an interrupt waits, which is forgotten then */
 
 void mn_manual_seed(mn_context *ctx, double seed);
 void mn_rng_get(mn_context *ctx, double *seed, double *offset);
@@ -147,7 +157,6 @@ mn_tensor *mn_tensor_strided(mn_context *ctx, mn_tensor *t, int ndim, const int6
                              int64_t offset);
 void mn_tensor_retain(mn_tensor *t);
 void mn_tensor_release(mn_tensor *t);
-void mn_handle_free(mn_handle *h); /* releases h->p, if any, and clears it */
 double mn_tensor_id(const mn_tensor *t);
 double mn_storage_id(const mn_tensor *t);
 double mn_tensor_version(const mn_tensor *t);
@@ -161,8 +170,13 @@ int mn_tensor_set_retain_grad(mn_context *ctx, mn_tensor *t);
 mn_tensor *mn_tensor_grad(mn_tensor *t); /* new reference, or MN_NONE */
 int mn_tensor_set_grad(mn_context *ctx, mn_tensor *t, mn_tensor *grad); /* MN_NONE clears */
 int mn_tensor_item(mn_context *ctx, mn_tensor *t, double *out); /* of a tensor with one element */
-/* Writes numel elements, row-major and contiguous, of t's dtype, to out. */
+/* The same as the result. NaN also for an error, which mn_error_code tells. */
+double mn_tensor_number(mn_context *ctx, mn_tensor *t);
+/* Writes numel elements, row-major and contiguous, of t's dtype, to out. mn_tensor_values is for those who look at them
+ * as numbers: float32 and float64 NaNs come as the one of C's NAN, whatever bits they have (a binding may keep types in
+ * the bits of NaNs, as LuaJIT does). */
 int mn_tensor_read(mn_context *ctx, mn_tensor *t, void *out);
+int mn_tensor_values(mn_context *ctx, mn_tensor *t, void *out);
 /* Overwrites t's elements (any layout) from row-major data of t's dtype; bumps the version. */
 int mn_tensor_write(mn_context *ctx, mn_tensor *t, const void *data);
 /* Overwrites targets[i] (any layout) by sources[i], of the same size, for all i < n; when it doesn't return 0, none of
@@ -182,6 +196,32 @@ mn_tensor *mn_apply0(mn_context *ctx, int op, const mn_slot *attrs);
 mn_tensor *mn_apply1(mn_context *ctx, int op, mn_tensor *a, const mn_slot *attrs);
 mn_tensor *mn_apply2(mn_context *ctx, int op, mn_tensor *a, mn_tensor *b, const mn_slot *attrs);
 mn_tensor *mn_apply3(mn_context *ctx, int op, mn_tensor *a, mn_tensor *b, mn_tensor *c, const mn_slot *attrs);
+
+/* Handles, for bindings whose code can be stopped or entered again between any two steps. mn_make, mn_make0 to 3 are
+ * mn_apply and mn_apply0 to 3 into handles. A handle with a place shares its reference with that place of the context,
+ * from where a sweep gives it back after the handle has died: for (all places without a living handle)
+ * mn_place_sweep(ctx, place, number of mn_sweep_begin), which is nonzero when a newer sweep has taken over.
+ * mn_place_take takes an empty place, 0: there is none. mn_places_reserve makes room for chunks of 4096 places more and
+ * returns the first of them, 0 on failure; mn_places_open lets them be taken. mn_places_chunk says what a chunk of places
+ * holds (MN_NONE: taken, but empty), NULL behind the last. mn_handle_fill gives a handle its tensor (a reference; NULL:
+ * none, and the result is -1), mn_handle_own one of a scope a place; mn_handle_free releases and clears. mn_count counts
+ * one on. */
+int mn_make(mn_context *ctx, int op, int n_in, mn_tensor *const *inputs, const mn_slot *attrs, mn_handle *const *out);
+int mn_make0(mn_context *ctx, int op, const mn_slot *attrs, mn_handle *h);
+int mn_make1(mn_context *ctx, int op, mn_tensor *a, const mn_slot *attrs, mn_handle *h);
+int mn_make2(mn_context *ctx, int op, mn_tensor *a, mn_tensor *b, const mn_slot *attrs, mn_handle *h);
+int mn_make3(mn_context *ctx, int op, mn_tensor *a, mn_tensor *b, mn_tensor *c, const mn_slot *attrs, mn_handle *h);
+int mn_handle_fill(mn_context *ctx, mn_handle *h, mn_tensor *t);
+void mn_handle_own(mn_context *ctx, mn_handle *h, int place, int mark);
+void mn_handle_free(mn_handle *h);
+int mn_places_reserve(mn_context *ctx, int chunks);
+void mn_places_open(mn_context *ctx, int first, int n);
+mn_tensor *const *mn_places_chunk(mn_context *ctx, int i);
+int mn_places_empty(mn_context *ctx);
+int mn_place_take(mn_context *ctx);
+int mn_sweep_begin(mn_context *ctx);
+int mn_place_sweep(mn_context *ctx, int place, int sweep);
+int mn_count(mn_counter *counter);
 
 /* The backward walk. outputs: what is differentiated; grad_outputs: their cotangents, MN_NONE for 1 (0-dim outputs
  * only); inputs: what for. With MN_WALK_ACCUMULATE, inputs must be empty and leaves' .grad is added to, once the

@@ -85,12 +85,12 @@ local function evaluate(o, fn, n, arguments)
     end
   end
   local function take(...)
-    local allowed = o.has_aux and 2 or 1
+    local results, allowed = { ... }, o.has_aux and 2 or 1
     if select('#', ...) > allowed then
       raise('%s: the function returned %d values, expected %d (a table holds several; has_aux=true allows a second)',
         o.what, select('#', ...), allowed)
     end
-    run.output, run.aux = ...
+    run.output, run.aux = results[1], results[2]
   end
   take(enabled(fn, unpack(given, 1, n)))
   run.outputs = tree.tensors(run.output, is_input)

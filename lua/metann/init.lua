@@ -20,10 +20,9 @@ function metann.manual_seed(seed)
   C.mn_manual_seed(ctx, seed)
 end
 
-local state = handle.ffi.new('double[2]')
-
 --- The state of the random numbers, a table {seed, offset} for set_rng_state.
 function metann.get_rng_state()
+  local state = handle.ffi.new('double[2]')
   C.mn_rng_get(ctx, state, state + 1)
   return { state[0], state[1] }
 end
@@ -49,7 +48,8 @@ function metann.set_default_dtype(dtype)
 end
 function metann.get_default_dtype() return handle.dtype_names[C.mn_default_dtype(ctx)] end
 
---- How many threads kernels use, 1 to 1024. Results don't depend on it.
+--- How many threads kernels use, 1 to 1024. Results don't depend on it. The threads are the process's, so it holds for
+-- all of its Lua states.
 function metann.set_num_threads(n)
   errors.check_count('set_num_threads', 'n', n, 1, 1024)
   if C.mn_set_num_threads(ctx, n) ~= 0 then handle.fail() end
@@ -80,32 +80,54 @@ end
 function metann.empty_cache() C.mn_empty_cache(ctx) end
 
 local SIGINT = 2
--- The signals that interrupt, a set.
+-- The signals that interrupt for good, a set.
 local interrupting = {}
 
+local function listen(signum)
+  if C.mn_interrupt_on_signal(ctx, signum) ~= 0 then handle.fail() end
+end
+
 --- From now on the signal (SIGINT, 2, unless given; 0 for none any more) makes the running operation, or the next one,
--- fail with the error 'interrupted' instead of ending the process. With 0, signals do again what they did before.
+-- fail with the error 'interrupted' instead of ending the process. With 0, signals do again what they did before. Each
+-- Lua state of a process that asks for a signal is interrupted by it.
 function metann.interrupt_on_signal(signum)
   signum = signum or SIGINT
   errors.check_count('interrupt_on_signal', 'signum', signum, 0, 64)
-  if C.mn_interrupt_on_signal(ctx, signum) ~= 0 then handle.fail() end
+  listen(signum)
   if signum == 0 then interrupting = {} else interrupting[signum] = true end
 end
 
 --- Makes the next operation fail with the error 'interrupted'.
 function metann.interrupt() C.mn_interrupt(ctx) end
 
+-- While it is on, Ctrl-C interrupts; what other signals do stays as it is.
+local Catching = {}
+Catching.__index = Catching
+local catching = false
+function Catching:save() self.outer = catching end
+function Catching.enter()
+  catching = true
+  listen(SIGINT)
+end
+function Catching:leave()
+  catching = self.outer
+  if not catching and not interrupting[SIGINT] then listen(-SIGINT) end
+end
+
+-- An interrupt that no operation has seen belongs to the call that ends, not to what comes after it.
 local function uncaught(ok, ...)
-  metann.interrupt_on_signal(0)
-  if not ok then error((...), 0) end
+  local waiting = C.mn_take_interrupt(ctx) ~= 0
+  if not ok then error((select(1, ...)), 0) end
+  if waiting then errors.raise('interrupted') end
   return ...
 end
 
---- Calls fn(...) so that Ctrl-C stops it with the error 'interrupted'.
+--- Calls fn(...) so that Ctrl-C stops it with the error 'interrupted': the operation that runs, or the next one; where
+-- none is left, the call itself. Other signals do what they did, and so does Ctrl-C afterwards, and while a coroutine
+-- in which this is called has yielded.
 function metann.catch_interrupt(fn, ...)
-  if interrupting[SIGINT] then return fn(...) end -- and goes on to
-  metann.interrupt_on_signal(SIGINT)
-  return uncaught(pcall(fn, ...))
+  fn = binding.scope.callable(fn, 'catch_interrupt')
+  return uncaught(pcall(binding.scope.with, setmetatable({}, Catching), fn, ...))
 end
 
 --- True for a tensor.

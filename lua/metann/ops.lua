@@ -2,7 +2,7 @@
 -- A composition that has a row's name replaces it here; the row itself stays in binding.stub.ops.
 local pairs = require('metann.binding.traversal').pairs
 local binding = require 'metann.binding'
-local raw = binding.stub.ops
+local raw = binding.stub.public
 
 local ops = {}
 

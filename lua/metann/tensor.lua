@@ -161,7 +161,9 @@ local POINTERS = {
   float32 = 'float *', float64 = 'double *', int64 = 'int64_t *', int32 = 'int32_t *', uint8 = 'uint8_t *',
   bool = 'uint8_t *', float16 = 'uint16_t *', bfloat16 = 'uint16_t *',
 }
---- The memory, as a cdata pointer to elements; valid while the tensor lives.
+--- The memory, as a cdata pointer to elements; valid while the tensor lives. A float read through it is taken as its
+-- bits are, and LuaJIT keeps types in the bits of NaNs: where elements may come from a file or from C, read them by
+-- item or to_table, which give the usual NaN.
 function methods.data_ptr(t)
   local a = array(t)
   return ffi.cast(POINTERS[handle.dtype_names[a.dtype]], a.data)
@@ -174,7 +176,6 @@ end
 
 -- ---- numbers out ----
 local EXACT = 2 ^ 53
-local number = ffi.new('double[1]')
 
 local function exact(x)
   if x > EXACT or x < -EXACT then raise('an int64 beyond 2^53 does not fit a Lua number: %s', tostring(x)) end
@@ -185,8 +186,9 @@ end
 function methods.item(t)
   local a = array(t)
   if a.dtype == 2 and a.numel == 1 then return exact(handle.read(t)[0]) end
-  if C.mn_tensor_item(ctx, t.p, number) ~= 0 then fail(t) end
-  return number[0]
+  local x = C.mn_tensor_number(ctx, t.p)
+  if x ~= x and C.mn_error_code(ctx) ~= C.MN_OK then fail(t) end
+  return x
 end
 
 local function readable(t)

@@ -9,7 +9,7 @@ local function fails(pattern, fn, ...)
   assert.truthy(tostring(message):find(pattern), message)
 end
 
-local function random(...) return metann.randn(..., { dtype = 'float64', requires_grad = true }) end
+local function random(size) return metann.randn(size, { dtype = 'float64', requires_grad = true }) end
 
 local function apart(fn) coroutine.wrap(fn)() end
 

@@ -10,7 +10,7 @@ local function fails(pattern, fn, ...)
   assert.truthy(tostring(message):find(pattern), message)
 end
 
-local function random(...) return metann.randn(..., { dtype = 'float64' }) end
+local function random(size) return metann.randn(size, { dtype = 'float64' }) end
 local function plainly(fn, ...) return fn(...) end
 
 --- A class of nets whose parts are called by `call`: batch norm, dropout, a module alone, a captured parameter.

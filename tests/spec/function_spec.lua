@@ -10,7 +10,7 @@ local function fails(pattern, fn, ...)
 end
 
 local function leaf(x) return metann.tensor(x, { requires_grad = true, dtype = 'float64' }) end
-local function random(...) return metann.randn(..., { dtype = 'float64', requires_grad = true }) end
+local function random(size) return metann.randn(size, { dtype = 'float64', requires_grad = true }) end
 
 --- Runs fn on a stack of its own, so that no slot of this one keeps what fn made.
 local function apart(fn) coroutine.wrap(fn)() end

@@ -1,8 +1,8 @@
 -- metann.gradcheck: passes what is right, and finds what is wrong.
 local metann = require 'metann'
 
-local function leaf(...)
-  return metann.rand(..., { dtype = 'float64', requires_grad = true })
+local function leaf(size)
+  return metann.rand(size, { dtype = 'float64', requires_grad = true })
 end
 
 local function fails(pattern, fn, ...)

@@ -161,7 +161,7 @@ end)
 describe('values written to one place', function()
   local function f64(x) return metann.tensor(x, { dtype = 'float64' }) end
   local function int(x) return metann.tensor(x, { dtype = 'int64' }) end
-  local function leaf(...) return metann.randn(..., { dtype = 'float64' }):requires_grad_() end
+  local function leaf(size) return metann.randn(size, { dtype = 'float64' }):requires_grad_() end
 
   --- The gradient of the sum of squares with respect to the values 5, 6, 7, the first of which the second replaces.
   local function gradient(write)

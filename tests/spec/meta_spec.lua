@@ -5,7 +5,7 @@ local support = require 'tests.support.meta'
 local message, list, close, mse = support.message, support.list, support.close, support.mse
 local mlp, regression, convnet, images = support.mlp, support.regression, support.convnet, support.images
 local check_gradients = support.check_gradients
-local function double(...) return metann.randn(..., { dtype = 'float64' }) end
+local function double(size) return metann.randn(size, { dtype = 'float64' }) end
 
 before_each(function() metann.manual_seed(7) end)
 

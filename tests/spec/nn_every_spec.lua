@@ -16,7 +16,7 @@ for name in ([[Linear Bilinear Identity Flatten Unflatten Sequential ModuleList 
 -- Containers that compute nothing.
 local PASSIVE = { ModuleList = true, ModuleDict = true, ParameterList = true }
 
-local function double(...) return metann.randn(..., { dtype = 'float64' }) end
+local function double(size) return metann.randn(size, { dtype = 'float64' }) end
 
 --- The inputs of a case; those that are differentiated first, with their places.
 local function inputs_of(case)

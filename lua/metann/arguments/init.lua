@@ -17,10 +17,12 @@ local traversal = require 'metann.binding.traversal'
 local next, pairs = traversal.next, traversal.pairs
 local errors = require 'metann.binding.errors'
 local handle = require 'metann.binding.handle'
+local stub = require 'metann.binding.stub'
 local kinds = require 'metann.arguments.kinds'
 local raise, describe = errors.raise, errors.describe
 
 local arguments = { kinds = kinds }
+stub.arguments = arguments
 
 -- ---- signatures ----
 
@@ -193,6 +195,8 @@ local function positions(signature, given, n)
   if named then read_names(signature, values, named) end
   return values
 end
+
+arguments.positions = positions
 
 --- The value of parameter i: checked, or its default.
 local function checked(signature, i, value)

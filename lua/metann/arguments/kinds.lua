@@ -20,6 +20,9 @@ function kinds.list_kind(kind)
   return kind
 end
 
+--- Any list, unchecked.
+kinds.any_list = kinds.list_kind(function(v) return v end)
+
 -- A 64-bit integer stands for the number that it is; nil where a Lua number can't hold it.
 local function to_number(v)
   if type(v) == 'number' then return v end

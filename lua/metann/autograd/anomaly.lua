@@ -5,10 +5,8 @@ local C, ctx = handle.C, handle.ctx
 
 local Anomaly = {}
 Anomaly.__index = Anomaly
-function Anomaly:enter()
-  self.outer = C.mn_anomaly(ctx)
-  C.mn_set_anomaly(ctx, 1)
-end
+function Anomaly:save() self.outer = C.mn_anomaly(ctx) end
+function Anomaly.enter() C.mn_set_anomaly(ctx, 1) end
 function Anomaly:leave() C.mn_set_anomaly(ctx, self.outer) end
 
 --- Calls fn(...); an operation whose result has NaN, or an infinity that neither an input nor a number given to it had,

@@ -23,17 +23,15 @@ local function pack(...) return { n = select('#', ...), ... } end
 local Random = {}
 Random.__index = Random
 
-local state = ffi.new('double[2]')
-
 local function random_now()
+  local state = ffi.new('double[2]')
   C.mn_rng_get(ctx, state, state + 1)
   return { seed = state[0], offset = state[1] }
 end
 
-function Random:enter()
-  self.outer = random_now()
-  C.mn_rng_set(ctx, self.own.seed, self.own.offset)
-end
+function Random:save() self.outer = random_now() end
+
+function Random:enter() C.mn_rng_set(ctx, self.own.seed, self.own.offset) end
 
 function Random:leave()
   self.own = random_now()

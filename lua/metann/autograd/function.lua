@@ -155,7 +155,7 @@ end
 
 local function finish(self, walk, given, versions, outer, ok, ...)
   walks[self.state] = outer
-  if not ok then error((...), 0) end
+  if not ok then error((select(1, ...)), 0) end
   for k in pairs(versions) do
     if given[k]:version() ~= versions[k] then
       raise('%s: backward changed the gradient of result %d in place; work on a clone() of it', self.state.name, k)

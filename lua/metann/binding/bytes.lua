@@ -12,7 +12,7 @@ bytes.width = {
 -- Files are little-endian; a machine of the other order would need every element turned round.
 bytes.little_endian = ffi.abi 'le'
 
-local sizes_buffer, strides_buffer = ffi.new('int64_t[8]'), ffi.new('int64_t[8]')
+local sizes_of = handle.sizes_of
 
 local function count(sizes)
   local n = 1
@@ -92,8 +92,8 @@ end
 --- A tensor whose elements are those at an offset of a map; nil where they don't lie on a multiple of their width.
 function bytes.mapped(map, offset, dtype, sizes)
   if offset % bytes.width[dtype] ~= 0 then return nil end
-  for d = 1, #sizes do sizes_buffer[d - 1] = sizes[d] end
-  return handle.call(handle.C.mn_tensor_mapped, handle.ctx, map, offset, handle.dtypes[dtype], #sizes, sizes_buffer)
+  return handle.call(handle.C.mn_tensor_mapped, handle.ctx, map, offset, handle.dtypes[dtype], #sizes,
+    sizes_of('mapped', sizes))
 end
 
 -- ---- tensors that share a storage ----
@@ -127,8 +127,8 @@ end
 
 --- A tensor on the storage of a dense one, at an offset and with strides in elements; all are checked against it.
 function bytes.strided(t, sizes, strides, offset)
-  for d = 1, #sizes do sizes_buffer[d - 1], strides_buffer[d - 1] = sizes[d], strides[d] end
-  return handle.call(handle.C.mn_tensor_strided, handle.ctx, t.p, #sizes, sizes_buffer, strides_buffer, offset)
+  return handle.call(handle.C.mn_tensor_strided, handle.ctx, t.p, #sizes, sizes_of('strided', sizes),
+    sizes_of('strided', strides), offset)
 end
 
 --- n bytes as a string, from `fill(pointer)`, which puts them there and returns true; or nil and its message.

@@ -58,12 +58,13 @@ function derivatives.check(g, want, what)
   if not same_size(a, want) then raise('%s must have size %s, got %s', what, size_text(want), size_text(a)) end
 end
 
-local scratch = ffi.new('mn_array')
+local array_type = ffi.typeof('mn_array')
 
---- The dtype and size of input i of the asked node (from 0; outputs follow the inputs). Valid until the next call.
+--- The dtype and size of input i of the asked node (from 0; outputs follow the inputs).
 function derivatives.array(walk, i)
-  C.mn_walk_array(walk, i, scratch)
-  return scratch
+  local a = array_type()
+  C.mn_walk_array(walk, i, a)
+  return a
 end
 
 -- ---- functions ----
@@ -160,12 +161,11 @@ end
 
 -- ---- what a computation depends on ----
 
-local node_now, tensor_now = ffi.new('double[1]'), ffi.new('double[1]')
-
 --- Two numbers that tell what is there now from what will be made.
 function derivatives.now()
-  C.mn_now(ctx, node_now, tensor_now)
-  return node_now[0], tensor_now[0]
+  local now = ffi.new('double[2]')
+  C.mn_now(ctx, now, now + 1)
+  return now[0], now[1]
 end
 
 --- What tensors depend on that needs gradients and was there before (by two numbers of `now`): cdata with fields

@@ -4,11 +4,25 @@
 local pairs = require('metann.binding.traversal').pairs
 local errors = {}
 
-local source = debug.getinfo(1, 'S').source
+-- A host may have no debug library. Then messages have no line, and files are looked for where Lua looks for modules.
+local getinfo, running = debug and debug.getinfo, coroutine.running
+
+local function path_of_this()
+  if getinfo then return (getinfo(1, 'S').source:gsub('^@', '')) end
+  for template in package.path:gmatch('[^;]+') do
+    local path = template:gsub('%?', 'metann/binding/errors')
+    local file = io.open(path, 'rb')
+    if file then
+      file:close()
+      return path
+    end
+  end
+  return ''
+end
+
 --- The folder of the module `metann`, with a slash at its end.
-errors.root = source:gsub('^@', ''):match('^(.-)binding/[^/]*$') or 'metann/'
+errors.root = path_of_this():match('^(.-)binding/[^/]*$') or 'metann/'
 local prefix = '@' .. errors.root
-local getinfo, running = debug.getinfo, coroutine.running
 
 -- Which functions are ours, or C's, as far as seen: scopes ask at each of their ends.
 local passed = setmetatable({}, { __mode = 'k' })
@@ -55,6 +69,7 @@ end
 --- What debug.getinfo says of the nearest function that is not metann's, and the function of ours that it called; nil
 -- where there is none, for example at the bottom of a coroutine.
 local function user_frame()
+  if not getinfo then return nil end
   local level, co, called = 3, running(), nil
   local info = getinfo(level, 'f')
   while true do

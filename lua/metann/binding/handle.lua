@@ -18,21 +18,18 @@ local raise = errors.raise
 local istype = ffi.istype
 
 local C, path = library.open(ffi)
-local ctx = C.mn_context_new()
-if ctx == nil then error('metann: no memory for a context', 0) end
--- At the end of the state finalizers run in any order: after this one only what holds the context itself may be used.
-local closed = false
-ctx = ffi.gc(ctx, function(c)
-  closed = true
-  C.mn_context_release(c)
-end)
+-- The context lies in memory of the Lua state, which is freed after all finalizers have run. They run in any order: one
+-- of the user's that comes after the context has been closed finds it closed, and gets an error.
+local memory = ffi.new('int64_t[?]', math.ceil(tonumber(C.mn_context_size()) / 8))
+local ctx = C.mn_context_at(memory)
 C.mn_set_message_base(ctx, 1)
+-- By then new symbols may not be found any more. These must.
+local _ = { C.mn_error_code, C.mn_error_message, C.mn_error_clear }
 
-local handle = { ffi = ffi, C = C, ctx = ctx, library_path = path }
+local handle = { ffi = ffi, C = C, ctx = ctx, library_path = path, memory = memory }
 
 local Handle = ffi.typeof('mn_handle')
 local stats = C.mn_context_stats(ctx)
-local free = C.mn_handle_free
 local array_pointer = ffi.typeof('const mn_array *')
 local NONE = C.mn_none()
 handle.NONE, handle.stats = NONE, stats
@@ -43,47 +40,33 @@ handle.COLLECTED, handle.IN_SCOPE, handle.MOVED = COLLECTED, IN_SCOPE, MOVED
 
 -- ---- garbage ----
 -- Handles have no finalizers: LuaJIT runs those one by one outside compiled code, which costs more than the operation
--- that made the handle and throws loops back to the interpreter (measured: 730 ns a handle against 60). Instead a
--- table with weak values knows the living handles and an array the pointers that they stand for: an empty place with
--- a pointer is garbage, found by a sweep. A sentinel's finalizer sweeps at the end of each of the collector's cycles,
--- and at the end of the state another gives all back.
+-- that made the handle and throws loops back to the interpreter (measured: 730 ns a handle against 60). Instead each
+-- handle takes a place: a table with weak values knows the living handles by place, and the context holds for each
+-- place what its handle stands for. A place that holds something for a dead handle is garbage, found by a sweep. A
+-- sentinel's finalizer sweeps at the end of each of the collector's cycles, and at the end of the state another closes
+-- the context.
 --
--- A finalizer runs wherever compiled code returns to the interpreter, also between the lines of `wrap` that take a
--- place. So a sweep only empties the array; which places are free is looked up by `make_room` alone, or a place that
--- is being taken would be given away a second time.
+-- A finalizer of the user's may call metann wherever this code allocates or compiled code returns to the interpreter,
+-- and a debug hook may do so, or raise an error, between any two instructions. So nothing here is counted in Lua: each
+-- step that must not be torn is one call of the core, and what stays behind after an error is found by a sweep.
 local places_of = setmetatable({}, { __mode = 'v' })
-local free_places, free_count = {}, 0
-local capacity = 0
-local pointers, pointers_anchor -- mn_tensor **, indexed from 1; the array that it points into
-
-local sweeping = false
+local CHUNK = 4096 -- places in one of the context's chunks
+local closed = false
 
 --- Gives back what dead handles stood for.
 local function sweep()
-  if sweeping then return end
-  sweeping = true
-  local raw, living = pointers, places_of
-  for i = 1, capacity do
-    local p = raw[i]
-    if p ~= nil and not living[i] then
-      raw[i] = nil
-      C.mn_tensor_release(p)
+  local living, sweep_number, before = places_of, C.mn_sweep_begin(ctx), 0
+  local held = C.mn_places_chunk(ctx, 0)
+  while held ~= nil do
+    for i = 1, CHUNK do
+      if held[i - 1] ~= nil and not living[before + i] then
+        if C.mn_place_sweep(ctx, before + i, sweep_number) ~= 0 then return end -- another has done it all meanwhile
+      end
     end
+    before = before + CHUNK
+    held = C.mn_places_chunk(ctx, before / CHUNK)
   end
   if not closed and stats.dead_numbers > 0 then handle.forget_dead() end
-  sweeping = false
-end
-
-local function find_free_places()
-  local n = 0
-  local raw, living, places = pointers, places_of, free_places
-  for i = 1, capacity do
-    if raw[i] == nil and not living[i] then
-      n = n + 1
-      places[n] = i
-    end
-  end
-  free_count = n
 end
 
 --- For derivatives.lua, which puts its own here: drops what the core's dead nodes needed of Lua.
@@ -98,63 +81,47 @@ local function arm()
   end)
 end
 
-local function finish_state(array)
-  for i = 1, capacity do
-    local h = places_of[i]
-    if h then h.p = nil end
-    if array[i] ~= nil then
-      C.mn_tensor_release(array[i])
-      array[i] = nil
-    end
-  end
+local function count_chunks()
+  local n = 0
+  while C.mn_places_chunk(ctx, n) ~= nil do n = n + 1 end
+  return n
 end
 
-local function grow(size)
-  sweeping = true -- a sweep of the old array in between would be undone by the copy
-  local array = ffi.gc(ffi.new('mn_tensor *[?]', size + 1), finish_state)
-  if pointers_anchor then
-    ffi.copy(array, pointers_anchor, (capacity + 1) * ffi.sizeof('void *'))
-    ffi.gc(pointers_anchor, nil)
+--- Adds as many places as there are, at least one chunk.
+local function grow()
+  local chunks = math.max(1, count_chunks())
+  local first = C.mn_places_reserve(ctx, chunks)
+  if first == 0 then raise('out of memory: no room for more tensors') end
+  for place = first, first + chunks * CHUNK - 1 do -- so that they lie in the table's array
+    places_of[place] = false
+    places_of[place] = nil
   end
-  pointers_anchor, pointers = array, ffi.cast('mn_tensor **', array)
-  for i = capacity + 1, size do
-    places_of[i] = false
-    places_of[i] = nil
-    free_count = free_count + 1
-    free_places[free_count] = i
-  end
-  capacity = size
-  sweeping = false
+  C.mn_places_open(ctx, first, chunks * CHUNK)
 end
-grow(4096)
+grow()
 
 -- A finalizer can't start traces, so the sweep is compiled now, on tensors made for it.
 local function warm_up()
   local no_sizes = ffi.new('int64_t[1]')
   for _ = 1, 3 do
-    for i = 1, 100 do pointers[i] = C.mn_tensor_empty(ctx, 0, 0, no_sizes) end
+    for _ = 1, 100 do
+      C.mn_handle_fill(ctx, Handle(nil, COLLECTED, C.mn_place_take(ctx)), C.mn_tensor_empty(ctx, 0, 0, no_sizes))
+    end
     sweep()
   end
 end
 warm_up()
 arm()
 
---- Makes room for another handle: sweeps, and takes more places when half of them stay in use.
+--- An empty place when none is at hand: sweeps, and makes more when half of them stay in use.
 local function make_room()
-  sweep()
-  find_free_places()
-  if free_count < capacity / 2 then grow(2 * capacity) end
-end
-
---- h, which holds a reference to raw, is the collector's from now on.
-local function register(h, raw)
-  if free_count == 0 then make_room() end
-  local n = free_count
-  local place = free_places[n]
-  free_count = n - 1
-  places_of[place] = h -- before the pointer: a sweep in between must not take it for garbage
-  pointers[place] = raw
-  return h
+  while true do
+    if closed then raise('metann is closed: the program is at its end') end
+    sweep()
+    if C.mn_places_empty(ctx) < count_chunks() * CHUNK / 2 then grow() end
+    local place = C.mn_place_take(ctx)
+    if place > 0 then return place end
+  end
 end
 
 -- LuaJIT sees a handle of a few bytes where the core holds megabytes, so the core's count decides when to collect.
@@ -174,48 +141,68 @@ local function pass_limit()
   soft_limit = limit
 end
 
--- Inside a scope, handles stand in the scope's list, which releases them all.
-local scope_list, scope_count = nil, 0
+-- The innermost open scope, or nil: {list, counter, outer}. Its handles stand in its list, which releases them all.
+local scope
 
---- Makes a handle of a raw pointer that holds one reference. On every hot path.
-local function wrap(raw)
+--- Makes an empty handle that the collector or the open scope knows, for the core to fill. On every hot path.
+local function fresh()
   if stats.live_bytes > soft_limit then pass_limit() end
-  local list = scope_list
-  if list then
-    local h = Handle(raw, IN_SCOPE)
-    local n = scope_count + 1
-    scope_count = n
-    list[n] = h
+  local open = scope
+  if open then
+    local h = Handle(nil, IN_SCOPE)
+    open.list[C.mn_count(open.counter)] = h
     return h
   end
-  if free_count == 0 then make_room() end
-  local h = Handle(raw)
-  local n = free_count
-  local place = free_places[n]
-  free_count = n - 1
-  places_of[place] = h -- before the pointer: a sweep in between must not take it for garbage
-  pointers[place] = raw
+  local place = C.mn_place_take(ctx)
+  if place == 0 then place = make_room() end
+  local h = Handle(nil, COLLECTED, place)
+  places_of[place] = h
+  return h
+end
+handle.fresh = fresh
+
+--- Makes a handle of a raw pointer that holds one reference.
+local function wrap(raw)
+  local h = fresh()
+  C.mn_handle_fill(ctx, h, raw)
   return h
 end
 handle.wrap = wrap
 
---- For scope.lua: puts another list in place; returns the one before and its count.
-function handle.set_scope(list, count)
-  local old_list, old_count = scope_list, scope_count
-  scope_list, scope_count = list, count
-  return old_list, old_count
-end
+--- For scope.lua: the innermost open scope, or nil.
+function handle.open_scope() return scope end
 
-function handle.in_scope() return scope_list ~= nil end
+--- For scope.lua: puts another one (nil: none) in its place.
+function handle.set_scope(open) scope = open end
 
 --- For scope.lua: h, made inside a scope, is the collector's from now on.
 function handle.own(h)
-  h.mark = COLLECTED
-  return register(h, h.p)
+  local place = C.mn_place_take(ctx)
+  if place == 0 then place = make_room() end
+  places_of[place] = h
+  C.mn_handle_own(ctx, h, place, COLLECTED)
+  return h
 end
 
 --- For scope.lua: gives the tensor of a handle made inside a scope back at once.
-function handle.free(h) free(h) end
+function handle.free(h) C.mn_handle_free(h) end
+
+-- ---- the end of the state ----
+handle.last = ffi.gc(ffi.new('char[1]'), function()
+  closed = true
+  for place = 1, count_chunks() * CHUNK do
+    local h = places_of[place]
+    if h then h.p = nil end
+  end
+  local open = scope
+  while open do
+    for i = 1, open.counter.n do
+      if open.list[i] then C.mn_handle_free(open.list[i]) end
+    end
+    open = open.outer
+  end
+  C.mn_context_close(ctx)
+end)
 
 -- ---- what a handle is ----
 
@@ -292,12 +279,9 @@ handle.again = again
 
 --- Calls fn(...), which returns a raw pointer or NULL, with a second try after a collection; returns a handle.
 function handle.call(fn, ...)
-  local raw = fn(...)
-  if raw == nil then
-    if again() then raw = fn(...) end
-    if raw == nil then fail() end
-  end
-  return wrap(raw)
+  local h = fresh()
+  if C.mn_handle_fill(ctx, h, fn(...)) ~= 0 and (not again() or C.mn_handle_fill(ctx, h, fn(...)) ~= 0) then fail() end
+  return h
 end
 
 --- The core's view of a tensor: dtype, ndim, size[], stride[]. Valid while the handle lives.
@@ -329,27 +313,34 @@ function handle.buffer(dtype, n)
   return ctype and ctype(n)
 end
 
-local sizes_buffer = ffi.new('int64_t[8]')
+local sizes_type = ffi.typeof('int64_t[8]')
+
+--- A list of sizes or strides as the core takes it, in memory of its own.
+local function sizes_of(op, list)
+  if #list > 8 then raise('%s: at most 8 dims, got %d', op, #list) end
+  local sizes = sizes_type()
+  for i = 1, #list do sizes[i - 1] = list[i] end
+  return sizes
+end
+handle.sizes_of = sizes_of
 
 --- A tensor from row-major elements of its dtype (a cdata array or pointer), which are copied.
 function handle.from_data(dtype, sizes, data)
-  if #sizes > 8 then raise('tensor: at most 8 dims, got %d', #sizes) end
-  for i = 1, #sizes do sizes_buffer[i - 1] = sizes[i] end
-  return handle.call(C.mn_tensor_from_data, ctx, dtype, #sizes, sizes_buffer, data)
+  return handle.call(C.mn_tensor_from_data, ctx, dtype, #sizes, sizes_of('tensor', sizes), data)
 end
 
 function handle.empty(dtype, sizes)
-  if #sizes > 8 then raise('empty: at most 8 dims, got %d', #sizes) end
-  for i = 1, #sizes do sizes_buffer[i - 1] = sizes[i] end
-  return handle.call(C.mn_tensor_empty, ctx, dtype, #sizes, sizes_buffer)
+  return handle.call(C.mn_tensor_empty, ctx, dtype, #sizes, sizes_of('empty', sizes))
 end
 
---- The elements, row-major, as a cdata array of the tensor's dtype (not float16, bfloat16), and how many.
+--- The elements, row-major, as a cdata array of the tensor's dtype (not float16, bfloat16), and how many: to be looked
+-- at as numbers. LuaJIT keeps types in the bits of NaNs, and a float that it reads is taken as it lies in memory, so
+-- each NaN comes as the usual one; what needs the bits as they are goes by bytes.lua.
 function handle.read(h)
   local a = array(h)
   local n = tonumber(a.numel)
   local data = ctypes[a.dtype](math.max(n, 1))
-  if C.mn_tensor_read(ctx, h.p, data) ~= 0 then fail(h) end
+  if C.mn_tensor_values(ctx, h.p, data) ~= 0 then fail(h) end
   return data, n
 end
 
@@ -415,8 +406,20 @@ function metatable.__eq(a, b)
   end
   return false
 end
-function metatable.__lt() raise("tensors don't compare by < and >: use a:lt(b), a:gt(b)") end
-function metatable.__le() raise("tensors don't compare by <= and >=: use a:le(b), a:ge(b)") end
+function metatable.__lt()
+  raise("tensors don't compare by < and >: use a:lt(b), a:gt(b), as in if a:lt(b):item() == 1, or numbers, a:item() < b")
+end
+function metatable.__le()
+  raise("tensors don't compare by <= and >=: use a:le(b), a:ge(b), as in if a:le(b):item() == 1, or numbers, "
+    .. 'a:item() <= b')
+end
+function metatable.__call()
+  raise("a tensor can't be called: T, shape, grad and the like are fields (t.T), methods have a colon (t:sum()), and its "
+    .. 'rows are walked by for i = 1, #t do local row = t[i] ... end')
+end
+local WALK = ': a tensor is no table; walk its rows by for i = 1, #t do local row = t[i] ... end'
+function metatable.__ipairs() raise('ipairs' .. WALK) end
+function metatable.__pairs() raise('pairs' .. WALK) end
 function metatable.__concat(a, b) return tostring(a) .. tostring(b) end
 ffi.metatype(Handle, metatable)
 anchor[KEY] = handle

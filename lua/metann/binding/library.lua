@@ -51,9 +51,20 @@ local function find_library(header)
     .. "install it, or name it in METANN_LIBRARY. Looked for:\n  " .. table.concat(tried, '\n  '), 0)
 end
 
+local PATHS = { c = true, avx2 = true, avx512 = true }
+
+--- A word that the core doesn't know would silently mean the best.
+local function check_cpu()
+  local wanted = os.getenv('METANN_CPU')
+  if wanted and wanted ~= '' and not PATHS[wanted] then
+    error(("METANN_CPU: must be one of c, avx2, avx512, got '%s'"):format(wanted), 0)
+  end
+end
+
 --- Declares the header's types to ffi and opens the library.
 -- @return the ffi namespace
 function library.open(ffi)
+  check_cpu()
   local header = find_header()
   local path = find_library(header)
   if not pcall(ffi.typeof, 'mn_handle') then

@@ -12,50 +12,89 @@ local create, resume, status, yield, running =
 local scope = {}
 
 -- ---- modes ----
--- A mode is {enter = f(mode), leave = f(mode)}. In a coroutine, fn runs in one of its own, so that when it yields the
--- mode is left before the host goes on, and entered again when the host resumes.
+-- A mode is a table with methods: save, where it has one, notes what is there before (and changes nothing), enter changes
+-- it, leave puts back what was there; leave may be called twice. In a coroutine, fn runs in one of its own, so that when it
+-- yields the mode is left before the host goes on, and entered again when the host resumes.
+--
+-- An error may come between any two instructions (Ctrl-C at LuaJIT's prompt, a debug hook that raises). So all of it
+-- runs in a protected call, and what is still to be done after that is done then. Only a second such error within the
+-- few instructions after a first one can leave a mode on.
 
 local function in_coroutine()
   local co, is_main = running()
   return co ~= nil and not is_main
 end
 
-local function finish(mode, ok, ...)
+local function enter(mode)
+  if mode.save then mode:save() end
+  mode.entered = true
+  mode:enter()
+end
+
+local function leave(mode)
+  if not mode.entered then return end
   mode:leave()
-  if mode.finish then mode:finish(ok, ...) end
-  if not ok then error((...), 0) end
+  mode.entered = false
+end
+
+--- The end of a mode: puts back what is not yet, and lets the mode finish.
+local function finish(mode, ok, ...)
+  leave(mode)
+  if not ok then C.mn_error_clear(ctx) end -- the error may have come before a failed call's message was read
+  if mode.finish and not mode.finished then mode:finish(ok, ...) end
+end
+
+local function left(mode, ...)
+  finish(mode, true, ...)
   return ...
+end
+
+local function inside(mode, fn, ...)
+  enter(mode)
+  return left(mode, fn(...))
+end
+
+--- Behind the protected call: there is something left to do only after an error.
+local function settle(mode, ok, ...)
+  if ok then return ... end
+  if not pcall(finish, mode, false) then finish(mode, false) end
+  error((select(1, ...)), 0)
 end
 
 local continue
 
-local function step(mode, co, ok, ...)
-  if ok and status(co) == 'suspended' then
-    mode:leave()
-    return continue(mode, co, yield(...))
-  end
-  return finish(mode, ok, ...)
+-- One resumption of fn's coroutine, in a protected call.
+
+local function resumed(mode, co, ok, ...)
+  leave(mode)
+  if not ok or status(co) ~= 'suspended' then finish(mode, ok, ...) end
+  return ok, ...
 end
 
-function continue(mode, co, ...)
-  mode:enter()
+local function turn(mode, co, ...)
+  enter(mode)
   errors.resuming(co)
-  return step(mode, co, resume(co, ...))
+  return resumed(mode, co, resume(co, ...))
 end
+
+local function after(mode, co, whole, ok, ...)
+  if not whole then return settle(mode, false, ok) end
+  if ok and status(co) == 'suspended' then return continue(mode, co, yield(...)) end
+  return settle(mode, ok, ...)
+end
+
+function continue(mode, co, ...) return after(mode, co, pcall(turn, mode, co, ...)) end
 
 --- Calls fn(...) in a mode and returns what it returns.
 function scope.with(mode, fn, ...)
   if in_coroutine() then return continue(mode, create(fn), ...) end
-  mode:enter()
-  return finish(mode, pcall(fn, ...))
+  return settle(mode, pcall(inside, mode, fn, ...))
 end
 
 local GradMode = {}
 GradMode.__index = GradMode
-function GradMode:enter()
-  self.outer = C.mn_grad_enabled(ctx)
-  C.mn_set_grad_enabled(ctx, self.enabled)
-end
+function GradMode:save() self.outer = C.mn_grad_enabled(ctx) end
+function GradMode:enter() C.mn_set_grad_enabled(ctx, self.enabled) end
 function GradMode:leave() C.mn_set_grad_enabled(ctx, self.outer) end
 
 -- Apart, as a function that makes closures is not compiled.
@@ -84,14 +123,11 @@ local IN_SCOPE, MOVED = handle.IN_SCOPE, handle.MOVED
 local Scope = {}
 Scope.__index = Scope
 local LARGEST_POOLED = 65536
-local pool, pooled = {}, 0
+local counter_type = ffi.typeof('mn_counter')
 
-function Scope:enter() self.outer, self.outer_count = handle.set_scope(self.list, self.count) end
-
-function Scope:leave()
-  local _
-  _, self.count = handle.set_scope(self.outer, self.outer_count)
-end
+function Scope:save() self.outer = handle.open_scope() end
+function Scope:enter() handle.set_scope(self) end
+function Scope:leave() handle.set_scope(self.outer) end
 
 --- Marks every tensor in value, or in the tables below it, to be moved to the outer scope.
 local function move_results(value, seen)
@@ -107,42 +143,39 @@ local function move_results(value, seen)
 end
 
 --- Releases the list's handles but those that are kept; the moved ones go to the scope around, or to the collector.
-local function release(list, count, mark, outer, outer_count)
+-- An error may end it early: then it is called again, so an entry is cleared after its handle has been dealt with.
+local function release(list, count, mark, outer)
   for i = 1, count do
     local h = list[i]
-    list[i] = false
-    local state = h.mark
-    if state == IN_SCOPE then
-      handle.free(h)
-      h.mark = mark
-    elseif state == MOVED then
-      if outer then
-        h.mark = IN_SCOPE
-        outer_count = outer_count + 1
-        outer[outer_count] = h
-      else
-        handle.own(h)
+    if h then
+      local state = h.mark
+      if state == IN_SCOPE then
+        handle.free(h)
+        h.mark = mark
+      elseif state == MOVED then
+        if outer then
+          outer.list[C.mn_count(outer.counter)] = h
+          h.mark = IN_SCOPE
+        else
+          handle.own(h)
+        end
       end
+      list[i] = false
     end
   end
-  return outer_count
 end
 
 function Scope:finish(ok, ...)
-  if self.count == 0 and select('#', ...) == 0 then return end
-  if ok then
+  local n = select('#', ...)
+  if ok and n > 0 and self.counter.n > 0 then
     local seen = {}
-    for i = 1, select('#', ...) do move_results((select(i, ...)), seen) end
+    for i = 1, n do move_results((select(i, ...)), seen) end
   end
-  local list, count = self.list, self.count
-  self.guard, self.count = nil, 0
-  local outer_count = release(list, count, handle.mark_of(errors.where()), self.outer, self.outer_count)
-  handle.set_scope(self.outer, outer_count)
+  if self.counter.n > 0 then release(self.list, self.counter.n, handle.mark_of(errors.where()), self.outer) end
+  if self.counter.n > LARGEST_POOLED then self.list = {} end
+  self.counter.n = 0
   if self.state then self.state.done = true end
-  if count <= LARGEST_POOLED then
-    pooled = pooled + 1
-    pool[pooled] = list
-  end
+  self.finished, self.busy = true, false
 end
 
 --- A coroutine may be dropped in the middle of a scope: then its guard releases what the scope holds.
@@ -150,7 +183,7 @@ local function guard(list)
   local state = { done = false }
   local object = ffi.gc(ffi.new('char[1]'), function()
     if state.done then return end
-    for i = 1, #list do
+    for i = 1, table.maxn(list) do
       local h = list[i]
       if h and (h.mark == IN_SCOPE or h.mark == MOVED) then handle.free(h) end
     end
@@ -158,17 +191,34 @@ local function guard(list)
   return object, state
 end
 
+local function new_scope() return setmetatable({ list = {}, counter = counter_type() }, Scope) end
+
+-- Outside of coroutines a scope is used again by the next one inside the same one. One that is in use, or that an error
+-- left unfinished, is replaced; a finalizer that opens scopes between two of these lines is through with them here.
+local outermost = {}
+
+local function next_scope()
+  local around = handle.open_scope() or outermost
+  local self = around.inner
+  if not self or self.busy then
+    self = new_scope()
+    around.inner = self
+  end
+  self.busy = true -- before the rest, which another use in between would change
+  self.finished, self.entered = false, false
+  return self
+end
+
 --- Calls fn(...); then releases every handle made inside, except those in the results and those kept.
 function scope.run(fn, ...)
   fn = callable(fn, 'scope')
-  local list = {}
-  if pooled > 0 then
-    list = pool[pooled]
-    pool[pooled] = nil
-    pooled = pooled - 1
+  local self
+  if in_coroutine() then
+    self = new_scope()
+    self.guard, self.state = guard(self.list)
+  else
+    self = next_scope()
   end
-  local self = setmetatable({ list = list, count = 0 }, Scope)
-  if in_coroutine() then self.guard, self.state = guard(list) end
   return scope.with(self, fn, ...)
 end
 

@@ -42,7 +42,7 @@ local methods = {}
 function methods:get(key, ...)
   local value = self:_find(key)
   if value ~= nil then return value end
-  if select('#', ...) > 0 then return (...) end
+  if select('#', ...) > 0 then return (select(1, ...)) end
   return missing(getmetatable(self), key)
 end
 
@@ -95,7 +95,7 @@ end
 function methods:pop(key, ...)
   local value = self:_find(key)
   if value == nil then
-    if select('#', ...) > 0 then return (...) end
+    if select('#', ...) > 0 then return (select(1, ...)) end
     missing(getmetatable(self), key)
   end
   self:_remove(key)

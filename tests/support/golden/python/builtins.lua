@@ -236,7 +236,7 @@ local function math_module(self)
   function floats.hypot(a, b) return math.sqrt(a * a + b * b) end
   floats.fabs = math.abs
   local whole = { floor = math.floor, ceil = math.ceil }
-  function whole.prod(...) return select('#', ...) == 0 and 1 or (...) * whole.prod(select(2, ...)) end
+  function whole.prod(first, ...) return first == nil and 1 or first * whole.prod(...) end
   function whole.factorial(n) return n <= 1 and 1 or n * whole.factorial(n - 1) end
   return values.namespace('math', function(name)
     if constants[name] then return values.float(constants[name]) end

@@ -1,0 +1,119 @@
+/* handle.c: results that go straight into a binding's handles. Between two instructions of the binding anything may
+ * run or be raised there (a finalizer, a debug hook), so whatever must happen as one step happens here in one call:
+ * taking a place, filling a handle together with its place, giving a dead handle's place back.
+ *
+ * A place holds a reference for as long as the binding's handle lives. The binding knows which handles live; a place
+ * that holds something for a dead one is found by its sweep. MN_NONE stands for a place that was taken and is empty. */
+#include "engine/engine.h"
+#include <stdlib.h>
+
+static mn_tensor **place_at(mn_context *ctx, int place) {
+  return &ctx->places.chunks[(place - 1) / MN_PLACES][(place - 1) % MN_PLACES];
+}
+
+/* Handles outside of scopes have a place, and after mn_context_close there are none any more. */
+static void put(mn_context *ctx, int place, mn_tensor *t) {
+  if (place > 0 && place <= ctx->places.n_chunks * MN_PLACES) *place_at(ctx, place) = t ? t : mn_none();
+}
+
+int mn_places_reserve(mn_context *ctx, int chunks) {
+  mn_places *p = &ctx->places;
+  int first = p->n_chunks * MN_PLACES + 1, n = p->n_chunks + chunks;
+  if (chunks < 1 || n > INT32_MAX / MN_PLACES) return 0;
+  mn_tensor ***table = realloc(p->chunks, (size_t)n * sizeof *table);
+  if (table) p->chunks = table;
+  int32_t *room = table ? realloc(p->empty, (size_t)n * MN_PLACES * sizeof *room) : NULL;
+  if (room) p->empty = room;
+  for (int i = 0; room && i < chunks; i++) {
+    mn_tensor **chunk = calloc(MN_PLACES, sizeof *chunk);
+    if (!chunk) break;
+    p->chunks[p->n_chunks++] = chunk;
+  }
+  return p->n_chunks == n ? first : 0;
+}
+
+void mn_places_open(mn_context *ctx, int first, int n) {
+  mn_places *p = &ctx->places;
+  for (int i = n - 1; i >= 0; i--) p->empty[p->n_empty++] = first + i;
+}
+
+mn_tensor *const *mn_places_chunk(mn_context *ctx, int i) {
+  return i >= 0 && i < ctx->places.n_chunks ? ctx->places.chunks[i] : NULL;
+}
+
+int mn_places_empty(mn_context *ctx) { return ctx->places.n_empty; }
+
+int mn_place_take(mn_context *ctx) {
+  mn_places *p = &ctx->places;
+  return p->n_empty > 0 ? p->empty[--p->n_empty] : 0;
+}
+
+int mn_sweep_begin(mn_context *ctx) { return (int)++ctx->places.sweeps; }
+
+int mn_place_sweep(mn_context *ctx, int place, int sweep) {
+  mn_places *p = &ctx->places;
+  if ((unsigned)sweep != p->sweeps || place > p->n_chunks * MN_PLACES) return -1;
+  mn_tensor **at = place_at(ctx, place), *t = *at;
+  if (!t) return 0;
+  *at = NULL;
+  p->empty[p->n_empty++] = place;
+  mn_tensor_release(t);
+  return 0;
+}
+
+void mn_places_free(mn_context *ctx) {
+  mn_places *p = &ctx->places;
+  for (int i = 0; i < p->n_chunks; i++) {
+    for (int k = 0; k < MN_PLACES; k++) mn_tensor_release(p->chunks[i][k]);
+    free(p->chunks[i]);
+  }
+  free(p->chunks);
+  free(p->empty);
+  *p = (mn_places){.sweeps = p->sweeps};
+}
+
+int mn_count(mn_counter *c) { return ++c->n; }
+
+/* ---- handles ---- */
+
+int mn_handle_fill(mn_context *ctx, mn_handle *h, mn_tensor *t) {
+  put(ctx, h->place, t);
+  h->p = t;
+  return t ? 0 : -1;
+}
+
+void mn_handle_own(mn_context *ctx, mn_handle *h, int place, int mark) {
+  h->place = place;
+  h->mark = mark;
+  put(ctx, place, h->p);
+}
+
+void mn_handle_free(mn_handle *h) {
+  mn_tensor *t = h->p;
+  h->p = NULL;
+  if (!t || mn_is_none(t)) return;
+  put(t->ctx, h->place, NULL);
+  mn_tensor_release(t);
+}
+
+int mn_make(mn_context *ctx, int op, int n_in, mn_tensor *const *in, const mn_slot *attrs,
+            mn_handle *const *out) {
+  mn_tensor *made[MN_MAX_OUT] = {0};
+  int failed = mn_apply(ctx, op, n_in, in, attrs, made);
+  for (int k = 0; k < mn_op(op)->n_out; k++) mn_handle_fill(ctx, out[k], failed ? NULL : made[k]);
+  return failed;
+}
+
+int mn_make0(mn_context *ctx, int op, const mn_slot *attrs, mn_handle *h) {
+  return mn_handle_fill(ctx, h, mn_apply0(ctx, op, attrs));
+}
+int mn_make1(mn_context *ctx, int op, mn_tensor *a, const mn_slot *attrs, mn_handle *h) {
+  return mn_handle_fill(ctx, h, mn_apply1(ctx, op, a, attrs));
+}
+int mn_make2(mn_context *ctx, int op, mn_tensor *a, mn_tensor *b, const mn_slot *attrs, mn_handle *h) {
+  return mn_handle_fill(ctx, h, mn_apply2(ctx, op, a, b, attrs));
+}
+int mn_make3(mn_context *ctx, int op, mn_tensor *a, mn_tensor *b, mn_tensor *c, const mn_slot *attrs,
+             mn_handle *h) {
+  return mn_handle_fill(ctx, h, mn_apply3(ctx, op, a, b, c, attrs));
+}

@@ -1,0 +1,80 @@
+-- Every public function, called wrongly, says its own name at the caller's line, whatever it is made of.
+local metann = require 'metann'
+local binding = require 'metann.binding'
+local methods = binding.handle.methods
+
+local SOURCE = debug.getinfo(1, 'S').short_src
+
+--- Names of functions, sorted: those of a table and whatever a second one lists.
+local function names_of(...)
+  local seen, names = {}, {}
+  for _, list in ipairs{ ... } do
+    for name, value in pairs(list) do
+      if type(name) == 'number' then name, value = value, true end
+      if not seen[name] and (type(value) == 'function' or value == true) then
+        seen[name] = true
+        names[#names + 1] = name
+      end
+    end
+  end
+  table.sort(names)
+  return names
+end
+
+--- The rows of the op table and their in-place forms.
+local function rows()
+  local list = {}
+  for name, row in pairs(binding.stub.rows) do
+    list[#list + 1] = name
+    if row.has 'INPLACE' then list[#list + 1] = name .. '_' end
+  end
+  return list
+end
+
+local t = metann.ones(2, 2)
+-- What is wrong for every function with arguments that are checked: nothing at all, a string, a table of unknown names.
+local WRONG = {
+  { n = 0 }, { n = 1, 'x' }, { n = 2, t, 'x' }, { n = 2, t, { no_such_option = 1 } }, { n = 1, { no_such_option = 1 } },
+  { n = 3, t, t, 'x' }, { n = 3, t, t, { no_such_option = 1 } }, { n = 2, t, metann.ones(3, 5, 7) },
+  { n = 12, t, t, t, t, t, t, t, t, t, t, t, t },
+}
+
+local function called(name, fn, given)
+  local ok, said = pcall(function() local r = fn(unpack(given, 1, given.n)) return r end)
+  if ok then return true end
+  said = tostring(said)
+  local wanted = ('%s:%%d+: %s: '):format(SOURCE:gsub('%p', '%%%0'), (name:gsub('%p', '%%%0')))
+  return false, not said:find('^' .. wanted) and said
+end
+
+local function check(names, find)
+  local offences = {}
+  for _, name in ipairs(names) do
+    local fn, failed = find(name), false
+    for i, given in ipairs(WRONG) do
+      local ok, offence = called(name, fn, given)
+      failed = failed or not ok
+      if offence then offences[#offences + 1] = ('%s with wrong arguments %d: %s'):format(name, i, offence) end
+    end
+    if not failed then offences[#offences + 1] = name .. ' takes everything' end
+  end
+  assert(#offences == 0, '\n  ' .. table.concat(offences, '\n  '))
+end
+
+describe('an error names the function that was called', function()
+  it('of metann', function()
+    check(names_of(require 'metann.ops', rows()), function(name) return metann[name] end)
+  end)
+
+  it('of tensors', function()
+    check(names_of(methods), function(name) return t[name] end)
+  end)
+
+  it('of metann.linalg', function()
+    check(names_of(metann.linalg), function(name) return metann.linalg[name] end)
+  end)
+
+  it('of metann.nn.functional', function()
+    check(names_of(metann.nn.functional), function(name) return metann.nn.functional[name] end)
+  end)
+end)
