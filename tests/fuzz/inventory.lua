@@ -23,6 +23,7 @@ local LEFT_OUT = {
 -- Methods that are not for callers.
 local INNER = {
   set_up = 'of learners, which have checked the options', forward_pure = 'of learners, which have checked the arguments',
+  class = 'of optimizers, makes the classes',
   forward_inplace = 'of learners, which have checked the arguments', init = 'of classes, which are called instead',
 }
 
