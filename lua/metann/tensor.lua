@@ -125,7 +125,7 @@ methods.size = define('size', { input, one_dim }, function(t, d)
 end)
 function methods.dim(t) return array(t).ndim end
 function methods.numel(t) return tonumber(array(t).numel) end
-methods.nelement = methods.numel
+function methods.nelement(t) return tonumber(array(t).numel) end
 
 --- Strides in elements, as a fresh table, or of one dim.
 -- @function stride
@@ -326,5 +326,8 @@ methods.new_full = define('new_full', {
 
 require 'metann.indexing'
 require 'metann.printing'
+
+-- What a helper finds wrong is said in the method's name.
+for name, fn in pairs(methods) do errors.name(fn, name) end
 
 return { is_tensor = is_tensor, methods = methods }

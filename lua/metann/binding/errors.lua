@@ -48,7 +48,8 @@ function errors.resuming(co) resumed_by[co] = running() end
 -- of ours before the user's on the stack.
 
 -- A public function -> its name; and what messages may begin with.
-local name_of, known = setmetatable({}, { __mode = 'k' }), {}
+-- '?: ...' is what a helper says that knows no name.
+local name_of, known = setmetatable({}, { __mode = 'k' }), { ['?'] = true }
 
 --- Says what a public function is called in messages, also in those of what it is made of. The first name holds.
 function errors.name(fn, name)
@@ -61,8 +62,8 @@ function errors.inner_name(name) known[name] = true end
 
 --- The message with the name of the function that the user called in place of the one that found the fault.
 local function renamed(message, fn)
-  local wanted, name = fn and name_of[fn], message:match '^([%w_%.]+): '
-  if not wanted or not known[name] or name == wanted then return message end
+  local wanted, name = fn and name_of[fn], message:match '^([%w_%.?]+): '
+  if not wanted or not known[name] or name == wanted then return (message:gsub('^%?: ', '')) end
   return wanted .. message:sub(#name + 1)
 end
 

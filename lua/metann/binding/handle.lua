@@ -287,7 +287,7 @@ end
 --- The core's view of a tensor: dtype, ndim, size[], stride[]. Valid while the handle lives.
 local function array(h)
   -- a table may have a field p, too
-  if not istype(Handle, h) then raise('expected a tensor, got %s', errors.describe(h)) end
+  if not istype(Handle, h) then raise('?: expected a tensor, got %s', errors.describe(h)) end
   local p = h.p
   if p == nil then released(h) end
   return ffi.cast(array_pointer, p)

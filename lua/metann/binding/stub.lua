@@ -583,6 +583,7 @@ local function compile(row, inplace, public)
   local fn, put_back = chunk(C, ctx, handle.Handle, ffi.istype, handle.fresh, handle.again, handle.fail, handle.NONE,
     check, new_frame, D, known, names, choices, by_name, PLAIN)
   if variadic then fn = variadic_function(row, inplace, fn, put_back, by_name, public) end
+  errors.inner_name(row.name)
   errors.name(fn, row.name .. (inplace and '_' or ''))
   return fn
 end

@@ -16,10 +16,12 @@ local raise, describe, class_of = errors.raise, errors.describe, class.class_of
 -- @function Learner
 local Learner = nn.class('Learner')
 
-function Learner:forward(first, ...)
+function Learner:forward(first, second, ...)
   -- the usual call is a short one: learners are called once a task
-  if select('#', ...) == 1 and class_of(first) then return self:forward_pure(first, (...), call.defaults()) end
-  local o = call.read(call.LEARNER, first, ...)
+  if select('#', ...) == 0 and second ~= nil and class_of(first) then
+    return self:forward_pure(first, second, call.defaults())
+  end
+  local o = call.read(call.LEARNER, first, second, ...)
   local model, data = o.model, o.data
   o.model, o.data = nil, nil
   if not class_of(model) then

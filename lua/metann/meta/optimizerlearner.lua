@@ -43,15 +43,14 @@ local function signature_of(rule)
   return signature
 end
 
-function OptimizerLearner:init(first, ...)
-  local options = ...
+function OptimizerLearner:init(first, options, ...)
   if options ~= nil and type(options) ~= 'table' then
     raise('OptimizerLearner: options must be a table, got %s', describe(options))
   end
   local given = first
   if type(first) == 'table' and getmetatable(first) == nil then given = first.rule end
   local rule = rule_of(given)
-  local o = arguments.read(signature_of(rule), first, ...)
+  local o = arguments.read(signature_of(rule), first, options, ...)
   o.rule, o.options = rule, {}
   for name in pairs(rule.defaults) do
     if name ~= 'lr' then o.options[name] = o[name] end
