@@ -270,7 +270,7 @@ for name, dtype in pairs{
   float = 'float32', double = 'float64', long = 'int64', int = 'int32', byte = 'uint8', bool = 'bool', half = 'float16',
   bfloat16 = 'bfloat16',
 } do
-  methods[name] = function(t) return cast(t, dtype) end
+  methods[name] = function(t) return (cast(t, dtype)) end
 end
 methods.type_as = define('type_as', { input, { 'other', kinds.tensor } }, function(t, other)
   return (cast(t, getters.dtype(other)))

@@ -543,7 +543,7 @@ end
 -- stub.arguments: metann.arguments puts itself here.
 
 --- Puts values given by name into their places. `run` is called with all of them by position.
-local function resolver(row)
+local function resolver(row, what)
   local signature
   return function(run, n, ...)
     local arguments = stub.arguments
@@ -554,7 +554,7 @@ local function resolver(row)
       end
       if takes_numbers(row) then list[#list].rest = true end
       if row.inputs[1] and row.inputs[1].variadic then list[1][2] = arguments.kinds.any_list end
-      signature = arguments.signature(row.name, list)
+      signature = arguments.signature(what, list)
     end
     local values = arguments.positions(signature, { ... }, select('#', ...))
     values[n + 2] = PLAIN
@@ -563,7 +563,7 @@ local function resolver(row)
 end
 
 local function compile(row, inplace, public)
-  local n = row.n_slots
+  local n, name = row.n_slots, row.name .. (inplace and '_' or '')
   local frame_type = ffi.typeof('struct { mn_tensor *inputs[8]; mn_handle *out[4]; mn_slot at[?]; }')
   local D = ffi.new('mn_slot[?]', n)
   for i = 0, n - 1 do D[i] = row.defaults[i] end
@@ -578,13 +578,13 @@ local function compile(row, inplace, public)
   local known, names = known_names(row)
   local variadic = row.inputs[1] and row.inputs[1].variadic
   local source = variadic and variadic_source(row) or source_of(row, inplace, public)
-  local chunk = assert(loadstring(source, ('@%sbinding/op %s%s'):format(errors.root, row.name, inplace and '_' or '')))
-  local by_name = resolver(row)
+  local chunk = assert(loadstring(source, ('@%sbinding/op %s'):format(errors.root, name)))
+  local by_name = resolver(row, name)
   local fn, put_back = chunk(C, ctx, handle.Handle, ffi.istype, handle.fresh, handle.again, handle.fail, handle.NONE,
     check, new_frame, D, known, names, choices, by_name, PLAIN)
   if variadic then fn = variadic_function(row, inplace, fn, put_back, by_name, public) end
   errors.inner_name(row.name)
-  errors.name(fn, row.name .. (inplace and '_' or ''))
+  errors.name(fn, name)
   return fn
 end
 
