@@ -4,17 +4,27 @@ local ffi = require 'ffi'
 
 local clib = {}
 
+-- A library must stay open for as long as anything of it may still be finalized, which is until the very end of the state,
+-- also when the module that wraps it was unloaded.
+local anchor = debug and debug.getregistry and debug.getregistry() or package.loaded
+local KEY = 'metann.binding.clib: open until the end of the state'
+local kept = anchor[KEY] or {}
+anchor[KEY] = kept
+
 --- Open the first of several names that can be opened.
 -- @param what how an error calls the library, for example 'libzip'
 -- @param names list of names as `ffi.load` takes them, best first
 -- @param package the Debian package that has it, for the error
--- @return the library's namespace; keep it for as long as the library is used
+-- @return the library's namespace, which is kept
 -- @raise what was tried, what the loader said, and the package to install
 function clib.open(what, names, package)
   local reasons = {}
   for i, name in ipairs(names) do
     local ok, library = pcall(ffi.load, name)
-    if ok then return library end
+    if ok then
+      kept[name] = library
+      return library
+    end
     reasons[i] = tostring(library)
   end
   error(('%s is not installed (on Debian and Ubuntu: apt-get install %s): %s'):format(what, package,
