@@ -300,16 +300,64 @@ end
 -- Compiled from within a caller's loop it becomes a chain of traces of which each gives up at once: 50 us a call, not 7.
 if jit then jit.off(spread) end
 
+--- True for a table that isn't just a list of something. Where there are as many keys as the list is long, all are its.
 local function list_with_names(value)
   if getmetatable(value) ~= nil then return false end
-  local n, named = split(value)
-  return n == 0 or named ~= nil
+  local n, keys = #value, 0
+  local key = next(value)
+  while key ~= nil do
+    keys, key = keys + 1, next(value, key)
+  end
+  return n == 0 or keys ~= n
 end
 
 -- Keeps the caller's frame on the stack, by which errors find the function that the user called.
 local function pass(...) return ... end
 
---- With sizes one by one there is no fixed number of arguments.
+-- ---- sizes one by one ----
+-- There is no fixed number of them. Up to four numbers, and one list without names, are read by straight-line code.
+
+--- Code that makes a list of b1 .. b4, or leaves it nil.
+local NUMBERS = [[
+local list
+if b5 == nil and select('#', ...) == 0 then
+  if type(b1) == 'number' then
+    if b2 == nil then
+      if b3 == nil and b4 == nil then list = { b1 } end
+    elseif type(b2) == 'number' then
+      if b3 == nil then
+        if b4 == nil then list = { b1, b2 } end
+      elseif type(b3) == 'number' then
+        if b4 == nil then
+          list = { b1, b2, b3 }
+        elseif type(b4) == 'number' then
+          list = { b1, b2, b3, b4 }
+        end
+      end
+    end
+  elseif type(b1) == 'table' and b2 == nil and b3 == nil and b4 == nil and not list_with_names(b1) then
+    list = b1
+  end
+end
+]]
+
+local function open_source(signature)
+  local lines, emit = emitter()
+  local n, at = #signature, signature.rest
+  local before = variables(1, at - 1) .. (at > 1 and ', ' or '')
+  emit('return function(%sb1, b2, b3, b4, b5, ...)', before)
+  lines[#lines + 1] = NUMBERS
+  local tests = { 'list == nil' }
+  for i = 1, at - 1 do tests[#tests + 1] = ('type(a%d) == "table"'):format(i) end
+  emit('if %s then return spread(%sb1, b2, b3, b4, b5, ...) end', table.concat(tests, ' or '), before)
+  emit('local %s = list', variables(at, n))
+  for i = 1, n do emit_value(emit, i, signature[i]) end
+  emit('return pass(fn(%s))', variables(1, n))
+  emit('end')
+  return table.concat(lines, '\n')
+end
+
+--- The same for everything else.
 local function open_function(signature, fn)
   local n = #signature
   return function(...)
@@ -320,12 +368,13 @@ local function open_function(signature, fn)
 end
 
 local function compile(signature, fn)
-  if signature.rest then return open_function(signature, fn) end
-  local chunk = assert(loadstring(source(signature), ('@%sarguments %s'):format(errors.root, signature.what)))
+  local open = signature.rest and open_function(signature, fn)
+  local chunk = assert(loadstring(open and open_source(signature) or source(signature),
+    ('@%sarguments %s'):format(errors.root, signature.what)))
   local of_kind, defaults = {}, {}
   for i = 1, #signature do of_kind[i], defaults[i] = signature[i].kind, signature[i].default end
-  return chunk(handle.ffi.istype, handle.Handle, spread, list_with_names, missing, refuse, pass, signature, fn, of_kind,
-    defaults)
+  return chunk(handle.ffi.istype, handle.Handle, open or spread, list_with_names, missing, refuse, pass, signature, fn,
+    of_kind, defaults), open
 end
 
 -- What a function of the user's raises is not its caller's fault; the user's frame may be gone, by a tail call.
@@ -349,8 +398,12 @@ function arguments.define(what, parameters, fn)
   local function compiled()
     if not run then
       local signature = arguments.signature(what, parameters)
-      run = compile(signature, fn)
-      if not calls_back(signature) then errors.name(run, what) end
+      local open
+      run, open = compile(signature, fn)
+      if not calls_back(signature) then
+        errors.name(run, what)
+        if open then errors.name(open, what) end
+      end
     end
     return run
   end
