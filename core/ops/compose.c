@@ -2,6 +2,7 @@
 #include "ops/shape.h"
 
 mn_list mn_shape_list(const mn_tensor *t) {
+  if (!t) return (mn_list){0}; /* what made it failed: the first error is the one that counts */
   const mn_array *a = mn_arr(t);
   mn_list size = {.n = a->ndim};
   for (int d = 0; d < a->ndim; d++) size.v[d] = a->size[d];

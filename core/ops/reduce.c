@@ -391,6 +391,7 @@ void mn_vjp_cumsum(mn_rule *r) {
 
 /* Along dim each element is the one before it, the first `value`; or, backward, the one after it. */
 static mn_tensor *shifted(mn_context *ctx, mn_tensor *x, int64_t dim, bool backward, double value) {
+  if (!x) return NULL;
   mn_list shape = mn_shape_list(x);
   mn_pad_attrs shift = {.before = {shape.n, {0}}, .after = {shape.n, {0}}, .value = value};
   shift.before.v[dim] = backward ? -1 : 1, shift.after.v[dim] = backward ? 1 : -1;

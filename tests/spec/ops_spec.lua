@@ -494,6 +494,49 @@ local function check_inplace(op, sample)
   note(op, 'in place')
 end
 
+-- ---- changed afterwards ----
+
+--- What happens to the sample's gradient where one tensor of its inputs or outputs is overwritten before it is
+-- asked for: the numbers, or nil where the derivative needs that tensor and says so.
+local function gradient_after(op, sample, overwritten)
+  local used, leaves = {}, {}
+  for i, t in ipairs(tensors(sample.inputs)) do
+    if is_checked(sample.inputs[i]) then leaves[#leaves + 1] = rows.requires_grad(t) end
+    used[i] = t and metann.clone(t)
+  end
+  local outputs = call(op, used, sample.attrs)
+  local scalar, all = scalar_of(table_rows[op], outputs), {}
+  for _, t in ipairs(used) do all[#all + 1] = t or nil end
+  for _, t in ipairs(outputs) do all[#all + 1] = t end
+  if overwritten then
+    local ok, message = pcall(metann.no_grad, function() metann.zero_(all[overwritten]) end)
+    if not ok and not message:find 'elements share memory' then error(message, 0) end
+  end
+  local ok, grads = pcall(metann.grad, scalar, leaves, { allow_unused = true })
+  if not ok then
+    if overwritten and tostring(grads):find 'changed in place since' then return nil, #all end
+    error(grads, 0)
+  end
+  local arrays = {}
+  for i, g in ipairs(grads) do arrays[i] = g and rows.read(g) or { size = {}, data = {} } end
+  return arrays, #all
+end
+
+local function check_changed_afterwards(op, sample)
+  local any = false
+  for _, input in ipairs(sample.inputs) do any = any or is_checked(input) end
+  local row = table_rows[op]
+  if not any or sample.check or sample.order == 0 or rows.has(row, 'NODIFF') or rows.has(row, 'RANDOM') then return end
+  if compute(op, sample.inputs, sample.attrs)[1].dtype ~= 'float64' then return end
+  local want, count = gradient_after(op, sample)
+  for k = 1, count do
+    local got = gradient_after(op, sample, k)
+    for i = 1, got and #want or 0 do
+      rows.compare(got[i], want[i], 1e-12, 1e-13 * largest(want[i]), ('tensor %d overwritten, input %d'):format(k, i))
+    end
+  end
+end
+
 -- ---- errors ----
 
 local function check_error(op, sample)
@@ -558,6 +601,7 @@ local checks = {
   { 'threads', check_threads },
   { 'derivatives', check_gradients },
   { 'in place', check_inplace },
+  { 'changed afterwards', check_changed_afterwards },
 }
 
 --- Runs fn on samples; an error names the sample, and whatever was made must be gone afterwards.
