@@ -172,6 +172,18 @@ describe('options of normal', function()
   end)
 end)
 
+describe('arange of booleans', function()
+  it('takes false for 0, wherever it stands, and booleans alone for whole numbers', function()
+    assert.equal('int64 (1) 0', text(metann.arange(false, true, true)))
+    assert.equal('int64 (1) 0', text(metann.arange(true)))
+    assert.equal('int64 (0) ', text(metann.arange(false)))
+    assert.equal('float64 (1) 0', text(metann.arange(false, true, { dtype = 'float64' })))
+    assert.equal('float32 (2) 2 1', text(metann.arange(2, false, -1)))
+    assert.equal('float32 (1) 1', text(metann.arange{ start = true, stop = false, step = -1 }))
+    assert.truthy(message_of(metann.arange, 1, 2, false):find("arange: 'step' must not be 0", 1, true))
+  end)
+end)
+
 describe('new_tensor', function()
   it('takes its data by position, by name, and in one table with the options', function()
     local like = double{ 1 }

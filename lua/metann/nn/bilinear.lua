@@ -44,7 +44,8 @@ end
 --- @param x1 (..., in1_features)
 -- @param x2 (..., in2_features)
 -- @return (..., out_features)
-function Bilinear:forward(x1, x2)
+function Bilinear:forward(x1, x2, more)
+  if more ~= nil then support.too_many('Bilinear', 2) end
   check('input1', x1, self.in1_features)
   check('input2', x2, self.in2_features)
   return Bilinear.compute(x1, x2, self.weight, self.bias)

@@ -17,7 +17,8 @@ local function normalized(self, x, squeeze)
   })
 end
 
-function InstanceNorm2d:forward(x)
+function InstanceNorm2d:forward(x, more)
+  if more ~= nil then support.too_many('InstanceNorm2d', 1) end
   local n = support.is_tensor(x) and ndim(x) or 0
   if (n ~= 3 and n ~= 4) or size(x, -3) ~= self.num_features then
     support.raise("InstanceNorm2d: 'input' must be a tensor of size (N, %d, H, W) or (%d, H, W), got %s",

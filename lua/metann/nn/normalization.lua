@@ -244,7 +244,8 @@ end
 function normalization.batch_class(name, least, most, layout)
   local of = normalization.class(name, true, true, kinds.positive)
 
-  function of:forward(x)
+  function of:forward(x, more)
+    if more ~= nil then support.too_many(name, 1) end
     local n, features = support.is_tensor(x) and ndim(x) or 0, self.num_features
     if n < least or n > most or size(x, 2) ~= features then
       support.raise("%s: 'input' must be a tensor of size %s, got %s", name, layout:gsub('%%d', features), support.describe(x))

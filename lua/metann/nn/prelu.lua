@@ -38,7 +38,8 @@ function PReLU.compute(what, x, weight)
   return ops.add(ops.relu(x), ops.mul(weight, ops.clamp(x, -math.huge, 0)))
 end
 
-function PReLU:forward(x)
+function PReLU:forward(x, more)
+  if more ~= nil then support.too_many('PReLU', 1) end
   if not support.is_tensor(x) then
     support.raise("PReLU: 'input' must be a tensor, got %s", support.describe(x))
   end

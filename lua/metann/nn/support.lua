@@ -28,6 +28,9 @@ function support.describe(value)
   return ('%s tensor of size %s'):format(support.dtype(value), support.shape_text(value))
 end
 
+--- Raises that a layer was called with more than the n values that it takes, in the words of metann.arguments.
+function support.too_many(name, n) raise('%s: takes %d argument%s, got %d', name, n, n == 1 and '' or 's', n + 1) end
+
 --- Number of dims.
 function support.ndim(t) return array(t).ndim end
 
