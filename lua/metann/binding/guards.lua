@@ -18,6 +18,9 @@ function guards.refuse(label, name, what, value)
     errors.describe(value), what)
 end
 
+-- Keeps the method's frame on the stack, by which errors find what was called.
+local function pass(...) return ... end
+
 --- A method that looks at its first argument before it runs.
 -- @param name of the method
 -- @param fn the method
@@ -26,7 +29,7 @@ end
 -- @param label what messages call the method, its name unless given
 function guards.guarded(name, fn, what, is_self, label)
   local function method(self, ...)
-    if is_self(self) then return fn(self, ...) end
+    if is_self(self) then return pass(fn(self, ...)) end
     return guards.refuse(label or name, name, what, self)
   end
   inside[method] = fn

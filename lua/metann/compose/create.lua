@@ -311,7 +311,8 @@ local read_randint = constructor('randint', { { 'low', kinds.integer, 0 }, { 'hi
 
 --- randint(high, sizes) or randint(low, high, sizes): integers low .. high-1; int64.
 function create.randint(a, b, ...)
-  if type(a) ~= 'table' and (b == nil or type(b) == 'table') then return read_randint(0, a, b, ...) end
+  local alone = b == nil or type(b) == 'table' and b.high == nil
+  if type(a) ~= 'table' and alone then return read_randint(0, a, b, ...) end
   return read_randint(a, b, ...)
 end
 
