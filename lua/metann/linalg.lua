@@ -44,7 +44,7 @@ local function cut_offs(t, rtol, atol)
   if rtol == nil then
     rtol = (PRECISION[common.dtype(t)] or 0) * math.max(common.size(t, -1), common.size(t, -2))
     if is_tensor(atol) then
-      rtol = raw.where(raw.gt(atol, 0), common.scalar(0, atol), common.scalar(rtol, atol))
+      rtol = raw.where(raw.gt(atol, 0), common.scalar(0, t), common.scalar(rtol, t))
     elseif atol and atol > 0 then
       rtol = 0
     end

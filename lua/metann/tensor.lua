@@ -316,7 +316,7 @@ end
 
 --- A tensor of this dtype from Lua data; see metann.tensor.
 -- @function new_tensor
-makes('new_tensor', { 'data', required = true, data = true }, ops.tensor)
+makes('new_tensor', { 'data', kinds.any_list, required = true }, ops.tensor)
 makes('new_zeros', size, ops.zeros)
 makes('new_ones', size, ops.ones)
 makes('new_empty', size, ops.empty)

@@ -381,7 +381,7 @@ function meta_of(of)
     if base._hooked or rawget(self, '_hooked') then return finished(self, self:_call_with_hooks(...)) end
     local forward = rawget(self, 'forward') or rawget(base, 'forward') or of.forward
     return finished(self, (inside[forward] or forward)(self, ...))
-  end)
+  end, of._name)
   metas[of] = meta
   return meta
 end

@@ -234,7 +234,7 @@ describe('checkpoint inside a learner', function()
       first = first or model
       return mse(model, d)
     end)(Kept():double(), data)
-    fails("view: weight 'weight' is of an earlier step of a learner", first, data[1])
+    fails("Linear: weight 'weight' is of an earlier step of a learner", first, data[1])
     fails("view: weight 'scale' is of an earlier step", function() return first.scale end)
     assert.equal(3, first.a.in_features)
     assert.equal(2, adapted.scale:size(1))

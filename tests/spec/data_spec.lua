@@ -201,9 +201,9 @@ describe('Sinusoid', function()
 
   it('says that methods want a colon', function()
     local waves = data.Sinusoid()
-    fails(function() waves.sample(3) end, 'Sinusoid:sample: must be called with a colon on a Sinusoid, got number 3')
-    fails(function() waves:sample(2).points(3) end, 'Wave:points: must be called with a colon on a Wave, got number 3')
-    fails(function() waves.random.uniform() end, 'Random:uniform: must be called with a colon on a Random, got nil')
+    fails(function() waves.sample(3) end, "Sinusoid:sample: must be called with ':', as in Sinusoid:sample(...), got number 3")
+    fails(function() waves:sample(2).points(3) end, "Wave:points: must be called with ':', as in Wave:points(...), got number 3")
+    fails(function() waves.random.uniform() end, "Random:uniform: must be called with ':', as in Random:uniform(...), got nil")
   end)
 
   it('refuses numbers of points that are none', function()
@@ -469,8 +469,8 @@ describe('Episodes', function()
       assert.are.same(want.query[1]:to_table(), source:sample().query[1]:to_table())
     end
     fails(function() data.Episodes(set:only{}) end, '5 ways asked for, but there are only 0 classes')
-    fails(function() sources[1].sample() end, 'Episodes:sample: must be called with a colon on an Episodes, got nil')
-    fails(function() set.only{'Greek'} end, 'Omniglot:only: must be called with a colon on an Omniglot, got table')
+    fails(function() sources[1].sample() end, "Episodes:sample: must be called with ':', as in Episodes:sample(...), got nil")
+    fails(function() set.only{'Greek'} end, "Omniglot:only: must be called with ':', as in Omniglot:only(...), got table")
   end)
 
   it('says which numbers do not fit', function()

@@ -351,7 +351,7 @@ it('Readers and writers take arguments by position and by name', function()
   assert.are.same({ { 1, 2 }, { a = 'b' } }, { tensors.t:to_table(), metadata })
   local reader = io.safetensors.open{ path = place }
   assert.are.same({ 1, 2 }, reader:get{ name = 't' }:to_table())
-  fails(reader.get, "safetensors reader:get: must be called with a colon on a safetensors reader, got string 't'", 't')
+  fails(reader.get, "safetensors reader:get: must be called with ':', as in safetensors reader:get(...), got string 't'", 't')
   reader:close()
   io.npy.save{ path = place, t = t }
   assert.are.same({ 1, 2 }, io.npy.load{ path = place }:to_table())

@@ -77,4 +77,33 @@ describe('an error names the function that was called', function()
   it('of metann.nn.functional', function()
     check(names_of(metann.nn.functional), function(name) return metann.nn.functional[name] end)
   end)
+
+  it('or the class of the object that was called, whatever it is made of', function()
+    local nn, meta = metann.nn, metann.meta
+    local half, double = metann.ones(1):half(), metann.ones(1, 2):double()
+    local index = metann.tensor(9, { dtype = 'int64' })
+    local function says(wanted, fn, ...)
+      local text = tostring(select(2, pcall(fn, ...)))
+      assert(text:find(('^%s:%%d+: %s'):format(SOURCE:gsub('%p', '%%%0'), wanted)), text)
+    end
+    says('PReLU: not defined for dtype float16', function() return nn.PReLU()(half), nil end)
+    says('PReLU: not defined for dtype float16', function() return nn.PReLU():forward(half), nil end)
+    says('RNN: input is float64 but weight is float32', function() return nn.RNN(2, 1)(double), nil end)
+    says('Embedding: index 9 is out of range', function() return nn.Embedding(4, 2)(index), nil end)
+    says('Upsample: expected %(N, C, ...%)', function() return nn.Upsample(1)(index), nil end)
+    -- a layer within says so itself, and where it stands
+    says('RNN: input is float64 .* %(in Sequential%[1%]%)', function() return nn.Sequential(nn.RNN(2, 1))(double), nil end)
+    local view = metann.ProtoModule(nn.Embedding(4, 2)):functional{ metann.ones(4, 2) }
+    says('Embedding: index 9 is out of range', function() return view(index), nil end)
+    says("GRU: 'device' must be 'cpu', the only device here, got string 'x'", nn.GRU, 1, 1, { device = 'x' })
+    says("Linear: 'dtype' must be a floating%-point dtype such as 'float32', got string 'int64'", nn.Linear, 1, 1,
+      { dtype = 'int64' })
+    says('ParameterList:append: a parameter must be of a float dtype, got int64', nn.ParameterList, index)
+    local learner = meta.GDLearner(1, 0.1)
+    says("GDLearner: 'model' must be given", function() return learner(), nil end)
+    says('GDLearner: model must be a module, got number 1', function() return learner(1, 2), nil end)
+    says("SequentialGDLearner: option 'momentum' must be", meta.SequentialGDLearner, 1, 'x')
+    says("RMSPropLearner: 'centered' must be true or false, got number 1", meta.RMSPropLearner, nil, nil, nil, 1)
+    says("SGD: 'nesterov' needs a momentum", metann.optim.SGD, { nn.Parameter(half:float()) }, { lr = 1, nesterov = true })
+  end)
 end)

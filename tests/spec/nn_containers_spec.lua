@@ -200,3 +200,22 @@ describe('containers', function()
     assert.equal(18, view(metann.ones(1)):item())
   end)
 end)
+
+describe('iterators', function()
+  it('are left at the first value that is of no use, for there may be no end to them', function()
+    local function strings() return 'a' end
+    local function numbers() return 'a', 3 end
+    local net = nn.Sequential()
+    assert.matches("Sequential:extend: expected a module, got string 'a'", message(net.extend, net, strings))
+    assert.matches('Sequential:extend: expected a module, got number 3', message(net.extend, net, numbers))
+    assert.matches("ModuleList:extend: expected a module, got string 'a'", message(nn.ModuleList, strings))
+    assert.matches("SGD: entry 1 must be a tensor, got string 'a'", message(metann.optim.SGD, strings, 1))
+    assert.matches('SGD: entry a must be a tensor, got number 3', message(metann.optim.SGD, numbers, 1))
+    local n = 0
+    local function three()
+      n = n + 1
+      if n <= 3 then return 'm' .. n, nn.ReLU() end
+    end
+    assert.equal(3, net:extend(three):len())
+  end)
+end)

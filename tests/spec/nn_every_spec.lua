@@ -154,6 +154,13 @@ describe('wrong use', function()
         assert.is_truthy(text:find("unknown option 'no_such_option'", 1, true) or text:find('must be given', 1, true), text)
       end)
 
+      it(class .. ' refuses more values than it takes', function()
+        local module, given = case.make(), inputs_of(case)
+        for _ = 1, 8 do given[#given + 1] = 7 end
+        assert.matches('nn_every_spec.lua:%d+: ' .. class .. ': takes %d+ arguments?, got %d+',
+          message(function() module(unpack(given)) end))
+      end)
+
       it(class .. ' refuses an input that is no tensor, at the line of the call', function()
         local module = case.make()
         assert.matches('nn_every_spec.lua:%d+: ' .. class .. ": .*'%w+' must be .*got string 'x'",

@@ -77,6 +77,7 @@ local CALLS = {
   { 'avg_pool2d', { 'input', image }, { 'kernel_size', 3 }, { 'stride', 2 }, { 'padding', 1 }, { 'ceil_mode', true },
     { 'count_include_pad', false } },
   { 'adaptive_avg_pool2d', { 'input', image }, { 'output_size', { 3, false } } },
+  { 'adaptive_avg_pool2d', { 'input', image }, { 'output_size', { 3 } } },
   { 'adaptive_max_pool2d', { 'input', image }, { 'output_size', 2 } },
   { 'cross_entropy', X, { 'target', labels }, { 'weight', channels }, { 'ignore_index', 3 }, { 'label_smoothing', 0.1 },
     { 'reduction', 'sum' } },

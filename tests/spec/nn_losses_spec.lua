@@ -208,3 +208,22 @@ describe('losses', function()
     close(F.cross_entropy(scores, shares, { ignore_index = -1 }), F.cross_entropy(scores, shares))
   end)
 end)
+
+it('weights of classes that require grad are refused where their derivative would be left out', function()
+  local x, target = metann.randn(2, 3), metann.tensor{ 1, 3 }
+  local weight = metann.tensor({ 1, 2, 3 }, { requires_grad = true })
+  for _, call in ipairs{
+    function() return F.nll_loss(x, target, weight) end, function() return F.cross_entropy(x, target, weight) end,
+    function() return F.cross_entropy(x, target, { weight = weight, label_smoothing = 0.1 }) end,
+  } do
+    local ok, text = pcall(call)
+    assert.is_false(ok)
+    assert.matches("'weight' must not require grad: where 'target' holds classes, there is no derivative by it", text)
+    assert.is_false(metann.no_grad(call).requires_grad)
+  end
+  -- probabilities are multiplied with them: sum of -p log p(x) over each class, by the mean over two
+  local p = metann.tensor{ { 0.2, 0.3, 0.5 }, { 1, 0, 0 } }
+  local got = metann.grad(F.cross_entropy(x, p, weight), weight):to_table()
+  local want = (-(p * metann.log_softmax(x, 2)):sum(1) / 2):to_table()
+  for i = 1, 3 do assert.near(want[i], got[i], 1e-6) end
+end)

@@ -125,3 +125,34 @@ describe('bias=false', function()
     assert.same({ 2, 1, 4 }, layer(metann.randn(2, 1, 4)).shape)
   end)
 end)
+
+it('running statistics that can\'t all be overwritten are left as they were', function()
+  local x = metann.randn(4, 2, 3)
+  local function statistics(change)
+    local mean, var = metann.zeros(2), metann.ones(2)
+    return mean, change(var) or var
+  end
+  local function kept(said, what, call, mean, var)
+    assert.matches(said, message(call, mean, var))
+    assert.same({ 0, 0 }, mean:to_table(), what)
+    assert.same({ 1, 1 }, var:to_table(), what)
+  end
+  for _, name in ipairs{ 'batch_norm', 'instance_norm' } do
+    local function call(mean, var) return F[name](x, mean, var, nil, nil, true) end
+    kept(name .. ": 'running_var' must not require grad, since it is overwritten", name, call,
+      statistics(function(var) var:requires_grad_() end))
+    kept(name .. ": 'running_var' must be a tensor of floats, got int64", name, call,
+      statistics(function(var) return var:long() end))
+    kept(name .. ': a tensor whose elements share memory', name, call,
+      statistics(function() return metann.ones(1):expand(2) end))
+  end
+  for _, momentum in ipairs{ 0.1, false } do
+    local layer = nn.BatchNorm1d(2, { momentum = momentum })
+    layer.running_var:requires_grad_()
+    assert.matches("BatchNorm1d: 'running_var' must not require grad", message(layer, x))
+    assert.same({ 0, 0 }, layer.running_mean:to_table())
+    assert.equal(0, layer.num_batches_tracked:item())
+    metann.no_grad(layer, x)
+    assert.equal(1, layer.num_batches_tracked:item())
+  end
+end)

@@ -194,6 +194,24 @@ describe('addmm, addmv, baddbmm, addbmm and addr', function()
     assert.equal('int64', metann.addmm(t:long(), p:long(), q:long(), { alpha = 2 }).dtype)
   end)
 
+  it('of bools give bools: factors other than 0 are true, sums are true where either is', function()
+    local function bools(x) return metann.tensor(x):bool() end
+    local a, b, t = bools{ 1, 0 }, bools{ 1, 1, 0 }, bools{ { 0, 0, 0 }, { 1, 0, 0 } }
+    for _, beta in ipairs{ 0, 1, 3 } do
+      for _, alpha in ipairs{ 0, 1, 2.5 } do
+        local got = metann.addr(t, a, b, beta, alpha)
+        assert.equal('bool', got.dtype)
+        for i = 1, 2 do
+          for j = 1, 3 do
+            local product, kept = alpha * a[i]:item() * b[j]:item(), beta * t[i][j]:item()
+            assert.equal((product ~= 0 or kept ~= 0) and 1 or 0, got[i][j]:item())
+          end
+        end
+      end
+    end
+    assert.same({ { 1, 1, 1 }, { 1, 1, 1 } }, metann.addr(bools(1), a, b, 3, 2):to_table())
+  end)
+
   it('say what does not fit', function()
     fails("addmm: 'input' %(3%) doesn't broadcast to the product's %(2 x 4%)", metann.addmm, z(3), z(2, 3), z(3, 4))
     fails("addmm: 'input' %(3 x 2 x 4%) doesn't broadcast", metann.addmm, z(3, 2, 4), z(2, 3), z(3, 4))

@@ -307,10 +307,10 @@ describe('Training helpers', function()
     assert.are.equal(2, Mean():add{value = 2}:mean())
     for message, call in pairs{
       ['Mean: takes 0 arguments, got 1'] = function() Mean(3) end,
-      ['Mean:add: must be called with a colon on a Mean, got number 3'] = function() Mean().add(3) end,
+      ["Mean:add: must be called with ':', as in Mean:add(...), got number 3"] = function() Mean().add(3) end,
       ['Mean:add: takes 1 argument, got 2'] = function() Mean():add(3, 4) end,
-      ['Mean:std: must be called with a colon on a Mean, got nil'] = function() Mean().std() end,
-      ['Progress:more: must be called with a colon on a Progress, got nil'] = function() progress.more() end,
+      ["Mean:std: must be called with ':', as in Mean:std(...), got nil"] = function() Mean().std() end,
+      ["Progress:more: must be called with ':', as in Progress:more(...), got nil"] = function() progress.more() end,
       ['Progress:step: takes 1 argument, got 2'] = function() progress:step({}, 2) end,
       ["Progress: unknown option 'stps', did you mean 'steps'"] = function() Progress{stps = 3} end,
       ['Progress: takes 2 arguments, got 3'] = function() Progress(3, 4, io.stderr) end,

@@ -83,6 +83,44 @@ end)
 cases['another learner in place'] = net_case(function(net)
   meta.OptimizerLearner('Adam', { steps = 2, lr = 0.1 })(net, data(net[1].in_features), { inplace = true })
 end)
+--- A call that moves running statistics of `size` channels.
+local function statistics_case(make, sizes)
+  return {
+    make = function(size)
+      metann.manual_seed(3)
+      local subject = make(size)
+      subject.x = metann.randn(sizes(size))
+      return subject
+    end,
+    update = function(subject) subject.call(subject.x) end,
+    observe = function(subject) return inject.text(subject.statistics) end,
+  }
+end
+
+local function layer_of(class, options)
+  return function(size)
+    local layer = nn[class](size, options)
+    return { call = layer, statistics = { layer.running_mean, layer.running_var, layer.num_batches_tracked } }
+  end
+end
+
+local function function_of(name)
+  nn.functional[name](metann.ones(2, 3, 4), nil, nil, nil, nil, true) -- the first call reads the signature: most of it
+  return function(size)
+    local mean, var = metann.zeros(size), metann.ones(size, { dtype = 'float64' })
+    return {
+      call = function(x) return nn.functional[name](x, mean, var, nil, nil, true) end, statistics = { mean, var },
+    }
+  end
+end
+
+local function planes(size) return { size, 4, 4 } end
+local function batch(size) return { 3, size, 2 } end
+cases['batch norm'] = statistics_case(layer_of('BatchNorm1d'), batch)
+cases['batch norm, mean over all batches'] = statistics_case(layer_of('BatchNorm1d', { momentum = false }), batch)
+cases['instance norm'] = statistics_case(layer_of('InstanceNorm2d', { track_running_stats = true }), planes)
+cases['batch_norm'] = statistics_case(function_of 'batch_norm', batch)
+cases['instance_norm'] = statistics_case(function_of 'instance_norm', batch)
 cases['load_state_dict'] = {
   make = function(size) return { net = net_of(size), state = other_state(size) } end,
   update = function(subject) subject.net:load_state_dict(subject.state) end,

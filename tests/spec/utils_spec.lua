@@ -268,15 +268,15 @@ describe('utils', function()
   it('says that methods want a colon, and takes no more arguments than there are', function()
     local dict = utils.OrderedDict{ { 'a', 1 } }
     local calls = {
-      ['OrderedDict:keys: must be called with a colon on an OrderedDict, got nil'] = function() dict.keys() end,
-      ["OrderedDict:get: must be called with a colon on an OrderedDict, got string 'a'"] = function() dict.get 'a' end,
-      ['SubDict:update_keys: must be called with a colon on a SubDict, got nil'] = function()
+      ["OrderedDict:keys: must be called with ':', as in OrderedDict:keys(...), got nil"] = function() dict.keys() end,
+      ["OrderedDict:get: must be called with ':', as in OrderedDict:get(...), got string 'a'"] = function() dict.get 'a' end,
+      ["SubDict:update_keys: must be called with ':', as in SubDict:update_keys(...), got nil"] = function()
         utils.SubDict(dict, { 'a' }).update_keys()
       end,
-      ['DefaultList:get: must be called with a colon on a DefaultList, got number 1'] = function()
+      ["DefaultList:get: must be called with ':', as in DefaultList:get(...), got number 1"] = function()
         utils.DefaultList().get(1)
       end,
-      ['MultipleList:len: must be called with a colon on a MultipleList, got nil'] = function()
+      ["MultipleList:len: must be called with ':', as in MultipleList:len(...), got nil"] = function()
         utils.MultipleList{ 1 }.len()
       end,
       ['OrderedDict: takes 1 argument, got 2'] = function() utils.OrderedDict({}, 2) end,

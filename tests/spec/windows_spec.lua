@@ -253,6 +253,14 @@ describe('interpolate', function()
       { size = 2, recompute_scale_factor = true })
   end)
 
+  it('has corners only where it draws lines', function()
+    for _, mode in ipairs{ 'nearest', 'nearest-exact', 'area' } do
+      fails("interpolate: 'align_corners' is for the modes linear, .* and bicubic, not for " .. mode:gsub('%-', '%%-'),
+        metann.interpolate, line, { size = 2, mode = mode, align_corners = true })
+      assert.same({ 1, 1, 2 }, line:interpolate{ size = 2, mode = mode, align_corners = false }.shape)
+    end
+  end)
+
   it('draws lines between pixels', function()
     -- output i lies at (i + 1/2) / 2 - 1/2, not before 0 and not after 3
     near({ 0, 0.25, 0.75, 1.75, 3.25, 5.25, 7.75, 9 }, line:interpolate{ scale_factor = 2, mode = 'linear' })

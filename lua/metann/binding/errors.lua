@@ -57,6 +57,14 @@ function errors.name(fn, name)
   if not name_of[fn] then name_of[fn] = name end
 end
 
+-- What calls an object of a class. What it is made of speaks in that class's name, whatever called it.
+local of_class = setmetatable({}, { __mode = 'k' })
+
+--- Says what class `fn` calls objects of. Of those that call one another, the innermost is named: it found the fault. A
+-- message that begins with a class's name stays as it is.
+-- @param inherited true where fn may have come to the object's class from another one: what calls it knows better
+function errors.name_class(fn, name, inherited) name_of[fn], of_class[fn] = name, not inherited or nil end
+
 --- Says that messages may begin with a name that is no public function's (a class's, a row's).
 function errors.inner_name(name) known[name] = true end
 
@@ -81,7 +89,7 @@ local function user_frame()
     elseif not is_passed(info.func) then
       return co and getinfo(co, level, 'Sl') or getinfo(level, 'Sl'), called
     else
-      if name_of[info.func] then called = info.func end
+      if name_of[info.func] and not of_class[called] then called = info.func end
       level = level + 1
     end
     info = co and getinfo(co, level, 'f') or getinfo(level, 'f')

@@ -8,16 +8,29 @@ local guards = {}
 local inside = setmetatable({}, { __mode = 'k' })
 guards.inside = inside
 
+--- Raises that a method was called on what is not its own kind.
+-- @param label what messages call the method
+-- @param name of the method
+-- @param what it belongs to, in words, such as 'module'
+-- @param value what it was called on
+function guards.refuse(label, name, what, value)
+  return errors.raise("%s: must be called with ':', as in %s:%s(...), got %s in place of the %s", label, what, name,
+    errors.describe(value), what)
+end
+
+-- Keeps the method's frame on the stack, by which errors find what was called.
+local function pass(...) return ... end
+
 --- A method that looks at its first argument before it runs.
 -- @param name of the method
 -- @param fn the method
 -- @param what what the first argument must be, in words, such as 'module'
 -- @param is_self function: whether a value is one
-function guards.guarded(name, fn, what, is_self)
+-- @param label what messages call the method, its name unless given
+function guards.guarded(name, fn, what, is_self, label)
   local function method(self, ...)
-    if is_self(self) then return fn(self, ...) end
-    return errors.raise("%s: must be called with ':', as in %s:%s(...), got %s in place of the %s", name, what, name,
-      errors.describe(self), what)
+    if is_self(self) then return pass(fn(self, ...)) end
+    return guards.refuse(label or name, name, what, self)
   end
   inside[method] = fn
   return method

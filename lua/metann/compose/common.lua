@@ -131,10 +131,12 @@ function common.scalar(x, like, op, name)
   if is_tensor(x) then return x end
   if type(x) == 'boolean' then x = x and 1 or 0 end
   if handle.is_int64(x) then x = handle.to_number(x, op, name) end
-  if type(x) ~= 'number' then raise("%s: '%s' must be a tensor or a number, got %s", op, name, describe(x)) end
+  if type(x) ~= 'number' then
+    raise("%s: '%s' must be a tensor or a number, got %s", op or '?', name or 'value', describe(x))
+  end
   local dtype = like and common.dtype(like) or nil
   if dtype and x % 1 ~= 0 and dtype:find('int') then
-    raise('%s: %s does not fit a tensor of %s, use :float() first', op, tostring(x), dtype)
+    raise('%s: %s does not fit a tensor of %s, use :float() first', op or '?', tostring(x), dtype)
   end
   return common.raw.full({}, x, dtype)
 end

@@ -264,16 +264,30 @@ end
 
 local function beyond_float64(x) return is_int64(x) or math.abs(x) > 2 ^ 53 end
 
-local END = { 'start', end_kind, optional = true }
+--- An end of a range by its kind, which may be left out; `false` is the number 0 here, not none.
+local function end_of(name, v)
+  if v == nil then return nil end
+  local value, expected = end_kind(v)
+  if value == nil then raise("arange: '%s' must be %s, got %s", name, expected, describe(v)) end
+  return value
+end
+
+--- True where all that is given are booleans.
+local function are_booleans(start, stop, step)
+  local function may_be(v) return v == nil or type(v) == 'boolean' end
+  return may_be(start) and may_be(stop) and may_be(step)
+end
 
 --- arange(stop), arange(start, stop) or arange(start, stop, step): start, start + step, ... before stop, nothing where
--- stop lies the other way. 64-bit integers make int64. Of integers start and step are cut to whole numbers.
+-- stop lies the other way. 64-bit integers, and booleans alone, make int64. Of integers start and step are cut to whole
+-- numbers.
 -- @function arange
-constructor('arange', { END, { 'stop', end_kind, optional = true }, { 'step', end_kind, 1 } },
+constructor('arange', { { 'start' }, { 'stop' }, { 'step' } },
   function(start, stop, step, dtype)
     if stop == nil then start, stop = nil, start end
     if stop == nil then raise("arange: 'stop' must be given") end
-    start = start == nil and 0 or start
+    if are_booleans(start, stop, step) then dtype = dtype or 'int64' end
+    start, stop, step = end_of('start', start) or 0, end_of('stop', stop), end_of('step', step) or 1
     if is_int64(start) or is_int64(stop) or is_int64(step)
       or is_integer(dtype) and (beyond_float64(start) or beyond_float64(stop)) then
       local t = integer_range(start, stop, step)

@@ -11,6 +11,9 @@ local MODES = {
   nearest = 0, ['nearest-exact'] = 0, linear = 0, bilinear = 2, trilinear = 3, bicubic = 2, area = 0,
 }
 
+-- Modes in which a corner has a place.
+local CORNERS = { linear = true, bilinear = true, trilinear = true, bicubic = true }
+
 -- Sizes beyond this are mistakes, and products of such are no longer whole numbers.
 local LARGEST = 2 ^ 40
 
@@ -121,6 +124,9 @@ local function check(t, o)
   if (o.size == nil) == (o.scale_factor == nil) then raise("interpolate: give either 'size' or 'scale_factor'") end
   if o.recompute_scale_factor and o.size then
     raise("interpolate: 'recompute_scale_factor' goes with 'scale_factor', not with 'size'")
+  end
+  if o.align_corners and not CORNERS[o.mode] then
+    raise("interpolate: 'align_corners' is for the modes linear, bilinear, trilinear and bicubic, not for %s", o.mode)
   end
   local wanted = MODES[o.mode]
   if wanted ~= 0 and wanted ~= sides then

@@ -102,6 +102,14 @@ local function check_added(op, t, out)
   if not fits then raise("%s: 'input' %s doesn't broadcast to the product's %s", op, text(t), text(out)) end
 end
 
+local function is_bool(t) return common.dtype(t) == 'bool' end
+
+--- Of bools: factors other than 0 count as true, sums are true where either is.
+local function added_truths(t, out, beta, alpha)
+  if alpha == 0 then out = raw.mul(out, raw.full({}, 0, 'bool')) end
+  return beta == 0 and out or raw.add(t, out)
+end
+
 --- beta * t + alpha * (a product of a and b). With beta = 0, t is not read.
 local function added(op, first, second, check, multiply)
   linalg[op] = define(op, {
@@ -110,6 +118,7 @@ local function added(op, first, second, check, multiply)
     check(op, a, b)
     local out = multiply(a, b)
     check_added(op, t, out)
+    if is_bool(t) and is_bool(out) then return added_truths(t, out, beta, alpha) end
     if alpha ~= 1 then out = raw.mul(out, alpha) end
     if beta == 0 then return out end
     if beta ~= 1 then t = raw.mul(t, beta) end

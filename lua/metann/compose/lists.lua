@@ -24,25 +24,30 @@ local function by_name(source)
   return list, names
 end
 
+--- Of an iterator over values, or over names and values. Each is checked as it comes: there may be no end to wrong ones.
+local function collected(source, check)
+  local list, names, n = {}, nil, 0
+  for a, b in source do
+    n = n + 1
+    if type(a) == 'string' and b ~= nil then
+      names = names or {}
+      names[n], list[n] = a, b
+    else
+      list[n] = a
+    end
+    if check then check(list[n], names and names[n] or n) end
+  end
+  return list, names
+end
+
 --- The tensors of a list, a table by name (in its own order, or by name) or an iterator (such as `net:parameters()` or
 -- `net:named_parameters()`), as a fresh list; `false` stands for none and stays.
 -- @param source list, table or iterator
 -- @param what the function's name, for messages
+-- @param check function(value, its name or number), called for each value of an iterator; may be left out
 -- @return the list; the names, where the source has names
-function lists.to_list(source, what)
-  if type(source) == 'function' then
-    local list, names = {}, nil
-    for a, b in source do
-      if type(a) == 'string' then
-        names = names or {}
-        names[#names + 1] = a
-        list[#list + 1] = b
-      else
-        list[#list + 1] = a
-      end
-    end
-    return list, names
-  end
+function lists.to_list(source, what, check)
+  if type(source) == 'function' then return collected(source, check) end
   if is_tensor(source) then return { source } end
   local meta = type(source) == 'table' and getmetatable(source)
   if type(meta) == 'table' and rawget(meta, 'class') then
@@ -61,12 +66,13 @@ end
 
 --- As to_list, but every entry must be a tensor.
 function lists.tensors(source, what)
-  local list, names = lists.to_list(source, what)
-  for i = 1, #list do
-    if not is_tensor(list[i]) then
-      raise('%s: entry %s must be a tensor, got %s', what, names and names[i] or tostring(i), describe(list[i]))
+  local function check(value, entry)
+    if not is_tensor(value) then
+      raise('%s: entry %s must be a tensor, got %s', what, tostring(entry), describe(value))
     end
   end
+  local list, names = lists.to_list(source, what, check)
+  for i = 1, #list do check(list[i], names and names[i] or i) end
   return list, names
 end
 

@@ -43,12 +43,16 @@ local OPTIONS = { { 'inplace', kinds.boolean, false }, EVALUATOR, { 'mimo', kind
 --- The options of a call without any.
 function call.defaults() return { inplace = false, mimo = false, buffers = 'view', training = true } end
 
---- The signature of calling a learner.
-call.LEARNER = call.signature('Learner', {
+local LEARNER = {
   { 'model', required = true, opaque = true }, { 'data', data = true }, OPTIONS[1], OPTIONS[2], OPTIONS[3],
-})
+}
+local signatures, learners = {}, {}
 
-local signatures = {}
+--- The arguments of calling a learner of the class `what`.
+function call.of_learner(what, ...)
+  learners[what] = learners[what] or call.signature(what, LEARNER)
+  return call.read(learners[what], ...)
+end
 
 --- The options of a learner's call, from a table by name or nil.
 function call.learner(what, options)

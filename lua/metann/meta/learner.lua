@@ -21,14 +21,15 @@ function Learner:forward(first, second, ...)
   if select('#', ...) == 0 and second ~= nil and class_of(first) then
     return self:forward_pure(first, second, call.defaults())
   end
-  local o = call.read(call.LEARNER, first, second, ...)
+  local name = class_of(self)._name
+  local o = call.of_learner(name, first, second, ...)
   local model, data = o.model, o.data
   o.model, o.data = nil, nil
   if not class_of(model) then
-    raise('Learner: model must be a module, got %s', describe(model))
+    raise('%s: model must be a module, got %s', name, describe(model))
   end
   if not o.inplace then return self:forward_pure(model, data, o) end
-  if o.mimo then raise("Learner: 'mimo' needs the models after each step, which 'inplace' overwrites") end
+  if o.mimo then raise("%s: 'mimo' needs the models after each step, which 'inplace' overwrites", name) end
   return self:forward_inplace(model, data, o)
 end
 

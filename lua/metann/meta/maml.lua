@@ -34,7 +34,7 @@ local function set_up(self, what, signature, ...)
   rates.check_steps(what, self.lr, math.max(o.steps_train, o.steps_eval))
   self.steps_train, self.steps_eval = o.steps_train, o.steps_eval
   self.evaluator, self.first_order, self.allow_unused = o.evaluator, o.first_order, o.allow_unused
-  self.options = rules.options(optim.rules.SGD, {}, o.lr)
+  self.options = rules.options('MAML', optim.rules.SGD, {}, o.lr)
 end
 
 --- What inner.adapt wants to know of a call.

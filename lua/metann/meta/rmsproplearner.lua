@@ -4,10 +4,11 @@ local optim = require 'metann.optim'
 local RuleLearner = require 'metann.meta.rulelearner'
 local evaluators = require 'metann.meta.evaluators'
 local arguments = require 'metann.arguments'
+local kinds = arguments.kinds
 
 local signature = arguments.signature('RMSPropLearner', {
   { 'lr', default = 0.01, table = true }, { 'alpha', default = 0.99 }, { 'eps', default = 1e-8 },
-  { 'centered', default = false }, { 'create_graph', default = true },
+  { 'centered', kinds.boolean, false }, { 'create_graph', default = true },
   { 'evaluator', default = evaluators.default_evaluator_classification }, { 'steps' },
   { 'allow_unused', default = false, named = true },
 })

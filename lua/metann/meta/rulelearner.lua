@@ -23,7 +23,7 @@ function RuleLearner:set_up(what, o)
   self.lr = rates.new(what, o.lr)
   if o.steps then rates.check_steps(what, self.lr, o.steps) end
   self.what, self.steps, self.create_graph, self.evaluator = what, o.steps, o.create_graph, o.evaluator
-  self.rule, self.allow_unused, self.options = o.rule, o.allow_unused, rules.options(o.rule, o.options, o.lr)
+  self.rule, self.allow_unused, self.options = o.rule, o.allow_unused, rules.options(what, o.rule, o.options, o.lr)
 end
 
 --- What inner.adapt wants to know.

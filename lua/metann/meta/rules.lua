@@ -12,17 +12,18 @@ function rules.default(rule, name)
 end
 
 --- All options of a rule, checked.
+-- @param what the learner's name, for messages
 -- @param rule of metann.optim
 -- @param given table of options by name, lr left out
 -- @param lr what the learner was given; a table stands for rates that are found at each step
-function rules.options(rule, given, lr)
+function rules.options(what, rule, given, lr)
   local options = {}
   for name in pairs(rule.defaults) do
     options[name] = given[name]
     if given[name] == nil then options[name] = rules.default(rule, name) end
   end
   options.lr = type(lr) == 'number' and lr or 0
-  common.check(rule, options)
+  common.check(what, rule, options)
   return options
 end
 

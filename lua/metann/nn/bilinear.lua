@@ -26,7 +26,7 @@ function Bilinear:init(...)
 end
 
 --- x1^T W_k x2 + b_k for each k, of inputs that fit the weight.
-function Bilinear.compute(x1, x2, weight, bias)
+function Bilinear._compute(x1, x2, weight, bias)
   local products = ops.mul(ops.unsqueeze(x1, -1), ops.unsqueeze(x2, -2))
   local shape = support.shape(products)
   local count = shape[#shape] * shape[#shape - 1]
@@ -44,10 +44,11 @@ end
 --- @param x1 (..., in1_features)
 -- @param x2 (..., in2_features)
 -- @return (..., out_features)
-function Bilinear:forward(x1, x2)
+function Bilinear:forward(x1, x2, more)
+  if more ~= nil then support.too_many('Bilinear', 2) end
   check('input1', x1, self.in1_features)
   check('input2', x2, self.in2_features)
-  return Bilinear.compute(x1, x2, self.weight, self.bias)
+  return Bilinear._compute(x1, x2, self.weight, self.bias)
 end
 
 function Bilinear:extra_repr()

@@ -13,7 +13,7 @@ local misspelt = require 'metann.nn.misspelt'
 local where = require 'metann.nn.where'
 local slots = require 'metann.nn.slots'
 local support = require 'metann.nn.support'
-local raise, describe, keep = support.raise, support.describe, support.keep
+local errors, raise, describe, keep = support.errors, support.raise, support.describe, support.keep
 local is_tensor, is_parameter = support.is_tensor, support.is_parameter
 
 local class = {}
@@ -227,7 +227,7 @@ local function make_meta(of)
     if self._hooked then return finished(self, self:_call_with_hooks(...)) end
     local forward = rawget(self, 'forward') or of.forward
     return finished(self, (inside[forward] or forward)(self, ...))
-  end)
+  end, of._name)
 
   function meta.__tostring(self) return self:_print() end
 
@@ -252,6 +252,7 @@ local function define(of, name, value)
   local parent = rawget(of, '_parent')
   if type(value) == 'function' and parent and inside[parent[name]] and not inside[value] then
     value = guards.guarded(name, value, 'module', is_module)
+    if name == 'forward' then errors.name_class(value, of._name, true) end
   end
   rawset(of, name, value)
 end

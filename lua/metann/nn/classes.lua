@@ -27,6 +27,9 @@ local function check(what, log_p, target, weight)
       support.shape_text(target), support.shape_text(log_p), m == n and ' (or probabilities of the same size)' or '')
   end
   check_weight(what, log_p, weight)
+  if weight and support.requires_grad(weight) and support.records_grad() then
+    raise("%s: 'weight' must not require grad: where 'target' holds classes, there is no derivative by it", what)
+  end
 end
 
 local function run(what, log_p, target, weight, o)

@@ -66,7 +66,7 @@ function Container:extend(list)
     modules = {}
     for i, module in list:iter() do modules[i] = module end
   else
-    modules = support.to_list(list, label(self) .. ':extend')
+    modules = support.to_list(list, label(self) .. ':extend', function(module) check_module(self, 'extend', module) end)
   end
   for i = 1, #modules do check_module(self, 'extend', modules[i]) end
   for i = 1, #modules do self:append(modules[i]) end

@@ -7,7 +7,8 @@ local functions = support.functions
 
 local Conv1d = convolution.class('Conv1d', 1, false)
 
-function Conv1d:forward(x)
+function Conv1d:forward(x, more)
+  if more ~= nil then support.too_many('Conv1d', 1) end
   convolution.check('Conv1d', x, self.in_channels, 1)
   local pads = self._pads
   if pads then

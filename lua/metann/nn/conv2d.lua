@@ -9,7 +9,8 @@ local functions, ops = support.functions, support.ops
 
 local Conv2d = convolution.class('Conv2d', 2, false)
 
-function Conv2d:forward(x)
+function Conv2d:forward(x, more)
+  if more ~= nil then support.too_many('Conv2d', 1) end
   local n = check('Conv2d', x, self.in_channels, 2)
   local pads = self._pads
   if pads then

@@ -8,7 +8,8 @@ local check, functions = convolution.check, support.functions
 
 local Conv3d = convolution.class('Conv3d', 3, false)
 
-function Conv3d:forward(x)
+function Conv3d:forward(x, more)
+  if more ~= nil then support.too_many('Conv3d', 1) end
   check('Conv3d', x, self.in_channels, 3)
   local pads = self._pads
   if pads then

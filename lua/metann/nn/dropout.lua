@@ -20,7 +20,8 @@ function Dropout:init(...)
 end
 
 --- @param x a tensor of any size
-function Dropout:forward(x)
+function Dropout:forward(x, more)
+  if more ~= nil then support.too_many('Dropout', 1) end
   if not support.is_tensor(x) then
     support.raise("Dropout: 'input' must be a tensor, got %s", support.describe(x))
   end

@@ -21,7 +21,8 @@ function Dropout2d:init(...)
 end
 
 --- @param x (N, C, H, W) or (C, H, W)
-function Dropout2d:forward(x)
+function Dropout2d:forward(x, more)
+  if more ~= nil then support.too_many('Dropout2d', 1) end
   local n = support.is_tensor(x) and support.ndim(x) or 0
   if n ~= 3 and n ~= 4 then
     support.raise("Dropout2d: 'input' must be a tensor of size (N, C, H, W) or (C, H, W), got %s", support.describe(x))

@@ -74,7 +74,8 @@ end
 
 --- @param index tensor of row numbers, any size
 -- @return the rows: the size of index, then embedding_dim
-function Embedding:forward(index)
+function Embedding:forward(index, more)
+  if more ~= nil then support.too_many('Embedding', 1) end
   if not support.is_tensor(index) then
     support.raise("Embedding: 'input' must be a tensor of row numbers, got %s", support.describe(index))
   end

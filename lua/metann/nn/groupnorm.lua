@@ -28,7 +28,8 @@ function GroupNorm:init(...)
   options.place(self, o)
 end
 
-function GroupNorm:forward(x)
+function GroupNorm:forward(x, more)
+  if more ~= nil then support.too_many('GroupNorm', 1) end
   local n = support.is_tensor(x) and support.ndim(x) or 0
   if n < 2 or support.size(x, 2) ~= self.num_channels then
     support.raise("GroupNorm: 'input' must be a tensor of size (N, %d, ...), got %s", self.num_channels,

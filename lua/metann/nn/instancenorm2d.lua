@@ -8,30 +8,27 @@ local ops, size, ndim = support.ops, support.size, support.ndim
 
 local InstanceNorm2d = normalization.class('InstanceNorm2d', false, false, kinds.nonnegative)
 
-local function normalized(self, x)
+local function normalized(self, x, squeeze)
   local tracks = self.training and self.track_running_stats
   return normalization.instances('InstanceNorm2d', x, {
-    weight = self.weight, bias = self.bias, eps = self.eps,
+    weight = self.weight, bias = self.bias, eps = self.eps, squeeze = squeeze,
     running_mean = tracks and self.running_mean, running_var = tracks and self.running_var,
     momentum = self.momentum or 0, -- as in PyTorch, batches are not counted here
   })
 end
 
-function InstanceNorm2d:forward(x)
+function InstanceNorm2d:forward(x, more)
+  if more ~= nil then support.too_many('InstanceNorm2d', 1) end
   local n = support.is_tensor(x) and ndim(x) or 0
   if (n ~= 3 and n ~= 4) or size(x, -3) ~= self.num_features then
     support.raise("InstanceNorm2d: 'input' must be a tensor of size (N, %d, H, W) or (%d, H, W), got %s",
       self.num_features, self.num_features, support.describe(x))
   end
-  if n == 3 then x = ops.unsqueeze(x, 1) end
-  local y
-  if not self.training and self.track_running_stats then
-    y = normalization.with_statistics(x, self.running_mean, self.running_var, self.weight, self.bias, self.eps)
-  else
-    y = normalized(self, x)
-  end
-  if n == 3 then return ops.squeeze(y, 1) end
-  return y
+  local single = n == 3
+  if single then x = ops.unsqueeze(x, 1) end
+  if self.training or not self.track_running_stats then return normalized(self, x, single) end
+  local y = normalization.with_statistics(x, self.running_mean, self.running_var, self.weight, self.bias, self.eps)
+  return single and ops.squeeze(y, 1) or y
 end
 
 return InstanceNorm2d

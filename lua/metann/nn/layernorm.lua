@@ -23,7 +23,8 @@ function LayerNorm:init(...)
   options.place(self, o)
 end
 
-function LayerNorm:forward(x)
+function LayerNorm:forward(x, more)
+  if more ~= nil then support.too_many('LayerNorm', 1) end
   return normalization.over_last('LayerNorm', x, self.normalized_shape, self.weight, self.bias, self.eps)
 end
 

@@ -32,7 +32,8 @@ end
 
 --- @param x (..., in_features)
 -- @return (..., out_features)
-function Linear:forward(x)
+function Linear:forward(x, more)
+  if more ~= nil then support.too_many('Linear', 1) end
   if not is_tensor(x) or ndim(x) == 0 or size(x, -1) ~= self.in_features then
     support.raise("Linear: 'input' must be a tensor of size (..., %d), got %s", self.in_features, support.describe(x))
   end

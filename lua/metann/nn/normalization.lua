@@ -6,8 +6,8 @@ local fresh = require 'metann.nn.fresh'
 local support = require 'metann.nn.support'
 local kinds, ops, ndim, size = options.kinds, support.ops, support.ndim, support.size
 local add, sub, mul, rsqrt, view, batch_norm = ops.add, ops.sub, ops.mul, ops.rsqrt, ops.view, ops.batch_norm
-local add_, mul_ = ops.add_, ops.mul_
-local along_channels, numel = support.along_channels, support.numel
+local add_ = ops.add_
+local along_channels, numel, is_float = support.along_channels, support.numel, support.is_float
 
 local normalization = {}
 
@@ -46,18 +46,38 @@ function normalization.check_values(what, x, count)
   end
 end
 
-local function move(running, batch, momentum)
-  mul_(running, 1 - momentum)
-  add_(running, batch, momentum)
+--- Raises unless a running statistic can be overwritten: no gradient flows through what is moved.
+local function check_running(what, name, t)
+  if not is_float(t) then
+    support.raise("%s: '%s' must be a tensor of floats, got %s", what, name, support.describe(t))
+  end
+  if support.requires_grad(t) and support.records_grad() then
+    support.raise("%s: '%s' must not require grad, since it is overwritten", what, name)
+  end
 end
 
 --- Moves running statistics (either may be nil) a part `momentum` of the way to (mean, biased var) of `count` elements
--- for each channel.
-function normalization.move(running_mean, running_var, mean, var, momentum, count)
-  if running_mean then move(running_mean, mean, momentum) end
-  if not running_var then return end
-  mul_(running_var, 1 - momentum)
-  add_(running_var, var, momentum * count / (count - 1))
+-- for each channel. All are overwritten at once, or, when anything fails or a signal comes, none.
+-- @param what the function's name, for messages
+-- @param batches a tensor that counts the batches, and what it becomes; may be nil
+function normalization.move(what, running_mean, running_var, mean, var, momentum, count, batches, counted)
+  local targets, sources, n = {}, {}, 0
+  if running_mean then
+    check_running(what, 'running_mean', running_mean)
+    n = n + 1
+    targets[n], sources[n] = running_mean, add_(mul(running_mean, 1 - momentum), mean, momentum)
+  end
+  if running_var then
+    check_running(what, 'running_var', running_var)
+    n = n + 1
+    targets[n] = running_var
+    sources[n] = add_(mul(running_var, 1 - momentum), var, momentum * count / (count - 1))
+  end
+  if batches then
+    n = n + 1
+    targets[n], sources[n] = batches, counted
+  end
+  support.write_all(what, targets, sources)
 end
 
 --- Batch norm of (N, C, ...) with its own statistics.
@@ -72,7 +92,7 @@ function normalization.batch_training(what, x, o)
   local count = values(x, 1)
   normalization.check_values(what, x, count)
   local y, mean, var = normalization.batch(x, o.weight, o.bias, o.eps)
-  if mean then normalization.move(o.running_mean, o.running_var, mean, var, o.momentum, count) end
+  if mean then normalization.move(what, o.running_mean, o.running_var, mean, var, o.momentum, count) end
   return y
 end
 
@@ -87,14 +107,16 @@ function normalization.groups(x, groups, weight, bias, eps)
 end
 
 --- Each channel of each sample to mean 0 and variance 1; running statistics, where given, are moved by momentum towards
--- the mean over the samples. o has weight, bias, eps, running_mean, running_var, momentum.
+-- the mean over the samples. o has weight, bias, eps, running_mean, running_var, momentum; squeeze: true for a result
+-- without dim 1, which is made before anything is moved.
 function normalization.instances(what, x, o)
   local n, c, count = size(x, 1), size(x, 2), values(x, 3)
   normalization.check_values(what, x, count)
   local y, mean, var = normalization.groups(x, c, o.weight, o.bias, o.eps)
+  if o.squeeze then y = ops.squeeze(y, 1) end
   if mean and (o.running_mean or o.running_var) then
-    normalization.move(o.running_mean, o.running_var, ops.mean(view(mean, n, c), 1), ops.mean(view(var, n, c), 1),
-      o.momentum, count)
+    normalization.move(what, o.running_mean, o.running_var, ops.mean(view(mean, n, c), 1),
+      ops.mean(view(var, n, c), 1), o.momentum, count)
   end
   return y
 end
@@ -132,21 +154,30 @@ function normalization.over_last(what, x, shape, weight, bias, eps)
   return y
 end
 
+--- Moves running statistics to their mean over all batches, of which this is number `counted` (a tensor).
+local function average(what, running_mean, running_var, mean, var, count, batches, counted)
+  check_running(what, 'running_mean', running_mean)
+  check_running(what, 'running_var', running_var)
+  local weight = ops.reciprocal(ops.cast(counted, support.dtype(mean)))
+  local towards_mean = mul(sub(mean, running_mean), weight)
+  local towards_var = mul(sub(mul(var, count / (count - 1)), running_var), weight)
+  support.write_all(what, { running_mean, running_var, batches },
+    { add(running_mean, towards_mean), add(running_var, towards_var), counted })
+end
+
 --- Moves the module's running statistics towards (mean, biased var) of `count` elements for each channel. The numbers
 -- that stay the same from call to call are Lua numbers, the count of batches is a tensor. Without a mean, of an empty
 -- batch, only that is counted.
-function normalization.track(module, mean, var, count)
+function normalization.track(what, module, mean, var, count)
   local running_mean, running_var = module.running_mean, module.running_var
   local batches, momentum = module.num_batches_tracked, module.momentum
-  add_(batches, 1)
-  if not mean then return end
-  if momentum then
-    normalization.move(running_mean, running_var, mean, var, momentum, count)
+  local counted = add(batches, 1)
+  if not mean then
+    support.write_all(what, { batches }, { counted })
+  elseif momentum then
+    normalization.move(what, running_mean, running_var, mean, var, momentum, count, batches, counted)
   else
-    -- the mean over all batches so far
-    local weight = ops.reciprocal(ops.cast(batches, support.dtype(mean)))
-    add_(running_mean, mul(sub(mean, running_mean), weight))
-    add_(running_var, mul(sub(mul(var, count / (count - 1)), running_var), weight))
+    average(what, running_mean, running_var, mean, var, count, batches, counted)
   end
 end
 
@@ -213,7 +244,8 @@ end
 function normalization.batch_class(name, least, most, layout)
   local of = normalization.class(name, true, true, kinds.positive)
 
-  function of:forward(x)
+  function of:forward(x, more)
+    if more ~= nil then support.too_many(name, 1) end
     local n, features = support.is_tensor(x) and ndim(x) or 0, self.num_features
     if n < least or n > most or size(x, 2) ~= features then
       support.raise("%s: 'input' must be a tensor of size %s, got %s", name, layout:gsub('%%d', features), support.describe(x))
@@ -225,7 +257,7 @@ function normalization.batch_class(name, least, most, layout)
     local count = numel(x) / features
     normalization.check_values(name, x, count)
     local y, mean, var = normalization.batch(x, self.weight, self.bias, self.eps)
-    if training and tracks then normalization.track(self, mean, var, count) end
+    if training and tracks then normalization.track(name, self, mean, var, count) end
     return y
   end
   return of

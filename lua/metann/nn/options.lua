@@ -1,15 +1,24 @@
 --- What layers add to the reading of arguments: `device` and `dtype`.
 local arguments = require 'metann.arguments'
+local handle = require 'metann.binding.handle'
 local kinds = arguments.kinds
 
 local options = { kinds = kinds, reader = arguments.reader }
+
+local FLOATS = { float16 = true, bfloat16 = true, float32 = true, float64 = true }
+
+--- The dtype of a layer's parameters.
+local function float_dtype(v)
+  local code = handle.dtypes[v]
+  return code and FLOATS[handle.dtype_names[code]] and v or nil, "a floating-point dtype such as 'float32'"
+end
 
 --- The reader of a layer with parameters of its own: takes `device` and `dtype` too, as PyTorch's do.
 function options.layer_reader(what, parameters)
   local list = {}
   for i, p in ipairs(parameters) do list[i] = p end
-  list[#list + 1] = { 'device', kinds.name, optional = true, named = true }
-  list[#list + 1] = { 'dtype', kinds.name, optional = true, named = true }
+  list[#list + 1] = { 'device', kinds.device, optional = true, named = true }
+  list[#list + 1] = { 'dtype', float_dtype, optional = true, named = true }
   return arguments.reader(what, list)
 end
 

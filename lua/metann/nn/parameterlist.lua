@@ -19,6 +19,9 @@ function ParameterList:append(parameter)
   if not support.is_tensor(parameter) then
     support.raise('ParameterList:append: expected a parameter, got %s', support.describe(parameter))
   end
+  if not support.is_float(parameter) then
+    support.raise('ParameterList:append: a parameter must be of a float dtype, got %s', support.dtype(parameter))
+  end
   if not support.is_parameter(parameter) then parameter = support.parameter(parameter) end
   self:register_parameter(tostring(self:len() + 1), parameter)
   return self

@@ -36,10 +36,11 @@ function pooling.divisor(v)
   return nil, 'a whole number other than 0'
 end
 
---- The kind of output_size: a number, or a list of n of which false stands for the input's own size.
+--- The kind of output_size: a number, a list of one, or a list of n of which false stands for the input's own size.
 function pooling.adaptive_sides(n)
   local plain = kinds.sides(n, 1)
   return kinds.list_kind(function(v)
+    if type(v) == 'table' and #v == 1 and v[1] then v = v[1] end
     local list = type(v) == 'table' and {} or nil
     for i = 1, list and n or 0 do list[i] = v[i] or 1 end
     local checked, expected = plain(list or v)

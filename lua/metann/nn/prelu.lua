@@ -24,7 +24,7 @@ end
 
 --- x where x > 0, else weight * x; the weight has one element, or one for each channel.
 -- @param what the name for messages
-function PReLU.compute(what, x, weight)
+function PReLU._compute(what, x, weight)
   local n, count = support.ndim(x), support.numel(weight)
   if count == 1 then
     weight = support.reshape(weight, n == 0 and {} or { 1 })
@@ -38,11 +38,12 @@ function PReLU.compute(what, x, weight)
   return ops.add(ops.relu(x), ops.mul(weight, ops.clamp(x, -math.huge, 0)))
 end
 
-function PReLU:forward(x)
+function PReLU:forward(x, more)
+  if more ~= nil then support.too_many('PReLU', 1) end
   if not support.is_tensor(x) then
     support.raise("PReLU: 'input' must be a tensor, got %s", support.describe(x))
   end
-  return PReLU.compute('PReLU', x, self.weight)
+  return PReLU._compute('PReLU', x, self.weight)
 end
 
 function PReLU:extra_repr() return 'num_parameters=' .. self.num_parameters end

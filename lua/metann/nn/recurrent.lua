@@ -103,7 +103,8 @@ function recurrent.cell(name, kind)
     options.place(self, o)
   end
 
-  function of:forward(x, state)
+  function of:forward(x, state, more)
+    if more ~= nil then support.too_many(name, 2) end
     local n = support.is_tensor(x) and support.ndim(x) or 0
     if (n ~= 1 and n ~= 2) or support.size(x, -1) ~= self.input_size then
       raise("%s: 'input' must be a tensor of size (N, %d) or (%d,), got %s", name, self.input_size, self.input_size,
@@ -220,7 +221,8 @@ local function define_forward(of, name)
   -- @param state (layers * directions, N, hidden_size), of an LSTM a list {h, c} of these, h of width proj_size where
   -- there is one; zeros when left out
   -- @return the last layer's outputs, (L, N, directions * width of h) or as the input; the last state, as `state`
-  function of:forward(x, state)
+  function of:forward(x, state, more)
+    if more ~= nil then support.too_many(name, 2) end
     local alone = check_input(name, self, x)
     if alone then x = ops.unsqueeze(x, 2) elseif self.batch_first then x = ops.transpose(x, 1, 2) end
     local h, c = start(name, self, x, state, alone)

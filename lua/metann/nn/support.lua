@@ -1,5 +1,6 @@
 --- What the modules and optimizers share: sizes, flags and lists of tensors.
 -- The only file of nn/ and optim/ that looks into handles; layers call the rows of the op table through `support.ops`.
+local pairs = require('metann.binding.traversal').pairs
 local binding = require 'metann.binding'
 require 'metann.tensor'
 local common = require 'metann.compose.common'
@@ -26,6 +27,9 @@ function support.describe(value)
   if not is_tensor(value) then return describe(value) end
   return ('%s tensor of size %s'):format(support.dtype(value), support.shape_text(value))
 end
+
+--- Raises that a layer was called with more than the n values that it takes, in the words of metann.arguments.
+function support.too_many(name, n) raise('%s: takes %d argument%s, got %d', name, n, n == 1 and '' or 's', n + 1) end
 
 --- Number of dims.
 function support.ndim(t) return array(t).ndim end
@@ -98,8 +102,13 @@ support.dtypes, support.dtype_names = handle.dtypes, handle.dtype_names
 --- The dtype's name.
 function support.dtype(t) return handle.dtype_names[array(t).dtype] end
 
+local FLOATS = {}
+for name, dtype in pairs(handle.dtypes) do
+  if name:find('float', 1, true) then FLOATS[dtype] = true end
+end
+
 --- True for a tensor of floats.
-function support.is_float(t) return support.dtype(t):find('float', 1, true) ~= nil end
+function support.is_float(t) return FLOATS[array(t).dtype] or false end
 
 --- The dtype of tensors of which nothing else is said: its name.
 function support.default_dtype() return handle.dtype_names[C.mn_default_dtype(ctx)] end
@@ -169,31 +178,41 @@ local function prepare(targets, sources)
   return ready
 end
 
+-- Room for the pointers of a few tensors: it is filled and read without Lua running in between, and to make an array is
+-- slow and keeps a caller's loop from being compiled.
+local FEW = 4
+local few = ffi.new('mn_tensor *[?]', 2 * FEW)
+
+--- One try: as mn_tensors_write answers.
+local function write(what, targets, sources)
+  local n = #targets
+  local pointers = n <= FEW and few or ffi.new('mn_tensor *[?]', 2 * n)
+  for i = 1, n do
+    local source = sources[i]
+    pointers[i - 1], pointers[n + i - 1] = targets[i].p, source and source.p or handle.NONE
+  end
+  return C.mn_tensors_write(ctx, what, n, pointers, pointers + n)
+end
+
 --- Overwrites tensors, all of them or none: an interruption or the end of memory can only come before the first write.
 -- Nothing is recorded; call it within no_grad and a scope, or by `overwrite`.
 -- @param what the function's name, for messages
 -- @param targets list of tensors
 -- @param sources list of tensors of the same sizes, cast where the dtypes differ; false stands for zeros
 function support.write_all(what, targets, sources)
-  local n = #targets
-  local pointers = ffi.new('mn_tensor *[?]', 2 * n + 1)
-  local function write(list)
-    for i = 1, n do
-      local source = list[i]
-      pointers[i - 1], pointers[n + i - 1] = targets[i].p, source and source.p or handle.NONE
-    end
-    return C.mn_tensors_write(ctx, what, n, pointers, pointers + n)
-  end
-  local failed = write(sources)
+  local failed = write(what, targets, sources)
   if failed > 0 then
     sources = prepare(targets, sources)
-    failed = write(sources)
+    failed = write(what, targets, sources)
   end
   if failed == 0 then return end
   local all = {}
-  for i = 1, n do all[2 * i - 1], all[2 * i] = targets[i], sources[i] end
+  for i = 1, #targets do all[2 * i - 1], all[2 * i] = targets[i], sources[i] end
   handle.fail_list(all)
 end
+
+--- True where what is computed is recorded for derivatives.
+function support.records_grad() return C.mn_grad_enabled(ctx) ~= 0 end
 
 --- Calls fn(...) without recording.
 function support.no_grad(fn, ...) return scope.with_grad(false, 'no_grad', fn, ...) end

@@ -17,15 +17,6 @@ end)
 -- Modes in which a corner has a place.
 local CORNERS = { linear = true, bilinear = true, trilinear = true, bicubic = true }
 
---- The sizes that scale_factor gives for x.
-local function sizes_of(factor, x)
-  local sizes = {}
-  for i = 1, support.ndim(x) - 2 do
-    sizes[i] = math.floor(support.size(x, 2 + i) * (type(factor) == 'table' and (factor[i] or factor[1]) or factor))
-  end
-  return sizes
-end
-
 return pure.class('Upsample', { 'input' }, {
   { 'size', kinds.sizes, optional = true, show = true },
   { 'scale_factor', factors, optional = true, show = true },
@@ -34,10 +25,7 @@ return pure.class('Upsample', { 'input' }, {
   { 'align_corners', kinds.boolean, optional = true },
   { 'recompute_scale_factor', kinds.boolean, optional = true },
 }, function(o, x)
-  if o.recompute_scale_factor and o.scale_factor then
-    return interpolate(x, sizes_of(o.scale_factor, x), nil, o.mode, o.align_corners)
-  end
-  return interpolate(x, o.size, o.scale_factor, o.mode, o.align_corners)
+  return interpolate(x, o.size, o.scale_factor, o.mode, o.align_corners, o.recompute_scale_factor)
 end, function(o)
   if (o.size == nil) == (o.scale_factor == nil) then
     support.raise("Upsample: give either 'size' or 'scale_factor'")

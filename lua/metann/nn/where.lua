@@ -6,9 +6,10 @@ local where = {}
 
 local calls = setmetatable({}, { __mode = 'k' })
 
---- Says that `fn` is a function whose first argument is a module that it calls.
-function where.announce(fn)
+--- Says that `fn` is a function whose first argument is a module that it calls, of the class of that name.
+function where.announce(fn, name)
   calls[fn] = true
+  if name then errors.name_class(fn, name) end
   return fn
 end
 

@@ -28,16 +28,16 @@ local function kind_of(name, default)
   return KINDS[name] or type(default) == 'boolean' and kinds.boolean or kinds.nonnegative
 end
 
---- Checks the options that a rule is to run with.
-function common.check(rule, o)
+--- Checks the options that a rule is to run with, in the name of `what`.
+function common.check(what, rule, o)
   for name, default in pairs(rule.defaults) do
     local value, expected = kind_of(name, default)(o[name])
     if value == nil then
-      raise("%s: option '%s' must be %s, got %s", rule.name, name, expected, describe(o[name]))
+      raise("%s: option '%s' must be %s, got %s", what, name, expected, describe(o[name]))
     end
     o[name] = value
   end
-  if rule.check then rule.check(o) end
+  if rule.check then rule.check(what, o) end
 end
 
 -- How PyTorch's backends run a step. There is one way here, whose results are the same, so they are taken and change

@@ -3,7 +3,7 @@
 -- parameter and the new state (a table of tensors by name, empty at first) and changes nothing; `o` are the options of a
 -- group. It is made of ordinary ops, so it can be differentiated. Whatever changes from step to step is a tensor in the
 -- state. `state` lists the names that the state may have; `defaults` holds an option's default, or common.REQUIRED;
--- `positions` lists the options that may be given by position, in PyTorch's order; `check(o)` raises on bad options.
+-- `positions` lists the options that may be given by position, in PyTorch's order; `check(what, o)` raises on bad options.
 local pairs = require('metann.binding.traversal').pairs
 local guards = require 'metann.binding.guards'
 local arguments = require 'metann.arguments'
@@ -43,7 +43,7 @@ local function complete(rule, given, base)
     if value == common.REQUIRED then raise("%s: option '%s' must be given", rule.name, name) end
     o[name] = unshared(value)
   end
-  common.check(rule, o)
+  common.check(rule.name, rule, o)
   return o
 end
 

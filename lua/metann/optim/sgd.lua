@@ -23,9 +23,9 @@ return {
     lr = common.REQUIRED, momentum = 0, dampening = 0, weight_decay = 0, nesterov = false, maximize = false,
   },
   update = update,
-  check = function(o)
+  check = function(what, o)
     if o.nesterov and (o.momentum == 0 or o.dampening ~= 0) then
-      support.raise("SGD: 'nesterov' needs a momentum and no dampening")
+      support.raise("%s: 'nesterov' needs a momentum and no dampening", what)
     end
   end,
 }

@@ -2,18 +2,12 @@
 -- metann.arguments, and one that is called with a dot in place of the colon says so.
 local pairs = require('metann.binding.traversal').pairs
 local arguments = require 'metann.arguments'
-local errors = require 'metann.binding.errors'
+local guards = require 'metann.binding.guards'
 
 local methods = {}
 
 -- As many as any of these methods takes; kept by position, so that a call without tables costs no more than itself.
 local MOST = 2
-
-local function check(self, class, name, method)
-  if getmetatable(self) == class then return end
-  errors.raise('%s:%s: must be called with a colon on %s %s, got %s', name, method, name:find '^[AEIOU]' and 'an' or 'a',
-    name, errors.describe(self))
-end
 
 --- Prepares to define the methods of a class.
 -- @param class the metatable of its objects; methods are put into it
@@ -21,12 +15,13 @@ end
 -- @return a function(method, parameters, fn) that defines one; fn gets the object and the values by position
 function methods.definer(class, name)
   return function(method, parameters, fn)
-    local signature = arguments.signature(name .. ':' .. method, parameters)
+    local label = name .. ':' .. method
+    local signature = arguments.signature(label, parameters)
     local n = #parameters
     assert(n <= MOST)
     local first, second = signature.names[1] or '', signature.names[2] or ''
     class[method] = function(self, a, b, more)
-      check(self, class, name, method)
+      if getmetatable(self) ~= class then guards.refuse(label, method, name, self) end
       if more ~= nil or type(a) == 'table' or type(b) == 'table' or (b ~= nil and n < 2) or (a ~= nil and n < 1) then
         local values = arguments.read(signature, a, b, more)
         a, b = values[first], values[second]
@@ -39,12 +34,10 @@ end
 --- The functions of a table, each of which raises unless it is called on an object of the class; private ones (_name) as
 -- they are.
 function methods.guarded(class, name, functions)
+  local function is_self(value) return getmetatable(value) == class end
   local result = {}
   for key, fn in pairs(functions) do
-    result[key] = key:sub(1, 1) == '_' and fn or function(self, ...)
-      check(self, class, name, key)
-      return fn(self, ...)
-    end
+    result[key] = key:sub(1, 1) == '_' and fn or guards.guarded(key, fn, name, is_self, name .. ':' .. key)
   end
   return result
 end

@@ -61,7 +61,7 @@ layers.prelu = define('prelu', { INPUT, { 'weight', kinds.tensor } }, function(x
   if ndim(weight) > 1 then
     raise("prelu: 'weight' must have one dim, got size %s", support.shape_text(weight))
   end
-  return PReLU.compute('prelu', x, weight)
+  return PReLU._compute('prelu', x, weight)
 end)
 
 --- x W^T + b over the last dim for weight W (out, in), or x w + b for a vector w (in), which takes the dim away. Integers
@@ -84,7 +84,7 @@ layers.bilinear = define('bilinear', {
     raise("bilinear: 'weight' must have size (out, in1, in2) for inputs (..., in1) and (..., in2), got %s, %s and %s",
       support.shape_text(weight), support.shape_text(x1), support.shape_text(x2))
   end
-  return Bilinear.compute(x1, x2, weight, bias)
+  return Bilinear._compute(x1, x2, weight, bias)
 end)
 
 --- The mask of scaled_dot_product_attention as attention.lua has it: true where nothing may be attended to.
