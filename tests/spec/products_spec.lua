@@ -194,6 +194,20 @@ describe('addmm, addmv, baddbmm, addbmm and addr', function()
     assert.equal('int64', metann.addmm(t:long(), p:long(), q:long(), { alpha = 2 }).dtype)
   end)
 
+  it('take bools in or leave them out by factors, and give bools', function()
+    local t, p, q = metann.tensor{ { true, false }, { false, false } }, metann.tensor{ false, true }, metann.tensor{ true, true }
+    local with_both, product = { { 1, 0 }, { 1, 1 } }, { { 0, 0 }, { 1, 1 } }
+    for _, case in ipairs{
+      { with_both, 1, 1 }, { with_both, 3, 2 }, { with_both, -1, 0.5 }, { with_both, true, true }, { product, 0, 2 },
+      { { { 1, 0 }, { 0, 0 } }, 2, 0 }, { { { 0, 0 }, { 0, 0 } }, false, false },
+    } do
+      local out = metann.addr(t, p, q, { beta = case[2], alpha = case[3] })
+      assert.equal('bool', out.dtype)
+      assert.same(case[1], out:to_table())
+    end
+    assert.same({ { 3, 0 }, { 2, 2 } }, metann.addr(t:long() * 3, p, q, { alpha = 2 }):to_table())
+  end)
+
   it('say what does not fit', function()
     fails("addmm: 'input' %(3%) doesn't broadcast to the product's %(2 x 4%)", metann.addmm, z(3), z(2, 3), z(3, 4))
     fails("addmm: 'input' %(3 x 2 x 4%) doesn't broadcast", metann.addmm, z(3, 2, 4), z(2, 3), z(3, 4))
