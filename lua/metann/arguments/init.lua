@@ -172,6 +172,19 @@ local function unfold(signature, given, position, value, count)
   return position - 1 + count
 end
 
+-- Names in a list that is not the last table are nobody's: an option put there would be ignored.
+local function check_lists(signature, values)
+  for i = 1, #signature do
+    if signature[i].list and is_plain(values[i]) then
+      local _, named = split(values[i])
+      if named then
+        raise("%s: '%s' must be a list, got a table with the key '%s', which belongs into the last table",
+          signature.what, signature.names[i], tostring((next(named))))
+      end
+    end
+  end
+end
+
 --- Values by number out of what was given: a list and how many, nils counted. Not checked yet, no defaults.
 local function positions(signature, given, n)
   while n > 0 and given[n] == nil do n = n - 1 end
@@ -193,6 +206,7 @@ local function positions(signature, given, n)
   local values = {}
   for i = 1, n do values[i] = given[i] end
   if named then read_names(signature, values, named) end
+  check_lists(signature, values)
   return values
 end
 

@@ -178,7 +178,7 @@ define('copy_', { INPUT, { 'source', kinds.operand } }, function(t, source)
 end)
 
 --- t's elements become 0.
-function pointwise.zero_(t) return (raw.fill_(t, 0)) end
+define('zero_', { INPUT }, function(t) return (raw.fill_(t, 0)) end)
 
 --- A tensor of t's size and dtype full of value, a number, a boolean or a tensor that broadcasts.
 -- @function fill
