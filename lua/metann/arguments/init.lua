@@ -55,8 +55,12 @@ end
 -- ---- errors ----
 
 local function missing(signature, i)
-  raise("%s: '%s' must be given, as in %s(%s)", signature.what, signature.names[i], signature.what:match '[%w_]+$',
-    table.concat(signature.names, ', ', 1, signature.positional))
+  local name = signature.what:match '[%w_]+$'
+  -- a tensor's method lacks its first argument most often because of a dot in place of the colon
+  local slip = i == 1 and signature.names[1] == 'input' and rawget(handle.methods, name) ~= nil
+  raise("%s: '%s' must be given, as in %s(%s)%s", signature.what, signature.names[i], name,
+    table.concat(signature.names, ', ', 1, signature.positional),
+    slip and (' (a method is called with a colon: t:%s())'):format(name) or '')
 end
 
 --- What was given. A list that sizes one by one have become is not what the caller wrote: its numbers are shown.
