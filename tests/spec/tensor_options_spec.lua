@@ -108,6 +108,21 @@ describe('arguments', function()
     end
   end)
 
+  it('may all be given by name, those of a function with a short way for plain calls too', function()
+    local whole = long{ 1, 3 }
+    for name, want in pairs{ sum = '() 4', mean = '() 2', prod = '() 3' } do
+      assert.equal('float64 ' .. want, text(metann[name]{ input = whole, dtype = 'float64' }), name)
+      assert.equal('float64 ' .. want, text(metann[name]{ input = whole, dim = 1, dtype = 'float64' }), name)
+    end
+    assert.equal('float64 (2) 1 4', text(metann.cumsum{ input = whole, dim = 1, dtype = 'float64' }))
+    assert.equal('float64 (2) 1 3', text(metann.cumprod{ input = whole, dim = 1, dtype = 'float64' }))
+    for _, name in ipairs{ 'softmax', 'log_softmax' } do
+      assert.equal('float64', metann[name]{ input = whole, dim = 1, dtype = 'float64' }.dtype)
+    end
+    assert.equal('int64 (2) 0 1', text(metann.div{ input = whole, other = 2, rounding_mode = 'floor' }))
+    assert.equal('int64 (2) 3 1', text(metann.div{ input = 3, other = whole, rounding_mode = 'trunc' }))
+  end)
+
   it('that are unknown, doubled or too many are errors under the name of the function', function()
     for _, call in ipairs(CALLS) do
       local name, positions, kept, named = unpack(call)

@@ -42,7 +42,8 @@ end)
 
 --- t / other; {rounding_mode = 'floor' | 'trunc'} rounds the quotient, of integers in integer arithmetic.
 function pointwise.div(t, other, mode, extra)
-  if mode == nil and extra == nil and type(other) ~= 'table' then return (raw.div(t, other)) end
+  local plain = type(t) ~= 'table' and type(other) ~= 'table'
+  if mode == nil and extra == nil and plain then return (raw.div(t, other)) end
   return divide(t, other, mode, extra)
 end
 

@@ -29,7 +29,8 @@ local function row_of(name, a, b, last)
     return (row(t, x, y))
   end)
   reduce[name] = function(t, x, y, z)
-    if z == nil and type(x) ~= 'table' and type(y) ~= 'table' and (b or y == nil) then return (row(t, x, y)) end
+    local plain = type(t) ~= 'table' and type(x) ~= 'table' and type(y) ~= 'table'
+    if z == nil and plain and (b or y == nil) then return (row(t, x, y)) end
     return general(t, x, y, z)
   end
 end
