@@ -359,4 +359,4 @@ function func.hessian(fn, options, ...)
   return function(...) return jacobian(o, shaped, gradient, select('#', ...), { ... }) end
 end
 
-return func
+return require 'metann.binding.lazy'('metann.func', {}, func)

@@ -3,6 +3,7 @@
 -- temporary view, so it is recorded as that tensor's history.
 local next = require('metann.binding.traversal').next
 local binding = require 'metann.binding'
+local errors = require 'metann.binding.errors'
 local common = require 'metann.compose.common'
 local layout = require 'metann.compose.layout'
 local masks = require 'metann.compose.masks'
@@ -169,7 +170,10 @@ local function box_shape(v, selected, ndim)
     end
   end
   while k >= 1 and sizes[k] == 1 do k = k - 1 end
-  if k >= 1 then raise('the value has %d dims, more than the %d that are written', #sizes, ndim) end
+  if k >= 1 then
+    raise("the value's size %s has more dims than what is written, of which those in front must be 1",
+      common.tuple(sizes))
+  end
   return out
 end
 
@@ -227,15 +231,18 @@ end
 
 --- t[k] = v
 function meta.newindex(t, k, v)
+  -- no tail calls: errors find this function on the stack
   if type(k) == 'number' or (type(k) == 'table' and not is_tensor(k)) then
     if array(t).ndim == 0 and type(k) == 'number' then raise('a 0-dim tensor cannot be indexed, use :fill_(v)') end
-    return write(t, type(k) == 'number' and { k } or k, v)
+    write(t, type(k) == 'number' and { k } or k, v)
+  elseif not is_tensor(k) then
+    raise('a tensor is indexed by a number, a table or a tensor, got %s', describe(k))
+  elseif is_mask(k) then
+    write_mask(t, k, v)
+  else
+    write(t, { k }, v)
   end
-  if is_tensor(k) then
-    if is_mask(k) then return write_mask(t, k, v) end
-    return write(t, { k }, v)
-  end
-  return raise('a tensor is indexed by a number, a table or a tensor, got %s', describe(k))
 end
+errors.name(meta.newindex, 'index')
 
 return { read = meta.index, write = meta.newindex }

@@ -109,10 +109,10 @@ end)
 -- @function lstsq
 -- @param a matrices (..., m, n)
 -- @param b columns (..., m, k), or a vector (m)
--- @param options {rtol=, atol=0, driver=}: the cut-offs as for pinv; whatever LAPACK's driver is called, the singular
--- values are used
+-- @param rcond the cut-off that pinv calls rtol
+-- @param options {atol=0, driver=}: the other one; whatever LAPACK's driver is called, the singular values are used
 linalg.lstsq = define('lstsq', {
-  input, other, rtol_, atol_,
+  input, other, { 'rcond', tolerance, optional = true }, atol_,
   { 'driver', kinds.choice('gels', 'gelsy', 'gelsd', 'gelss'), named = true, optional = true },
 }, function(a, b, rtol, atol)
   check_matrices('lstsq', a)
@@ -277,4 +277,4 @@ linalg.diagonal = define('diagonal', {
   input, { 'offset', kinds.integer, 0 }, { 'dim1', kinds.dim, -2 }, { 'dim2', kinds.dim, -1 },
 }, function(t, offset, dim1, dim2) return (raw.diagonal(t, offset, dim1, dim2)) end)
 
-return linalg
+return require 'metann.binding.lazy'('metann.linalg', {}, linalg)

@@ -42,6 +42,7 @@ function meta.missing(_, name)
     methods[name] = fn
     return fn
   end
+  if NOT_METHODS[name] then raise("a tensor has no method '%s', it is a function: metann.%s(...)", name, name) end
   local names = { 'shape', 'dtype', 'device', 'requires_grad', 'grad', 'is_leaf', 'grad_fn', 'ndim' }
   for key in pairs(methods) do names[#names + 1] = key end
   for key in pairs(binding.stub.rows) do names[#names + 1] = key end
@@ -323,6 +324,14 @@ makes('new_empty', size, ops.empty)
 methods.new_full = define('new_full', {
   input, { 'size', kinds.shape }, { 'fill_value', kinds.operand }, unpack(NEW),
 }, function(t, sizes, value, ...) return (ops.full(sizes, value, new_options(t, ...))) end)
+
+-- These take nothing: what somebody gives besides would be ignored.
+for _, name in ipairs{
+  'dim', 'numel', 'nelement', 'is_contiguous', 'is_floating_point', 'id', 'version', 'data_ptr', 'item', 'to_table',
+  'to_flat_table', 'float', 'double', 'long', 'int', 'byte', 'bool', 'half', 'bfloat16', 'cpu', 'retain_grad',
+} do
+  methods[name] = define(name, { input }, methods[name])
+end
 
 require 'metann.indexing'
 require 'metann.printing'

@@ -96,3 +96,38 @@ describe('cosine_similarity', function()
     fails("cosine_similarity: 'other' must be a tensor, got number 1", metann.cosine_similarity, double{ { 1 } }, 1)
   end)
 end)
+
+describe('what is said to be a copy', function()
+  -- ways to change nothing, or to repeat dims of 1 only, where a view would do
+  local F = metann.nn.functional
+  local copies = {
+    repeat_ = function(t) return t:repeat_(1, 1) end, ['repeat_ of a dim of 1'] = function(t)
+      return t:narrow(2, 1, 1):repeat_(1, 3)
+    end,
+    tile = function(t) return t:tile(1) end, ['tile of a dim of 1'] = function(t) return t[1][1]:tile(2, 2) end,
+    diag = function(t) return t:diag() end, ['diag beside the middle'] = function(t) return metann.diag(t, 1) end,
+    ['matrix_power 1'] = function(t) return t:matrix_power(1) end,
+    ['matrix_power 0 of a batch'] = function(t) return t:expand(2, 2, 2):matrix_power(0) end,
+    ['triangular_solve'] = function(t) return (select(2, metann.triangular_solve(t, t))) end,
+    ['pad constant'] = function(t) return F.pad(t, { 0, 0 }) end,
+    ['pad reflect'] = function(t) return F.pad(t:view(1, 2, 2), { 0, 0 }, 'reflect') end,
+    ['pad replicate'] = function(t) return F.pad(t:view(1, 2, 2), { 0, 0 }, { mode = 'replicate' }) end,
+    ['pad circular'] = function(t) return F.pad(t:view(1, 2, 2), { 0, 0 }, 'circular') end,
+    roll = function(t) return t:roll(0, 1) end, flip = function(t) return t:flip(1):flip(1) end,
+    cat = function(t) return metann.cat({ t }, 1) end, clone = function(t) return t:clone() end,
+  }
+  for name, copy in pairs(copies) do
+    it('has memory of its own, a place for each element: ' .. name, function()
+      local t = double{ { 1, 2 }, { 3, 4 } }
+      local out = copy(t)
+      local before = out:to_flat_table()
+      local steps = metann.arange(1, out:numel() + 1, { dtype = 'float64' }):view(out.shape)
+      out:add_(steps)
+      for i, v in ipairs(before) do before[i] = v + i end
+      near(before, out)
+      near({ 1, 2, 3, 4 }, t)
+      local x = double{ { 1, 2 }, { 3, 4 } }:requires_grad_()
+      if name ~= 'matrix_power 0 of a batch' then assert.is_true(metann.gradcheck(copy, { x })) end
+    end)
+  end
+end)

@@ -122,6 +122,22 @@ describe('arguments', function()
     assert.truthy(message_of(t.sum, t, 5):find('5', 1, true))
   end)
 
+  it('of memory name the function that was called', function()
+    for _, name in ipairs{ 'zeros', 'ones', 'rand', 'randn', 'empty' } do
+      local message = message_of(metann[name], 2 ^ 30, 2 ^ 20)
+      assert.truthy(message:find('errors_spec.lua:%d+: ' .. name .. ': out of memory: asked for %d+ bytes$'), message)
+    end
+    local huge = metann.ones(1):expand(2 ^ 42)
+    for name, call in pairs{ exp = huge.exp, add = huge.add, ['repeat_'] = huge.repeat_, clone = huge.clone } do
+      local message = message_of(call, huge, 1)
+      if name == 'exp' or name == 'clone' then message = message_of(call, huge) end
+      assert.truthy(message:find(': ' .. name .. ': out of memory: asked for %d+ bytes'), message)
+    end
+    assert.truthy(message_of(t.new_zeros, t, 2 ^ 50):find('new_zeros: out of memory: asked for', 1, true))
+    assert.truthy(message_of(huge.to_table, huge):find('to_table: 4398046511104 elements are too many', 1, true))
+    assert.truthy(message_of(huge.to_flat_table, huge):find('to_flat_table: 4398046511104 elements are too', 1, true))
+  end)
+
   it('of one call do not reach the next', function()
     t:sum(2, true)
     assert.same({}, t:sum().shape)

@@ -150,6 +150,10 @@ describe('writing', function()
   it('says what is wrong', function()
     local t = grid()
     fails('index 4 is out of range', function() t[4] = 1 end)
+    fails("the value's size %(2, 4%) has more dims than what is written, of which those in front must be 1",
+      function() t[1] = metann.ones(2, 4) end)
+    fails('index: a tensor whose elements share memory', function() metann.ones(1):expand(3)[2] = 5 end)
+    fails('index: index 9 is out of range', function() t[metann.tensor{ 9LL }] = 5 end)
     assert.has_error(function() t[1] = metann.zeros(3) end)
     local n = metann.tensor{ 1LL, 2LL }
     fails('float%(%)', function() n[1] = 0.5 end)

@@ -473,6 +473,15 @@ describe('options of linalg', function()
     near(plain:to_table(), metann.grad((linalg.pinv(x, { hermitian = true }) ^ 2):sum(), x))
   end)
 
+  it('lstsq leaves out singular values below rcond times the largest', function()
+    local flat, b = f64{ { 2, 0 }, { 0, 1e-3 } }, f64{ 4, 7 }
+    near({ 2, 7000 }, linalg.lstsq(flat, b))
+    near({ 2, 0 }, linalg.lstsq(flat, b, 0.1))
+    near({ 2, 0 }, linalg.lstsq(flat, b, { rcond = 0.1 }))
+    near({ 2, 7000 }, linalg.lstsq(flat, b, 1e-4, { driver = 'gelsd' }))
+    near({ 2, 0 }, linalg.lstsq(flat, b, { atol = 0.1 }))
+  end)
+
   it('lstsq takes a driver, whichever', function()
     near({ 1, 2 }, linalg.lstsq(a, f64{ 4, 7 }, { driver = 'gelsy' }))
     fails("lstsq: 'driver' must be one of 'gels'", linalg.lstsq, a, f64{ 4, 7 }, { driver = 'qr' })

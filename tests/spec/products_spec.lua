@@ -194,22 +194,18 @@ describe('addmm, addmv, baddbmm, addbmm and addr', function()
     assert.equal('int64', metann.addmm(t:long(), p:long(), q:long(), { alpha = 2 }).dtype)
   end)
 
-  it('of bools give bools: factors other than 0 are true, sums are true where either is', function()
-    local function bools(x) return metann.tensor(x):bool() end
-    local a, b, t = bools{ 1, 0 }, bools{ 1, 1, 0 }, bools{ { 0, 0, 0 }, { 1, 0, 0 } }
-    for _, beta in ipairs{ 0, 1, 3 } do
-      for _, alpha in ipairs{ 0, 1, 2.5 } do
-        local got = metann.addr(t, a, b, beta, alpha)
-        assert.equal('bool', got.dtype)
-        for i = 1, 2 do
-          for j = 1, 3 do
-            local product, kept = alpha * a[i]:item() * b[j]:item(), beta * t[i][j]:item()
-            assert.equal((product ~= 0 or kept ~= 0) and 1 or 0, got[i][j]:item())
-          end
-        end
-      end
+  it('take bools in or leave them out by factors, and give bools', function()
+    local t, p, q = metann.tensor{ { true, false }, { false, false } }, metann.tensor{ false, true }, metann.tensor{ true, true }
+    local with_both, product = { { 1, 0 }, { 1, 1 } }, { { 0, 0 }, { 1, 1 } }
+    for _, case in ipairs{
+      { with_both, 1, 1 }, { with_both, 3, 2 }, { with_both, -1, 0.5 }, { with_both, true, true }, { product, 0, 2 },
+      { { { 1, 0 }, { 0, 0 } }, 2, 0 }, { { { 0, 0 }, { 0, 0 } }, false, false },
+    } do
+      local out = metann.addr(t, p, q, { beta = case[2], alpha = case[3] })
+      assert.equal('bool', out.dtype)
+      assert.same(case[1], out:to_table())
     end
-    assert.same({ { 1, 1, 1 }, { 1, 1, 1 } }, metann.addr(bools(1), a, b, 3, 2):to_table())
+    assert.same({ { 3, 0 }, { 2, 2 } }, metann.addr(t:long() * 3, p, q, { alpha = 2 }):to_table())
   end)
 
   it('say what does not fit', function()

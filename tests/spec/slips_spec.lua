@@ -91,6 +91,29 @@ describe("'.' in place of ':'", function()
   end)
 end)
 
+describe('namespaces', function()
+  it('suggest the nearest name, or say that there is none', function()
+    for _, case in ipairs{
+      { "metann.linalg has no 'nrm', did you mean 'norm'", function() return metann.linalg.nrm end },
+      { "metann.func has no 'hessin', did you mean 'hessian'", function() return metann.func.hessin end },
+      { "nn.init has no 'xavier_unifrm_', did you mean 'xavier_uniform_'", function() return nn.init.xavier_unifrm_ end },
+      { "nn.utils has no 'clip'; known are clip_grad_norm_,", function() return nn.utils.clip end },
+    } do
+      assert.matches(case[1], message(case[2]), 1, true)
+    end
+  end)
+end)
+
+describe('methods of tensors', function()
+  it("that are called with '.' speak of the colon", function()
+    local t = metann.ones(1)
+    for _, name in ipairs{ 'item', 'backward', 'float', 'reshape', 'numel', 'sum', 'to', 'to_table', 'exp', 'norm' } do
+      assert.matches(('%s: .*%%(a method is called with a colon: t:%s%%(%%)%%)'):format(name, name),
+        message(function() local _ = t[name]() end))
+    end
+  end)
+end)
+
 describe('methods of modules', function()
   it('that are misspelt, or called otherwise elsewhere, are suggested', function()
     local net = net_of()

@@ -82,8 +82,8 @@ local CALLS = {
   { 'ones', { { 2 }, { dtype = 'bool' } }, 0, { size = 2, dtype = 'bool' } },
   { 'rand', { { 2, 2 } }, 0, { size = { 2, 2 } } },
   { 'randn_like', { t, { dtype = 'float32' } }, 0, { input = t, dtype = 'float32' } },
-  { 'full', { { 2 }, 3, { dtype = 'int32' } }, 0, { size = { 2 }, value = 3, dtype = 'int32' } },
-  { 'full_like', { t, true }, 1, { value = true } },
+  { 'full', { { 2 }, 3, { dtype = 'int32' } }, 0, { size = { 2 }, fill_value = 3, dtype = 'int32' } },
+  { 'full_like', { t, true }, 1, { fill_value = true } },
   { 'eye', { 2, 3 }, 0, { n = 2, m = 3 } },
   { 'arange', { 5 }, 0, { stop = 5 } },
   { 'arange', { 1, 5, 2 }, 0, { start = 1, stop = 5, step = 2 } },
@@ -108,6 +108,21 @@ describe('arguments', function()
     end
   end)
 
+  it('may all be given by name, those of a function with a short way for plain calls too', function()
+    local whole = long{ 1, 3 }
+    for name, want in pairs{ sum = '() 4', mean = '() 2', prod = '() 3' } do
+      assert.equal('float64 ' .. want, text(metann[name]{ input = whole, dtype = 'float64' }), name)
+      assert.equal('float64 ' .. want, text(metann[name]{ input = whole, dim = 1, dtype = 'float64' }), name)
+    end
+    assert.equal('float64 (2) 1 4', text(metann.cumsum{ input = whole, dim = 1, dtype = 'float64' }))
+    assert.equal('float64 (2) 1 3', text(metann.cumprod{ input = whole, dim = 1, dtype = 'float64' }))
+    for _, name in ipairs{ 'softmax', 'log_softmax' } do
+      assert.equal('float64', metann[name]{ input = whole, dim = 1, dtype = 'float64' }.dtype)
+    end
+    assert.equal('int64 (2) 0 1', text(metann.div{ input = whole, other = 2, rounding_mode = 'floor' }))
+    assert.equal('int64 (2) 3 1', text(metann.div{ input = 3, other = whole, rounding_mode = 'trunc' }))
+  end)
+
   it('that are unknown, doubled or too many are errors under the name of the function', function()
     for _, call in ipairs(CALLS) do
       local name, positions, kept, named = unpack(call)
@@ -120,6 +135,43 @@ describe('arguments', function()
     end
     assert.truthy(message_of(t.sum, t, 1, { dim = 1 }):find("sum: 'dim' is given twice", 1, true))
     assert.truthy(message_of(t.lerp, t, u, 1, 2):find('lerp: takes 3 arguments, got 4', 1, true))
+  end)
+
+  it('by name in a list that is not the last table are errors, not ignored', function()
+    local one, two = metann.ones(1, 1), metann.zeros(1, 1)
+    for _, call in ipairs{
+      { 'full', 'size', { 2, dtype = 'int64' }, 3 }, { 'zeros', 'size', { 2, dtype = 'int64' }, { dtype = 'bool' } },
+      { 'cat', 'tensors', { one, two, dim = 2 }, 1 }, { 'stack', 'tensors', { one, two, dim = 2 }, { dim = 1 } },
+      { 'roll', 'shifts', t, { 1, junk = 1 }, { 1 } }, { 'movedim', 'source', t, { 1, junk = 1 }, 2 },
+      { 'split', 'split_size', t, { 1, 1, junk = 1 }, 1 }, { 'std', 'dim', t, { 1, correction = 0 }, true },
+      { 'sum', 'dim', t, { dim = { 1, keepdim = true } } }, { 'index_put', 'indices', t, { false, junk = 1 }, 3 },
+      { 'tensordot', 'dims', t, t, { dims = { { 1 }, { 1 }, junk = 1 } } },
+      { 'conv2d', 'stride', metann.ones(1, 1, 3, 3), metann.ones(1, 1, 1, 1), { stride = { 1, 1, junk = 1 } } },
+    } do
+      local message = message_of(metann[call[1]], unpack(call, 3))
+      local want = ("%s: '%s' must be a list, got a table with the key"):format(call[1], call[2])
+      assert.truthy(message:find(want, 1, true), message)
+    end
+    local message = message_of(t.new_full, t, { 2, dtype = 'int64' }, 3)
+    assert.truthy(message:find("new_full: 'size' must be a list, got a table with the key 'dtype'", 1, true), message)
+  end)
+
+  it('of methods that take none are errors, in place too', function()
+    for _, name in ipairs{ 'dim', 'numel', 'nelement', 'is_contiguous', 'is_floating_point', 'id', 'version', 'data_ptr',
+      'item', 'to_table', 'to_flat_table', 'float', 'double', 'long', 'int', 'byte', 'bool', 'half', 'bfloat16', 'cpu',
+      'retain_grad', 'zero_', 'neg_', 'floor_', 'clone', 't' } do
+      local message = message_of(t[name], metann.ones(1), { junk = 1 })
+      assert.truthy(message:find(name .. ": unknown option 'junk'", 1, true), message)
+      assert.truthy(message_of(t[name], metann.ones(1), 3):find(name .. ': '), name)
+    end
+  end)
+
+  it("are not a method's where a function takes them", function()
+    for _, name in ipairs{ 'where', 'index', 'where_true', 'cat' } do
+      local message = message_of(function() return t[name] end)
+      local want = ("a tensor has no method '%s', it is a function: metann.%s(...)"):format(name, name)
+      assert.truthy(message:find(want, 1, true), message)
+    end
   end)
 
   it('of a wrong type are errors under the name of the function, in place too', function()

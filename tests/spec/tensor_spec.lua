@@ -205,7 +205,7 @@ describe('properties', function()
     fails("add: 'other' is 9007199254740993LL, which does not fit a Lua number", function()
       return n + 9007199254740993LL
     end)
-    fails("full: 'value' is 9007199254740993LL", metann.full, { 1 }, 9007199254740993LL)
+    fails("full: 'fill_value' is 9007199254740993LL", metann.full, { 1 }, 9007199254740993LL)
     fails("index assignment: 'value' is %-9007199254740993LL", function() n[1] = -9007199254740993LL end)
     n[1] = 0x4000000000000000LL -- a power of two does fit
     assert.is_true(n:equal(metann.tensor{ 0x4000000000000000LL }))

@@ -21,6 +21,26 @@ local OVERWRITTEN = {
   index_fill_ = { { 8, 8, 8 }, 1, metann.tensor{ 1, 2, 3 }:long(), 8 },
 }
 
+describe('the norm 0, which counts', function()
+  it('has a derivative of 0 by every way to call it, not none', function()
+    local linalg, F = metann.linalg, metann.nn.functional
+    for _, count in ipairs{
+      function(x) return x:norm(0) end, function(x) return x:norm(0, 1, true) end,
+      function(x) return linalg.vector_norm(x, 0) end, function(x) return linalg.norm(x, 0) end,
+      function(x) return F.pairwise_distance(x, x:detach() * 0, { p = 0, eps = 0 }) end,
+      function(x) return metann.cdist(x:reshape(1, 3), metann.zeros(1, 3, { dtype = 'float64' }), 0) end,
+    } do
+      local x = leaf{ 1.5, 0, -2 }
+      local out = count(x)
+      assert.equal(2, out:item())
+      local g = metann.grad(out:sum(), x, { create_graph = true })
+      assert.same({ 0, 0, 0 }, g:to_table())
+      assert.same({ 0, 0, 0 }, metann.grad((g * x):sum(), x):to_table())
+    end
+    assert.equal(3, metann.tensor{ 0 / 0, 1 / 0, 1, 0 }:norm(0):item())
+  end)
+end)
+
 describe('what is overwritten in place', function()
   for name, case in pairs(OVERWRITTEN) do
     it('by ' .. name .. ' loses its history, at every order', function()

@@ -55,8 +55,12 @@ end
 -- ---- errors ----
 
 local function missing(signature, i)
-  raise("%s: '%s' must be given, as in %s(%s)", signature.what, signature.names[i], signature.what:match '[%w_]+$',
-    table.concat(signature.names, ', ', 1, signature.positional))
+  local name = signature.what:match '[%w_]+$'
+  -- a tensor's method lacks its first argument most often because of a dot in place of the colon
+  local slip = i == 1 and signature.names[1] == 'input' and rawget(handle.methods, name) ~= nil
+  raise("%s: '%s' must be given, as in %s(%s)%s", signature.what, signature.names[i], name,
+    table.concat(signature.names, ', ', 1, signature.positional),
+    slip and (' (a method is called with a colon: t:%s())'):format(name) or '')
 end
 
 --- What was given. A list that sizes one by one have become is not what the caller wrote: its numbers are shown.
@@ -172,6 +176,19 @@ local function unfold(signature, given, position, value, count)
   return position - 1 + count
 end
 
+-- Names in a list that is not the last table are nobody's: an option put there would be ignored.
+local function check_lists(signature, values)
+  for i = 1, #signature do
+    if signature[i].list and is_plain(values[i]) then
+      local _, named = split(values[i])
+      if named then
+        raise("%s: '%s' must be a list, got a table with the key '%s', which belongs into the last table",
+          signature.what, signature.names[i], tostring((next(named))))
+      end
+    end
+  end
+end
+
 --- Values by number out of what was given: a list and how many, nils counted. Not checked yet, no defaults.
 local function positions(signature, given, n)
   while n > 0 and given[n] == nil do n = n - 1 end
@@ -193,6 +210,7 @@ local function positions(signature, given, n)
   local values = {}
   for i = 1, n do values[i] = given[i] end
   if named then read_names(signature, values, named) end
+  check_lists(signature, values)
   return values
 end
 

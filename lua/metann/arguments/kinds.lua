@@ -40,6 +40,11 @@ function kinds.count(v) return whole(v, 1), 'a positive whole number' end
 function kinds.whole(v) return whole(v, 0), 'a whole number of at least 0' end
 function kinds.integer(v) return whole(v, -2 ^ 60), 'a whole number' end
 function kinds.number(v) return to_number(v), 'a number' end
+--- A number; true and false, for sums of bools, are 1 and 0.
+function kinds.factor(v)
+  if type(v) == 'boolean' then return v and 1 or 0 end
+  return kinds.number(v)
+end
 
 function kinds.positive(v)
   v = to_number(v)

@@ -71,6 +71,9 @@ function errors.inner_name(name) known[name] = true end
 --- The message with the name of the function that the user called in place of the one that found the fault.
 local function renamed(message, fn)
   local wanted, name = fn and name_of[fn], message:match '^([%w_%.?]+): '
+  -- of memory the core doesn't say what it was for, or names the row
+  local asked = wanted and message:match '^out of memory: (.*)$'
+  if asked then return ('%s: out of memory: %s'):format(wanted, (asked:gsub('^[%w_]+ asks for', 'asked for'))) end
   if not wanted or not known[name] or name == wanted then return (message:gsub('^%?: ', '')) end
   return wanted .. message:sub(#name + 1)
 end
@@ -152,11 +155,13 @@ function errors.where()
   return info and info.currentline >= 0 and place_of(info) or '?'
 end
 
---- A message that errors.raise gave, without the place; other values as they are.
+--- A message that errors.raise gave, without the place, and where memory was short without what it was for, which the
+-- caller says; other values as they are.
 function errors.without_place(failure)
+  if type(failure) ~= 'string' then return failure end
   local place = errors.where() .. ': '
-  if type(failure) == 'string' and failure:sub(1, #place) == place then return failure:sub(#place + 1) end
-  return failure
+  if failure:sub(1, #place) == place then failure = failure:sub(#place + 1) end
+  return (failure:gsub('^[%w_%.:]+: (out of memory: )', '%1'))
 end
 
 --- How many letters must be changed, added, left out or swapped with the next to make b of a.

@@ -307,6 +307,9 @@ local ctypes = {
   ffi.typeof('uint8_t[?]'), ffi.typeof('uint8_t[?]'),
 }
 
+-- LuaJIT makes no larger objects.
+local MOST_BYTES = 2 ^ 31 - 2 ^ 12
+
 --- A buffer of n elements of a dtype; nil for float16 and bfloat16, which C has no type for.
 function handle.buffer(dtype, n)
   local ctype = ctypes[dtype]
@@ -339,7 +342,11 @@ end
 function handle.read(h)
   local a = array(h)
   local n = tonumber(a.numel)
-  local data = ctypes[a.dtype](math.max(n, 1))
+  local ctype = ctypes[a.dtype]
+  if n * ffi.sizeof(ctype, 1) > MOST_BYTES then
+    raise('?: %.0f elements are too many to become Lua numbers at once: take parts', n)
+  end
+  local data = ctype(math.max(n, 1))
   if C.mn_tensor_values(ctx, h.p, data) ~= 0 then fail(h) end
   return data, n
 end

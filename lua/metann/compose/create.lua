@@ -199,7 +199,7 @@ of_size('randn', function(size, dtype) return raw.randn(size, nil, nil, dtype) e
 --- A number, a boolean or a 64-bit integer, and the dtype that it stands for.
 local function value_of(value)
   if type(value) == 'boolean' then return value and 1 or 0, 'bool' end
-  if is_int64(value) then return handle.to_number(value, 'full', 'value'), 'int64' end
+  if is_int64(value) then return handle.to_number(value, 'full', 'fill_value'), 'int64' end
   return value, nil
 end
 
@@ -207,7 +207,7 @@ local function value_kind(v)
   if type(v) == 'number' or type(v) == 'boolean' or is_int64(v) then return v end
   return nil, 'a number'
 end
-local VALUE = { 'value', value_kind }
+local VALUE = { 'fill_value', value_kind }
 
 --- full(size, value, options): a boolean makes bools, a 64-bit integer int64.
 -- @function full

@@ -99,16 +99,10 @@ end
 scatter_add('scatter_add')
 scatter_add('scatter_add_')
 
--- A number; true and false, for sums of bools, are 1 and 0.
-local function factor(v)
-  if type(v) == 'boolean' then return v and 1 or 0 end
-  return kinds.number(v)
-end
-
 local function index_add(op)
   local row = raw[op]
   index[op] = define(op, {
-    input, dim_or_index, index_or_dim, source, { 'alpha', factor, 1 },
+    input, dim_or_index, index_or_dim, source, { 'alpha', kinds.factor, 1 },
   }, function(t, dim, at, from, alpha)
     dim, at, from = read_scatter(op, t, dim, at, from)
     return (row(t, at, from, dim, alpha))

@@ -104,21 +104,21 @@ end
 
 local function is_bool(t) return common.dtype(t) == 'bool' end
 
---- Of bools: factors other than 0 count as true, sums are true where either is.
-local function added_truths(t, out, beta, alpha)
-  if alpha == 0 then out = raw.mul(out, raw.full({}, 0, 'bool')) end
-  return beta == 0 and out or raw.add(t, out)
+--- The sum of two tensors of bools, each taken or left out: no other multiple of a bool is one.
+local function either(t, out, take_t, take_out)
+  if not take_out then out = raw.ne(out, out) end
+  return take_t and raw.add(t, out) or out
 end
 
 --- beta * t + alpha * (a product of a and b). With beta = 0, t is not read.
 local function added(op, first, second, check, multiply)
   linalg[op] = define(op, {
-    input, { first, kinds.tensor }, { second, kinds.tensor }, { 'beta', kinds.number, 1 }, { 'alpha', kinds.number, 1 },
+    input, { first, kinds.tensor }, { second, kinds.tensor }, { 'beta', kinds.factor, 1 }, { 'alpha', kinds.factor, 1 },
   }, function(t, a, b, beta, alpha)
     check(op, a, b)
     local out = multiply(a, b)
     check_added(op, t, out)
-    if is_bool(t) and is_bool(out) then return added_truths(t, out, beta, alpha) end
+    if is_bool(t) and is_bool(out) then return either(t, out, beta ~= 0, alpha ~= 0) end
     if alpha ~= 1 then out = raw.mul(out, alpha) end
     if beta == 0 then return out end
     if beta ~= 1 then t = raw.mul(t, beta) end

@@ -89,7 +89,7 @@ matrix.triangular_solve = define('triangular_solve', {
   else
     x = raw.solve_triangular(a, b, upper, unitriangular)
   end
-  return x, a
+  return x, raw.clone(a)
 end)
 
 local function cholesky_solve(b, factor, upper)
@@ -172,7 +172,8 @@ matrix.matrix_power = define('matrix_power', { input, { 'n', kinds.integer } }, 
   at_least(t, 2, 'matrix_power', 'input')
   local rows, cols = size(t, -2), size(t, -1)
   if rows ~= cols then raise('matrix_power: expected square matrices, got (%d x %d)', rows, cols) end
-  if n == 0 then return (raw.expand(raw.eye(rows, rows, common.dtype(t)), shape(t))) end
+  if n == 0 then return (raw.clone(raw.expand(raw.eye(rows, rows, common.dtype(t)), shape(t)))) end
+  if n == 1 then return (raw.clone(t)) end
   if n < 0 then t, n = raw.inverse(t), -n end
   local result
   while n > 0 do

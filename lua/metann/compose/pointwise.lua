@@ -42,7 +42,8 @@ end)
 
 --- t / other; {rounding_mode = 'floor' | 'trunc'} rounds the quotient, of integers in integer arithmetic.
 function pointwise.div(t, other, mode, extra)
-  if mode == nil and extra == nil and type(other) ~= 'table' then return (raw.div(t, other)) end
+  local plain = type(t) ~= 'table' and type(other) ~= 'table'
+  if mode == nil and extra == nil and plain then return (raw.div(t, other)) end
   return divide(t, other, mode, extra)
 end
 
@@ -178,7 +179,7 @@ define('copy_', { INPUT, { 'source', kinds.operand } }, function(t, source)
 end)
 
 --- t's elements become 0.
-function pointwise.zero_(t) return (raw.fill_(t, 0)) end
+define('zero_', { INPUT }, function(t) return (raw.fill_(t, 0)) end)
 
 --- A tensor of t's size and dtype full of value, a number, a boolean or a tensor that broadcasts.
 -- @function fill

@@ -29,7 +29,8 @@ local function row_of(name, a, b, last)
     return (row(t, x, y))
   end)
   reduce[name] = function(t, x, y, z)
-    if z == nil and type(x) ~= 'table' and type(y) ~= 'table' and (b or y == nil) then return (row(t, x, y)) end
+    local plain = type(t) ~= 'table' and type(x) ~= 'table' and type(y) ~= 'table'
+    if z == nil and plain and (b or y == nil) then return (row(t, x, y)) end
     return general(t, x, y, z)
   end
 end
@@ -102,7 +103,10 @@ local function norm(t, p, dim, keepdim)
   if p == 1 then return (raw.sum(raw.abs(t), dim, keepdim)) end
   if p == math.huge then return (raw.amax(raw.abs(t), dim, keepdim)) end
   if p == -math.huge then return (raw.amin(raw.abs(t), dim, keepdim)) end
-  if p == 0 then return (raw.sum(raw.cast(raw.ne(t, 0), common.dtype(t)), dim, keepdim)) end
+  if p == 0 then -- the count leads to nothing, the zeros lead to t: a derivative of 0, not none
+    local marks = raw.add(raw.cast(raw.ne(t, 0), common.dtype(t)), raw.fill(t, 0))
+    return (raw.sum(marks, dim, keepdim))
+  end
   return (raw.norm(t, p, dim, keepdim))
 end
 

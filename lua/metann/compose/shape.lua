@@ -122,7 +122,8 @@ local function repeated(op, t, counts)
       out = reshape(out, here)
     end
   end
-  return out
+  -- where only dims of 1 were repeated, that was no more than a view
+  return (out:shares_storage(t) and raw.clone(out) or out)
 end
 
 --- Repeats t along each dim (new dims in front where there are more counts than dims).
@@ -259,7 +260,7 @@ shape.diag = define('diag', { input, { 'diagonal', kinds.integer, 0 } }, functio
     return (raw.undiagonal(t, { size, size }, offset))
   end
   if n ~= 2 then raise('diag: expected 1 or 2 dims, got %d', n) end
-  return (raw.diagonal(t, offset))
+  return (raw.clone(raw.diagonal(t, offset)))
 end)
 
 --- Positions (from 1) in a dim of what stands before, in and after it; made by rows, for there may be many.
@@ -312,14 +313,15 @@ function shape.pad(t, pads, mode, value)
     end
   end
   if mode == 'constant' then return (raw.pad(t, before, after, value)) end
+  local copied = false
   for d = 1, n do
     local b, a = before[d], after[d]
     if b ~= 0 or a ~= 0 then
       check_edges(mode, d, sizes[d], b, a)
-      t = raw.index_select(t, edge_index(sizes[d], b, a, mode), d)
+      t, copied = raw.index_select(t, edge_index(sizes[d], b, a, mode), d), true
     end
   end
-  return t
+  return (copied and t or raw.clone(t))
 end
 shape.pad = define('pad', {
   input, { 'pad', kinds.integers }, { 'mode', kinds.either(MODES, kinds.number), 'constant' },

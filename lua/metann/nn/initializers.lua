@@ -204,4 +204,4 @@ define('sparse_', { { 'sparsity', kinds.probability }, { 'std', kinds.nonnegativ
   return ops.where(ops.gt(keys, limit), values, constant(t, 0))
 end)
 
-return init
+return require 'metann.binding.lazy'('nn.init', {}, init)

@@ -116,4 +116,4 @@ utils.vector_to_parameters = arguments.define('vector_to_parameters', {
   support.no_grad(support.scope, scatter, vector, list)
 end)
 
-return utils
+return require 'metann.binding.lazy'('nn.utils', {}, utils)
