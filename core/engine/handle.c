@@ -117,3 +117,19 @@ int mn_make3(mn_context *ctx, int op, mn_tensor *a, mn_tensor *b, mn_tensor *c, 
              mn_handle *h) {
   return mn_handle_fill(ctx, h, mn_apply3(ctx, op, a, b, c, attrs));
 }
+
+/* ---- walks ---- */
+
+int mn_walk_open(mn_walk_box *box, mn_context *ctx, int n_out, mn_tensor *const *outputs,
+                 mn_tensor *const *grad_outputs, int n_in, mn_tensor *const *inputs, int flags,
+                 double since) {
+  mn_walk_close(box);
+  box->walk = mn_walk_new(ctx, n_out, outputs, grad_outputs, n_in, inputs, flags, since);
+  return box->walk ? 0 : -1;
+}
+
+void mn_walk_close(mn_walk_box *box) {
+  mn_walk *w = box->walk;
+  box->walk = NULL;
+  mn_walk_free(w);
+}

@@ -23,7 +23,7 @@ extern "C" {
 #endif
 
 /* ffi: begin */
-enum { MN_ABI = 1, MN_MAX_DIMS = 8, MN_MAX_OUT = 4, MN_MAX_SLOTS = 56 };
+enum { MN_ABI = 2, MN_MAX_DIMS = 8, MN_MAX_OUT = 4, MN_MAX_SLOTS = 56 };
 
 typedef enum mn_dtype {
   MN_FLOAT32, MN_FLOAT64, MN_INT64, MN_INT32, MN_UINT8, MN_BOOL, MN_FLOAT16, MN_BFLOAT16, MN_DTYPE_COUNT
@@ -241,6 +241,12 @@ int mn_walk_run(mn_walk *walk);
 mn_tensor *mn_walk_result(mn_walk *walk, int i);
 int mn_walk_retains(const mn_walk *walk); /* will the graph be there for another walk? */
 void mn_walk_free(mn_walk *walk);
+/* For bindings that may be stopped between any two steps: the same into a box that is there before, 0 or -1. What a box
+ * held is freed first; closing it again does nothing. */
+typedef struct mn_walk_box { mn_walk *walk; } mn_walk_box;
+int mn_walk_open(mn_walk_box *box, mn_context *ctx, int n_out, mn_tensor *const *outputs,
+                 mn_tensor *const *grad_outputs, int n_in, mn_tensor *const *inputs, int flags, double since);
+void mn_walk_close(mn_walk_box *box);
 
 /* Derivatives and hooks of the binding's. The core knows them by numbers: a node's is above 0, a leaf's below. When
  * the node or leaf dies its number is queued; mn_dead_number takes one off the queue, 0 when it is empty.

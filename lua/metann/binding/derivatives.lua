@@ -5,7 +5,7 @@ local pairs = require('metann.binding.traversal').pairs
 local handle = require 'metann.binding.handle'
 local errors = require 'metann.binding.errors'
 local ffi, C, ctx, NONE, stats = handle.ffi, handle.C, handle.ctx, handle.NONE, handle.stats
-local array, wrap, is_tensor = handle.array, handle.wrap, handle.is_tensor
+local array, fresh, is_tensor = handle.array, handle.fresh, handle.is_tensor
 local raise, describe = errors.raise, errors.describe
 
 local derivatives = {}
@@ -77,7 +77,11 @@ end
 -- @return list of tensors with the outputs' memory; false where outputs has false
 function derivatives.attach(entry, name, n_in, inputs, outputs, n, saved)
   local out, attached, keep = pointers(n + 1), pointers(n + 1), pointers(#saved + 1)
-  for k = 1, n do out[k - 1] = outputs[k] and outputs[k].p or NONE end
+  local results = {} -- made before what they hold, which an error in between would leave behind
+  for k = 1, n do
+    out[k - 1] = outputs[k] and outputs[k].p or NONE
+    results[k] = outputs[k] and fresh()
+  end
   for i = 1, #saved do
     array(saved[i])
     keep[i - 1] = saved[i].p
@@ -88,8 +92,9 @@ function derivatives.attach(entry, name, n_in, inputs, outputs, n, saved)
   end
   if number == 0 then handle.fail_list(saved) end
   functions[number] = entry
-  local results = {}
-  for k = 1, n do results[k] = attached[k - 1] ~= NONE and wrap(attached[k - 1]) end
+  for k = 1, n do
+    if results[k] then C.mn_handle_fill(ctx, results[k], attached[k - 1]) end
+  end
   return results
 end
 
@@ -98,8 +103,9 @@ function derivatives.saved(walk, i) return handle.call(C.mn_walk_saved, walk, i 
 
 --- The cotangent of output k (from 1) of the asked node, or nil for zero.
 function derivatives.cotangent(walk, k)
-  local raw = C.mn_walk_cotangent(walk, k - 1)
-  return raw ~= NONE and wrap(raw) or nil
+  local h = fresh()
+  C.mn_handle_fill(ctx, h, C.mn_walk_cotangent(walk, k - 1))
+  return h.p ~= NONE and h or nil
 end
 
 -- ---- hooks ----
