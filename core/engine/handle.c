@@ -133,3 +133,36 @@ void mn_walk_close(mn_walk_box *box) {
   box->walk = NULL;
   mn_walk_free(w);
 }
+
+int mn_walk_take(mn_context *ctx, mn_walk *w, int part, int i, mn_handle *h) {
+  mn_tensor *t = NULL;
+  switch (part) {
+  case MN_WALK_RESULT:
+    t = mn_walk_result(w, i);
+    break;
+  case MN_WALK_SAVED:
+    t = mn_walk_saved(w, i);
+    break;
+  case MN_WALK_COTANGENT:
+    t = mn_walk_cotangent(w, i);
+    break;
+  case MN_WALK_INPUT:
+    t = mn_walk_input(w, i);
+    break;
+  default:
+    break;
+  }
+  return mn_handle_fill(ctx, h, t);
+}
+
+double mn_function_make(mn_context *ctx, const char *name, int n_in, mn_tensor *const *inputs, int n_out,
+                        mn_tensor *const *outputs, int n_saved, mn_tensor *const *saved,
+                        mn_handle *const *attached) {
+  mn_tensor **made = calloc((size_t)n_out + 1, sizeof *made);
+  if (!made) return mn_error_set(ctx, MN_ERR_MEMORY, "out of memory"), 0;
+  double number = mn_function_attach(ctx, name, n_in, inputs, n_out, outputs, n_saved, saved, made);
+  for (int k = 0; k < n_out && number > 0; k++)
+    if (attached[k]) mn_handle_fill(ctx, attached[k], made[k]);
+  free(made);
+  return number;
+}

@@ -160,7 +160,7 @@ local function ends(w, request, outputs)
   end
   for i = 0, request.n_in - 1 do
     if C.mn_walk_needs(w, i) ~= 0 then
-      local stand_in = handle.call(C.mn_walk_input, w, i)
+      local stand_in = derivatives.input(w, i)
       hold[#hold + 1] = stand_in
       into[m], of[m], m = stand_in.p, i, m + 1
     end

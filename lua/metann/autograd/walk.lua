@@ -12,6 +12,7 @@ local DONE, NEED_MEMORY, NEED_LUA =
 walk.CREATE_GRAPH, walk.RETAIN_GRAPH = tonumber(C.MN_WALK_CREATE_GRAPH), tonumber(C.MN_WALK_RETAIN_GRAPH)
 walk.ACCUMULATE, walk.PARTIAL = tonumber(C.MN_WALK_ACCUMULATE), tonumber(C.MN_WALK_PARTIAL)
 
+local RESULT = tonumber(C.MN_WALK_RESULT)
 local box_type = ffi.typeof('mn_walk_box')
 
 -- Walks are held in boxes, which free what they hold when they die: a walk may be cut off by an error between any two
@@ -82,7 +83,7 @@ end
 --- The gradient of input i (from 0) of a walk that is done: a handle, or false where it can't be reached.
 function walk.result(box, i)
   local h = fresh()
-  if C.mn_handle_fill(ctx, h, C.mn_walk_result(box.walk, i)) ~= 0 then
+  if C.mn_walk_take(ctx, box.walk, RESULT, i, h) ~= 0 then
     walk.free(box)
     handle.fail()
   end
