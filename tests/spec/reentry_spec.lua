@@ -184,7 +184,8 @@ describe('the end of the process', function()
         local archive = zip.open(path .. '.npz')
         local text = json.encode(known)
         known[#known + 1] = json.decode('{"a": [1, 2]}')
-        if archive and text then done = done + 1 end
+        archive:close() -- nobody would any more
+        if text then done = done + 1 end
         if done == 50 then io.write('done') end
       end
       proxies = {} -- older than the libraries: their finalizers run after those have been closed
