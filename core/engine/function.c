@@ -229,17 +229,14 @@ static int search_from(search *s, int n_out, mn_tensor *const *outputs) {
   return 0;
 }
 
-mn_frontier *mn_frontier_new(mn_context *ctx, int n_out, mn_tensor *const *outputs, double node,
-                             double tensor) {
-  search s = {.ctx = ctx, .node = node, .tensor = tensor};
-  s.found = calloc(1, sizeof *s.found);
-  if (!s.found) return out_of_memory(&s), NULL;
+int mn_frontier_find(mn_context *ctx, mn_frontier *frontier, int n_out, mn_tensor *const *outputs,
+                     double node, double tensor) {
+  search s = {.ctx = ctx, .node = node, .tensor = tensor, .found = frontier};
   int failed = search_from(&s, n_out, outputs);
   table_free(&s.seen);
   free(s.queue);
-  if (!failed) return s.found;
-  mn_frontier_free(s.found);
-  return NULL;
+  if (failed) mn_frontier_clear(frontier);
+  return failed;
 }
 
 int mn_walk_depends_on(mn_walk *w, const mn_frontier *f) {
@@ -260,9 +257,8 @@ int mn_walk_depends_on(mn_walk *w, const mn_frontier *f) {
 
 double mn_tensor_node(const mn_tensor *t) { return t->node ? (double)t->node->seq : 0; }
 
-void mn_frontier_free(mn_frontier *f) {
-  if (!f) return;
+void mn_frontier_clear(mn_frontier *f) {
   for (int i = 0; i < f->n; i++) mn_tensor_release(f->tensors[i]);
   free(f->tensors);
-  free(f);
+  *f = (mn_frontier){NULL, 0, 0};
 }

@@ -117,3 +117,52 @@ int mn_make3(mn_context *ctx, int op, mn_tensor *a, mn_tensor *b, mn_tensor *c, 
              mn_handle *h) {
   return mn_handle_fill(ctx, h, mn_apply3(ctx, op, a, b, c, attrs));
 }
+
+/* ---- walks ---- */
+
+int mn_walk_open(mn_walk_box *box, mn_context *ctx, int n_out, mn_tensor *const *outputs,
+                 mn_tensor *const *grad_outputs, int n_in, mn_tensor *const *inputs, int flags,
+                 double since) {
+  mn_walk_close(box);
+  box->walk = mn_walk_new(ctx, n_out, outputs, grad_outputs, n_in, inputs, flags, since);
+  return box->walk ? 0 : -1;
+}
+
+void mn_walk_close(mn_walk_box *box) {
+  mn_walk *w = box->walk;
+  box->walk = NULL;
+  mn_walk_free(w);
+}
+
+int mn_walk_take(mn_context *ctx, mn_walk *w, int part, int i, mn_handle *h) {
+  mn_tensor *t = NULL;
+  switch (part) {
+  case MN_WALK_RESULT:
+    t = mn_walk_result(w, i);
+    break;
+  case MN_WALK_SAVED:
+    t = mn_walk_saved(w, i);
+    break;
+  case MN_WALK_COTANGENT:
+    t = mn_walk_cotangent(w, i);
+    break;
+  case MN_WALK_INPUT:
+    t = mn_walk_input(w, i);
+    break;
+  default:
+    break;
+  }
+  return mn_handle_fill(ctx, h, t);
+}
+
+double mn_function_make(mn_context *ctx, const char *name, int n_in, mn_tensor *const *inputs, int n_out,
+                        mn_tensor *const *outputs, int n_saved, mn_tensor *const *saved,
+                        mn_handle *const *attached) {
+  mn_tensor **made = calloc((size_t)n_out + 1, sizeof *made);
+  if (!made) return mn_error_set(ctx, MN_ERR_MEMORY, "out of memory"), 0;
+  double number = mn_function_attach(ctx, name, n_in, inputs, n_out, outputs, n_saved, saved, made);
+  for (int k = 0; k < n_out && number > 0; k++)
+    if (attached[k]) mn_handle_fill(ctx, attached[k], made[k]);
+  free(made);
+  return number;
+}

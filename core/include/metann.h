@@ -23,7 +23,7 @@ extern "C" {
 #endif
 
 /* ffi: begin */
-enum { MN_ABI = 1, MN_MAX_DIMS = 8, MN_MAX_OUT = 4, MN_MAX_SLOTS = 56 };
+enum { MN_ABI = 2, MN_MAX_DIMS = 8, MN_MAX_OUT = 4, MN_MAX_SLOTS = 56 };
 
 typedef enum mn_dtype {
   MN_FLOAT32, MN_FLOAT64, MN_INT64, MN_INT32, MN_UINT8, MN_BOOL, MN_FLOAT16, MN_BFLOAT16, MN_DTYPE_COUNT
@@ -241,6 +241,15 @@ int mn_walk_run(mn_walk *walk);
 mn_tensor *mn_walk_result(mn_walk *walk, int i);
 int mn_walk_retains(const mn_walk *walk); /* will the graph be there for another walk? */
 void mn_walk_free(mn_walk *walk);
+/* For bindings that may be stopped between any two steps: the same into a box that is there before, 0 or -1. What a box
+ * held is freed first; closing it again does nothing. */
+typedef struct mn_walk_box { mn_walk *walk; } mn_walk_box;
+int mn_walk_open(mn_walk_box *box, mn_context *ctx, int n_out, mn_tensor *const *outputs,
+                 mn_tensor *const *grad_outputs, int n_in, mn_tensor *const *inputs, int flags, double since);
+void mn_walk_close(mn_walk_box *box);
+/* mn_walk_result, mn_walk_saved, mn_walk_cotangent and mn_walk_input into a handle, 0 or -1. */
+typedef enum mn_walk_part { MN_WALK_RESULT, MN_WALK_SAVED, MN_WALK_COTANGENT, MN_WALK_INPUT } mn_walk_part;
+int mn_walk_take(mn_context *ctx, mn_walk *walk, int part, int i, mn_handle *h);
 
 /* Derivatives and hooks of the binding's. The core knows them by numbers: a node's is above 0, a leaf's below. When
  * the node or leaf dies its number is queued; mn_dead_number takes one off the queue, 0 when it is empty.
@@ -250,6 +259,9 @@ void mn_walk_free(mn_walk *walk);
  * which t is output mn_tensor_output) when its gradient is complete, or 0. */
 double mn_function_attach(mn_context *ctx, const char *name, int n_in, mn_tensor *const *inputs, int n_out,
                           mn_tensor *const *outputs, int n_saved, mn_tensor *const *saved, mn_tensor **attached);
+/* The same into handles (NULL where outputs[k] is MN_NONE). */
+double mn_function_make(mn_context *ctx, const char *name, int n_in, mn_tensor *const *inputs, int n_out,
+                        mn_tensor *const *outputs, int n_saved, mn_tensor *const *saved, mn_handle *const *attached);
 double mn_tensor_hook(mn_context *ctx, mn_tensor *t);
 int mn_tensor_output(const mn_tensor *t);
 double mn_dead_number(mn_context *ctx);
@@ -274,8 +286,9 @@ void mn_walk_give(mn_walk *walk, int i, mn_tensor *t);
  * stand-ins without data (inputs for mn_walk_new, mn_function_attach). "Before": by the two numbers of mn_now. */
 typedef struct mn_frontier { mn_tensor **tensors; int32_t n, capacity; } mn_frontier;
 void mn_now(mn_context *ctx, double *node, double *tensor);
-mn_frontier *mn_frontier_new(mn_context *ctx, int n_out, mn_tensor *const *outputs, double node, double tensor);
-void mn_frontier_free(mn_frontier *frontier);
+int mn_frontier_find(mn_context *ctx, mn_frontier *frontier, int n_out, mn_tensor *const *outputs, double node,
+                     double tensor); /* into an empty one; 0 or -1 */
+void mn_frontier_clear(mn_frontier *frontier);
 /* Is the frontier just what the inputs of the asked node came from, tensor by tensor? */
 int mn_walk_depends_on(mn_walk *walk, const mn_frontier *frontier);
 double mn_tensor_node(const mn_tensor *t); /* the number of the node that made it, 0 for a leaf */

@@ -1,4 +1,5 @@
 local metann = require 'metann'
+local live = require 'tests.support.live'
 local nn, meta = metann.nn, metann.meta
 
 local function message(fn, ...)
@@ -262,33 +263,26 @@ describe('ProtoModule', function()
     local proto = metann.ProtoModule(nn.Sequential(unpack(layers)))
     local weights = list(proto:parameters())
     proto:functional(weights)
-    collectgarbage()
-    collectgarbage()
+    live()
     local stats = require('metann.binding').handle.stats
     local bytes, heap = stats.live_bytes, collectgarbage 'count'
     proto:functional(weights)
     assert.equal(bytes, stats.live_bytes)
     for _ = 1, 10000 do proto:functional(weights) end
-    collectgarbage()
-    collectgarbage()
+    live()
     assert.equal(bytes, stats.live_bytes)
     assert.is_true(collectgarbage 'count' < heap * 1.05 + 64)
   end)
 
   it('keeps no base alive', function()
-    local function live()
-      collectgarbage()
-      collectgarbage()
-      return metann.memory().live_tensors
-    end
     local function use()
       local net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
       return metann.ProtoModule(net):functional(net:parameters())(metann.ones(1, 2)):sum():item()
     end
     use()
-    local before = live()
+    local before = live().tensors
     for _ = 1, 20 do use() end
-    assert.equal(before, live())
+    assert.equal(before, live().tensors)
   end)
 
   it('survives a scope that returns it, and works in one', function()
@@ -315,9 +309,7 @@ describe('ProtoModule', function()
       metann.no_grad(function()
         for _ = 1, n do model = learner(model, data) end
       end)
-      collectgarbage()
-      collectgarbage()
-      return metann.memory().live_tensors
+      return live().tensors
     end
     local before = round(5)
     assert.equal(before, round(50))

@@ -63,13 +63,13 @@ local function missing(signature, i)
     slip and (' (a method is called with a colon: t:%s())'):format(name) or '')
 end
 
---- What was given. A list that sizes one by one have become is not what the caller wrote: its numbers are shown.
+--- What was given. A list that sizes one by one have become is not what the caller wrote: its entries are shown.
 local function shown(p, value)
   if not p.rest or type(value) ~= 'table' or #value == 0 or #value > 8 then return describe(value) end
-  for i = 1, #value do
-    if type(value[i]) ~= 'number' then return describe(value) end
-  end
-  return #value == 1 and describe(value[1]) or '(' .. table.concat(value, ', ') .. ')'
+  if #value == 1 then return describe(value[1]) end
+  local entries = {}
+  for i, entry in ipairs(value) do entries[i] = type(entry) == 'number' and entry or describe(entry) end
+  return '(' .. table.concat(entries, ', ') .. ')'
 end
 
 local function refuse(signature, i, value, expected)

@@ -12,7 +12,7 @@ local reads = require 'metann.autograd.reads'
 local tree = require 'metann.autograd.tree'
 local walk = require 'metann.autograd.walk'
 local handle, errors, scope, derivatives = binding.handle, binding.errors, binding.scope, binding.derivatives
-local ffi, C, ctx, is_tensor = handle.ffi, handle.C, handle.ctx, handle.is_tensor
+local ffi, C, ctx, NONE, is_tensor = handle.ffi, handle.C, handle.ctx, handle.NONE, handle.is_tensor
 local raw = binding.stub.ops
 local raise = errors.raise
 
@@ -80,8 +80,10 @@ function Saved:add_leaves(found)
   for i = 0, found.n - 1 do
     local t = found.tensors[i]
     if C.mn_tensor_is_leaf(t) ~= 0 and not self.known[address(t)] then
+      local h = handle.fresh()
       C.mn_tensor_retain(t)
-      self:add(handle.wrap(t))
+      C.mn_handle_fill(ctx, h, t)
+      self:add(h)
     end
   end
 end
@@ -158,7 +160,7 @@ local function ends(w, request, outputs)
   end
   for i = 0, request.n_in - 1 do
     if C.mn_walk_needs(w, i) ~= 0 then
-      local stand_in = handle.call(C.mn_walk_input, w, i)
+      local stand_in = derivatives.input(w, i)
       hold[#hold + 1] = stand_in
       into[m], of[m], m = stand_in.p, i, m + 1
     end
@@ -175,11 +177,10 @@ local function answer(self, w, request, create_graph)
   local inner = walk.new(n, out, cot, m, into, flags, outputs, node)
   walk.run(inner, hold, create_graph)
   for i = 0, m - 1 do
-    local g = C.mn_walk_result(inner, i)
-    C.mn_walk_give(w, of[i], g)
-    C.mn_tensor_release(g)
+    local g = walk.result(inner, i)
+    C.mn_walk_give(w, of[i], g and g.p or NONE)
   end
-  C.mn_walk_free(inner)
+  walk.free(inner)
 end
 
 --- The function may hold tensors that were made of the results: it goes with the graph, not with the last of them.

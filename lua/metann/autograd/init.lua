@@ -6,7 +6,7 @@ local lists = require 'metann.compose.lists'
 local walk = require 'metann.autograd.walk'
 local handle, errors, scope = binding.handle, binding.errors, binding.scope
 local ffi, C, ctx, NONE = handle.ffi, handle.C, handle.ctx, handle.NONE
-local is_tensor, fail, wrap, array = handle.is_tensor, handle.fail, handle.wrap, handle.array
+local is_tensor, array = handle.is_tensor, handle.array
 local raise, describe, kinds = errors.raise, errors.describe, arguments.kinds
 
 local autograd = {}
@@ -41,25 +41,17 @@ local function start(op, outputs, cotangents, inputs, flags)
   return walk.new(n, out, cot, m, into, flags, outputs, 0)
 end
 
-local function results(w, inputs, allow_unused)
+local function results(w, n, allow_unused)
   local grads = {}
-  for i = 1, #inputs do
-    local g = C.mn_walk_result(w, i - 1)
-    if g == nil then
-      C.mn_walk_free(w)
-      fail(inputs[i])
+  for i = 1, n do
+    local g = walk.result(w, i - 1)
+    if not g and not allow_unused then
+      walk.free(w)
+      raise('grad: input %d was not used to compute the outputs (with {allow_unused=true} its gradient is false)', i)
     end
-    if g == NONE then
-      if not allow_unused then
-        C.mn_walk_free(w)
-        raise('grad: input %d was not used to compute the outputs (with {allow_unused=true} its gradient is false)', i)
-      end
-      grads[i] = false
-    else
-      grads[i] = wrap(g)
-    end
+    grads[i] = g
   end
-  C.mn_walk_free(w)
+  walk.free(w)
   return grads
 end
 
@@ -95,7 +87,7 @@ local function grad(outputs, inputs, grad_outputs, retain_graph, create_graph, a
   if #ins == 0 then return {} end
   local w = start('grad', outs, cotangents, ins, flags_of(create_graph, retain_graph))
   walk.run(w, outs, create_graph)
-  local grads = results(w, ins, allow_unused)
+  local grads = results(w, #ins, allow_unused)
   if is_tensor(inputs) then return grads[1] end
   if names and type(inputs) == 'table' then return by_name(names, grads) end
   return grads
@@ -120,7 +112,7 @@ local function backward(t, gradient, retain_graph)
   local outputs = { t }
   local w = start('backward', outputs, { gradient }, {}, ACCUMULATE + flags_of(false, retain_graph))
   walk.run(w, outputs, false)
-  C.mn_walk_free(w)
+  walk.free(w)
 end
 
 --- Adds the gradients of a tensor with respect to all leaves to their .grad. Never records a graph.

@@ -26,14 +26,9 @@ end
 local Watch = {}
 Watch.__index = Watch
 
-function Watch:enter()
-  self.notes.outer = reads.current
-  reads.current = self.notes
-end
-function Watch:leave()
-  reads.current = self.notes.outer
-  self.notes.outer = nil
-end
+function Watch:save() self.notes.outer = reads.current end
+function Watch:enter() reads.current = self.notes end
+function Watch:leave() reads.current = self.notes.outer end
 
 --- A mode for scope.with that fills `notes`, a list of {store, key, value}.
 function reads.watch(notes)
@@ -41,14 +36,28 @@ function reads.watch(notes)
   return setmetatable({ notes = notes }, Watch)
 end
 
---- Exchanges what the places hold for what the list does.
-local function exchange(list)
+-- An error may come between any two of the instructions below: a place is marked before it is changed, and what it held
+-- is noted before that.
+
+--- Puts what the list says into the places.
+local function put(list)
   for i = 1, #list do
     local place = list[i]
-    local store, key = place.store, place.key
-    local value = rawget(store, key)
-    rawset(store, key, place.value)
-    place.value = value
+    place.before = rawget(place.store, place.key)
+    place.changed = true
+    rawset(place.store, place.key, place.value)
+  end
+end
+
+--- Notes what the places hold, and puts back what they held before.
+local function put_back(list)
+  for i = 1, #list do
+    local place = list[i]
+    if place.changed then
+      place.value = rawget(place.store, place.key)
+      rawset(place.store, place.key, place.before)
+      place.changed = false
+    end
   end
 end
 
@@ -56,13 +65,13 @@ local Replay = {}
 Replay.__index = Replay
 
 -- Nothing is noted meanwhile for a function around: what it would see is not what the places hold.
+function Replay:save() self.outer = reads.current end
 function Replay:enter()
-  self.outer = reads.current
   reads.current = false
-  exchange(self.places)
+  put(self.places)
 end
 function Replay:leave()
-  exchange(self.places)
+  put_back(self.places)
   reads.current = self.outer
 end
 

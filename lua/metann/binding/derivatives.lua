@@ -5,13 +5,14 @@ local pairs = require('metann.binding.traversal').pairs
 local handle = require 'metann.binding.handle'
 local errors = require 'metann.binding.errors'
 local ffi, C, ctx, NONE, stats = handle.ffi, handle.C, handle.ctx, handle.NONE, handle.stats
-local array, wrap, is_tensor = handle.array, handle.wrap, handle.is_tensor
+local array, fresh, is_tensor = handle.array, handle.fresh, handle.is_tensor
 local raise, describe = errors.raise, errors.describe
 
 local derivatives = {}
 
 local pointers = ffi.typeof('mn_tensor *[?]')
 derivatives.pointers = pointers
+local handles = ffi.typeof('mn_handle *[?]')
 
 -- number of a node -> {answer = function(self, walk, request)}; number of a node or leaf -> list of hooks
 local functions, hooks = {}, {}
@@ -76,30 +77,47 @@ end
 -- @param saved list of tensors that the node keeps
 -- @return list of tensors with the outputs' memory; false where outputs has false
 function derivatives.attach(entry, name, n_in, inputs, outputs, n, saved)
-  local out, attached, keep = pointers(n + 1), pointers(n + 1), pointers(#saved + 1)
-  for k = 1, n do out[k - 1] = outputs[k] and outputs[k].p or NONE end
+  local out, attached, keep = pointers(n + 1), handles(n + 1), pointers(#saved + 1)
+  local results = {}
+  for k = 1, n do
+    out[k - 1], results[k] = NONE, false
+    if outputs[k] then
+      out[k - 1], results[k] = outputs[k].p, fresh()
+      attached[k - 1] = results[k]
+    end
+  end
   for i = 1, #saved do
     array(saved[i])
     keep[i - 1] = saved[i].p
   end
-  local number = C.mn_function_attach(ctx, name, n_in, inputs, n, out, #saved, keep, attached)
+  local number = C.mn_function_make(ctx, name, n_in, inputs, n, out, #saved, keep, attached)
   if number == 0 and handle.again() then
-    number = C.mn_function_attach(ctx, name, n_in, inputs, n, out, #saved, keep, attached)
+    number = C.mn_function_make(ctx, name, n_in, inputs, n, out, #saved, keep, attached)
   end
   if number == 0 then handle.fail_list(saved) end
   functions[number] = entry
-  local results = {}
-  for k = 1, n do results[k] = attached[k - 1] ~= NONE and wrap(attached[k - 1]) end
   return results
 end
 
+--- Makes a handle of a part of a walk (walk.lua has its results).
+local function take(walk, part, i)
+  local h = fresh()
+  if C.mn_walk_take(ctx, walk, part, i, h) ~= 0 and (not handle.again() or C.mn_walk_take(ctx, walk, part, i, h) ~= 0) then
+    handle.fail()
+  end
+  return h
+end
+
 --- Tensor i (from 1) that the asked node saved. With gradients on it has its history.
-function derivatives.saved(walk, i) return handle.call(C.mn_walk_saved, walk, i - 1) end
+function derivatives.saved(walk, i) return take(walk, C.MN_WALK_SAVED, i - 1) end
+
+--- A stand-in for input i (from 0) of the asked node.
+function derivatives.input(walk, i) return take(walk, C.MN_WALK_INPUT, i) end
 
 --- The cotangent of output k (from 1) of the asked node, or nil for zero.
 function derivatives.cotangent(walk, k)
-  local raw = C.mn_walk_cotangent(walk, k - 1)
-  return raw ~= NONE and wrap(raw) or nil
+  local h = take(walk, C.MN_WALK_COTANGENT, k - 1)
+  return h.p ~= NONE and h or nil
 end
 
 -- ---- hooks ----
@@ -161,6 +179,8 @@ end
 
 -- ---- what a computation depends on ----
 
+local frontier = ffi.typeof('mn_frontier')
+
 --- Two numbers that tell what is there now from what will be made.
 function derivatives.now()
   local now = ffi.new('double[2]')
@@ -174,9 +194,9 @@ function derivatives.frontier(tensors, node, tensor)
   local n = #tensors
   local list = pointers(n + 1)
   for i = 1, n do list[i - 1] = tensors[i].p end
-  local found = C.mn_frontier_new(ctx, n, list, node, tensor)
-  if found == nil then handle.fail_list(tensors) end
-  return ffi.gc(found, C.mn_frontier_free)
+  local found = ffi.gc(frontier(), C.mn_frontier_clear)
+  if C.mn_frontier_find(ctx, found, n, list, node, tensor) ~= 0 then handle.fail_list(tensors) end
+  return found
 end
 
 return derivatives
