@@ -458,3 +458,14 @@ describe('what is drawn', function()
     fails('normal: std must not be negative', metann.normal, 0, -1, { 2 })
   end)
 end)
+
+describe('norms of a p beyond all digits', function()
+  it('are the largest and the smallest number, gradients included', function()
+    local x = double{ 0.5, -2.3, 3 }:requires_grad_()
+    for _, p in ipairs{ 2 ^ 53, 2 ^ 62, 1e300, huge } do
+      assert.same({ 0, 0, 1 }, metann.grad(x:norm(p), x):to_table())
+      assert.same({ 1, 0, 0 }, metann.grad(x:norm(-p), x):to_table())
+      assert.same({ 3, 0.5 }, { x:norm(p):item(), x:norm(-p):item() })
+    end
+  end)
+end)

@@ -96,3 +96,15 @@ describe('what tensors are not', function()
     fails('use a:le%(b%), a:ge%(b%).*:item%(%)', function() return x >= y end)
   end)
 end)
+
+describe('an object that shows an entry 1 without holding it', function()
+  it('is no list, and nothing looks for names behind it', function()
+    local objects = { metann.nn.Sequential(metann.nn.ReLU()), setmetatable({}, { __index = function() return 1 end }) }
+    for _, object in ipairs(objects) do
+      fails('region_put_: ', function() return metann.ones(2):region_put_(nil, nil, object) end)
+      fails("flip: 'dims' must be ", function() return metann.ones(2):flip(object) end)
+      fails("sum: 'dim' must be ", function() return metann.ones(2):sum(object) end)
+      fails('zeros: ', function() return metann.zeros(2, object) end)
+    end
+  end)
+end)

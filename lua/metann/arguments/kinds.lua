@@ -102,9 +102,10 @@ function kinds.choice(...)
   return function(v) return choices[v] and v or nil, text end
 end
 
--- The entries of a list as kind reads them, or nil.
+-- The entries of a list as kind reads them, or nil. What has names or shows entries it doesn't hold is no empty list.
 local function each(v, kind)
   local list = {}
+  if #v == 0 and (v[1] ~= nil or next(v) ~= nil) then return nil end
   for i = 1, #v do
     local value = kind(v[i])
     if value == nil then return nil end

@@ -166,8 +166,12 @@ function check.is_named(x)
   return next(x) ~= nil
 end
 
---- True for a list that has names as well.
-function check.is_mixed(x) return type(x) == 'table' and x[1] ~= nil and next(x, #x) ~= nil end
+--- True for a list that has names as well. A layer or another object may show an entry 1 that it does not hold.
+function check.is_mixed(x)
+  if type(x) ~= 'table' or x[1] == nil then return false end
+  local n = #x
+  return n > 0 and next(x, n) ~= nil
+end
 
 -- ---- rows ----
 
