@@ -2,14 +2,16 @@
 local scratch = require 'tests.support.scratch'
 
 describe('tests/bench/compare.lua', function()
-  it('gives times, and equal weights on 1 and 2 threads', function()
-    local status, said = scratch.run 'luajit tests/bench/compare.lua --smoke'
+  it('gives times, and equal weights on 1 and 2 threads and in both of two trees', function()
+    local status, said = scratch.run 'luajit tests/bench/compare.lua --smoke --against .'
     assert.are.equal(0, status, said)
     for _, job in ipairs{'sinusoid', 'omniglot'} do
-      assert.truthy(said:find(job .. ' +1 +%d+%.%d+ +%- +%-'), said)
+      assert.truthy(said:find(job .. ' +1 metann +%d+%.%d+'), said)
+      assert.truthy(said:find(job .. ' +2 against +%d+%.%d+ +%d+%.%d+ +%d+%.%d+ +%d+%.%d+'), said)
+      assert.truthy(said:find(job .. ' +weights after the run of both versions: equal, bit for bit'), said)
       assert.truthy(said:find(job .. ' +weights after the run on 1 and 2 threads: equal, bit for bit'), said)
     end
-    assert.truthy(said:find 'kernels: %w+, ', said)
+    assert.truthy(said:find 'kernel of metann: %w+, ', said)
   end)
 end)
 
