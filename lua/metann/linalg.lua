@@ -94,7 +94,8 @@ local function pinv(t, rtol, atol, hermitian)
   return raw.pinverse(t, rtol, atol)
 end
 
---- The pseudoinverse of Moore and Penrose, differentiable where the rank stays the same.
+--- The pseudoinverse of Moore and Penrose, differentiable where the rank stays the same: what is cut off is taken for 0
+-- by the derivative too.
 -- @function pinv
 -- @param t matrices (..., m, n)
 -- @param options {rtol=, atol=0, hermitian=false}: singular values up to rtol times the largest one, or atol, count as
