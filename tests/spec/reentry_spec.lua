@@ -113,6 +113,30 @@ end
 print(bad, (live() - before) / count)
 ]]
 
+-- Running statistics and updates, which are written by lists of tensors, while a hook does the like to other ones.
+local WRITES = [[
+local metann = require 'metann'
+local function training()
+  local norm = metann.nn.BatchNorm1d(2)
+  local x = metann.tensor{ { 1, 5 }, { 3, 9 } }
+  local optimizer = metann.optim.SGD({ norm.weight }, { lr = 0.5 })
+  norm.weight.grad = metann.ones(2)
+  return norm, function() norm(x) optimizer:step() end
+end
+local norm, step = training()
+local _, other_step = training()
+local period, count = tonumber(arg[1]), 40
+debug.sethook(other_step, '', period)
+for _ = 1, count do step() end
+debug.sethook()
+-- means 2 and 7, variances 2 and 8, a tenth of the way in each step; the weight loses a half in each
+local function near(t, i, want) return math.abs(t[i]:item() - want) < 1e-4 end
+local left = 0.9 ^ count
+print(near(norm.running_mean, 1, 2 - 2 * left) and near(norm.running_mean, 2, 7 - 7 * left)
+  and near(norm.running_var, 1, 2 - left) and near(norm.running_var, 2, 8 - 7 * left)
+  and near(norm.weight, 1, 1 - count / 2) and norm.num_batches_tracked:item() == count)
+]]
+
 local function child(options, text, ...)
   local folder = scratch.folder()
   local path = folder .. '/child.lua'
@@ -136,6 +160,10 @@ describe('metann called in the middle of its own calls', function()
         local said = child(options, HOOKS, math.min(period, 100), period)
         assert(said:find '^0\t%d\n$', said)
       end
+    end)
+
+    it('leaves what others write alone ' .. options, function()
+      for _, period in ipairs{ 13, 61 } do assert.equal('true\n', child(options, WRITES, period)) end
     end)
 
     it('and ended by an error at any instruction is whole afterwards ' .. options, function()

@@ -178,20 +178,23 @@ local function prepare(targets, sources)
   return ready
 end
 
--- Room for the pointers of a few tensors: it is filled and read without Lua running in between, and to make an array is
--- slow and keeps a caller's loop from being compiled.
+-- Room for the pointers of a few tensors, as to make an array is slow and keeps a caller's loop from being compiled. It
+-- is taken away while it is in use: a finalizer or a hook may write tensors in the middle of filling it.
 local FEW = 4
-local few = ffi.new('mn_tensor *[?]', 2 * FEW)
+local spare
 
 --- One try: as mn_tensors_write answers.
 local function write(what, targets, sources)
   local n = #targets
-  local pointers = n <= FEW and few or ffi.new('mn_tensor *[?]', 2 * n)
+  local pointers = n <= FEW and spare
+  if pointers then spare = nil else pointers = ffi.new('mn_tensor *[?]', 2 * (n <= FEW and FEW or n)) end
   for i = 1, n do
     local source = sources[i]
     pointers[i - 1], pointers[n + i - 1] = targets[i].p, source and source.p or handle.NONE
   end
-  return C.mn_tensors_write(ctx, what, n, pointers, pointers + n)
+  local failed = C.mn_tensors_write(ctx, what, n, pointers, pointers + n)
+  if n <= FEW then spare = pointers end
+  return failed
 end
 
 --- Overwrites tensors, all of them or none: an interruption or the end of memory can only come before the first write.
