@@ -155,6 +155,16 @@ function errors.where()
   return info and info.currentline >= 0 and place_of(info) or '?'
 end
 
+--- The same, for a function that is mostly called by the user: looks at its caller before it walks the stack, as each
+-- frame costs more than a small operation.
+function errors.where_called()
+  local info = getinfo and getinfo(3, 'Sl')
+  if not info or info.what == 'C' or info.currentline < 0 or info.source:sub(1, #prefix) == prefix then
+    return errors.where()
+  end
+  return place_of(info)
+end
+
 --- A message that errors.raise gave, without the place, and where memory was short without what it was for, which the
 -- caller says; other values as they are.
 function errors.without_place(failure)

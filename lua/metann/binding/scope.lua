@@ -171,7 +171,7 @@ function Scope:finish(ok, ...)
     local seen = {}
     for i = 1, n do move_results((select(i, ...)), seen) end
   end
-  if self.counter.n > 0 then release(self.list, self.counter.n, handle.mark_of(errors.where()), self.outer) end
+  if self.counter.n > 0 then release(self.list, self.counter.n, handle.mark_of(self.place), self.outer) end
   if self.counter.n > LARGEST_POOLED then self.list = {} end
   self.counter.n = 0
   if self.state then self.state.done = true end
@@ -219,6 +219,7 @@ function scope.run(fn, ...)
   else
     self = next_scope()
   end
+  self.place = errors.where_called() -- here, where the caller is near
   return scope.with(self, fn, ...)
 end
 

@@ -25,7 +25,7 @@ local function by_name(source)
 end
 
 --- Of an iterator over values, or over names and values. Each is checked as it comes: there may be no end to wrong ones.
-local function collected(source, check)
+local function collected(source, what, check)
   local list, names, n = {}, nil, 0
   for a, b in source do
     n = n + 1
@@ -35,7 +35,7 @@ local function collected(source, check)
     else
       list[n] = a
     end
-    if check then check(list[n], names and names[n] or n) end
+    if check then check(list[n], names and names[n] or n, what) end
   end
   return list, names
 end
@@ -44,10 +44,10 @@ end
 -- `net:named_parameters()`), as a fresh list; `false` stands for none and stays.
 -- @param source list, table or iterator
 -- @param what the function's name, for messages
--- @param check function(value, its name or number), called for each value of an iterator; may be left out
+-- @param check function(value, its name or number, what), called for each value of an iterator; may be left out
 -- @return the list; the names, where the source has names
 function lists.to_list(source, what, check)
-  if type(source) == 'function' then return collected(source, check) end
+  if type(source) == 'function' then return collected(source, what, check) end
   if is_tensor(source) then return { source } end
   local meta = type(source) == 'table' and getmetatable(source)
   if type(meta) == 'table' and rawget(meta, 'class') then
@@ -64,15 +64,14 @@ function lists.to_list(source, what, check)
   return list
 end
 
+local function check_tensor(value, entry, what)
+  if not is_tensor(value) then raise('%s: entry %s must be a tensor, got %s', what, tostring(entry), describe(value)) end
+end
+
 --- As to_list, but every entry must be a tensor.
 function lists.tensors(source, what)
-  local function check(value, entry)
-    if not is_tensor(value) then
-      raise('%s: entry %s must be a tensor, got %s', what, tostring(entry), describe(value))
-    end
-  end
-  local list, names = lists.to_list(source, what, check)
-  for i = 1, #list do check(list[i], names and names[i] or i) end
+  local list, names = lists.to_list(source, what, check_tensor)
+  for i = 1, #list do check_tensor(list[i], names and names[i] or i, what) end
   return list, names
 end
 

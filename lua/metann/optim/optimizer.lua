@@ -177,6 +177,9 @@ local function compute(first, last, rule, work, targets, sources)
   for i = from, #sources do made[#made + 1] = sources[i] end
   return made
 end
+-- The loop is interpreted, what it calls is compiled: in one trace a rule for several parameters is more than LuaJIT's
+-- register allocation takes, and it tries again and again, at every step.
+if jit then jit.off(compute) end
 
 --- Calls fn(first, last, ...) for portions of the work, in scopes of their own where there is more than one.
 local function each_portion(work, fn, ...)
