@@ -209,9 +209,7 @@ local function next_scope()
   return self
 end
 
---- Calls fn(...); then releases every handle made inside, except those in the results and those kept.
-function scope.run(fn, ...)
-  fn = callable(fn, 'scope')
+local function open(place, fn, ...)
   local self
   if in_coroutine() then
     self = new_scope()
@@ -219,9 +217,18 @@ function scope.run(fn, ...)
   else
     self = next_scope()
   end
-  self.place = errors.where_called() -- here, where the caller is near
+  self.place = place
   return scope.with(self, fn, ...)
 end
+
+--- Calls fn(...); then releases every handle made inside, except those in the results and those kept.
+function scope.run(fn, ...)
+  fn = callable(fn, 'scope')
+  return open(errors.where_called(), fn, ...) -- asked here, where the caller is near
+end
+
+--- The same for functions of the library's own that show nobody what they make: it need not be known where that was.
+function scope.run_unseen(fn, ...) return open('?', fn, ...) end
 
 --- The hook for whatever files a tensor for good (a module's field, an optimizer's state, .grad): no scope releases it.
 function scope.keep(h)

@@ -3,6 +3,7 @@ local pairs = require('metann.binding.traversal').pairs
 local errors = require 'metann.binding.errors'
 local support = require 'metann.nn.support'
 local optim = require 'metann.optim'
+local make_quickly = require('metann.optim.step').make_quickly
 local inner = require 'metann.meta.inner'
 local rates = require 'metann.meta.rates'
 local class_of = require('metann.nn.class').class_of
@@ -125,7 +126,7 @@ local function train(run, data)
     if loss.requires_grad then loss:backward() end
     if not run.allow_unused and not has_gradient(list) then inner.raise_unused(spec.what) end
     set_rates(optimizer, spec.lr, i, names, known)
-    optimizer:_quick_step()
+    make_quickly(optimizer)
   end
   inner.each_step(spec, data, step)
 end

@@ -56,7 +56,7 @@ function support.shape_text(t) return support.tuple(support.shape(t)) end
 
 --- t with other sizes (a list; -1 for what is left): a view where possible, else a copy.
 function support.reshape(t, shape)
-  if array(t).contiguous ~= 0 then return support.ops.view(t, shape) end
+  if support.is_contiguous(t) then return support.ops.view(t, shape) end
   return support.functions.reshape(t, shape)
 end
 
@@ -70,6 +70,12 @@ function support.along_channels(t, n)
   for d = 3, n do shape[d - 1] = 1 end
   return view(t, shape)
 end
+
+--- True when the elements lie row by row without gaps.
+function support.is_contiguous(t) return array(t).contiguous ~= 0 end
+
+--- A tensor of a dtype (by name) and sizes whose elements are still to be written.
+function support.empty(dtype, shape) return handle.empty(handle.dtypes[dtype], shape) end
 
 --- Number of elements.
 function support.numel(t) return tonumber(array(t).numel) end
@@ -223,8 +229,8 @@ function support.no_grad(fn, ...) return scope.with_grad(false, 'no_grad', fn, .
 --- Calls fn(...) with recording.
 function support.enable_grad(fn, ...) return scope.with_grad(true, 'enable_grad', fn, ...) end
 
---- Calls fn(...) and releases the handles that it made but doesn't return or file.
-function support.scope(fn, ...) return scope.run(fn, ...) end
+--- Calls fn(...), in which nothing of the user's runs, and releases the handles that it made but doesn't return or file.
+support.scope = scope.run_unseen
 
 --- write_all outside no_grad and scopes: what is made on the way is given back at once.
 function support.overwrite(what, targets, sources)

@@ -21,4 +21,5 @@ return {
   positions = { 'lr', 'rho', 'eps', 'weight_decay' },
   defaults = { lr = 1.0, rho = 0.9, eps = 1e-6, weight_decay = 0, maximize = false },
   update = update,
+  elementwise = true,
 }

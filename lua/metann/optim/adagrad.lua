@@ -22,4 +22,5 @@ return {
     lr = 1e-2, lr_decay = 0, weight_decay = 0, initial_accumulator_value = 0, eps = 1e-10, maximize = false,
   },
   update = update,
+  elementwise = true,
 }

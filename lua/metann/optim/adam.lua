@@ -8,6 +8,7 @@ local adam = {
   name = 'Adam',
   state = { 'step', 'exp_avg', 'exp_avg_sq', 'max_exp_avg_sq' },
   positions = { 'lr', 'betas', 'eps', 'weight_decay', 'amsgrad' },
+  elementwise = true,
   defaults = {
     lr = 1e-3, betas = { 0.9, 0.999 }, eps = 1e-8, weight_decay = 0, amsgrad = false, maximize = false,
     decoupled_weight_decay = false,
@@ -29,8 +30,8 @@ function adam.move(p, g, state, o)
   end
   local root = sqrt(common.correction(beta2, step))
   local size = mul(div(root, common.correction(beta1, step)), o.lr)
-  local denominator = ops.add(sqrt(largest), mul(root, o.eps))
-  return sub(p, mul(div(m, denominator), size)), new
+  local denominator = common.add_over(sqrt(largest), mul(root, o.eps))
+  return sub(p, common.mul_over(div(m, denominator), size)), new
 end
 
 function adam.update(p, g, state, o)

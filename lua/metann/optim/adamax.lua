@@ -20,4 +20,5 @@ return {
   positions = { 'lr', 'betas', 'eps', 'weight_decay' },
   defaults = { lr = 2e-3, betas = { 0.9, 0.999 }, eps = 1e-8, weight_decay = 0, maximize = false },
   update = update,
+  elementwise = true,
 }

@@ -14,4 +14,5 @@ return {
   positions = { 'lr', 'betas', 'eps', 'weight_decay', 'amsgrad' },
   defaults = { lr = 1e-3, betas = { 0.9, 0.999 }, eps = 1e-8, weight_decay = 1e-2, amsgrad = false, maximize = false },
   update = update,
+  elementwise = true,
 }

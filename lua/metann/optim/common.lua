@@ -88,10 +88,22 @@ function common.next_step(state)
   return step and add(step, 1) or full({}, 1, 'float64')
 end
 
+--- An op whose first input is the caller's own and needed no longer, of the result's size and dtype: where nothing is
+-- recorded the result takes its memory.
+local function over(name)
+  local fresh, in_place = ops[name], ops[name .. '_']
+  return function(t, a, b)
+    if support.records_grad() then return fresh(t, a, b) end
+    return in_place(t, a, b)
+  end
+end
+
+common.add_over, common.mul_over = over 'add', over 'mul'
+
 --- old * decay + new * (1 - decay); old nil stands for zeros.
 function common.average(old, new, decay)
   if not old then return mul(new, 1 - decay) end
-  return add(mul(old, decay), new, 1 - decay)
+  return common.add_over(mul(old, decay), new, 1 - decay)
 end
 
 --- 1 - beta^step.
@@ -104,6 +116,6 @@ function common.descend(p, direction, lr)
 end
 
 --- sqrt(x) + eps.
-function common.root(x, eps) return add(sqrt(x), eps) end
+function common.root(x, eps) return common.add_over(sqrt(x), eps) end
 
 return common

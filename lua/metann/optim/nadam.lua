@@ -2,7 +2,7 @@
 local common = require 'metann.optim.common'
 local support = require 'metann.nn.support'
 local ops = support.ops
-local add, mul, div, sub, sqrt = ops.add, ops.mul, ops.div, ops.sub, ops.sqrt
+local add, mul, div, sub = ops.add, ops.mul, ops.div, ops.sub
 
 local function momentum_at(step, o)
   return mul(sub(1, mul(ops.pow(0.96, mul(step, o.momentum_decay)), 0.5)), o.betas[1])
@@ -16,10 +16,10 @@ local function update(p, g, state, o)
   local product = state.mu_product and mul(state.mu_product, mu) or mu
   local m = common.average(state.exp_avg, g, o.betas[1])
   local v = common.average(state.exp_avg_sq, ops.square(g), beta2)
-  local denominator = add(sqrt(div(v, common.correction(beta2, step))), o.eps)
+  local denominator = common.root(div(v, common.correction(beta2, step)), o.eps)
   local from_g = div(sub(1, mu), sub(1, product))
   local from_m = div(mu_next, sub(1, mul(product, mu_next)))
-  local direction = div(add(mul(g, from_g), mul(m, from_m)), denominator)
+  local direction = div(common.add_over(mul(g, from_g), mul(m, from_m)), denominator)
   return common.descend(p, direction, o.lr), { step = step, exp_avg = m, exp_avg_sq = v, mu_product = product }
 end
 
@@ -32,4 +32,5 @@ return {
     decoupled_weight_decay = false,
   },
   update = update,
+  elementwise = true,
 }

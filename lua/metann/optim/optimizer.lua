@@ -1,13 +1,15 @@
 --- Optimizers: what runs a rule over parameters in place, by groups.
--- A rule is a table {name, state, positions, defaults, update, check}. `update(p, g, state, o)` returns the new
+-- A rule is a table {name, state, positions, defaults, update, elementwise, check}. `update(p, g, state, o)` returns the new
 -- parameter and the new state (a table of tensors by name, empty at first) and changes nothing; `o` are the options of a
 -- group. It is made of ordinary ops, so it can be differentiated. Whatever changes from step to step is a tensor in the
 -- state. `state` lists the names that the state may have; `defaults` holds an option's default, or common.REQUIRED;
--- `positions` lists the options that may be given by position, in PyTorch's order; `check(what, o)` raises on bad options.
+-- `positions` lists the options that may be given by position, in PyTorch's order; `elementwise` says that each element
+-- of a parameter is updated for itself, so that large ones may be in parts; `check(what, o)` raises on bad options.
 local pairs = require('metann.binding.traversal').pairs
 local guards = require 'metann.binding.guards'
 local arguments = require 'metann.arguments'
 local common = require 'metann.optim.common'
+local step = require 'metann.optim.step'
 local support = require 'metann.nn.support'
 local errors = support.errors
 local raise, describe, is_tensor, id = support.raise, support.describe, support.is_tensor, support.id
@@ -126,118 +128,6 @@ function Optimizer:add_param_group(group) add_group(self, group) end
 
 -- ---- steps ----
 
--- What the rule makes on the way is given back each time that so many elements have been updated.
-local PORTION = 65536
-
---- The parameters that have a gradient, with what is known of them.
-local function work_of(self)
-  local work = {}
-  for _, group in ipairs(self.param_groups) do
-    for _, p in ipairs(group.params) do
-      local g = support.grad(p)
-      if g then
-        local key = id(p)
-        work[#work + 1] = { p = p, g = g, group = group, key = key, state = self.state[key], size = support.numel(p) }
-      end
-    end
-  end
-  return work
-end
-
---- Notes what a rule gave for one parameter: what to write where, and state that is there for the first time.
-local function note(names, entry, new_p, new_state, targets, sources)
-  local state, n = entry.state, #targets + 1
-  targets[n], sources[n] = entry.p, new_p
-  if new_state == state then return end
-  for i = 1, #names do
-    local name = names[i]
-    local value, old = new_state[name], state and state[name]
-    if value ~= nil and old ~= nil then
-      n = n + 1
-      targets[n], sources[n] = old, value
-    elseif value ~= nil then
-      -- a rule may hand back the gradient itself as state; the state needs storage of its own
-      entry.fresh = entry.fresh or {}
-      entry.fresh[name] = ops.clone(value)
-    end
-  end
-end
-
-local NO_STATE = {}
-
---- Runs the rule on the entries from first to last; returns what must outlive the scope around.
-local function compute(first, last, rule, work, targets, sources)
-  local from, made = #sources + 1, {}
-  for i = first, last do
-    local entry = work[i]
-    local new_p, new_state = rule.update(entry.p, entry.g, entry.state or NO_STATE, entry.group)
-    note(rule.state, entry, new_p, new_state, targets, sources)
-    made[#made + 1] = entry.fresh
-  end
-  for i = from, #sources do made[#made + 1] = sources[i] end
-  return made
-end
--- The loop is interpreted, what it calls is compiled: in one trace a rule for several parameters is more than LuaJIT's
--- register allocation takes, and it tries again and again, at every step.
-if jit then jit.off(compute) end
-
---- Calls fn(first, last, ...) for portions of the work, in scopes of their own where there is more than one.
-local function each_portion(work, fn, ...)
-  local first, size, n = 1, 0, #work
-  for i = 1, n do
-    size = size + work[i].size
-    if i == n and first == 1 then return fn(first, i, ...) end
-    if size >= PORTION or i == n then
-      support.scope(fn, first, i, ...)
-      first, size = i + 1, 0
-    end
-  end
-end
-
---- Writes what was computed for the entries from first to last, all or nothing.
-local function commit(self, work, first, last, targets, sources)
-  for i = first, last do
-    local fresh = work[i].fresh
-    if fresh then
-      for _, t in pairs(fresh) do keep(t) end
-    end
-  end
-  support.write_all(self.rule.step.what, targets, sources)
-  for i = first, last do
-    local entry = work[i]
-    if not entry.state then
-      self.state[entry.key] = entry.fresh or {}
-    elseif entry.fresh then
-      for name, t in pairs(entry.fresh) do entry.state[name] = t end
-    end
-  end
-end
-
---- A step: all is computed before anything is written, so that one that fails changes nothing.
-local function run_step(self)
-  local work, targets, sources = work_of(self), {}, {}
-  each_portion(work, compute, self.rule, work, targets, sources)
-  commit(self, work, 1, #work, targets, sources)
-end
-
-local function update_portion(first, last, self, work)
-  local targets, sources = {}, {}
-  compute(first, last, self.rule, work, targets, sources)
-  commit(self, work, first, last, targets, sources)
-end
-
---- For those who can undo a step that fails: each portion is written at once, so nothing of the size of all is held.
-local function run_quick_step(self)
-  local work = work_of(self)
-  each_portion(work, update_portion, self, work)
-end
-
-local function scoped_quick_step(self) support.scope(run_quick_step, self) end
-
-function Optimizer:_quick_step() support.no_grad(scoped_quick_step, self) end
-
-local function scoped_step(self) return support.scope(run_step, self) end
-
 --- Makes one step with the gradients in `.grad`; parameters without one stay. Returns what the closure returned.
 -- @function Optimizer:step
 -- @param[opt] closure function that computes the gradients anew and returns the loss
@@ -245,7 +135,7 @@ function Optimizer:step(...)
   local closure, loss
   if select('#', ...) > 0 then closure = arguments.read(self.rule.step, ...).closure end
   if closure ~= nil then loss = support.enable_grad(closure) end
-  support.no_grad(scoped_step, self)
+  step.make(self)
   return loss
 end
 

@@ -3,7 +3,7 @@
 local common = require 'metann.optim.common'
 local support = require 'metann.nn.support'
 local ops = support.ops
-local add, mul, div, sub, sqrt = ops.add, ops.mul, ops.div, ops.sub, ops.sqrt
+local mul, div, sub, sqrt = ops.mul, ops.div, ops.sub, ops.sqrt
 
 --- The rectification r_t, and whether it applies (rho_t > 5), both 0-dim.
 local function rectification(step, beta2)
@@ -25,9 +25,9 @@ local function update(p, g, state, o)
   local v = common.average(state.exp_avg_sq, ops.square(g), beta2)
   local m_hat = div(m, common.correction(beta1, step))
   local r, applies = rectification(step, beta2)
-  local adaptive = mul(div(sqrt(common.correction(beta2, step)), add(sqrt(v), o.eps)), r)
+  local adaptive = common.mul_over(div(sqrt(common.correction(beta2, step)), common.root(v, o.eps)), r)
   local scale = ops.where(applies, adaptive, ops.full({}, 1, support.dtype(adaptive)))
-  return common.descend(p, mul(m_hat, scale), o.lr), { step = step, exp_avg = m, exp_avg_sq = v }
+  return common.descend(p, common.mul_over(m_hat, scale), o.lr), { step = step, exp_avg = m, exp_avg_sq = v }
 end
 
 return {
@@ -39,4 +39,5 @@ return {
     decoupled_weight_decay = false,
   },
   update = update,
+  elementwise = true,
 }

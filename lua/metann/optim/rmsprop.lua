@@ -3,7 +3,7 @@
 local common = require 'metann.optim.common'
 local support = require 'metann.nn.support'
 local ops = support.ops
-local add, mul, div, sub, square = ops.add, ops.mul, ops.div, ops.sub, ops.square
+local mul, div, sub, square = ops.mul, ops.div, ops.sub, ops.square
 
 local function update(p, g, state, o)
   g = common.gradient(p, g, o)
@@ -16,7 +16,7 @@ local function update(p, g, state, o)
   local direction = div(g, common.root(spread, o.eps))
   if o.momentum > 0 then
     local velocity = state.momentum_buffer
-    direction = velocity and add(mul(velocity, o.momentum), direction) or direction
+    direction = velocity and common.add_over(mul(velocity, o.momentum), direction) or direction
     new.momentum_buffer = direction
   end
   return common.descend(p, direction, o.lr), new
@@ -30,4 +30,5 @@ return {
     lr = 1e-2, alpha = 0.99, eps = 1e-8, weight_decay = 0, momentum = 0, centered = false, maximize = false,
   },
   update = update,
+  elementwise = true,
 }

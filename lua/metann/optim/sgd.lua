@@ -10,7 +10,7 @@ local function update(p, g, state, o)
   if momentum == 0 then return common.descend(p, g, o.lr), state end
   local velocity = state.momentum_buffer
   -- the first gradient is taken whole, whatever the dampening
-  velocity = velocity and add(mul(velocity, momentum), g, 1 - o.dampening) or g
+  velocity = velocity and common.add_over(mul(velocity, momentum), g, 1 - o.dampening) or g
   local direction = o.nesterov and add(g, velocity, momentum) or velocity
   return common.descend(p, direction, o.lr), { momentum_buffer = velocity }
 end
@@ -23,6 +23,7 @@ return {
     lr = common.REQUIRED, momentum = 0, dampening = 0, weight_decay = 0, nesterov = false, maximize = false,
   },
   update = update,
+  elementwise = true,
   check = function(what, o)
     if o.nesterov and (o.momentum == 0 or o.dampening ~= 0) then
       support.raise("%s: 'nesterov' needs a momentum and no dampening", what)
