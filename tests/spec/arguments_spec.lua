@@ -1,14 +1,10 @@
 local metann = require 'metann'
 local arguments = require 'metann.arguments'
+local checks = require 'tests.support.checks'
 local kinds = arguments.kinds
+local message = checks.message
 
 -- The message of the error that fn raises.
-local function message(fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  return tostring(err)
-end
-
 describe('arguments.read', function()
   local signature = arguments.signature('f', {
     { 'steps', required = true }, { 'lr', required = true, table = true }, { 'data', opaque = true },

@@ -1,11 +1,7 @@
 local metann = require 'metann'
+local checks = require 'tests.support.checks'
 local nn, DependentModule = metann.nn, metann.DependentModule
-
-local function message(fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  return tostring(err)
-end
+local message = checks.message
 
 local function listed(iterator)
   local names, by_name = {}, {}

@@ -2,14 +2,10 @@
 -- gradients of 0 for the parameters. What can't be empty is an error that says so.
 local metann = require 'metann'
 local cases = require 'tests.support.layer_cases'
+local checks = require 'tests.support.checks'
 local nn = metann.nn
+local message = checks.message
 local F = nn.functional
-
-local function message(fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  return tostring(err)
-end
 
 local SECOND = { RNN = true, LSTM = true, GRU = true, MultiheadAttention = true, TransformerEncoderLayer = true }
 

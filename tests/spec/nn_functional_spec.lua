@@ -1,14 +1,10 @@
 -- nn.functional: options and forms of input that the layers don't have, and values that are refused.
 local metann = require 'metann'
+local checks = require 'tests.support.checks'
 local nn = metann.nn
+local message = checks.message
 local F = nn.functional
 local f64 = { dtype = 'float64' }
-
-local function message(fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  return tostring(err)
-end
 
 it('linear takes a vector as weight, and integers', function()
   local x, w = metann.tensor({ { 1, 2, 3 }, { 4, 5, 6 } }, f64), metann.tensor({ 1, 0, -2 }, f64)

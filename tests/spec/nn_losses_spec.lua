@@ -1,21 +1,11 @@
 -- Losses and distances against loops over Lua numbers and closed forms: what is broadcast, which norms, which numbers
 -- and dtypes are taken.
 local metann = require 'metann'
+local checks = require 'tests.support.checks'
 local nn = metann.nn
+local message, close = checks.message, checks.close
 local F = nn.functional
 local f64 = { dtype = 'float64' }
-
-local function message(fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  return tostring(err)
-end
-
-local function close(a, b, tolerance)
-  assert.same(b.shape, a.shape)
-  local x, y = a:detach():reshape(-1):to_table(), b:detach():reshape(-1):to_table()
-  for i = 1, #x do assert.near(y[i], x[i], tolerance or 1e-12) end
-end
 
 local function d(list) return metann.tensor(list, f64) end
 

@@ -1,12 +1,8 @@
 -- Modules: registration, ties, walks, modes, state, copies, hooks, printing, containers, wrong use.
 local metann = require 'metann'
+local checks = require 'tests.support.checks'
 local nn = metann.nn
-
-local function message(fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  return tostring(err)
-end
+local message = checks.message
 
 local function names(iterator)
   local list = {}

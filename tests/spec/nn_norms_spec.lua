@@ -1,21 +1,11 @@
 -- Normalising layers and functions: over one value, checks of what belongs to the channels, layers without a bias, running
 -- statistics one at a time. Values from the formula, computed by loops.
 local metann = require 'metann'
+local checks = require 'tests.support.checks'
 local nn = metann.nn
+local message, close = checks.message, checks.close
 local F = nn.functional
 local f64 = { dtype = 'float64' }
-
-local function message(fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  return tostring(err)
-end
-
-local function close(a, b, tolerance)
-  assert.same(b.shape, a.shape)
-  local x, y = a:detach():reshape(-1):to_table(), b:detach():reshape(-1):to_table()
-  for i = 1, #x do assert.near(y[i], x[i], tolerance or 1e-12) end
-end
 
 local seed = os.time() % 100000
 setup(function()

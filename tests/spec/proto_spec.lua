@@ -1,12 +1,8 @@
 local metann = require 'metann'
 local live = require 'tests.support.live'
+local checks = require 'tests.support.checks'
 local nn, meta = metann.nn, metann.meta
-
-local function message(fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  return tostring(err)
-end
+local message = checks.message
 
 local function listed(iterator)
   local names, by_name = {}, {}

@@ -1,12 +1,8 @@
 local utils = require 'metann.utils'
+local checks = require 'tests.support.checks'
+local message = checks.message
 
 -- The message of the error that fn raises.
-local function message(fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  return tostring(err)
-end
-
 describe('utils.OrderedDict', function()
   local d
   before_each(function() d = utils.OrderedDict{ { 'a', 1 }, { 'b', 2 }, { 'c', 3 } } end)
