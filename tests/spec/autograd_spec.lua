@@ -1,11 +1,8 @@
 -- grad, backward and the modes, from Lua. Values against closed forms.
 local metann = require 'metann'
+local checks = require 'tests.support.checks'
 
-local function fails(pattern, fn, ...)
-  local ok, message = pcall(fn, ...)
-  assert.is_false(ok)
-  assert.truthy(tostring(message):find(pattern), message)
-end
+local fails = checks.fails
 
 local function leaf(x) return metann.tensor(x, { requires_grad = true, dtype = 'float64' }) end
 

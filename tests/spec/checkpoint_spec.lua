@@ -1,13 +1,10 @@
 -- checkpoint and detect_anomaly. Derivatives against those of the same function called plainly, and differences.
 local metann = require 'metann'
 local live = require 'tests.support.live'
+local checks = require 'tests.support.checks'
 local nn = metann.nn
 
-local function fails(pattern, fn, ...)
-  local ok, message = pcall(fn, ...)
-  assert.is_false(ok)
-  assert.truthy(tostring(message):find(pattern), message)
-end
+local fails = checks.fails
 
 local function random(size) return metann.randn(size, { dtype = 'float64', requires_grad = true }) end
 

@@ -2,13 +2,10 @@
 -- against those of the same net without the checkpoint.
 local metann = require 'metann'
 local live = require 'tests.support.live'
+local checks = require 'tests.support.checks'
 local nn, meta = metann.nn, metann.meta
 
-local function fails(pattern, fn, ...)
-  local ok, message = pcall(fn, ...)
-  assert.is_false(ok)
-  assert.truthy(tostring(message):find(pattern), message)
-end
+local fails = checks.fails
 
 local function random(size) return metann.randn(size, { dtype = 'float64' }) end
 local function plainly(fn, ...) return fn(...) end

@@ -1,12 +1,9 @@
 -- metann.func against closed forms and, for the products, against Jacobians and Hessians written out.
 local metann = require 'metann'
+local checks = require 'tests.support.checks'
 local func = metann.func
 
-local function fails(pattern, fn, ...)
-  local ok, message = pcall(fn, ...)
-  assert.is_false(ok)
-  assert.truthy(tostring(message):find(pattern), message)
-end
+local fails = checks.fails
 
 local function vector(x) return metann.tensor(x, { dtype = 'float64' }) end
 local function leaf(x) return metann.tensor(x, { dtype = 'float64', requires_grad = true }) end

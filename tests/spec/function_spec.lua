@@ -1,13 +1,10 @@
 -- Derivatives written in Lua and tensor hooks, against closed forms; errors; leaks.
 local metann = require 'metann'
 local live = require 'tests.support.live'
+local checks = require 'tests.support.checks'
 local Function = metann.autograd.Function
 
-local function fails(pattern, fn, ...)
-  local ok, message = pcall(fn, ...)
-  assert.is_false(ok)
-  assert.truthy(tostring(message):find(pattern), message)
-end
+local fails = checks.fails
 
 local function leaf(x) return metann.tensor(x, { requires_grad = true, dtype = 'float64' }) end
 local function random(size) return metann.randn(size, { dtype = 'float64', requires_grad = true }) end

@@ -1,15 +1,12 @@
 -- metann.gradcheck: passes what is right, and finds what is wrong.
 local metann = require 'metann'
+local checks = require 'tests.support.checks'
 
 local function leaf(size)
   return metann.rand(size, { dtype = 'float64', requires_grad = true })
 end
 
-local function fails(pattern, fn, ...)
-  local ok, message = pcall(fn, ...)
-  assert.is_false(ok)
-  assert.truthy(tostring(message):find(pattern), message)
-end
+local fails = checks.fails
 
 describe('gradcheck', function()
   metann.manual_seed(11)

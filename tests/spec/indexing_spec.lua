@@ -1,11 +1,8 @@
 -- Reading and writing by index, against the same done on nested tables.
 local metann = require 'metann'
+local checks = require 'tests.support.checks'
 
-local function fails(pattern, fn, ...)
-  local ok, message = pcall(fn, ...)
-  assert.is_false(ok)
-  assert.truthy(tostring(message):find(pattern), message)
-end
+local fails = checks.fails
 
 --- 3 x 4 with element 10 * row + column.
 local function grid()

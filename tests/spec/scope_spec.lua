@@ -1,17 +1,14 @@
 -- Scopes and the garbage that the core's memory is.
 local metann = require 'metann'
 local binding = require 'metann.binding'
+local checks = require 'tests.support.checks'
 
 local function live()
   collectgarbage()
   return metann.memory().live_tensors
 end
 
-local function fails(pattern, fn, ...)
-  local ok, message = pcall(fn, ...)
-  assert.is_false(ok)
-  assert.truthy(tostring(message):find(pattern), message)
-end
+local fails = checks.fails
 
 describe('scope', function()
   it('releases at once what is not returned', function()

@@ -1,5 +1,6 @@
 -- Tensors from Lua: constructors, dtypes, operators, numbers out, compositions. Against closed forms and naive loops.
 local metann = require 'metann'
+local checks = require 'tests.support.checks'
 
 local function near(expected, got, tolerance)
   assert.equal(#expected, #got)
@@ -11,11 +12,7 @@ end
 
 local function flat(t) return t:to_flat_table() end
 
-local function fails(pattern, fn, ...)
-  local ok, message = pcall(fn, ...)
-  assert.is_false(ok)
-  assert.truthy(tostring(message):find(pattern), message)
-end
+local fails = checks.fails
 
 describe('constructors', function()
   it('follow the numbers, booleans and 64-bit integers of Lua', function()

@@ -1,13 +1,10 @@
 -- The backward walk: which nodes it visits, sums that don't depend on memory, what .grad may be.
 local metann = require 'metann'
 local live = require 'tests.support.live'
+local checks = require 'tests.support.checks'
 local nn, meta = metann.nn, metann.meta
 
-local function fails(pattern, fn, ...)
-  local ok, message = pcall(fn, ...)
-  assert.is_false(ok)
-  assert.truthy(tostring(message):find(pattern), message)
-end
+local fails = checks.fails
 
 local function leaf(x) return metann.tensor(x, { requires_grad = true, dtype = 'float64' }) end
 

@@ -3,12 +3,9 @@
 local metann = require 'metann'
 local rows = require 'tests.support.rows'
 local table_rows = require('metann.binding').stub.rows
+local checks = require 'tests.support.checks'
 
-local function fails(pattern, fn, ...)
-  local ok, message = pcall(fn, ...)
-  assert.is_false(ok)
-  assert.truthy(tostring(message):find(pattern), message)
-end
+local fails = checks.fails
 
 local function leaf(x) return metann.tensor(x, { requires_grad = true, dtype = 'float64' }) end
 

@@ -9,6 +9,15 @@ function checks.message(fn, ...)
   return tostring(failure)
 end
 
+--- Fails unless fn(...) raises an error in whose message the pattern is found.
+function checks.fails(pattern, fn, ...)
+  local ok, failure = pcall(fn, ...)
+  if ok then error('expected an error, but the call went well', 2) end
+  if not tostring(failure):find(pattern) then
+    error(("expected an error with '%s', got: %s"):format(pattern, tostring(failure)), 2)
+  end
+end
+
 --- Fails unless a has the size of b and, element by element, its numbers up to a tolerance (1e-12).
 function checks.close(a, b, tolerance)
   local got, want = table.concat(a.shape, 'x'), table.concat(b.shape, 'x')

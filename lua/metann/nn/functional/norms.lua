@@ -14,6 +14,12 @@ local STATISTICS = {
   AFFINE[1], AFFINE[2],
 }
 
+local function by_name(running_mean, running_var, weight, bias, momentum, eps)
+  return {
+    running_mean = running_mean, running_var = running_var, weight = weight, bias = bias, momentum = momentum, eps = eps,
+  }
+end
+
 --- Raises unless x has channels, and each of the tensors that are given one number for each of them.
 local function check_channels(what, x, least, o)
   local n = ndim(x)
@@ -46,9 +52,7 @@ norms.batch_norm = define('batch_norm', {
   STATISTICS[1], STATISTICS[2], STATISTICS[3], STATISTICS[4], STATISTICS[5],
   { 'training', kinds.boolean, false }, { 'momentum', kinds.number, 0.1 }, { 'eps', kinds.positive, 1e-5 },
 }, function(x, running_mean, running_var, weight, bias, training, momentum, eps)
-  local o = {
-    running_mean = running_mean, running_var = running_var, weight = weight, bias = bias, momentum = momentum, eps = eps,
-  }
+  local o = by_name(running_mean, running_var, weight, bias, momentum, eps)
   -- PyTorch takes a 1-dim tensor without elements, too
   check_channels('batch_norm', x, numel(x) == 0 and 1 or 2, o)
   if training then return (normalization.batch_training('batch_norm', x, o)) end
@@ -62,9 +66,7 @@ norms.instance_norm = define('instance_norm', {
   STATISTICS[1], STATISTICS[2], STATISTICS[3], STATISTICS[4], STATISTICS[5],
   { 'use_input_stats', kinds.boolean, true }, { 'momentum', kinds.number, 0.1 }, { 'eps', kinds.nonnegative, 1e-5 },
 }, function(x, running_mean, running_var, weight, bias, use_input_stats, momentum, eps)
-  local o = {
-    running_mean = running_mean, running_var = running_var, weight = weight, bias = bias, momentum = momentum, eps = eps,
-  }
+  local o = by_name(running_mean, running_var, weight, bias, momentum, eps)
   check_channels('instance_norm', x, 3, o)
   if use_input_stats then return normalization.instances('instance_norm', x, o) end
   return with_running('instance_norm', x, o, 'without use_input_stats')
