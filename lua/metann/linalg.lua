@@ -27,8 +27,10 @@ end
 
 -- ---- what singular values count ----
 
-local function check_matrices(op, t)
+local function check_matrices(op, t, hermitian)
   if common.ndim(t) < 2 then raise('%s: expected a matrix, got a tensor with %d dims', op, common.ndim(t)) end
+  local rows, cols = common.size(t, -2), common.size(t, -1)
+  if hermitian and rows ~= cols then raise("%s: 'hermitian' wants square matrices, got (%d x %d)", op, rows, cols) end
 end
 
 local tolerance = kinds.either(kinds.nonnegative, kinds.tensor)
@@ -102,7 +104,7 @@ end
 -- 0; rtol is the larger dim times the dtype's precision unless one of the two is given. Both may be tensors, one number
 -- for each matrix. hermitian: the matrices are symmetric, and their lower triangle is read
 linalg.pinv = define('pinv', { input, rtol_, atol_, hermitian_ }, function(t, rtol, atol, hermitian)
-  check_matrices('pinv', t)
+  check_matrices('pinv', t, hermitian)
   return (pinv(t, rtol, atol, hermitian))
 end)
 
@@ -123,7 +125,7 @@ end)
 --- How many singular values count: int64. The options are pinv's.
 -- @function matrix_rank
 linalg.matrix_rank = define('matrix_rank', { input, rtol_, atol_, hermitian_ }, function(t, rtol, atol, hermitian)
-  check_matrices('matrix_rank', t)
+  check_matrices('matrix_rank', t, hermitian)
   t = raw.detach(t)
   local s = hermitian and raw.abs(ops.eigvalsh(t)) or ops.svdvals(t)
   rtol, atol = cut_offs(t, rtol, atol)

@@ -468,6 +468,9 @@ describe('options of linalg', function()
     near({ { 0.6, -0.2 }, { -0.2, 0.4 } }, linalg.pinv(half, { hermitian = true }))
     assert.equal(2, linalg.matrix_rank(half, { hermitian = true }):item())
     assert.equal(1, linalg.matrix_rank(f64{ { 1, 0 }, { 2, 4 } }, { hermitian = true }):item())
+    for _, name in ipairs{ 'pinv', 'matrix_rank' } do
+      fails(name .. ": 'hermitian' wants square matrices, got %(1 x 3%)", linalg[name], f64{ { 1, 2, 3 } }, { hermitian = true })
+    end
     local x = a:clone():requires_grad_()
     local plain = metann.grad((linalg.pinv(x) ^ 2):sum(), x)
     near(plain:to_table(), metann.grad((linalg.pinv(x, { hermitian = true }) ^ 2):sum(), x))
