@@ -6,6 +6,7 @@
 local metann = require 'metann'
 local call = require 'tests.fuzz.call'
 local calls = require 'tests.fuzz.calls'
+local damaged = require 'tests.support.damaged'
 local guard = require 'tests.fuzz.guard'
 local inventory = require 'tests.fuzz.inventory'
 local oracles = require 'tests.fuzz.oracles'
@@ -172,5 +173,22 @@ describe('an oracle', function()
     assert.matches('element 1 is 1 and 2', oracles.difference({ n = 1, metann.tensor{ 1 } }, { n = 1, metann.tensor{ 2 } }))
     assert.matches('dtype float32 and float64', oracles.difference({ n = 1, t }, { n = 1, t:double() }))
     assert.matches('result 1 is x and y', oracles.difference({ n = 1, 'x' }, { n = 1, 'y' }))
+  end)
+end)
+
+describe('what is live', function()
+  it('is counted without what only compiled code holds, before as after', function()
+    local function held()
+      local t = metann.ones(96)
+      local function read() return t end
+      local n = 0
+      for _ = 1, 1000 do n = n + (read() and 1 or 0) end -- compiled, with t as a constant
+      return n
+    end
+    local before = calls.live()
+    held()
+    assert.equal(before, calls.live())
+    held()
+    damaged.with_limits({ name = 'nothing' }, '/', function() end)
   end)
 end)
