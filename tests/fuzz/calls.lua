@@ -192,10 +192,7 @@ end
 -- ---- leaks ----
 
 --- What is live; nothing else must be after a call whose results are gone.
-function calls.live()
-  jit.flush() -- compiled code may hold a tensor as a constant
-  return rows.live()
-end
+calls.live = rows.live
 
 --- The first of some cases after which more is live than before, with what is; nil where none does so again.
 function calls.leak(cases, everything)

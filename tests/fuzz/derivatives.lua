@@ -20,6 +20,17 @@ local LEFT_OUT = {
   eigh = true, eigvalsh = true, cholesky = true, cholesky_solve = true, cholesky_inverse = true, svd = true, qr = true,
 }
 
+-- Parameters by which a function's derivative is 0 and says so: class weights.
+local CONSTANT = { nll_loss = 'weight' }
+
+--- Whether a result is one whose derivative leaves out what the function does: a pseudoinverse that singular values were
+-- cut off from has that of matrices of the rank found.
+local function is_cut(case, results)
+  if not case.entry.name:find '^pinv' then return false end
+  local t = results[1]:detach()
+  return metann.linalg.matrix_rank(t):min():item() < math.min(t:size(-1), t:size(-2))
+end
+
 --- Which results have a history, as far as they can be looked at: {[number] = true}.
 local function with_history(results)
   local set = {}
@@ -42,14 +53,14 @@ local function total(results, set)
   return sum
 end
 
---- The call's total with one element of one argument moved.
-local function moved(case, which, element, by)
+--- The call's total with one argument moved in a direction: a table of how far by element.
+local function moved(case, which, direction, by)
   local arguments = call.arguments(case, values.render_dense)
   local list = {}
   for i = 1, #case.args do list[i] = arguments[i] end
   local t = list[which]:detach():clone()
   local flat = t:reshape{ -1 }
-  flat[element] = flat[element]:item() + by
+  for element, part in pairs(direction) do flat[element] = flat[element]:item() + by * part end
   arguments[which] = flat:reshape(t.shape)
   local ok, results = call.run(case, arguments)
   if not ok then return nil end
@@ -58,28 +69,44 @@ local function moved(case, which, element, by)
 end
 
 --- The slopes to both sides, and between points nearer by; nil where the call fails there.
-local function slopes(case, which, element)
-  local here = moved(case, which, element, 0)
-  local up, down = moved(case, which, element, STEP), moved(case, which, element, -STEP)
-  local near_up, near_down = moved(case, which, element, STEP / 4), moved(case, which, element, -STEP / 4)
+local function slopes(case, which, direction)
+  local here = moved(case, which, direction, 0)
+  local up, down = moved(case, which, direction, STEP), moved(case, which, direction, -STEP)
+  local near_up, near_down = moved(case, which, direction, STEP / 4), moved(case, which, direction, -STEP / 4)
   if not (here and up and down and near_up and near_down) then return nil end
   return (up - here) / STEP, (here - down) / STEP, (near_up - near_down) * 2 / STEP, here
 end
 
---- The slope at an element, nil at a kink or where the numbers are too large for differences.
-local function smooth_slope(case, which, element)
-  local right, left, near, here = slopes(case, which, element)
+--- The slope in a direction, nil at a kink or where the numbers are too large for differences.
+local function smooth_slope(case, which, direction)
+  local right, left, near, here = slopes(case, which, direction)
   if not right or math.abs(here) > 1e5 then return nil end
   local allowed = TOLERANCE / 4 * math.max(1, math.abs(near))
   if math.abs(right - near) <= allowed and math.abs(left - near) <= allowed then return near end
   return nil
 end
 
+--- Whether the slopes of all elements add up to that of all of them moved, each another way. Where they don't, there is a
+-- kink that no element alone shows: of equal numbers, the median moves only with all of them.
+local function adds_up(case, which, n)
+  local all, sum, most = {}, 0, 1
+  for element = 1, n do
+    all[element] = (element % 2 == 0 and 1 or -1) * (0.5 + element * 0.37 % 1)
+    local slope = smooth_slope(case, which, { [element] = 1 })
+    if not slope then return false end
+    sum, most = sum + all[element] * slope, math.max(most, math.abs(slope))
+  end
+  local slope = smooth_slope(case, which, all)
+  return slope ~= nil and math.abs(slope - sum) <= TOLERANCE * n * most
+end
+
 --- The arguments that stand alone, in float64, and can have a gradient.
 local function leaves_of(case)
   local list = {}
   for i, node in ipairs(case.args) do
-    if node.kind == 'tensor' and node.dtype == 'float64' and node.grad then
+    local p = (case.entry.parameters or {})[i]
+    local constant = p and p.name == CONSTANT[case.entry.name]
+    if node.kind == 'tensor' and node.dtype == 'float64' and node.grad and not constant then
       local n = values.count(node.size)
       if n > 0 and n <= MOST_ELEMENTS then list[#list + 1] = { i, n } end
     end
@@ -94,9 +121,10 @@ local function check(case, x, g, leaf, draw)
     local element = draw(leaf[2])
     if math.abs(x:detach():reshape{ -1 }[element]:item()) > MOST then return nil end
     local exact = g:reshape{ -1 }[element]:item()
-    local narrow = smooth_slope(case, leaf[1], element)
+    local narrow = smooth_slope(case, leaf[1], { [element] = 1 })
     local scale = math.max(1, math.abs(exact))
-    if narrow and exact == exact and math.abs(exact - narrow) > TOLERANCE * scale then
+    local differs = narrow and exact == exact and math.abs(exact - narrow) > TOLERANCE * scale
+    if differs and adds_up(case, leaf[1], leaf[2]) then
       return ('the derivative by element %d of argument %d is %.9g, finite differences give %.9g'):format(element, leaf[1],
         exact, narrow)
     end
@@ -132,6 +160,7 @@ function derivatives.check(case)
   if not arguments then return nil end
   local ok, results = call.run(case, arguments)
   if not ok then return nil end
+  if is_cut(case, results) then return nil end
   case.with_history = with_history(results)
   local sum = total(results, case.with_history)
   if not sum then return nil end

@@ -1,5 +1,6 @@
 --- What is known of a function's parameters: a list of {name, kind, required}, from its own signature where the binding
 -- keeps one, from its row, or from PyTorch's function of the same name; nil where nothing is known.
+-- `data` says that any table is the parameter's value, also one of names.
 -- `own` says that it is the function's own, by which every argument has a name.
 -- `kind` is the function that checks a value, or a word for rows: 'tensor', 'INT', 'DIM', ...
 local binding = require 'metann.binding'
@@ -17,7 +18,7 @@ local function from_list(list)
     if type(name) ~= 'string' then return nil end
     local default = p.default
     if default == nil then default = p[3] end
-    found[i] = { name = name, kind = kind, required = default == nil and not p.optional, rest = p.rest, named = p.named }
+    found[i] = { name = name, kind = kind, required = default == nil and not p.optional, rest = p.rest, named = p.named, data = p.data }
   end
   return #found > 0 and found or nil
 end
@@ -86,6 +87,18 @@ local function torch_of(entry)
     or entry.path:find('linalg.', 1, true) and signatures.linalg or signatures.torch
   local signature = set[entry.name] or set[base]
   return signature and from_torch(signature)
+end
+
+--- Whether a case gives a parameter, by position or in its last table.
+function parameters.gives(case, name)
+  for i, node in ipairs(case.args) do
+    local p = (case.entry.parameters or {})[i]
+    if p and p.name == name and node.text ~= 'nil' then return true end
+    for _, pair in ipairs(node.named or {}) do
+      if pair[1] == name then return true end
+    end
+  end
+  return false
 end
 
 --- The parameters of an entry of the inventory.

@@ -6,6 +6,7 @@
 local metann = require 'metann'
 local call = require 'tests.fuzz.call'
 local calls = require 'tests.fuzz.calls'
+local damaged = require 'tests.support.damaged'
 local guard = require 'tests.fuzz.guard'
 local inventory = require 'tests.fuzz.inventory'
 local oracles = require 'tests.fuzz.oracles'
@@ -157,6 +158,45 @@ describe('an oracle', function()
     oracles.names = on
   end)
 
+  local function leaf(size, options)
+    local o = { size = size, dtype = 'float64', grad = 'leaf' }
+    for key, value in pairs(options or {}) do o[key] = value end
+    return values.tensor(o)
+  end
+  local index = values.tensor{ size = { 2 }, dtype = 'int64', style = 'index' }
+
+  --- What is found in a call of an entry.
+  local function found(entry, ...)
+    if type(entry) == 'string' then entry = assert(everything.by_path[entry], entry) end
+    local fault = calls.check({ entry = entry, args = { ... }, seed = 1 }, everything)
+    return fault and fault.oracle
+  end
+
+  it('finds a derivative that is not the slope, and none at a kink or where a part is left out', function()
+    local function entry(body) return { name = 'mine', style = 'function', path = ('(function(x) return %s end)'):format(body) } end
+    assert.equal('derivative', found(entry 'x:detach() * x', leaf{ 3 }))
+    assert.equal('derivative', found(entry 'x:expand(3):detach() * 2 + x', leaf{ 3 }))
+    assert.equal('derivative', found(entry '(x * x:detach()):cumsum(1)', leaf{ 3 }))
+    for _, body in ipairs{ 'x * x', 'x:median()', 'x:amax()', '(x - x:detach()):abs()', 'x:sort()' } do
+      assert.is_nil(found(entry(body), leaf{ 3 }), body)
+      assert.is_nil(found(entry(body), leaf({ 3 }, { layout = 'expanded' })), body)
+    end
+    assert.is_nil(found('metann.nll_loss', leaf{ 2, 3 }, index, leaf{ 3 }))
+    assert.is_nil(found('t:nll_loss', leaf{ 2, 3 }, index, leaf{ 3 }))
+    assert.is_nil(found('metann.linalg.pinv', leaf{ 2, 2 }, values.table({}, { { 'atol', values.text '2' } })))
+  end)
+
+  it('knows what embedding writes, what has no name by its place, and what a table of names is', function()
+    local entry, rows = everything.by_path['metann.nn.functional.embedding'], leaf({ 3, 2 }, { grad = false })
+    local none = values.text 'nil'
+    assert.is_nil(found(entry, index, rows, none, values.text '1'))
+    assert.is_nil(found(entry, index, rows, values.table({}, { { 'max_norm', values.text '1' } })))
+    local writing = { name = 'embedding', style = 'function', path = '(function(i, w) w:add_(1) return i end)' }
+    assert.equal('arguments', found(writing, index, rows))
+    assert.is_nil(found('metann.autograd.grad', leaf{}, values.text 'function(...) return ... end'))
+    assert.is_nil(found('metann.randint', values.text '1', values.text 'setmetatable({}, {})'))
+  end)
+
   it('sees what a call changes, and what views change', function()
     local t = metann.tensor{ 1, 2, 3 }
     local case = { entry = { name = 'sum', style = 'function' }, args = {} }
@@ -172,5 +212,22 @@ describe('an oracle', function()
     assert.matches('element 1 is 1 and 2', oracles.difference({ n = 1, metann.tensor{ 1 } }, { n = 1, metann.tensor{ 2 } }))
     assert.matches('dtype float32 and float64', oracles.difference({ n = 1, t }, { n = 1, t:double() }))
     assert.matches('result 1 is x and y', oracles.difference({ n = 1, 'x' }, { n = 1, 'y' }))
+  end)
+end)
+
+describe('what is live', function()
+  it('is counted without what only compiled code holds, before as after', function()
+    local function held()
+      local t = metann.ones(96)
+      local function read() return t end
+      local n = 0
+      for _ = 1, 1000 do n = n + (read() and 1 or 0) end -- compiled, with t as a constant
+      return n
+    end
+    local before = calls.live()
+    held()
+    assert.equal(before, calls.live())
+    held()
+    damaged.with_limits({ name = 'nothing' }, '/', function() end)
   end)
 end)

@@ -1,6 +1,12 @@
 -- Every public function, called wrongly, says its own name at the caller's line, whatever it is made of.
 local metann = require 'metann'
 local binding = require 'metann.binding'
+local call = require 'tests.fuzz.call'
+local calls = require 'tests.fuzz.calls'
+local guard = require 'tests.fuzz.guard'
+local oracles = require 'tests.fuzz.oracles'
+local scratch = require 'tests.support.scratch'
+local values = require 'tests.fuzz.values'
 local methods = binding.handle.methods
 
 local SOURCE = debug.getinfo(1, 'S').short_src
@@ -98,12 +104,124 @@ describe('an error names the function that was called', function()
     says("GRU: 'device' must be 'cpu', the only device here, got string 'x'", nn.GRU, 1, 1, { device = 'x' })
     says("Linear: 'dtype' must be a floating%-point dtype such as 'float32', got string 'int64'", nn.Linear, 1, 1,
       { dtype = 'int64' })
-    says('ParameterList:append: a parameter must be of a float dtype, got int64', nn.ParameterList, index)
+    says('ParameterList: a parameter must be of a float dtype, got int64', nn.ParameterList, index)
     local learner = meta.GDLearner(1, 0.1)
     says("GDLearner: 'model' must be given", function() return learner(), nil end)
     says('GDLearner: model must be a module, got number 1', function() return learner(1, 2), nil end)
     says("SequentialGDLearner: option 'momentum' must be", meta.SequentialGDLearner, 1, 'x')
     says("RMSPropLearner: 'centered' must be true or false, got number 1", meta.RMSPropLearner, nil, nil, nil, 1)
     says("SGD: 'nesterov' needs a momentum", metann.optim.SGD, { nn.Parameter(half:float()) }, { lr = 1, nesterov = true })
+  end)
+end)
+
+-- ---- whatever it is made of ----
+
+-- What fails late, in what a class or method is made of: sizes that no memory has, small numbers that don't fit each other,
+-- names of something else, tensors where one number is wanted, and functions.
+local HUGE = { '1e9', '2^31', '2^53', '2^59', '2^60', '2^63', '1/0' }
+local OTHER = {
+  "'x'", "'bilinear'", values.tensor{ size = { 2 } }, values.tensor{ size = { 3 }, dtype = 'int64' },
+  values.tensor{ size = { 3, 3 } }, '{}', "{'x'}", '{no_such_option = 1}', '{metann.ones(2)}', 'true', '0', '-1', '0.5',
+}
+
+--- Lists of arguments, each a text or a node.
+local function wrong_lists()
+  local lists = { {} }
+  for a = 1, 3 do
+    lists[#lists + 1] = { a }
+    for b = 1, 3 do
+      lists[#lists + 1] = { a, b }
+      for c = 1, 3 do lists[#lists + 1] = { a, b, c } end
+    end
+  end
+  for _, odd in ipairs{ HUGE, OTHER } do
+    for _, text in ipairs(odd) do
+      for at = 1, 3 do
+        local list = { 2, 2, 2 }
+        list[at] = text
+        lists[#lists + 1] = { unpack(list, 1, at) }
+        if at < 3 then lists[#lists + 1] = list end
+      end
+    end
+  end
+  return lists
+end
+
+--- The case of a call of an entry of the inventory.
+local function case_of(entry, list)
+  local case = { entry = entry, args = {}, seed = 1 }
+  if entry.style == 'object' then case.args[1] = values.text(entry.object) end
+  for _, arg in ipairs(list) do
+    case.args[#case.args + 1] = type(arg) == 'table' and arg or values.text(tostring(arg))
+  end
+  return case
+end
+
+describe('an error names the class that was called, or the object\'s', function()
+  local here = select(2, scratch.run 'LD_PRELOAD= pwd'):gsub('%s+$', '')
+  local folder, limit
+  setup(function()
+    folder, limit = scratch.folder(), metann.memory().limit_bytes
+    guard.go(folder)
+    metann.set_memory_limit(calls.MEMORY)
+  end)
+  teardown(function()
+    guard.go(here)
+    scratch.remove(folder)
+    metann.set_memory_limit(limit)
+  end)
+
+  local lists = wrong_lists()
+  for _, style in ipairs{ 'class', 'object' } do
+    it('whatever fails in there: ' .. style, function()
+      local offences, errors = {}, 0
+      for _, entry in ipairs(calls.everything().entries) do
+        for _, list in ipairs(entry.style == style and lists or {}) do
+          local case = case_of(entry, list)
+          local ok, message = call.run(case, call.arguments(case, values.render))
+          local fault = not ok and (oracles.error(message) or oracles.name(case, message))
+          if not ok then errors = errors + 1 end
+          if fault then offences[#offences + 1] = fault .. '\n    ' .. call.line(case) end
+        end
+      end
+      assert(#offences == 0, '\n  ' .. table.concat(offences, '\n  '))
+      assert.is_true(errors > 1000)
+    end)
+  end
+end)
+
+describe('an error in what the user wrote', function()
+  -- ends with a call of metann's, so that nothing of it is on the stack
+  local function own() return metann.add(metann.ones(2), metann.ones(3)) end
+
+  local function says_add(fn)
+    local text = tostring(select(2, pcall(function() local r = fn() return r end)))
+    assert(text:find(('^%s:%%d+: add: '):format((SOURCE:gsub('%p', '%%%0')))), text)
+  end
+
+  it('names what failed there, not what called it', function()
+    local nn, optim, meta = metann.nn, metann.optim, metann.meta
+    local model, x = nn.Linear(1, 1), metann.ones(1, 1)
+    local Net = nn.class('Net')
+    function Net.init(_, fails) return fails and own() end
+    function Net.forward() return own() end
+    function Net.other() return own() end
+    says_add(function() return Net()(1) end)
+    says_add(function() return Net(true) end)
+    says_add(function() return Net():forward(1) end)
+    says_add(function() return Net():other() end)
+    says_add(function() return meta.GDLearner(1, 0.1)(model, x, { evaluator = own }) end)
+    says_add(function() return meta.GDLearner(1, 0.1, true, own)(model, x) end)
+    says_add(function() return meta.MAML(model, 1, 1, 0.1, own)(x) end)
+    local optimizer = optim.SGD(model:parameters(), { lr = 1 })
+    says_add(function() return optimizer:step(own) end)
+    says_add(function() return optim.SGD(own, { lr = 1 }) end)
+    says_add(function() return optim.lr_scheduler.LambdaLR(optimizer, own) end)
+    says_add(function() return model:apply(own) end)
+    says_add(function() return nn.TransformerEncoderLayer(2, 1, { activation = own })(metann.ones(2, 2, 2)) end)
+    model:register_forward_hook(own)
+    says_add(function() return model(x) end)
+    says_add(function() return metann.utils.DefaultList(own):get(1) end)
+    says_add(function() return metann.train.Progress{ steps = 1, clock = own } end)
   end)
 end)

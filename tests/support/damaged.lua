@@ -284,8 +284,8 @@ function damaged.with_limits(reader, path, fn)
     scratch.overwrite('build/mutated', scratch.read(path))
     error(('%s, file %d (kept as build/mutated): %s'):format(reader.name, count, tostring(message)), 0)
   end
-  jit.flush() -- compiled code may hold a tensor as a constant
-  assert(rows.live() == live, 'tensors stay alive')
+  local now = rows.live()
+  assert(now == live, ('tensors stay alive: %s before, %s after'):format(live, now))
   assert(peak() - before < PROCESS_LIMIT, ('%.0f MiB more at the peak'):format(peak() - before))
   return count, taken
 end

@@ -1,6 +1,7 @@
 -- What the op spec is made of: tensors from descriptions in any layout, calling a row, comparing, derivatives.
 -- A description is one of tests/samples/support.lua's.
 local binding = require 'metann.binding'
+local live = require 'tests.support.live'
 local handle, ops = binding.handle, binding.stub.ops
 local C, ctx = handle.C, handle.ctx
 
@@ -200,13 +201,11 @@ rows.bytes = require('metann.binding.bytes').of_tensor
 
 -- ---- leaks ----
 
---- Live tensors, storages, nodes and bytes of the context after a full collection.
+--- Live tensors, storages, nodes and bytes of the context, as a text: after all that could go has gone.
 function rows.live()
-  collectgarbage()
-  collectgarbage()
-  local s = handle.stats
-  return ('%d tensors, %d storages, %d nodes, %d bytes'):format(s.live_tensors, s.live_storages, s.live_nodes,
-    s.live_bytes)
+  local now = live()
+  return ('%d tensors, %d storages, %d nodes, %d bytes'):format(now.tensors, now.storages, now.nodes,
+    handle.stats.live_bytes)
 end
 
 return rows

@@ -36,8 +36,28 @@ local function whole(v, least)
   return v and v % 1 == 0 and v >= least and v < math.huge and v or nil
 end
 
-function kinds.count(v) return whole(v, 1), 'a positive whole number' end
-function kinds.whole(v) return whole(v, 0), 'a whole number of at least 0' end
+-- Sizes stay below this, as the core's do.
+local LIMIT = 2 ^ 60
+
+--- A kind of whole numbers from `least` on; what is too large is told so.
+local function counting(least, expected)
+  return function(v)
+    local n = whole(v, least)
+    if n and n >= LIMIT then return nil, expected .. ' below 2^60' end
+    return n, expected
+  end
+end
+
+kinds.count, kinds.whole = counting(1, 'a positive whole number'), counting(0, 'a whole number of at least 0')
+--- A positive whole number up to `most`.
+function kinds.count_to(most)
+  local expected = ('a whole number from 1 to %d'):format(most)
+  return function(v)
+    local n = whole(v, 1)
+    return n and n <= most and n or nil, expected
+  end
+end
+
 function kinds.integer(v) return whole(v, -2 ^ 60), 'a whole number' end
 function kinds.number(v) return to_number(v), 'a number' end
 --- A number; true and false, for sums of bools, are 1 and 0.
@@ -102,13 +122,13 @@ function kinds.choice(...)
   return function(v) return choices[v] and v or nil, text end
 end
 
--- The entries of a list as kind reads them, or nil. What has names or shows entries it doesn't hold is no empty list.
+-- The entries of a list as kind reads them, or nil and what was expected. What has names or shows entries it doesn't hold is no empty list.
 local function each(v, kind)
   local list = {}
   if #v == 0 and (v[1] ~= nil or next(v) ~= nil) then return nil end
   for i = 1, #v do
-    local value = kind(v[i])
-    if value == nil then return nil end
+    local value, expected = kind(v[i])
+    if value == nil then return nil, expected end
     list[i] = value
   end
   return list
@@ -116,14 +136,15 @@ end
 
 local function list_of(kind, expected, alone, least)
   return kinds.list_kind(function(v)
+    local list, value, said
     if type(v) == 'table' then
-      local list = #v >= least and each(v, kind)
-      if list then return list end
+      if #v >= least then list, said = each(v, kind) end
     elseif alone then
-      local value = kind(v)
-      if value ~= nil then return { value } end
+      value, said = kind(v)
+      list = value ~= nil and { value }
     end
-    return nil, expected
+    if list then return list end
+    return nil, expected .. (said and said:match ' below 2^60$' or '')
   end)
 end
 

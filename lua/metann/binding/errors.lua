@@ -47,14 +47,17 @@ function errors.resuming(co) resumed_by[co] = running() end
 -- A function may be made of others, and what fails in there speaks of them. The one that the user called is the last
 -- of ours before the user's on the stack.
 
--- A public function -> its name; and what messages may begin with.
+-- A public function -> its name, or what says the name by the call's first argument; and what messages may begin with.
 -- '?: ...' is what a helper says that knows no name.
 local name_of, known = setmetatable({}, { __mode = 'k' }), { ['?'] = true }
 
 --- Says what a public function is called in messages, also in those of what it is made of. The first name holds.
+-- @param name a string; of a function that many share (what makes the objects of all classes, an inherited method) a
+-- function that says the name by the first argument, or nil where the call is the user's own
 function errors.name(fn, name)
-  known[name] = true
+  if type(name) == 'string' then known[name] = true end
   if not name_of[fn] then name_of[fn] = name end
+  return fn
 end
 
 -- What calls an object of a class. What it is made of speaks in that class's name, whatever called it.
@@ -68,34 +71,77 @@ function errors.name_class(fn, name, inherited) name_of[fn], of_class[fn] = name
 --- Says that messages may begin with a name that is no public function's (a class's, a row's).
 function errors.inner_name(name) known[name] = true end
 
+-- A function of ours -> the one that it runs, which may be the user's.
+errors.inside = setmetatable({}, { __mode = 'k' })
+
+--- Whether a function is the user's, or runs one that is.
+function errors.is_users(fn) return not is_passed(errors.inside[fn] or fn) end
+local is_users = errors.is_users
+
 --- The message with the name of the function that the user called in place of the one that found the fault.
-local function renamed(message, fn)
-  local wanted, name = fn and name_of[fn], message:match '^([%w_%.?]+): '
+-- @param inner set of the names of what was called in there, or nil. A class that is none of them is no function's name:
+-- one of its objects is at fault.
+local function renamed(message, wanted, inner)
+  local name = message:match '^([%w_%.:?]-): '
   -- of memory the core doesn't say what it was for, or names the row
   local asked = wanted and message:match '^out of memory: (.*)$'
   if asked then return ('%s: out of memory: %s'):format(wanted, (asked:gsub('^[%w_]+ asks for', 'asked for'))) end
-  if not wanted or not known[name] or name == wanted then return (message:gsub('^%?: ', '')) end
+  if not wanted or name == wanted or not (known[name] or inner and inner[name]) then return (message:gsub('^%?: ', '')) end
   return wanted .. message:sub(#name + 1)
 end
 
---- What debug.getinfo says of the nearest function that is not metann's, and the function of ours that it called; nil
--- where there is none, for example at the bottom of a coroutine.
+--- Variable i of a function: its name and value. The level is the one that the caller of the caller of this sees it at.
+local function variable(co, level, i)
+  local name, value
+  if co ~= running() then name, value = debug.getlocal(co, level, i) else name, value = debug.getlocal(level + 2, i) end
+  return name, value
+end
+
+--- Whether one of our functions runs one of the user's, or has one in a variable. It may have called it, and of a
+-- function that ended with a call of ours there is no trace on the stack: what failed is the user's, and keeps its name.
+local function calls_users(fn, co, level)
+  if is_users(fn) then return true end
+  for i = 1, math.huge do
+    local name, value = variable(co, level, i)
+    if not name or name == '(*temporary)' then return false end
+    if type(value) == 'function' and is_users(value) then return true end
+  end
+end
+
+--- The name of a call of one of our functions, nil where it has none.
+local function name_of_call(fn, co, level)
+  local name = name_of[fn]
+  if type(name) ~= 'function' then return name end
+  return name(select(2, variable(co, level, 1)))
+end
+
+--- What debug.getinfo says of the nearest function that is not metann's; nil where there is none, for example at the
+-- bottom of a coroutine. And the name of the function of ours that it called, and a set of what that called in turn.
 local function user_frame()
   if not getinfo then return nil end
-  local level, co, called = 3, running(), nil
+  local level, co, called, settled, inner = 3, running(), nil, false, nil
   local info = getinfo(level, 'f')
   while true do
     if not info then
       co = co and resumed_by[co]
-      if not co then return nil, called end
+      if not co then return nil, called, inner end
       level = 0
     elseif not is_passed(info.func) then
-      return co and getinfo(co, level, 'Sl') or getinfo(level, 'Sl'), called
+      return co and getinfo(co, level, 'Sl') or getinfo(level, 'Sl'), called, inner
     else
-      if name_of[info.func] and not of_class[called] then called = info.func end
+      settled = settled or calls_users(info.func, co, level)
+      local name = not settled and name_of_call(info.func, co, level)
+      if name then
+        if called then
+          inner = inner or {}
+          inner[called] = true
+        end
+        called, settled = name, of_class[info.func]
+      end
       level = level + 1
     end
-    info = co and getinfo(co, level, 'f') or getinfo(level, 'f')
+    -- at the end of a coroutine's stack there is nothing: that level of this one is another function
+    if co then info = getinfo(co, level, 'f') else info = getinfo(level, 'f') end
   end
 end
 
@@ -142,8 +188,8 @@ local function place_of(info) return info.short_src .. ':' .. info.currentline e
 -- Only the first `%`-format arguments are used when more than one argument is given.
 function errors.raise(message, ...)
   if select('#', ...) > 0 then message = message:format(...) end
-  local info, called = user_frame()
-  message = renamed(message, called) .. errors.in_module()
+  local info, called, inner = user_frame()
+  message = renamed(message, called, inner) .. errors.in_module()
   if info and info.currentline >= 0 then message = place_of(info) .. ': ' .. message end
   error(message, 0)
 end
@@ -171,7 +217,7 @@ function errors.without_place(failure)
   if type(failure) ~= 'string' then return failure end
   local place = errors.where() .. ': '
   if failure:sub(1, #place) == place then failure = failure:sub(#place + 1) end
-  return (failure:gsub('^[%w_%.:]+: (out of memory: )', '%1'))
+  return (failure:gsub('^[%w_%.: ]-: (out of memory: )', '%1'))
 end
 
 --- How many letters must be changed, added, left out or swapped with the next to make b of a.
@@ -221,7 +267,7 @@ function errors.no_member(what, name, names)
   else
     hint = errors.suggestion(name, names)
   end
-  raise("%s has no '%s'%s", what, tostring(name), hint)
+  raise("?: %s has no '%s'%s", what, tostring(name), hint)
 end
 
 --- Raises unless `value` is a whole number of at least `least`, and at most `most` where that is given; returns it.

@@ -5,7 +5,7 @@ local errors = require 'metann.binding.errors'
 local guards = {}
 
 -- Guarded function -> what it guards. Who has made sure of `self` calls that directly.
-local inside = setmetatable({}, { __mode = 'k' })
+local inside = errors.inside
 guards.inside = inside
 
 --- Raises that a method was called on what is not its own kind.
@@ -16,6 +16,21 @@ guards.inside = inside
 function guards.refuse(label, name, what, value)
   return errors.raise("%s: must be called with ':', as in %s:%s(...), got %s in place of the %s", label, what, name,
     errors.describe(value), what)
+end
+
+--- What an object's class is called: its metatable is the class, or has it; nil for what has no name.
+local function class_name(self)
+  local mt = getmetatable(self)
+  local class = type(mt) == 'table' and (rawget(mt, 'class') or mt)
+  return class and (rawget(class, '_name') or rawget(class, 'name'))
+end
+
+--- Says what errors in a method are called that every class below has: by the object's class.
+local function name_method(method, fn, name)
+  return errors.name(method, function(self)
+    local of = not errors.is_users(fn) and class_name(self)
+    return of and of .. ':' .. name or nil
+  end)
 end
 
 -- Keeps the method's frame on the stack, by which errors find what was called.
@@ -33,7 +48,7 @@ function guards.guarded(name, fn, what, is_self, label)
     return guards.refuse(label or name, name, what, self)
   end
   inside[method] = fn
-  return method
+  return label and errors.name(method, label) or name_method(method, fn, name)
 end
 
 --- Guards the public methods of a table: all functions but those of names that begin with '_', `init` and `statics`.

@@ -91,4 +91,4 @@ end
 -- @function Episodes:sample
 methods.definer(Episodes, 'Episodes')('sample', {}, function(self) return self.random:_whole(episode_of, self) end)
 
-return setmetatable({}, {__call = function(_, ...) return new(...) end, __index = Episodes})
+return setmetatable({}, {__call = methods.constructor('Episodes', new), __index = Episodes})

@@ -228,4 +228,4 @@ define('with_rotations', {}, function(self)
   return new(classes)
 end)
 
-return setmetatable({}, {__call = function(_, ...) return load(...) end, __index = Omniglot})
+return setmetatable({}, {__call = methods.constructor('Omniglot', load), __index = Omniglot})

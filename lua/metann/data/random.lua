@@ -104,4 +104,4 @@ define('choose', { { 'n' }, { 'k' } }, function(self, n, k)
   return self:_whole(chosen_of, self, n, k)
 end)
 
-return setmetatable({}, {__call = function(_, ...) return new(...) end, __index = Random})
+return setmetatable({}, {__call = methods.constructor('Random', new), __index = Random})

@@ -97,4 +97,4 @@ methods.definer(Sinusoid, 'Sinusoid')('sample', { { 'shots' }, { 'queries' } }, 
   return whole('Sinusoid:sample', self.random, wave_of, self, shots, queries)
 end)
 
-return setmetatable({}, {__call = function(_, ...) return new(...) end, __index = Sinusoid})
+return setmetatable({}, {__call = methods.constructor('Sinusoid', new), __index = Sinusoid})

@@ -119,11 +119,11 @@ end
 
 --- One inner step on `data`.
 local function step(run, index, data)
-  local loss
+  local evaluator, loss = run.evaluator
   if run.recording then
-    loss = run.evaluator(run.root, data)
+    loss = evaluator(run.root, data)
   else
-    loss = metann.enable_grad(run.evaluator, run.root, data)
+    loss = metann.enable_grad(evaluator, run.root, data)
   end
   inner.check_loss(run.what, loss)
   if #run.inputs == 0 then return end

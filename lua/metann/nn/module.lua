@@ -538,7 +538,8 @@ function Module:_call_with_hooks(...)
   rawset(base, '_hooked', #(rawget(base, '_forward_hooks') or {}) + #(rawget(base, '_forward_pre_hooks') or {}) > 0)
   local inputs = pack(...)
   for _, entry in ipairs(self._forward_pre_hooks or {}) do
-    local changed = entry[1](self, inputs)
+    local hook = entry[1]
+    local changed = hook(self, inputs)
     if changed ~= nil then
       if type(changed) ~= 'table' or getmetatable(changed) ~= nil then changed = { changed } end
       inputs = changed
@@ -547,7 +548,8 @@ function Module:_call_with_hooks(...)
   end
   local outputs = pack(self:forward(unpack(inputs, 1, inputs.n)))
   for _, entry in ipairs(self._forward_hooks or {}) do
-    local changed = pack(entry[1](self, inputs, unpack(outputs, 1, outputs.n)))
+    local hook = entry[1]
+    local changed = pack(hook(self, inputs, unpack(outputs, 1, outputs.n)))
     if changed[1] ~= nil then outputs = changed end
   end
   return unpack(outputs, 1, outputs.n)

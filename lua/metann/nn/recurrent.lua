@@ -237,13 +237,16 @@ local function define_forward(of, name)
   end
 end
 
+-- More layers than any net has: each is a handful of tensors, which would fill the memory one by one.
+local MOST_LAYERS = 65536
+
 --- Makes a class of layers over time.
 -- @param name of the class
 -- @param kind nil where the option `nonlinearity` says which
 function recurrent.layer(name, kind)
   local of = class.new(name, Module)
   local parameters = {
-    { 'input_size', kinds.count }, { 'hidden_size', kinds.count }, { 'num_layers', kinds.count, 1 },
+    { 'input_size', kinds.count }, { 'hidden_size', kinds.count }, { 'num_layers', kinds.count_to(MOST_LAYERS), 1 },
     { 'bias', kinds.boolean, true }, { 'batch_first', kinds.boolean, false }, { 'dropout', kinds.probability, 0 },
     { 'bidirectional', kinds.boolean, false },
   }

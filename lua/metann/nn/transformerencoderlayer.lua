@@ -28,6 +28,9 @@ local read = options.layer_reader('TransformerEncoderLayer', {
 
 function TransformerEncoderLayer:init(...)
   local o = read(...)
+  if o.d_model % o.nhead ~= 0 then
+    support.raise("TransformerEncoderLayer: 'd_model' (%d) must be divisible by 'nhead' (%d)", o.d_model, o.nhead)
+  end
   self.d_model = o.d_model
   self.self_attn = MultiheadAttention(o.d_model, o.nhead, {
     dropout = o.dropout, batch_first = o.batch_first, bias = o.bias,

@@ -1,13 +1,14 @@
 --- metann.optim: optimizers. Each is a class over a pure update rule, one file a rule; `optim.rules.Adam` is the rule
 -- itself, which learners run differentiably. Loaded on first use.
 local support = require 'metann.nn.support'
+local errors = support.errors
 
 local NAMES = { 'SGD', 'Adam', 'AdamW', 'RMSprop', 'Adagrad', 'Adadelta', 'Adamax', 'NAdam', 'RAdam' }
 local known = {}
 for _, name in ipairs(NAMES) do known[name] = true end
 
 local function missing(what, name)
-  support.errors.no_member('metann.' .. what, name, NAMES)
+  errors.no_member('metann.' .. what, name, NAMES)
 end
 
 local rules = setmetatable({}, {
@@ -36,6 +37,7 @@ return setmetatable(optim, {
       made = require 'metann.optim.optimizer'
     elseif known[name] then
       made = require('metann.optim.optimizer').class(rules[name])
+      errors.name(getmetatable(made).__call, function(class) return class.name end)
     else
       missing('optim', name)
     end

@@ -8,7 +8,7 @@ local next, pairs = traversal.next, traversal.pairs
 local guards = require 'metann.binding.guards'
 local options = require 'metann.nn.options'
 local support = require 'metann.nn.support'
-local kinds, raise, is_tensor, ops = options.kinds, support.raise, support.is_tensor, support.ops
+local errors, kinds, raise, is_tensor, ops = support.errors, options.kinds, support.raise, support.is_tensor, support.ops
 
 local scheduler, NOTHING = {}, {}
 
@@ -148,7 +148,7 @@ local function define(name, parameters, start)
   list[#list + 1] = { 'last_epoch', kinds.integer, -1 }
   local read = options.reader(name, list)
   scheduler[name] = setmetatable({ name = name }, {
-    __call = function(_, ...)
+    __call = errors.name(function(_, ...)
       local o = read(...)
       local optimizer, last_epoch = o.optimizer, o.last_epoch
       o.optimizer = nil
@@ -162,7 +162,7 @@ local function define(name, parameters, start)
       -- for schedules to come
       for i, lr in ipairs(self.base_lrs) do optimizer.param_groups[i].initial_lr = lr end
       return self
-    end,
+    end, name),
   })
   return class
 end
@@ -248,7 +248,8 @@ local LambdaLR = define('LambdaLR', {
 end)
 function LambdaLR:_lr(i)
   local fn = self.options.lr_lambda
-  local factor = (type(fn) == 'table' and fn[i] or fn)(self.last_epoch)
+  if type(fn) == 'table' then fn = fn[i] end
+  local factor = fn(self.last_epoch)
   if type(factor) ~= 'number' then
     raise("LambdaLR: 'lr_lambda' must return a number, got %s", support.describe(factor))
   end
@@ -400,7 +401,7 @@ local plateau_step = options.reader('ReduceLROnPlateau:step', { { 'metric' } })
 
 function Plateau:step(...)
   local metric = plateau_step(...).metric
-  if is_tensor(metric) then metric = metric:item() end
+  if is_tensor(metric) and support.numel(metric) == 1 then metric = metric:item() end
   if type(metric) ~= 'number' then
     raise("ReduceLROnPlateau:step: 'metric' must be a number or a 0-dim tensor, got %s", support.describe(metric))
   end
@@ -417,6 +418,6 @@ for name in pairs(scheduler) do names[#names + 1] = name end
 
 return setmetatable(scheduler, {
   __index = function(_, name)
-    raise("optim.lr_scheduler has no '%s'%s", tostring(name), support.errors.suggestion(name, names))
+    raise("optim.lr_scheduler has no '%s'%s", tostring(name), errors.suggestion(name, names))
   end,
 })

@@ -10,7 +10,7 @@ Mean.__index = Mean
 
 local read = arguments.reader('Mean', {})
 
-local function new(_, ...)
+local function new(...)
   read(...)
   return setmetatable({count = 0, average = 0, squares = 0}, Mean)
 end
@@ -42,4 +42,4 @@ define('std', {}, deviation)
 -- @function Mean:interval
 define('interval', {}, function(self) return 1.96 * deviation(self) / math.sqrt(self.count) end)
 
-return setmetatable({}, {__call = new})
+return setmetatable({}, {__call = methods.constructor('Mean', new)})

@@ -135,4 +135,4 @@ define('finish', {}, function(self)
   return self.count, elapsed
 end)
 
-return setmetatable({}, {__call = function(_, ...) return new(...) end})
+return setmetatable({}, {__call = methods.constructor('Progress', new)})

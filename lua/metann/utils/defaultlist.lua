@@ -22,7 +22,8 @@ function methods:get(index)
   local items = rawget(self, 'items')
   local value = items[check(index)]
   if value == nil then
-    value = rawget(self, 'factory')()
+    local factory = rawget(self, 'factory')
+    value = factory()
     items[index] = value == nil and NIL or value
     return value
   end

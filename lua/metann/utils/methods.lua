@@ -2,9 +2,13 @@
 -- metann.arguments, and one that is called with a dot in place of the colon says so.
 local pairs = require('metann.binding.traversal').pairs
 local arguments = require 'metann.arguments'
+local errors = require 'metann.binding.errors'
 local guards = require 'metann.binding.guards'
 
 local methods = {}
+
+-- Keeps a frame on the stack, by which errors find what was called.
+local function pass(...) return ... end
 
 -- As many as any of these methods takes; kept by position, so that a call without tables costs no more than itself.
 local MOST = 2
@@ -12,7 +16,8 @@ local MOST = 2
 --- Prepares to define the methods of a class.
 -- @param class the metatable of its objects; methods are put into it
 -- @param name of the class, for messages
--- @return a function(method, parameters, fn) that defines one; fn gets the object and the values by position
+-- @return a function(method, parameters, fn) that defines one; fn gets the object and the values by position, and gives up
+-- to two values
 function methods.definer(class, name)
   return function(method, parameters, fn)
     local label = name .. ':' .. method
@@ -26,9 +31,18 @@ function methods.definer(class, name)
         local values = arguments.read(signature, a, b, more)
         a, b = values[first], values[second]
       end
-      return fn(self, a, b)
+      -- no tail call, so that the frame stays; to pass on any number of results takes three times as long
+      local result, more_of_it = fn(self, a, b)
+      if more_of_it ~= nil then return result, more_of_it end
+      return result
     end
+    errors.name(class[method], label)
   end
+end
+
+--- What `__call` of a class is: makes an object by new(...), whose errors name the class.
+function methods.constructor(name, new)
+  return errors.name(function(_, ...) return pass(new(...)) end, name)
 end
 
 --- The functions of a table, each of which raises unless it is called on an object of the class; private ones (_name) as
