@@ -122,7 +122,8 @@ function kinds.choice(...)
   return function(v) return choices[v] and v or nil, text end
 end
 
--- The entries of a list as kind reads them, or nil and what was expected. What has names or shows entries it doesn't hold is no empty list.
+-- The entries of a list as kind reads them, or nil and what was expected. What has names or shows entries it doesn't hold
+-- is no empty list.
 local function each(v, kind)
   local list = {}
   if #v == 0 and (v[1] ~= nil or next(v) ~= nil) then return nil end
