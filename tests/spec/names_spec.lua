@@ -41,6 +41,7 @@ local t = metann.ones(2, 2)
 -- What is wrong for every function with arguments that are checked: nothing at all, a string, a table of unknown names.
 local WRONG = {
   { n = 0 }, { n = 1, 'x' }, { n = 2, t, 'x' }, { n = 2, t, { no_such_option = 1 } }, { n = 1, { no_such_option = 1 } },
+  { n = 2, t, print }, { n = 2, t, function() end }, { n = 3, t, 1, function() end }, { n = 1, function() end },
   { n = 3, t, t, 'x' }, { n = 3, t, t, { no_such_option = 1 } }, { n = 2, t, metann.ones(3, 5, 7) },
   { n = 12, t, t, t, t, t, t, t, t, t, t, t, t },
 }

@@ -504,7 +504,7 @@ describe('lr_scheduler', function()
       assert.near(expected[k], schedule:get_last_lr()[1], 1e-15)
     end
     assert.near(0.28306, schedule:get_last_lr()[1], 1e-5)
-    assert.matches('OneCycleLR:step: step 5 is past total_steps 4', message(schedule.step, schedule))
+    assert.matches('OneCycleLR: step 5 is past total_steps 4', message(schedule.step, schedule))
     assert.near(expected[4], optimizer.param_groups[1].lr, 1e-15)
     -- the ordinary loop
     local loop = S.OneCycleLR(make(0.1), 1, { epochs = 2, steps_per_epoch = 3, cycle_momentum = false })

@@ -51,12 +51,21 @@ function errors.resuming(co) resumed_by[co] = running() end
 -- '?: ...' is what a helper says that knows no name.
 local name_of, known = setmetatable({}, { __mode = 'k' }), { ['?'] = true }
 
+-- Public functions that may call functions of the user's.
+local may_call = setmetatable({}, { __mode = 'k' })
+
 --- Says what a public function is called in messages, also in those of what it is made of. The first name holds.
--- @param name a string; of a function that many share (what makes the objects of all classes, an inherited method) a
--- function that says the name by the first argument, or nil where the call is the user's own
 function errors.name(fn, name)
-  if type(name) == 'string' then known[name] = true end
+  known[name] = true
   if not name_of[fn] then name_of[fn] = name end
+end
+
+--- The same of what makes the objects of a class and of their methods, which may call functions of the user's.
+-- @param name a string; of a function that many classes share a function that says the name by the first argument, or
+-- nil where the call is the user's own
+-- @return fn
+function errors.name_member(fn, name)
+  if not name_of[fn] then name_of[fn], may_call[fn] = name, true end
   return fn
 end
 
@@ -66,7 +75,9 @@ local of_class = setmetatable({}, { __mode = 'k' })
 --- Says what class `fn` calls objects of. Of those that call one another, the innermost is named: it found the fault. A
 -- message that begins with a class's name stays as it is.
 -- @param inherited true where fn may have come to the object's class from another one: what calls it knows better
-function errors.name_class(fn, name, inherited) name_of[fn], of_class[fn] = name, not inherited or nil end
+function errors.name_class(fn, name, inherited)
+  name_of[fn], may_call[fn], of_class[fn] = name, true, not inherited or nil
+end
 
 --- Says that messages may begin with a name that is no public function's (a class's, a row's).
 function errors.inner_name(name) known[name] = true end
@@ -86,19 +97,25 @@ local function renamed(message, wanted, inner)
   -- of memory the core doesn't say what it was for, or names the row
   local asked = wanted and message:match '^out of memory: (.*)$'
   if asked then return ('%s: out of memory: %s'):format(wanted, (asked:gsub('^[%w_]+ asks for', 'asked for'))) end
-  if not wanted or name == wanted or not (known[name] or inner and inner[name]) then return (message:gsub('^%?: ', '')) end
+  local is_name = known[name] or inner and inner[name]
+  if not wanted or name == wanted or not is_name then return (message:gsub('^%?: ', '')) end
   return wanted .. message:sub(#name + 1)
 end
 
 --- Variable i of a function: its name and value. The level is the one that the caller of the caller of this sees it at.
 local function variable(co, level, i)
   local name, value
-  if co ~= running() then name, value = debug.getlocal(co, level, i) else name, value = debug.getlocal(level + 2, i) end
+  if co ~= running() then
+    name, value = debug.getlocal(co, level, i)
+  else
+    name, value = debug.getlocal(level + 2, i)
+  end
   return name, value
 end
 
 --- Whether one of our functions runs one of the user's, or has one in a variable. It may have called it, and of a
--- function that ended with a call of ours there is no trace on the stack: what failed is the user's, and keeps its name.
+-- function that ended with a call of ours there is no trace on the stack. Then what failed is the user's, and keeps its
+-- name, unless it was called by what calls none.
 local function calls_users(fn, co, level)
   if is_users(fn) then return true end
   for i = 1, math.huge do
@@ -119,7 +136,7 @@ end
 -- bottom of a coroutine. And the name of the function of ours that it called, and a set of what that called in turn.
 local function user_frame()
   if not getinfo then return nil end
-  local level, co, called, settled, inner = 3, running(), nil, false, nil
+  local level, co, called, settled, users, inner = 3, running(), nil, false, false, nil
   local info = getinfo(level, 'f')
   while true do
     if not info then
@@ -129,8 +146,8 @@ local function user_frame()
     elseif not is_passed(info.func) then
       return co and getinfo(co, level, 'Sl') or getinfo(level, 'Sl'), called, inner
     else
-      settled = settled or calls_users(info.func, co, level)
-      local name = not settled and name_of_call(info.func, co, level)
+      users = users or calls_users(info.func, co, level)
+      local name = not settled and not (users and may_call[info.func]) and name_of_call(info.func, co, level)
       if name then
         if called then
           inner = inner or {}

@@ -27,7 +27,7 @@ end
 
 --- Says what errors in a method are called that every class below has: by the object's class.
 local function name_method(method, fn, name)
-  return errors.name(method, function(self)
+  return errors.name_member(method, function(self)
     local of = not errors.is_users(fn) and class_name(self)
     return of and of .. ':' .. name or nil
   end)
@@ -48,7 +48,7 @@ function guards.guarded(name, fn, what, is_self, label)
     return guards.refuse(label or name, name, what, self)
   end
   inside[method] = fn
-  return label and errors.name(method, label) or name_method(method, fn, name)
+  return label and errors.name_member(method, label) or name_method(method, fn, name)
 end
 
 --- Guards the public methods of a table: all functions but those of names that begin with '_', `init` and `statics`.

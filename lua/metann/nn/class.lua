@@ -246,7 +246,7 @@ end
 -- A frame of its own, which says what class the user called.
 local function made(instance) return instance end
 local function call_class(of, ...) return made(of._construct(of, ...)) end
-errors.name(call_class, function(of) return not errors.is_users(of.init) and of._name or nil end)
+errors.name_member(call_class, function(of) return not errors.is_users(of.init) and of._name or nil end)
 
 local function is_module(value) return class_of(value) ~= nil end
 

@@ -37,7 +37,7 @@ return setmetatable(optim, {
       made = require 'metann.optim.optimizer'
     elseif known[name] then
       made = require('metann.optim.optimizer').class(rules[name])
-      errors.name(getmetatable(made).__call, function(class) return class.name end)
+      errors.name_member(getmetatable(made).__call, function(class) return class.name end)
     else
       missing('optim', name)
     end

@@ -148,7 +148,7 @@ local function define(name, parameters, start)
   list[#list + 1] = { 'last_epoch', kinds.integer, -1 }
   local read = options.reader(name, list)
   scheduler[name] = setmetatable({ name = name }, {
-    __call = errors.name(function(_, ...)
+    __call = errors.name_member(function(_, ...)
       local o = read(...)
       local optimizer, last_epoch = o.optimizer, o.last_epoch
       o.optimizer = nil

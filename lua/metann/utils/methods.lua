@@ -36,13 +36,13 @@ function methods.definer(class, name)
       if more_of_it ~= nil then return result, more_of_it end
       return result
     end
-    errors.name(class[method], label)
+    errors.name_member(class[method], label)
   end
 end
 
 --- What `__call` of a class is: makes an object by new(...), whose errors name the class.
 function methods.constructor(name, new)
-  return errors.name(function(_, ...) return pass(new(...)) end, name)
+  return errors.name_member(function(_, ...) return pass(new(...)) end, name)
 end
 
 --- The functions of a table, each of which raises unless it is called on an object of the class; private ones (_name) as
