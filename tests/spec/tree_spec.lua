@@ -132,7 +132,7 @@ describe('the tree', function()
 
   -- Each layer may require itself and those before it.
   local layers = {
-    { 'version' }, { 'binding' }, { 'arguments' }, { '', 'init', 'tensor', 'ops', 'compose', 'linalg', 'indexing', 'printing', 'autograd',
+    { 'version', 'renamed' }, { 'binding' }, { 'arguments' }, { '', 'init', 'tensor', 'ops', 'compose', 'linalg', 'indexing', 'printing', 'autograd',
       'gradcheck', 'func' },
     { 'utils' }, { 'nn' }, { 'optim' }, { 'plan', 'view', 'viewcopy', 'dependent', 'dependentmodule', 'proto' }, { 'meta' },
     { 'data', 'io', 'train' },

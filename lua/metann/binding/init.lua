@@ -1,4 +1,6 @@
 --- The binding: the only folder that requires "ffi".
+require 'metann.binding.renamed'
+
 return {
   handle = require 'metann.binding.handle',
   errors = require 'metann.binding.errors',
