@@ -2,8 +2,8 @@
 local traversal = require 'metann.binding.traversal'
 local next, pairs = traversal.next, traversal.pairs
 local nn = require 'metann.nn'
-local class = require 'metann.nn.class'
-local slots = require 'metann.nn.slots'
+local class = require 'metann.nn.machinery.class'
+local slots = require 'metann.nn.machinery.slots'
 local support = require 'metann.nn.support'
 local arguments = require 'metann.arguments'
 local MultipleList = require 'metann.utils.multiplelist'

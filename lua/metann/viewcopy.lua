@@ -1,9 +1,9 @@
 --- Deep copies of views: modules of their own, with the view's weights and buffers as detached leaves.
 local traversal = require 'metann.binding.traversal'
 local next, pairs = traversal.next, traversal.pairs
-local class = require 'metann.nn.class'
-local slots = require 'metann.nn.slots'
-local copy = require 'metann.nn.copy'
+local class = require 'metann.nn.machinery.class'
+local slots = require 'metann.nn.machinery.slots'
+local copy = require 'metann.nn.machinery.copy'
 local support = require 'metann.nn.support'
 local view = require 'metann.view'
 local ops, keep, id = support.ops, support.keep, support.id

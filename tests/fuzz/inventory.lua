@@ -4,7 +4,7 @@
 -- class's path is `of`; the name '()' calls the object itself), 'operator' (whose `path` is the expression).
 local metann = require 'metann'
 local binding = require 'metann.binding'
-local class = require 'metann.nn.class'
+local class = require 'metann.nn.machinery.class'
 local util = require 'jit.util'
 
 local inventory = {}

@@ -6,7 +6,7 @@ local header = require 'metann.io.header'
 local paths = require 'metann.io.paths'
 local safetensors = require 'metann.io.safetensors'
 local structure = require 'metann.io.structure'
-local StateDict = require 'metann.nn.statedict'
+local StateDict = require 'metann.nn.machinery.statedict'
 
 local raise = errors.raise
 

@@ -10,8 +10,8 @@
 -- its storage with another, "size", "stride" and "offset" of its elements within the named tensor. Knows nothing of files.
 local bytes = require 'metann.binding.bytes'
 local json = require 'metann.binding.json'
-local class_of = require('metann.nn.class').class_of
-local StateDict = require 'metann.nn.statedict'
+local class_of = require('metann.nn.machinery.class').class_of
+local StateDict = require 'metann.nn.machinery.statedict'
 local traversal = require 'metann.binding.traversal'
 local support = require 'metann.nn.support'
 local OrderedDict = require 'metann.utils.ordereddict'

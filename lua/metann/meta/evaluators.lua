@@ -1,6 +1,6 @@
 --- Evaluators: functions of a model and data that give a 0-dim loss.
 local nn = require 'metann.nn'
-local class_of = require('metann.nn.class').class_of
+local class_of = require('metann.nn.machinery.class').class_of
 local errors = require 'metann.binding.errors'
 local arguments = require 'metann.arguments'
 local raise, describe = errors.raise, errors.describe

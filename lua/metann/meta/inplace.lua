@@ -6,7 +6,7 @@ local optim = require 'metann.optim'
 local make_quickly = require('metann.optim.step').make_quickly
 local inner = require 'metann.meta.inner'
 local rates = require 'metann.meta.rates'
-local class_of = require('metann.nn.class').class_of
+local class_of = require('metann.nn.machinery.class').class_of
 local raise = errors.raise
 local is_tensor = support.is_tensor
 

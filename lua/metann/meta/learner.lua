@@ -1,6 +1,6 @@
 --- Learner: the base class of what adapts a model to data.
 local nn = require 'metann.nn'
-local class = require 'metann.nn.class'
+local class = require 'metann.nn.machinery.class'
 local errors = require 'metann.binding.errors'
 local call = require 'metann.meta.call'
 local raise, describe, class_of = errors.raise, errors.describe, class.class_of

@@ -1,7 +1,7 @@
 --- MAML and MAMLpp: a model and the learner that adapts it, differentiated through the adaptation.
 local nn = require 'metann.nn'
 local optim = require 'metann.optim'
-local class_of = require('metann.nn.class').class_of
+local class_of = require('metann.nn.machinery.class').class_of
 local errors = require 'metann.binding.errors'
 local arguments = require 'metann.arguments'
 local proto = require 'metann.proto'

@@ -1,7 +1,7 @@
 --- MultiModel: the models after 0, 1, 2, ... inner steps.
 local nn = require 'metann.nn'
-local Module = require 'metann.nn.module'
-local class = require 'metann.nn.class'
+local Module = require 'metann.nn.machinery.module'
+local class = require 'metann.nn.machinery.class'
 local errors = require 'metann.binding.errors'
 local view = require 'metann.view'
 local proto = require 'metann.proto'

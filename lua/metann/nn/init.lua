@@ -1,7 +1,7 @@
---- metann.nn: modules, layers, losses. Classes are loaded on first use, each from the file of its name.
+--- metann.nn: modules, layers, losses. Classes are loaded on first use, each from the file of its name in layers/.
 local arguments = require 'metann.arguments'
-local class = require 'metann.nn.class'
-local Module = require 'metann.nn.module'
+local class = require 'metann.nn.machinery.class'
+local Module = require 'metann.nn.machinery.module'
 local support = require 'metann.nn.support'
 local raise, describe = support.raise, support.describe
 
@@ -17,7 +17,7 @@ local CLASSES = {
   'KLDivLoss', 'CosineEmbeddingLoss', 'MarginRankingLoss', 'TripletMarginLoss', 'SoftMarginLoss',
 }
 local files = { init = 'initializers', functional = 'functional', utils = 'utils' }
-for _, name in ipairs(CLASSES) do files[name] = name:lower() end
+for _, name in ipairs(CLASSES) do files[name] = 'layers.' .. name:lower() end
 
 --- Makes a class of modules: define `init(self, ...)` and `forward(self, ...)` on what it returns, and call it to make
 -- instances. There is no parent constructor that must run first; a subclass may call `Parent.init(self, ...)`.

@@ -1,6 +1,6 @@
 --- Distances as functions.
 local arguments = require 'metann.arguments'
-local losses = require 'metann.nn.losses'
+local losses = require 'metann.nn.shared.losses'
 local kinds = arguments.kinds
 
 return {

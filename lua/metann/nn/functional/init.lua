@@ -9,7 +9,7 @@ local kinds = arguments.kinds
 
 local functional = {}
 
--- Functions that are a layer's computation (pure.lua).
+-- Functions that are a layer's computation (machinery/pure.lua).
 local LAYERS = {
   relu = 'ReLU', leaky_relu = 'LeakyReLU', elu = 'ELU', gelu = 'GELU', silu = 'SiLU', sigmoid = 'Sigmoid',
   tanh = 'Tanh', softplus = 'Softplus', softmax = 'Softmax', log_softmax = 'LogSoftmax', hardtanh = 'Hardtanh',
@@ -61,7 +61,7 @@ return setmetatable(functional, {
   __index = function(self, name)
     local fn
     if LAYERS[name] then
-      fn = require('metann.nn.' .. LAYERS[name]:lower())._function(name)
+      fn = require('metann.nn.layers.' .. LAYERS[name]:lower())._function(name)
     elseif TENSORS[name] then
       fn = arguments.compiled(functions[name])
     else

@@ -1,9 +1,9 @@
 --- Functions that compute a layer from given parameters, and dropout.
 local arguments = require 'metann.arguments'
-local attention = require 'metann.nn.attention'
-local Bilinear = require 'metann.nn.bilinear'
-local lookup = require 'metann.nn.lookup'
-local PReLU = require 'metann.nn.prelu'
+local attention = require 'metann.nn.shared.attention'
+local Bilinear = require 'metann.nn.layers.bilinear'
+local lookup = require 'metann.nn.shared.lookup'
+local PReLU = require 'metann.nn.layers.prelu'
 local support = require 'metann.nn.support'
 local define, kinds, ops = arguments.define, arguments.kinds, support.ops
 local raise, ndim, size = support.raise, support.ndim, support.size
@@ -87,7 +87,7 @@ layers.bilinear = define('bilinear', {
   return Bilinear._compute(x1, x2, weight, bias)
 end)
 
---- The mask of scaled_dot_product_attention as attention.lua has it: true where nothing may be attended to.
+--- The mask of scaled_dot_product_attention as shared/attention.lua has it: true where nothing may be attended to.
 local function hidden(query, key, mask, is_causal)
   if is_causal then
     if mask then raise("scaled_dot_product_attention: give 'attn_mask' or 'is_causal', not both") end

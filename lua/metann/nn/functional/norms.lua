@@ -1,6 +1,6 @@
 --- Normalising functions, with parameters and statistics as arguments.
 local arguments = require 'metann.arguments'
-local normalization = require 'metann.nn.normalization'
+local normalization = require 'metann.nn.shared.normalization'
 local support = require 'metann.nn.support'
 local define, kinds = arguments.define, arguments.kinds
 local raise, ndim, size, numel = support.raise, support.ndim, support.size, support.numel

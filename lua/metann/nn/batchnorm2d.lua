@@ -1,5 +1,0 @@
---- BatchNorm2d: each channel to mean 0 and variance 1 over the batch, then scaled and shifted (Ioffe and Szegedy 2015).
--- BatchNorm2d(num_features, {eps=1e-5, momentum=0.1, affine=true, track_running_stats=true, bias=true}). In training mode,
--- and without running statistics, the batch's own are used; momentum false keeps the mean over all batches.
--- Input (N, C, H, W).
-return require('metann.nn.normalization').batch_class('BatchNorm2d', 4, 4, '(N, %d, H, W)')

@@ -1,9 +1,0 @@
---- ELU: x where x > 0, else alpha * (exp(x) - 1) (Clevert et al. 2015).
-local pure = require 'metann.nn.pure'
-local kinds = require('metann.nn.options').kinds
-local ops = require('metann.nn.support').ops
-
-return pure.class('ELU', { 'input' }, {
-  { 'alpha', kinds.number, 1.0, show = true },
-  pure.INPLACE,
-}, function(o, x) return ops.elu(x, o.alpha) end)

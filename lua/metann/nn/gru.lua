@@ -1,5 +1,0 @@
---- GRU: gated recurrent units along time.
--- GRU(input_size, hidden_size, {num_layers=1, bias=true, batch_first=false, dropout=0,
--- bidirectional=false}); weights are named weight_ih_l0, weight_hh_l0, ...
--- as PyTorch's, whose layers count from 0. Call: `local y, state = m(x, state)`.
-return require('metann.nn.recurrent').layer('GRU', 'gru')

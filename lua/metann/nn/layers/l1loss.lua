@@ -1,0 +1,11 @@
+--- L1Loss: absolute difference of input and target, which have the same size; reduction 'mean', 'sum' or 'none'.
+local pure = require 'metann.nn.machinery.pure'
+local losses = require 'metann.nn.shared.losses'
+local ops = require('metann.nn.support').ops
+
+return pure.class('L1Loss', { 'input', 'target' }, {
+  losses.REDUCTION,
+}, function(o, x, target)
+  losses.check_same('L1Loss', x, target)
+  return losses.reduce(ops.abs(ops.sub(x, target)), o.reduction)
+end)

@@ -1,0 +1,51 @@
+--- PReLU: x where x > 0, else weight * x, with a weight for all or for each channel (dim 2) (He et al. 2015).
+local class = require 'metann.nn.machinery.class'
+local Module = require 'metann.nn.machinery.module'
+local options = require 'metann.nn.machinery.options'
+local fresh = require 'metann.nn.shared.fresh'
+local support = require 'metann.nn.support'
+local kinds, ops = options.kinds, support.ops
+
+local PReLU = class.new('PReLU', Module)
+
+local read = options.layer_reader('PReLU', {
+  { 'num_parameters', kinds.count, 1 },
+  { 'init', kinds.number, 0.25 },
+})
+
+--- @param num_parameters 1, or the number of channels
+-- @param init the weights' first value
+function PReLU:init(...)
+  local o = read(...)
+  self.num_parameters = o.num_parameters
+  self:register_parameter('weight', fresh.constant({ o.num_parameters }, o.init))
+  options.place(self, o)
+end
+
+--- x where x > 0, else weight * x; the weight has one element, or one for each channel.
+-- @param what the name for messages
+function PReLU._compute(what, x, weight)
+  local n, count = support.ndim(x), support.numel(weight)
+  if count == 1 then
+    weight = support.reshape(weight, n == 0 and {} or { 1 })
+  else
+    local dim = n > 1 and 2 or 1
+    if n == 0 or support.size(x, dim) ~= count then
+      support.raise("%s: 'input' must have %d channels in dim %d, got size %s", what, count, dim, support.shape_text(x))
+    end
+    weight = support.along_channels(weight, n)
+  end
+  return ops.add(ops.relu(x), ops.mul(weight, ops.clamp(x, -math.huge, 0)))
+end
+
+function PReLU:forward(x, more)
+  if more ~= nil then support.too_many('PReLU', 1) end
+  if not support.is_tensor(x) then
+    support.raise("PReLU: 'input' must be a tensor, got %s", support.describe(x))
+  end
+  return PReLU._compute('PReLU', x, self.weight)
+end
+
+function PReLU:extra_repr() return 'num_parameters=' .. self.num_parameters end
+
+return PReLU

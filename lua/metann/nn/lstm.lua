@@ -1,5 +1,0 @@
---- LSTM: long short-term memory along time; its state is a list {h, c}.
--- LSTM(input_size, hidden_size, {num_layers=1, bias=true, batch_first=false, dropout=0,
--- bidirectional=false, proj_size=0}); weights are named weight_ih_l0, weight_hh_l0, ...
--- as PyTorch's, whose layers count from 0. Call: `local y, state = m(x, state)`.
-return require('metann.nn.recurrent').layer('LSTM', 'lstm')

@@ -1,6 +1,0 @@
---- ReLU: max(x, 0), elementwise.
-local pure = require 'metann.nn.pure'
-local ops = require('metann.nn.support').ops
-local relu = ops.relu
-
-return pure.class('ReLU', { 'input' }, { pure.INPLACE }, function(_, x) return relu(x) end)

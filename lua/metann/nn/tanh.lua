@@ -1,6 +1,0 @@
---- Tanh: the hyperbolic tangent, elementwise.
-local pure = require 'metann.nn.pure'
-local ops = require('metann.nn.support').ops
-local tanh = ops.tanh
-
-return pure.class('Tanh', { 'input' }, {}, function(_, x) return tanh(x) end)
