@@ -1,2 +1,2 @@
 --- `require 'metann.dependentmodule'`: the name under which the original has DependentModule.
-return { DependentModule = require 'metann.dependent' }
+return { DependentModule = require 'metann.views.dependent' }

@@ -141,7 +141,7 @@ local MODULES = {
   func = 'metann.func',
 }
 local MEMBERS = {
-  DependentModule = 'metann.dependent', ProtoModule = 'metann.proto', tensor_copy = 'metann.proto',
+  DependentModule = 'metann.views.dependent', ProtoModule = 'metann.views.proto', tensor_copy = 'metann.views.proto',
   grad = 'metann.autograd', backward = 'metann.autograd', no_grad = 'metann.autograd', enable_grad = 'metann.autograd',
   is_grad_enabled = 'metann.autograd', scope = 'metann.autograd', keep = 'metann.autograd',
   gradcheck = 'metann.gradcheck', checkpoint = 'metann.autograd.checkpoint',

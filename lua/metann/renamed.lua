@@ -1,6 +1,7 @@
 --- Where modules went: old name -> the module's name now. Whoever requires an old name gets the same module by it
 -- (binding/renamed.lua). The list is read at the first name that nothing else answers; CMakeLists.txt reads it by line.
 return {
+  ['metann.dependent'] = 'metann.views.dependent',
   ['metann.nn.adaptiveavgpool2d'] = 'metann.nn.layers.adaptiveavgpool2d',
   ['metann.nn.adaptivemaxpool2d'] = 'metann.nn.layers.adaptivemaxpool2d',
   ['metann.nn.attention'] = 'metann.nn.shared.attention',
@@ -82,4 +83,8 @@ return {
   ['metann.nn.unflatten'] = 'metann.nn.layers.unflatten',
   ['metann.nn.upsample'] = 'metann.nn.layers.upsample',
   ['metann.nn.where'] = 'metann.nn.machinery.where',
+  ['metann.plan'] = 'metann.views.plan',
+  ['metann.proto'] = 'metann.views.proto',
+  ['metann.view'] = 'metann.views.view',
+  ['metann.viewcopy'] = 'metann.views.copy',
 }

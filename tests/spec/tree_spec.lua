@@ -134,7 +134,7 @@ describe('the tree', function()
   local layers = {
     { 'version', 'renamed' }, { 'binding' }, { 'arguments' }, { '', 'init', 'tensor', 'ops', 'compose', 'linalg', 'indexing', 'printing', 'autograd',
       'gradcheck', 'func' },
-    { 'utils' }, { 'nn' }, { 'optim' }, { 'plan', 'view', 'viewcopy', 'dependent', 'dependentmodule', 'proto' }, { 'meta' },
+    { 'utils' }, { 'nn' }, { 'optim' }, { 'views', 'dependentmodule', 'proto' }, { 'meta' },
     { 'data', 'io', 'train' },
   }
   local rank = {}

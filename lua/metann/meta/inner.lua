@@ -8,7 +8,7 @@ local support = require 'metann.nn.support'
 local errors = require 'metann.binding.errors'
 local rates = require 'metann.meta.rates'
 local arguments = require 'metann.arguments'
-local view = require 'metann.view'
+local view = require 'metann.views.view'
 local raise, describe = errors.raise, errors.describe
 local is_tensor, requires_grad, ndim = support.is_tensor, support.requires_grad, support.ndim
 

@@ -3,8 +3,8 @@ local nn = require 'metann.nn'
 local Module = require 'metann.nn.machinery.module'
 local class = require 'metann.nn.machinery.class'
 local errors = require 'metann.binding.errors'
-local view = require 'metann.view'
-local proto = require 'metann.proto'
+local view = require 'metann.views.view'
+local proto = require 'metann.views.proto'
 local raise, describe, class_of = errors.raise, errors.describe, class.class_of
 
 --- `MultiModel(model, fast_weight_lst)`: `mm[i]` is the model with the i-th list of weights, from 1.

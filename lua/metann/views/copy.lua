@@ -5,7 +5,7 @@ local class = require 'metann.nn.machinery.class'
 local slots = require 'metann.nn.machinery.slots'
 local copy = require 'metann.nn.machinery.copy'
 local support = require 'metann.nn.support'
-local view = require 'metann.view'
+local view = require 'metann.views.view'
 local ops, keep, id = support.ops, support.keep, support.id
 
 local viewcopy = {}

@@ -18,7 +18,7 @@ local Module = require 'metann.nn.machinery.module'
 local StateDict = require 'metann.nn.machinery.statedict'
 local pytorch = require 'metann.nn.machinery.pytorch'
 local support = require 'metann.nn.support'
-local plans = require 'metann.plan'
+local plans = require 'metann.views.plan'
 local arguments = require 'metann.arguments'
 local reads = require 'metann.autograd.reads'
 local ops, raise, describe, keep = support.ops, support.raise, support.describe, support.keep
@@ -364,7 +364,7 @@ function view.set_buffer(record, name, value)
 end
 
 --- What nn's deep copies make of a view.
-function view.copy(self, memo) return require('metann.viewcopy').module(self, memo) end
+function view.copy(self, memo) return require('metann.views.copy').module(self, memo) end
 
 -- ---- calling ----
 

@@ -7,8 +7,8 @@ local slots = require 'metann.nn.machinery.slots'
 local support = require 'metann.nn.support'
 local arguments = require 'metann.arguments'
 local MultipleList = require 'metann.utils.multiplelist'
-local plans = require 'metann.plan'
-local view = require 'metann.view'
+local plans = require 'metann.views.plan'
+local view = require 'metann.views.view'
 local raise, describe, errors = support.raise, support.describe, support.errors
 local is_tensor = support.is_tensor
 
