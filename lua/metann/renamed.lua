@@ -84,7 +84,6 @@ return {
   ['metann.nn.upsample'] = 'metann.nn.layers.upsample',
   ['metann.nn.where'] = 'metann.nn.machinery.where',
   ['metann.plan'] = 'metann.views.plan',
-  ['metann.proto'] = 'metann.views.proto',
   ['metann.view'] = 'metann.views.view',
   ['metann.viewcopy'] = 'metann.views.copy',
 }
