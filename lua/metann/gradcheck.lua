@@ -3,7 +3,7 @@
 -- a function whose gradient is checked in turn.
 local autograd = require 'metann.autograd'
 local binding = require 'metann.binding'
-local ops = require 'metann.ops'
+local ops = require 'metann.tensor.ops'
 local errors, handle = binding.errors, binding.handle
 local raise, describe, is_tensor = errors.raise, errors.describe, handle.is_tensor
 

@@ -137,8 +137,8 @@ metann.is_tensor = handle.is_tensor
 
 local MODULES = {
   nn = 'metann.nn', optim = 'metann.optim', meta = 'metann.meta', utils = 'metann.utils', data = 'metann.data',
-  io = 'metann.io', train = 'metann.train', autograd = 'metann.autograd', ops = 'metann.ops', linalg = 'metann.linalg',
-  func = 'metann.func',
+  io = 'metann.io', train = 'metann.train', autograd = 'metann.autograd',
+  ops = 'metann.tensor.ops', linalg = 'metann.tensor.linalg', func = 'metann.func',
 }
 local MEMBERS = {
   DependentModule = 'metann.views.dependent', ProtoModule = 'metann.views.proto', tensor_copy = 'metann.views.proto',
@@ -151,7 +151,7 @@ local MEMBERS = {
 
 require 'metann.tensor'
 require 'metann.autograd'
-local ops = require 'metann.ops'
+local ops = require 'metann.tensor.ops'
 
 -- Torch7's and PyTorch's classes of tensors -> the dtype that makes one here.
 local TENSORS = {

@@ -132,8 +132,8 @@ describe('arguments of', function()
   it('every function of these families is among them', function()
     local seen = {}
     for _, case in ipairs(cases) do seen[case[1]] = true end
-    for _, part in ipairs{ 'shape', 'index', 'linalg', 'matrix', 'einsum', 'conv', 'pool', 'interpolate' } do
-      for name in pairs(require('metann.compose.' .. part)) do assert.truthy(seen[name], name) end
+    for _, part in ipairs{ 'shape', 'index', 'products', 'factorizations', 'einsum', 'conv', 'pool', 'interpolate' } do
+      for name in pairs(require('metann.tensor.compose.' .. part)) do assert.truthy(seen[name], name) end
     end
   end)
 end)

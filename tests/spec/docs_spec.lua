@@ -90,7 +90,7 @@ describe('the list of functions', function()
       if not listed(name) and not (name:find '_$' and listed(name:sub(1, -2))) then missing[#missing + 1] = name end
     end
     for _, name in ipairs(binding.stub.order) do check(name) end
-    for name in pairs(require 'metann.ops') do check(name) end
+    for name in pairs(require 'metann.tensor.ops') do check(name) end
     for name in pairs(binding.handle.methods) do check(name) end
     table.sort(missing)
     assert.equal('', table.concat(missing, ' '))

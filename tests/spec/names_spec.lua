@@ -70,7 +70,7 @@ end
 
 describe('an error names the function that was called', function()
   it('of metann', function()
-    check(names_of(require 'metann.ops', rows()), function(name) return metann[name] end)
+    check(names_of(require 'metann.tensor.ops', rows()), function(name) return metann[name] end)
   end)
 
   it('of tensors', function()

@@ -2,7 +2,7 @@
 local pairs = require('metann.binding.traversal').pairs
 local arguments = require 'metann.arguments'
 local binding = require 'metann.binding'
-local lists = require 'metann.compose.lists'
+local lists = require 'metann.tensor.compose.lists'
 local walk = require 'metann.autograd.walk'
 local handle, errors, scope = binding.handle, binding.errors, binding.scope
 local ffi, C, ctx, NONE = handle.ffi, handle.C, handle.ctx, handle.NONE

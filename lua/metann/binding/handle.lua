@@ -373,7 +373,7 @@ function errors.describe_cdata(x)
 end
 
 -- ---- fields and metamethods ----
--- These tables are filled by tensor.lua; the functions below are fixed, as ffi.metatype wants.
+-- These tables are filled by tensor/init.lua; the functions below are fixed, as ffi.metatype wants.
 local methods, getters, setters, meta = {}, {}, {}, {}
 handle.methods, handle.getters, handle.setters, handle.meta = methods, getters, setters, meta
 

@@ -4,7 +4,7 @@
 -- never evaluated. Knows nothing of files.
 local pairs = require('metann.binding.traversal').pairs
 local bytes = require 'metann.binding.bytes'
-local functions = require 'metann.ops'
+local functions = require 'metann.tensor.ops'
 local paths = require 'metann.io.paths'
 
 local npyformat = {}

@@ -3,8 +3,8 @@
 local pairs = require('metann.binding.traversal').pairs
 local binding = require 'metann.binding'
 require 'metann.tensor'
-local common = require 'metann.compose.common'
-local lists = require 'metann.compose.lists'
+local common = require 'metann.tensor.compose.common'
+local lists = require 'metann.tensor.compose.lists'
 local handle, errors, scope = binding.handle, binding.errors, binding.scope
 local C, ctx, array = handle.C, handle.ctx, handle.array
 local raise, describe = errors.raise, errors.describe
@@ -12,7 +12,7 @@ local is_tensor, ffi = handle.is_tensor, handle.ffi
 
 local support = {
   ops = binding.stub.ops,
-  functions = require 'metann.ops', -- the rows and what is composed of them
+  functions = require 'metann.tensor.ops', -- the rows and what is composed of them
   is_tensor = is_tensor,
   is_callable = scope.is_callable,
   keep = scope.keep,

@@ -1,5 +1,5 @@
 --- Masks as positions: what indexing and the functions of masks share. Internal.
-local common = require 'metann.compose.common'
+local common = require 'metann.tensor.compose.common'
 local raw, raise, array = common.raw, common.raise, common.array
 
 local masks = {}

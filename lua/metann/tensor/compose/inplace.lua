@@ -1,7 +1,7 @@
 --- In-place variants of what has no row that could write over its input: name_ computes and then overwrites.
 local pairs = require('metann.binding.traversal').pairs
 local arguments = require 'metann.arguments'
-local common = require 'metann.compose.common'
+local common = require 'metann.tensor.compose.common'
 local raw = common.raw
 
 -- By the file of the composition; rows themselves stand under 'rows'.
@@ -15,7 +15,7 @@ local NAMES = {
     'lerp', 'addcmul', 'addcdiv', 'clamp_min', 'clamp_max', 'hardtanh', 'floor_divide', 'logsigmoid', 'rsub',
     'masked_fill',
   },
-  linalg = { 'addmm', 'addmv', 'baddbmm' },
+  products = { 'addmm', 'addmv', 'baddbmm' },
   index = { 'index_fill' },
   random = { 'dropout' },
 }
@@ -23,7 +23,7 @@ local NAMES = {
 local inplace = {}
 
 for file, names in pairs(NAMES) do
-  local functions = file == 'rows' and raw or require('metann.compose.' .. file)
+  local functions = file == 'rows' and raw or require('metann.tensor.compose.' .. file)
   for _, name in ipairs(names) do
     local fn = arguments.compiled(functions[name])
     inplace[name .. '_'] = function(t, ...)

@@ -1,6 +1,6 @@
 --- Random numbers made of rows.
 local arguments = require 'metann.arguments'
-local common = require 'metann.compose.common'
+local common = require 'metann.tensor.compose.common'
 local kinds = arguments.kinds
 local raw, raise = common.raw, common.raise
 local shape_of, is_tensor = common.shape, common.is_tensor

@@ -1,9 +1,9 @@
 --- Linear algebra by torch.linalg's names and arguments (dims count from 1).
 local arguments = require 'metann.arguments'
 local binding = require 'metann.binding'
-local common = require 'metann.compose.common'
-local layout = require 'metann.compose.layout'
-local ops = require 'metann.ops'
+local common = require 'metann.tensor.compose.common'
+local layout = require 'metann.tensor.compose.layout'
+local ops = require 'metann.tensor.ops'
 local raw = binding.stub.ops
 local raise, is_tensor, shape_of = common.raise, common.is_tensor, common.shape
 local define, kinds = arguments.define, arguments.kinds
@@ -280,4 +280,4 @@ linalg.diagonal = define('diagonal', {
   input, { 'offset', kinds.integer, 0 }, { 'dim1', kinds.dim, -2 }, { 'dim2', kinds.dim, -1 },
 }, function(t, offset, dim1, dim2) return (raw.diagonal(t, offset, dim1, dim2)) end)
 
-return require 'metann.binding.lazy'('metann.linalg', {}, linalg)
+return require 'metann.binding.lazy'('metann.tensor.linalg', {}, linalg)

@@ -1,7 +1,7 @@
 --- Pooling made of the rows for planes.
 local arguments = require 'metann.arguments'
-local common = require 'metann.compose.common'
-local windows = require 'metann.compose.windows'
+local common = require 'metann.tensor.compose.common'
+local windows = require 'metann.tensor.compose.windows'
 local raw, raise = common.raw, common.raise
 local define, kinds = arguments.define, arguments.kinds
 local plane, shape_of, input = windows.plane, common.shape, windows.input

@@ -1,8 +1,8 @@
 --- Indexing by tensors: argument orders of the field, and what is composed.
 local arguments = require 'metann.arguments'
-local common = require 'metann.compose.common'
-local layout = require 'metann.compose.layout'
-local masks = require 'metann.compose.masks'
+local common = require 'metann.tensor.compose.common'
+local layout = require 'metann.tensor.compose.layout'
+local masks = require 'metann.tensor.compose.masks'
 local raw, raise, array = common.raw, common.raise, common.array
 local is_tensor, shape_of = common.is_tensor, common.shape
 local define, kinds = arguments.define, arguments.kinds

@@ -6,8 +6,8 @@ local next, pairs = traversal.next, traversal.pairs
 local binding = require 'metann.binding'
 local handle, errors, scope = binding.handle, binding.errors, binding.scope
 local arguments = require 'metann.arguments'
-local common = require 'metann.compose.common'
-local ops = require 'metann.ops'
+local common = require 'metann.tensor.compose.common'
+local ops = require 'metann.tensor.ops'
 local raw = binding.stub.ops
 local ffi, C, ctx, NONE = handle.ffi, handle.C, handle.ctx, handle.NONE
 local array, is_tensor, fail, wrap = handle.array, handle.is_tensor, handle.fail, handle.wrap
@@ -333,8 +333,8 @@ for _, name in ipairs{
   methods[name] = define(name, { input }, methods[name])
 end
 
-require 'metann.indexing'
-require 'metann.printing'
+require 'metann.tensor.indexing'
+require 'metann.tensor.printing'
 
 -- What a helper finds wrong is said in the method's name.
 for name, fn in pairs(methods) do errors.name(fn, name) end

@@ -1,7 +1,7 @@
 --- What convolution and pooling share: their parameters, and how many dims there must be. Internal.
 local next = require('metann.binding.traversal').next
 local arguments = require 'metann.arguments'
-local common = require 'metann.compose.common'
+local common = require 'metann.tensor.compose.common'
 local raise, array = common.raise, common.array
 local kinds = arguments.kinds
 

@@ -1,6 +1,6 @@
 --- tostring(t): values in aligned columns, long tensors shortened, then dtype and size.
 local binding = require 'metann.binding'
-local common = require 'metann.compose.common'
+local common = require 'metann.tensor.compose.common'
 local handle, scope = binding.handle, binding.scope
 local raw, meta, getters = common.raw, handle.meta, handle.getters
 

@@ -1,7 +1,7 @@
 --- Factorizations, solutions and determinants made of rows: of matrices in the last two dims, the others being batch
 -- dims. What has one name here and in torch has torch's arguments; metann.linalg has torch.linalg's names.
 local arguments = require 'metann.arguments'
-local common = require 'metann.compose.common'
+local common = require 'metann.tensor.compose.common'
 local raw, raise, describe = common.raw, common.raise, common.describe
 local ndim, shape, size = common.ndim, common.shape, common.size
 local define, kinds = arguments.define, arguments.kinds

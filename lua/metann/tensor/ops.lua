@@ -6,9 +6,9 @@ local raw = binding.stub.public
 
 local ops = {}
 
-for _, part in ipairs{ 'create', 'pointwise', 'reduce', 'linalg', 'matrix', 'einsum', 'shape', 'index', 'conv',
+for _, part in ipairs{ 'create', 'pointwise', 'reduce', 'products', 'factorizations', 'einsum', 'shape', 'index', 'conv',
   'pool', 'interpolate', 'inplace', 'random' } do
-  local functions = require('metann.compose.' .. part)
+  local functions = require('metann.tensor.compose.' .. part)
   for name, fn in pairs(functions) do ops[name] = fn end
 end
 

@@ -2,7 +2,7 @@
 -- All take dtype (a name), device ('cpu') and requires_grad by name.
 local next = require('metann.binding.traversal').next
 local arguments = require 'metann.arguments'
-local common = require 'metann.compose.common'
+local common = require 'metann.tensor.compose.common'
 local kinds = arguments.kinds
 local raw, handle, raise, describe = common.raw, common.handle, common.raise, common.describe
 local C, ctx, is_tensor, is_int64 = handle.C, handle.ctx, handle.is_tensor, common.is_int64

@@ -1,6 +1,6 @@
 --- Pointwise functions made of rows.
 local arguments = require 'metann.arguments'
-local common = require 'metann.compose.common'
+local common = require 'metann.tensor.compose.common'
 local kinds = arguments.kinds
 local raw, raise = common.raw, common.raise
 local scalar, is_tensor = common.scalar, common.is_tensor

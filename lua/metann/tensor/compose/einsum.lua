@@ -1,8 +1,8 @@
 --- Sums of products by Einstein's convention: each pair of operands becomes one batched matrix product.
 local pairs = require('metann.binding.traversal').pairs
 local arguments = require 'metann.arguments'
-local common = require 'metann.compose.common'
-local reshape = require('metann.compose.layout').reshape
+local common = require 'metann.tensor.compose.common'
+local reshape = require('metann.tensor.compose.layout').reshape
 local raw, raise = common.raw, common.raise
 local shape_of = common.shape
 

@@ -1,8 +1,8 @@
 --- Convolution made of the rows for planes, and patches as columns.
 local arguments = require 'metann.arguments'
-local common = require 'metann.compose.common'
-local layout = require 'metann.compose.layout'
-local windows = require 'metann.compose.windows'
+local common = require 'metann.tensor.compose.common'
+local layout = require 'metann.tensor.compose.layout'
+local windows = require 'metann.tensor.compose.windows'
 local raw, raise, array = common.raw, common.raise, common.array
 local define, kinds = arguments.define, arguments.kinds
 local plane, shape_of = windows.plane, common.shape

@@ -1,5 +1,5 @@
 --- Another shape of the same elements, for the compositions: what shape.lua makes public. Internal.
-local common = require 'metann.compose.common'
+local common = require 'metann.tensor.compose.common'
 local raw, array = common.raw, common.array
 
 local layout = {}

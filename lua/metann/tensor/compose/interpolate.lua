@@ -1,7 +1,7 @@
 --- Resampling of lines, planes and volumes to another size, one dim after the other.
 local arguments = require 'metann.arguments'
-local common = require 'metann.compose.common'
-local layout = require 'metann.compose.layout'
+local common = require 'metann.tensor.compose.common'
+local layout = require 'metann.tensor.compose.layout'
 local raw, raise, describe = common.raw, common.raise, common.describe
 local shape_of = common.shape
 local define, kinds = arguments.define, arguments.kinds

@@ -4,9 +4,9 @@
 local next = require('metann.binding.traversal').next
 local binding = require 'metann.binding'
 local errors = require 'metann.binding.errors'
-local common = require 'metann.compose.common'
-local layout = require 'metann.compose.layout'
-local masks = require 'metann.compose.masks'
+local common = require 'metann.tensor.compose.common'
+local layout = require 'metann.tensor.compose.layout'
+local masks = require 'metann.tensor.compose.masks'
 local handle = binding.handle
 local raw, raise, describe = common.raw, common.raise, common.describe
 local array, is_tensor, meta = common.array, common.is_tensor, handle.meta
@@ -151,7 +151,7 @@ end
 local function source_of(t, v)
   if is_tensor(v) then return without_leading_ones(v) end
   if type(v) == 'table' then
-    return without_leading_ones(require('metann.compose.create').tensor(v, { dtype = common.dtype(t) }))
+    return without_leading_ones(require('metann.tensor.compose.create').tensor(v, { dtype = common.dtype(t) }))
   end
   return common.scalar(v, t, 'index assignment', 'value')
 end

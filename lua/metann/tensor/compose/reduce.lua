@@ -1,6 +1,6 @@
 --- Reductions made of rows.
 local arguments = require 'metann.arguments'
-local common = require 'metann.compose.common'
+local common = require 'metann.tensor.compose.common'
 local kinds = arguments.kinds
 local raw, raise = common.raw, common.raise
 local is_tensor = common.is_tensor
@@ -94,7 +94,7 @@ spread('std')
 -- ---- norms ----
 
 local function nuclear(t, dim, keepdim)
-  return (require('metann.linalg').matrix_norm(t, 'nuc', dim or { -2, -1 }, keepdim))
+  return (require('metann.tensor.linalg').matrix_norm(t, 'nuc', dim or { -2, -1 }, keepdim))
 end
 
 -- From here on p-norms equal the largest number but for its last digits, and powers of rounded quotients mean nothing.

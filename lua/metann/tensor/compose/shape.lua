@@ -1,7 +1,7 @@
 --- Shapes: what is composed of view rows, cat and index_select.
 local arguments = require 'metann.arguments'
-local common = require 'metann.compose.common'
-local layout = require 'metann.compose.layout'
+local common = require 'metann.tensor.compose.common'
+local layout = require 'metann.tensor.compose.layout'
 local raw, raise, array = common.raw, common.raise, common.array
 local dim_of, shape_of, reshape = common.dim, common.shape, layout.reshape
 local define, kinds = arguments.define, arguments.kinds
