@@ -97,6 +97,7 @@ return {
   ['metann.nn.softmax'] = 'metann.nn.layers.softmax',
   ['metann.nn.softplus'] = 'metann.nn.layers.softplus',
   ['metann.nn.statedict'] = 'metann.nn.machinery.statedict',
+  ['metann.nn.support'] = 'metann.support',
   ['metann.nn.tanh'] = 'metann.nn.layers.tanh',
   ['metann.nn.transformerencoderlayer'] = 'metann.nn.layers.transformerencoderlayer',
   ['metann.nn.tripletmarginloss'] = 'metann.nn.layers.tripletmarginloss',

@@ -132,7 +132,7 @@ describe('the tree', function()
 
   -- Each layer may require itself and those before it.
   local layers = {
-    { 'version', 'renamed' }, { 'binding' }, { 'arguments' }, { '', 'init', 'tensor', 'autograd', 'gradcheck', 'func' },
+    { 'version', 'renamed' }, { 'binding' }, { 'arguments' }, { '', 'init', 'tensor', 'autograd', 'gradcheck', 'func' }, { 'support' },
     { 'utils' }, { 'nn' }, { 'optim' }, { 'views', 'dependentmodule', 'proto' }, { 'meta' },
     { 'data', 'io', 'train' },
   }

@@ -227,7 +227,7 @@ describe('updates all or nothing', function()
   end
 
   it('what is written is what the sources were before, whatever shares their memory', function()
-    local overwrite = require('metann.nn.support').overwrite
+    local overwrite = require('metann.support').overwrite
     local a, b = metann.tensor{ 1, 2 }, metann.tensor{ 3, 4 }
     overwrite('swap', { a, b }, { b, a })
     assert.same({ { 3, 4 }, { 1, 2 } }, { a:to_table(), b:to_table() })
@@ -247,7 +247,7 @@ describe('updates all or nothing', function()
   end)
 
   it('and what can\'t be written is an error before the first write', function()
-    local overwrite = require('metann.nn.support').overwrite
+    local overwrite = require('metann.support').overwrite
     local function message(...) return select(2, pcall(overwrite, ...)) end
     local a, released = metann.tensor{ 1, 2 }, nil
     metann.scope(function() released = metann.ones(2) end)

@@ -5,7 +5,7 @@ local metann = require 'metann'
 local Random = require 'metann.data.random'
 local arguments = require 'metann.arguments'
 local methods = require 'metann.utils.methods'
-local describe = require('metann.nn.support').describe
+local describe = require('metann.support').describe
 
 local Episodes = {}
 Episodes.__index = Episodes

@@ -6,7 +6,7 @@ local kinds = require 'metann.io.kinds'
 local npyformat = require 'metann.io.npyformat'
 local posix = require 'metann.binding.posix'
 local paths = require 'metann.io.paths'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 
 local raise = support.raise
 

@@ -7,7 +7,7 @@ local kinds = require 'metann.io.kinds'
 local npyformat = require 'metann.io.npyformat'
 local paths = require 'metann.io.paths'
 local zip = require 'metann.binding.zip'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 
 local raise, describe, is_tensor = support.raise, support.describe, support.is_tensor
 

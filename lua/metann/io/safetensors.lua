@@ -12,7 +12,7 @@ local kinds = require 'metann.io.kinds'
 local paths = require 'metann.io.paths'
 local posix = require 'metann.binding.posix'
 local pytorch = require 'metann.nn.machinery.pytorch'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 
 local raise, describe, is_tensor = support.raise, support.describe, support.is_tensor
 

@@ -13,7 +13,7 @@ local json = require 'metann.binding.json'
 local class_of = require('metann.nn.machinery.class').class_of
 local StateDict = require 'metann.nn.machinery.statedict'
 local traversal = require 'metann.binding.traversal'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local OrderedDict = require 'metann.utils.ordereddict'
 
 local next, pairs = traversal.next, traversal.pairs

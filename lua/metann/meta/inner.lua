@@ -4,7 +4,7 @@
 -- one of the rule per parameter.
 local pairs = require('metann.binding.traversal').pairs
 local metann = require 'metann'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local errors = require 'metann.binding.errors'
 local rates = require 'metann.meta.rates'
 local arguments = require 'metann.arguments'

@@ -1,7 +1,7 @@
 --- Learners' in-place variant: the model itself is trained, with `.grad` and the optimizer.
 local pairs = require('metann.binding.traversal').pairs
 local errors = require 'metann.binding.errors'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local optim = require 'metann.optim'
 local make_quickly = require('metann.optim.step').make_quickly
 local inner = require 'metann.meta.inner'

@@ -1,7 +1,7 @@
 --- The loss of MAML++ over the models after each step, and active_indices.
 local errors = require 'metann.binding.errors'
 local class = require 'metann.nn.machinery.class'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local MultiModel = require 'metann.meta.multimodel'
 local inner = require 'metann.meta.inner'
 local arguments = require 'metann.arguments'

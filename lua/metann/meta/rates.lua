@@ -3,7 +3,7 @@
 local traversal = require 'metann.binding.traversal'
 local next, pairs = traversal.next, traversal.pairs
 local errors = require 'metann.binding.errors'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local nn = require 'metann.nn'
 local raise, describe = errors.raise, errors.describe
 local is_tensor, is_parameter = support.is_tensor, support.is_parameter

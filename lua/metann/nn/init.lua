@@ -2,7 +2,7 @@
 local arguments = require 'metann.arguments'
 local class = require 'metann.nn.machinery.class'
 local Module = require 'metann.nn.machinery.module'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local raise, describe = support.raise, support.describe
 
 local nn = { Module = Module }

@@ -2,7 +2,7 @@
 -- Gains and fans are PyTorch's: a weight is (out, in, kernel...).
 local pairs = require('metann.binding.traversal').pairs
 local arguments = require 'metann.arguments'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local kinds, ops, functions, raise = arguments.kinds, support.ops, support.functions, support.raise
 
 local init = {}

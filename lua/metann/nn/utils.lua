@@ -1,7 +1,7 @@
 --- nn.utils: gradients of many parameters at once, and parameters as one vector. What changes many tensors computes all
 -- of them before it writes the first.
 local arguments = require 'metann.arguments'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local ops, raise, kinds = support.ops, support.raise, arguments.kinds
 
 local utils = {}

@@ -1,6 +1,6 @@
 --- Adagrad (Duchi et al. 2011): g over the root of the sum of its squares; lr falls as lr / (1 + (step - 1) lr_decay).
 local common = require 'metann.optim.common'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local ops = support.ops
 
 local function update(p, g, state, o)

@@ -1,6 +1,6 @@
 --- Adam (Kingma and Ba 2015), and what AdamW shares with it. amsgrad: Reddi et al. 2018.
 local common = require 'metann.optim.common'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local ops = support.ops
 local mul, div, sub, sqrt, square = ops.mul, ops.div, ops.sub, ops.sqrt, ops.square
 

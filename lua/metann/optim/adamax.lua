@@ -1,6 +1,6 @@
 --- Adamax: Adam with the largest gradient so far, faded, in place of the mean square (Kingma and Ba 2015).
 local common = require 'metann.optim.common'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local ops = support.ops
 
 local function update(p, g, state, o)

@@ -1,7 +1,7 @@
 --- AdamW: Adam with the weight decay apart from the gradient (Loshchilov and Hutter 2019).
 local adam = require 'metann.optim.adam'
 local common = require 'metann.optim.common'
-local ops = require('metann.nn.support').ops
+local ops = require('metann.support').ops
 
 local function update(p, g, state, o)
   if o.maximize then g = ops.neg(g) end

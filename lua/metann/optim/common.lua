@@ -1,7 +1,7 @@
 --- What rules share: checks of options, steps that are counted by a tensor, weight decay.
 local pairs = require('metann.binding.traversal').pairs
 local kinds = require 'metann.arguments.kinds'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local raise, describe, is_tensor = support.raise, support.describe, support.is_tensor
 local ops = support.ops
 local add, mul, sub, full, sqrt = ops.add, ops.mul, ops.sub, ops.full, ops.sqrt

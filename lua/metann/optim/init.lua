@@ -1,6 +1,6 @@
 --- metann.optim: optimizers. Each is a class over a pure update rule, one file a rule; `optim.rules.Adam` is the rule
 -- itself, which learners run differentiably. Loaded on first use.
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local errors = support.errors
 
 local NAMES = { 'SGD', 'Adam', 'AdamW', 'RMSprop', 'Adagrad', 'Adadelta', 'Adamax', 'NAdam', 'RAdam' }

@@ -7,7 +7,7 @@ local traversal = require 'metann.binding.traversal'
 local next, pairs = traversal.next, traversal.pairs
 local guards = require 'metann.binding.guards'
 local options = require 'metann.nn.machinery.options'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local errors, kinds, raise, is_tensor, ops = support.errors, options.kinds, support.raise, support.is_tensor, support.ops
 
 local scheduler, NOTHING = {}, {}

@@ -1,7 +1,7 @@
 --- SGD, with momentum, dampening and Nesterov's variant, as PyTorch has them: v <- momentum v + (1 - dampening) g,
 -- p <- p - lr v (Sutskever et al. 2013).
 local common = require 'metann.optim.common'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local add, mul = support.ops.add, support.ops.mul
 
 local function update(p, g, state, o)

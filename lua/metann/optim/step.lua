@@ -3,7 +3,7 @@
 -- that takes the memory of the parameters and of their state once more. What the rule makes on the way is given back
 -- piece by piece; of a rule that works element by element a piece may be a part of a large parameter.
 local pairs = require('metann.binding.traversal').pairs
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local ops, keep = support.ops, support.keep
 
 local step = {}

@@ -1,7 +1,7 @@
 --- Numbers that may still be tensors.
 local metann = require 'metann'
 local errors = require 'metann.binding.errors'
-local describe = require('metann.nn.support').describe
+local describe = require('metann.support').describe
 
 --- The number `value`, or the one that a tensor of one element holds; raises for anything else.
 return function(what, name, value)

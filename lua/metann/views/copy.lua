@@ -4,7 +4,7 @@ local next, pairs = traversal.next, traversal.pairs
 local class = require 'metann.nn.machinery.class'
 local slots = require 'metann.nn.machinery.slots'
 local copy = require 'metann.nn.machinery.copy'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local view = require 'metann.views.view'
 local ops, keep, id = support.ops, support.keep, support.id
 

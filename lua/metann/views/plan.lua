@@ -2,7 +2,7 @@
 -- Parameters tied in the base (one tensor in several slots) and tied dependents (slots that share their info) are
 -- one weight, listed under its first name. A plan is kept with its base and made anew when slots have changed. Owns
 -- also how tensors given by name or in a list are matched with weights: all is checked before anything is written.
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local errors = support.errors
 local raise, describe = support.raise, support.describe
 local is_tensor, id = support.is_tensor, support.id

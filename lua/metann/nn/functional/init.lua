@@ -3,7 +3,7 @@
 -- `F.cross_entropy(scores, labels, {label_smoothing = 0.1})`, `F.linear{input = x, weight = w}`.
 local pairs = require('metann.binding.traversal').pairs
 local arguments = require 'metann.arguments'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local errors, functions = support.errors, support.functions
 local kinds = arguments.kinds
 

@@ -4,7 +4,7 @@ local attention = require 'metann.nn.shared.attention'
 local Bilinear = require 'metann.nn.layers.bilinear'
 local lookup = require 'metann.nn.shared.lookup'
 local PReLU = require 'metann.nn.layers.prelu'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local define, kinds, ops = arguments.define, arguments.kinds, support.ops
 local raise, ndim, size = support.raise, support.ndim, support.size
 

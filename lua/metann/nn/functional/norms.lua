@@ -1,7 +1,7 @@
 --- Normalising functions, with parameters and statistics as arguments.
 local arguments = require 'metann.arguments'
 local normalization = require 'metann.nn.shared.normalization'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local define, kinds = arguments.define, arguments.kinds
 local raise, ndim, size, numel = support.raise, support.ndim, support.size, support.numel
 

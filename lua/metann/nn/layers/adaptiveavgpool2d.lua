@@ -2,7 +2,7 @@
 -- false for a side that stays as it is. Input (N, C, H, W) or (C, H, W).
 local pure = require 'metann.nn.machinery.pure'
 local pooling = require 'metann.nn.shared.pooling'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local ops = support.ops
 local adaptive_avg_pool2d = ops.adaptive_avg_pool2d
 

@@ -4,7 +4,7 @@
 local pure = require 'metann.nn.machinery.pure'
 local kinds = require('metann.nn.machinery.options').kinds
 local pooling = require 'metann.nn.shared.pooling'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local ops, adaptive_max_pool2d = support.ops, support.functions.adaptive_max_pool2d
 
 return pure.class('AdaptiveMaxPool2d', { 'input' }, {

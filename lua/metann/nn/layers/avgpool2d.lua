@@ -4,7 +4,7 @@
 local pure = require 'metann.nn.machinery.pure'
 local pooling = require 'metann.nn.shared.pooling'
 local kinds = require('metann.nn.machinery.options').kinds
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local ops = support.ops
 local avg_pool2d = ops.avg_pool2d
 

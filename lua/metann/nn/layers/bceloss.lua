@@ -4,7 +4,7 @@
 local pure = require 'metann.nn.machinery.pure'
 local losses = require 'metann.nn.shared.losses'
 local kinds = require('metann.nn.machinery.options').kinds
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local ops = support.ops
 
 local LEAST = -100

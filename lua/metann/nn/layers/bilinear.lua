@@ -3,7 +3,7 @@ local class = require 'metann.nn.machinery.class'
 local Module = require 'metann.nn.machinery.module'
 local options = require 'metann.nn.machinery.options'
 local fresh = require 'metann.nn.shared.fresh'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local kinds, ops, size = options.kinds, support.ops, support.size
 
 local Bilinear = class.new('Bilinear', Module)

@@ -2,7 +2,7 @@
 -- Conv1d(in_channels, out_channels, kernel_size, {stride=1, padding=0, dilation=1, groups=1, bias=true,
 -- padding_mode='zeros'}) as Conv2d. Input (N, C, L) or (C, L).
 local convolution = require 'metann.nn.shared.convolution'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local functions = support.functions
 
 local Conv1d = convolution.class('Conv1d', 1, false)

@@ -3,7 +3,7 @@
 -- padding_mode='zeros'}); sizes are numbers or {vertical, horizontal}; padding may be 'same' or 'valid'; padding_mode
 -- 'zeros', 'reflect', 'replicate' or 'circular'. Input (N, C, H, W) or (C, H, W).
 local convolution = require 'metann.nn.shared.convolution'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local check, conv2d = convolution.check, support.ops.conv2d
 local functions, ops = support.functions, support.ops
 

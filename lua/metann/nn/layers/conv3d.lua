@@ -3,7 +3,7 @@
 -- padding_mode='zeros'}); sizes are numbers or {depth, vertical, horizontal}; padding may be 'same' or 'valid';
 -- padding_mode 'zeros', 'reflect', 'replicate' or 'circular'. Input (N, C, D, H, W) or (C, D, H, W).
 local convolution = require 'metann.nn.shared.convolution'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local check, functions = convolution.check, support.functions
 
 local Conv3d = convolution.class('Conv3d', 3, false)

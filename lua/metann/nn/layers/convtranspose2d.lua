@@ -3,7 +3,7 @@
 -- dilation=1}). Input (N, C, H, W) or (C, H, W); H' = (H - 1) stride - 2 padding + dilation (kernel - 1) +
 -- output_padding + 1. Called with {output_size = {H', W'}} it chooses the output_padding that gives that size.
 local convolution = require 'metann.nn.shared.convolution'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 
 local options = require 'metann.nn.machinery.options'
 

@@ -3,7 +3,7 @@
 local class = require 'metann.nn.machinery.class'
 local Module = require 'metann.nn.machinery.module'
 local options = require 'metann.nn.machinery.options'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local functional = require 'metann.nn.functional'
 local kinds = options.kinds
 

@@ -1,7 +1,7 @@
 --- Flatten: joins the dims from start_dim (2) to end_dim (-1) to one.
 local pure = require 'metann.nn.machinery.pure'
 local kinds = require('metann.nn.machinery.options').kinds
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local reshape, size, array_ndim = support.reshape, support.size, support.ndim
 
 local function position(dim, n, name)

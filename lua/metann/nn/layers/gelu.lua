@@ -2,7 +2,7 @@
 -- formula.
 local pure = require 'metann.nn.machinery.pure'
 local kinds = require('metann.nn.machinery.options').kinds
-local ops = require('metann.nn.support').ops
+local ops = require('metann.support').ops
 
 return pure.class('GELU', { 'input' }, {
   { 'approximate', kinds.choice('none', 'tanh'), 'none', show = 'quoted' },

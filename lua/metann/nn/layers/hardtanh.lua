@@ -1,7 +1,7 @@
 --- Hardtanh: x clamped to min_val .. max_val.
 local pure = require 'metann.nn.machinery.pure'
 local kinds = require('metann.nn.machinery.options').kinds
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local ops = support.ops
 
 return pure.class('Hardtanh', { 'input' }, {

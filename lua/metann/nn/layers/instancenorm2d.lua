@@ -3,7 +3,7 @@
 -- Input (N, C, H, W) or (C, H, W). Running statistics, where tracked, are the samples' mean, and used in evaluation mode.
 local kinds = require('metann.nn.machinery.options').kinds
 local normalization = require 'metann.nn.shared.normalization'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local ops, size, ndim = support.ops, support.size, support.ndim
 
 local InstanceNorm2d = normalization.class('InstanceNorm2d', false, false, kinds.nonnegative)

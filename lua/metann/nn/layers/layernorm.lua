@@ -4,7 +4,7 @@ local class = require 'metann.nn.machinery.class'
 local Module = require 'metann.nn.machinery.module'
 local options = require 'metann.nn.machinery.options'
 local normalization = require 'metann.nn.shared.normalization'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local kinds = options.kinds
 
 local LayerNorm = class.new('LayerNorm', Module)

@@ -2,7 +2,7 @@
 -- dtype is what the input is taken as.
 local pure = require 'metann.nn.machinery.pure'
 local kinds = require('metann.nn.machinery.options').kinds
-local ops = require('metann.nn.support').ops
+local ops = require('metann.support').ops
 local log_softmax = ops.log_softmax
 
 return pure.class('LogSoftmax', { 'input' }, {

@@ -3,7 +3,7 @@
 local pure = require 'metann.nn.machinery.pure'
 local pooling = require 'metann.nn.shared.pooling'
 local kinds = require('metann.nn.machinery.options').kinds
-local ops = require('metann.nn.support').ops
+local ops = require('metann.support').ops
 
 return pure.class('MaxPool1d', { 'input' }, {
   { 'kernel_size', kinds.sides(1, 1), show = 'sides' },

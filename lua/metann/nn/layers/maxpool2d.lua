@@ -4,7 +4,7 @@
 local pure = require 'metann.nn.machinery.pure'
 local pooling = require 'metann.nn.shared.pooling'
 local kinds = require('metann.nn.machinery.options').kinds
-local ops = require('metann.nn.support').ops
+local ops = require('metann.support').ops
 local max_pool2d, batched = ops.max_pool2d, pooling.batched
 
 return pure.class('MaxPool2d', { 'input' }, {

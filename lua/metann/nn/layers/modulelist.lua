@@ -1,7 +1,7 @@
 --- ModuleList: a list of modules, registered under their numbers from 1. It computes nothing itself.
 local class = require 'metann.nn.machinery.class'
 local Container = require 'metann.nn.machinery.container'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 
 local ModuleList = class.new('ModuleList', Container)
 

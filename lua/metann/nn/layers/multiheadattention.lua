@@ -9,7 +9,7 @@ local attention = require 'metann.nn.shared.attention'
 local options = require 'metann.nn.machinery.options'
 local fresh = require 'metann.nn.shared.fresh'
 local initializers = require 'metann.nn.initializers'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local kinds, ops, raise, size = options.kinds, support.ops, support.raise, support.size
 
 local MultiheadAttention = class.new('MultiheadAttention', Module)

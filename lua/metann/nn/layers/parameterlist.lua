@@ -4,7 +4,7 @@
 local class = require 'metann.nn.machinery.class'
 local Module = require 'metann.nn.machinery.module'
 local positions = require 'metann.nn.machinery.positions'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 
 local ParameterList = class.new('ParameterList', Module)
 ParameterList._numbered = true -- names of entries are positions

@@ -3,7 +3,7 @@ local class = require 'metann.nn.machinery.class'
 local Module = require 'metann.nn.machinery.module'
 local options = require 'metann.nn.machinery.options'
 local fresh = require 'metann.nn.shared.fresh'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local kinds, ops = options.kinds, support.ops
 
 local PReLU = class.new('PReLU', Module)

@@ -1,7 +1,7 @@
 --- Sequential: modules that are called one after another. `seq[1]` is the first.
 local class = require 'metann.nn.machinery.class'
 local Container = require 'metann.nn.machinery.container'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 
 local Sequential = class.new('Sequential', Container)
 

@@ -2,7 +2,7 @@
 local pure = require 'metann.nn.machinery.pure'
 local losses = require 'metann.nn.shared.losses'
 local kinds = require('metann.nn.machinery.options').kinds
-local ops = require('metann.nn.support').ops
+local ops = require('metann.support').ops
 
 return pure.class('SmoothL1Loss', { 'input', 'target' }, {
   losses.REDUCTION,

@@ -9,7 +9,7 @@ local Dropout = require 'metann.nn.layers.dropout'
 local LayerNorm = require 'metann.nn.layers.layernorm'
 local MultiheadAttention = require 'metann.nn.layers.multiheadattention'
 local options = require 'metann.nn.machinery.options'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local kinds, ops = options.kinds, support.ops
 
 local TransformerEncoderLayer = class.new('TransformerEncoderLayer', Module)

@@ -1,7 +1,7 @@
 --- Unflatten: splits a dim into the given sizes, of which one may be -1.
 local pure = require 'metann.nn.machinery.pure'
 local kinds = require('metann.nn.machinery.options').kinds
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 
 local sizes = kinds.list_kind(function(v)
   if type(v) ~= 'table' or #v == 0 then return nil, 'a list of sizes' end

@@ -3,7 +3,7 @@
 -- spatial dim; modes are those of metann.interpolate. recompute_scale_factor takes the scale from the sizes that come out.
 local pure = require 'metann.nn.machinery.pure'
 local kinds = require('metann.nn.machinery.options').kinds
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local interpolate = support.functions.interpolate
 
 local factors = kinds.list_kind(function(v)

@@ -12,7 +12,7 @@ local guards = require 'metann.binding.guards'
 local misspelt = require 'metann.nn.machinery.misspelt'
 local where = require 'metann.nn.machinery.where'
 local slots = require 'metann.nn.machinery.slots'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local errors, raise, describe, keep = support.errors, support.raise, support.describe, support.keep
 local is_tensor, is_parameter = support.is_tensor, support.is_parameter
 

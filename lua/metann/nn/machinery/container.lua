@@ -8,7 +8,7 @@ local class = require 'metann.nn.machinery.class'
 local Module = require 'metann.nn.machinery.module'
 local positions = require 'metann.nn.machinery.positions'
 local slots = require 'metann.nn.machinery.slots'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local raise, describe = support.raise, support.describe
 
 local Container = class.new('Container', Module)

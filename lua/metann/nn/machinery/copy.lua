@@ -4,7 +4,7 @@
 local next = require('metann.binding.traversal').next
 local class = require 'metann.nn.machinery.class'
 local slots = require 'metann.nn.machinery.slots'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local ops, raise, is_tensor = support.ops, support.raise, support.is_tensor
 
 local copy = {}

@@ -1,6 +1,6 @@
 --- Positions in a list: numbers from 1, negative ones from the end, and ranges {first, last, step}. Shared by the
 -- containers of modules and of parameters.
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local raise, describe = support.raise, support.describe
 
 local positions = {}

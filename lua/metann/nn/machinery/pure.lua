@@ -5,7 +5,7 @@ local arguments = require 'metann.arguments'
 local class = require 'metann.nn.machinery.class'
 local Module = require 'metann.nn.machinery.module'
 local options = require 'metann.nn.machinery.options'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local kinds, is_tensor = options.kinds, support.is_tensor
 
 local pure = {}

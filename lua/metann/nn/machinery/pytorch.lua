@@ -2,7 +2,7 @@
 -- names are the same.
 local class = require 'metann.nn.machinery.class'
 local StateDict = require 'metann.nn.machinery.statedict'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local raise, describe, class_of = support.raise, support.describe, class.class_of
 
 local pytorch = {}

@@ -1,7 +1,7 @@
 --- What attention shares: masks, and the weights of the keys under a mask.
 -- A mask here is bool, true where nothing may be attended to, or floats that are added to the scores. It broadcasts
 -- against them, keys in the last dim.
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local ops, dtype = support.ops, support.dtype
 local where, all, softmax = ops.where, ops.all, ops.softmax
 

@@ -1,5 +1,5 @@
 --- What the losses over classes share. The class dim is 2, or 1 of an input without a batch.
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local ops, raise = support.ops, support.raise
 local ndim, size = support.ndim, support.size
 local nll_loss = ops.nll_loss

@@ -5,7 +5,7 @@ local class = require 'metann.nn.machinery.class'
 local Module = require 'metann.nn.machinery.module'
 local options = require 'metann.nn.machinery.options'
 local fresh = require 'metann.nn.shared.fresh'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local kinds, raise, is_tensor, ndim = options.kinds, support.raise, support.is_tensor, support.ndim
 
 local convolution = {}

@@ -1,5 +1,5 @@
 --- New parameters with initial values: how layers make theirs.
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local ops = support.ops
 
 local fresh = {}

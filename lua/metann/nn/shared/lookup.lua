@@ -1,5 +1,5 @@
 --- Looking up rows of a table, as nn.Embedding and functional.embedding do.
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local ops, size, numel = support.ops, support.size, support.numel
 
 local lookup = {}

@@ -1,6 +1,6 @@
 --- What the losses share: reduction, size checks, Huber's formula, distances.
 local kinds = require('metann.nn.machinery.options').kinds
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local ops, raise, norm = support.ops, support.raise, support.functions.norm
 
 local losses = {}

@@ -1,7 +1,7 @@
 --- What the pooling layers share: checking and batching of inputs.
 local next = require('metann.binding.traversal').next
 local kinds = require('metann.nn.machinery.options').kinds
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local ops = support.ops
 
 local pooling = {}

@@ -4,7 +4,7 @@ local class = require 'metann.nn.machinery.class'
 local Module = require 'metann.nn.machinery.module'
 local options = require 'metann.nn.machinery.options'
 local fresh = require 'metann.nn.shared.fresh'
-local support = require 'metann.nn.support'
+local support = require 'metann.support'
 local kinds, ops, raise = options.kinds, support.ops, support.raise
 local add, mul, sub, linear, sigmoid, tanh, slice = ops.add, ops.mul, ops.sub, ops.linear, ops.sigmoid, ops.tanh,
   ops.slice

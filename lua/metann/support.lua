@@ -1,5 +1,6 @@
---- What the modules and optimizers share: sizes, flags and lists of tensors.
--- The only file of nn/ and optim/ that looks into handles; layers call the rows of the op table through `support.ops`.
+--- What all folders above the tensors share: sizes, flags and lists of tensors, writing all of several or none.
+-- The only file outside binding/ and tensor/ that looks into handles; layers call the rows of the op table through
+-- `support.ops`.
 local pairs = require('metann.binding.traversal').pairs
 local binding = require 'metann.binding'
 require 'metann.tensor'
