@@ -1,5 +1,6 @@
---- Where modules went: old name -> the module's name now. Whoever requires an old name gets the same module by it
--- (binding/renamed.lua). The list is read at the first name that nothing else answers; CMakeLists.txt reads it by line.
+--- Where modules went: old name -> the module's name now. Whoever requires an old name gets the same module by it.
+-- binding/renamed.lua reads the list at the first name that nothing else answers. CMakeLists.txt reads it, line by line,
+-- for those who require an old name first of all.
 return {
   ['metann.compose.common'] = 'metann.tensor.compose.common',
   ['metann.compose.conv'] = 'metann.tensor.compose.conv',

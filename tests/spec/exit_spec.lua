@@ -31,5 +31,10 @@ describe('an installed copy', function()
       assert(require('jit.util'))"]]):format(folder, folder, lib:gsub('%s+$', '')))
     assert.equal('6', said)
     assert.equal(0, status)
+    status, said = scratch.run(([[cd / && env -u METANN_LIBRARY LUA_PATH='%s/share/lua/5.1/?.lua;%s/share/lua/5.1/?/init.lua;;' \
+      LUA_CPATH='%s/?.so;;' luajit -e "io.write(tostring(require('metann.nn.linear')(3, 2)))"]]):format(folder, folder,
+      lib:gsub('%s+$', '')))
+    assert.equal('Linear(in_features=3, out_features=2, bias=true)', said)
+    assert.equal(0, status)
   end)
 end)
