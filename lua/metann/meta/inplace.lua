@@ -65,9 +65,9 @@ end
 local function snapshot(model)
   local saved = { slots = {}, tensors = {}, values = {}, versions = {}, grads = {} }
   for module in model:modules() do
-    for _, kind in ipairs{ '_parameters', '_buffers', '_dependents' } do
+    for _, kind in ipairs(module:_stores()) do
       local dict = module[kind]
-      for _, name in ipairs(dict and dict.names or {}) do
+      for _, name in ipairs(dict.names) do
         local tensor = dict.values[name]
         if tensor and support.is_leaf(tensor) and (kind ~= '_parameters' or support.requires_grad(tensor)) then
           local n = #saved.tensors + 1

@@ -16,6 +16,7 @@ local raise, describe, class_of = errors.raise, errors.describe, class.class_of
 local MultiModel = nn.class('MultiModel')
 
 -- Where the models stand in an instance; a raw field that nn's walks see as no module.
+class.own_field '_models'
 local function models_of(self) return rawget(self, '_models') end
 
 local function set_up(self, state, lists)

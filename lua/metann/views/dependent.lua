@@ -143,8 +143,13 @@ local function make_meta(of, parent_meta)
   return meta
 end
 
+class.own_field '_dependents'
+
 DependentModule = class.new('DependentModule', Module)
 DependentModule._check_call = check_call
+
+local STORES = { '_parameters', '_buffers', '_dependents' }
+function DependentModule._stores() return STORES end
 
 local made = setmetatable({}, { __mode = 'k' })
 local KEPT = { init = true, _name = true, _parent = true, _meta = true, _construct = true, _make_meta = true,

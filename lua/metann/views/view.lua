@@ -30,6 +30,8 @@ local new_table = require 'table.new'
 
 local view = {}
 
+class.own_field '_view'
+
 local FLOATS = { float32 = true, float64 = true, float16 = true, bfloat16 = true }
 local NO_WEIGHTS = {}
 local meta_of
@@ -262,6 +264,8 @@ local function table_field(record, name, value)
 end
 
 local methods = {}
+
+function methods:_owner() return rawget(self, '_view').base end
 
 local function index(self, name)
   local record = rawget(self, '_view')
@@ -548,9 +552,8 @@ function methods:state_dict(options)
   local state = StateDict.new()
   for path, module in Module.named_modules(self) do
     local base = rawget(module, '_view').base
-    for _, kind in ipairs{ '_parameters', '_buffers', '_dependents' } do
-      local dict = base[kind]
-      for _, slot in ipairs(dict and dict.names or {}) do
+    for _, kind in ipairs(base:_stores()) do
+      for _, slot in ipairs(base[kind].names) do
         local name = plans.join(path, slot)
         local place = buffers[name]
         if weights[name] then

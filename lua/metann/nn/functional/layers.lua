@@ -52,7 +52,7 @@ layers.embedding = define('embedding', {
   return lookup.rows({
     padding_idx = lookup.padding_row('embedding', padding_idx, size(weight, 1)),
     max_norm = max_norm, norm_type = norm_type, scale_grad_by_freq = scale_grad_by_freq,
-  }, index, weight)
+  }, index, weight, true)
 end)
 
 --- x where x > 0, else weight * x; weight has one element, or one for each channel (dim 2).

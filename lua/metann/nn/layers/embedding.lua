@@ -79,7 +79,7 @@ function Embedding:forward(index, more)
   if not support.is_tensor(index) then
     support.raise("Embedding: 'input' must be a tensor of row numbers, got %s", support.describe(index))
   end
-  return embedding.rows(self, index, self.weight)
+  return embedding.rows(self, index, self.weight, rawequal(self:_owner(), self))
 end
 
 function Embedding:extra_repr()

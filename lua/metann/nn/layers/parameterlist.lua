@@ -37,8 +37,11 @@ end
 
 --- How many parameters there are; of a converted list those that became dependents count.
 function ParameterList:len()
-  local dependents = self._dependents
-  return #self._parameters.names + (dependents and #dependents.names or 0)
+  local n = 0
+  for _, kind in ipairs(self:_stores()) do
+    if kind ~= '_buffers' then n = n + #self[kind].names end
+  end
+  return n
 end
 
 --- The parameter at a position; negative ones count from the end.

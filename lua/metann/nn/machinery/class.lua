@@ -6,7 +6,8 @@
 -- The metatable of an instance is `class._meta`; its field `class` is the class. A class may give its subclasses
 -- another one by defining `_make_meta(class)`, and may define `_construct(class, ...)`, what calling the class does.
 -- A class of containers says what reading a key that is no name gives (`_position(self, key)`), and which name writing
--- to a number means (`_place(self, number, value)`, false when it has done the writing).
+-- to a number means (`_place(self, number, value)`, false when it has done the writing). What kinds of modules that are
+-- made elsewhere have of their own is asked by `_stores` and `_owner` (module.lua).
 local next = require('metann.binding.traversal').next
 local guards = require 'metann.binding.guards'
 local misspelt = require 'metann.nn.machinery.misspelt'
@@ -173,17 +174,20 @@ function class.assign(self, name, value)
 end
 
 -- Raw fields that are the library's.
-local OWN = {
-  _parameters = true, _buffers = true, _modules = true, _dependents = true, _tensors = true, _view = true,
-  _models = true, _transient = true, _forward_hooks = true, _forward_pre_hooks = true,
+local own = {
+  _parameters = true, _buffers = true, _modules = true, _tensors = true, _transient = true, _forward_hooks = true,
+  _forward_pre_hooks = true,
 }
+
+--- Says that a raw field of instances is the library's, in which the walks look for nothing that is the user's.
+function class.own_field(name) own[name] = true end
 
 --- Files what was written over a raw plain field, which __newindex never saw, and looks into plain tables, which
 -- modules may have been put into since. Every walk begins with it, and so does an instance's first call.
 function class.adopt(self)
   for name, value in next, self do
     if type(value) == 'table' and getmetatable(value) == nil then
-      if not OWN[name] then check_plain(self, name, value) end
+      if not own[name] then check_plain(self, name, value) end
     elseif class_of(value) or (is_tensor(value) and is_parameter(value)) then
       rawset(self, name, nil)
       class.assign(self, name, value)

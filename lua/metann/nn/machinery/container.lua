@@ -75,7 +75,7 @@ end
 
 --- Files modules anew: a list of {name or false, module}; those without a name are numbered.
 local function refill(self, entries)
-  if rawget(self, '_view') then
+  if not rawequal(self:_owner(), self) then
     raise("%s: a view's modules are those of its base: use deepcopy()", label(self))
   end
   slots.clear(self._modules)

@@ -25,7 +25,7 @@ function copy.tensor(t, memo, path)
 end
 
 -- What users don't see of a module: where its tensors and submodules stand.
-local INNER = { _parameters = true, _buffers = true, _modules = true, _dependents = true, _tensors = true }
+local INNER = { _parameters = true, _buffers = true, _modules = true, _tensors = true }
 
 --- The path of an entry of a table, as a user would write it.
 local function below(path, owner, key)

@@ -38,6 +38,16 @@ function Module.init() end
 --- What calling the module computes; subclasses must define it.
 function Module:forward() raise("%s: 'forward' is not defined", label(self)) end
 
+-- ---- what kinds of modules that are made elsewhere answer ----
+
+local STORES = { '_parameters', '_buffers' }
+
+--- The kinds of slots in which the tensors of the state stand, in order.
+function Module._stores() return STORES end
+
+--- The module whose slots these are. One that only shows another's answers that one.
+function Module:_owner() return self end
+
 -- ---- registration ----
 
 local function check_new(self, what, name)
@@ -135,40 +145,49 @@ local function modules_of(self, prefix, recurse)
   return modules, names
 end
 
---- The tensors in some kinds of slots, each once (ties by id), with their names by path.
-local function collect_tensors(self, of_kinds, prefix, recurse, skip)
+--- Adds the tensors in some slots to lists of names (by path) and values, each once (ties by id).
+local function add_tensors(dict, path, names, values, seen)
+  for _, name in ipairs(dict.names) do
+    local value = dict.values[name]
+    if value and not seen[id(value)] then
+      seen[id(value)] = true
+      names[#names + 1], values[#values + 1] = join(path, name), value
+    end
+  end
+end
+
+local function collect_parameters(self, prefix, recurse)
+  local modules, paths = modules_of(self, prefix, recurse)
+  local names, values, seen = {}, {}, {}
+  for i, module in ipairs(modules) do add_tensors(module._parameters, paths[i], names, values, seen) end
+  return names, values
+end
+
+--- All tensors of the state but the parameters.
+local function collect_buffers(self, prefix, recurse)
   local modules, paths = modules_of(self, prefix, recurse)
   local names, values, seen = {}, {}, {}
   for i, module in ipairs(modules) do
-    for _, kind in ipairs(of_kinds) do
-      local dict = module[kind]
-      for _, name in ipairs(dict and dict.names or {}) do
-        local value = dict.values[name]
-        if value and not (skip and skip(module, name)) and not seen[id(value)] then
-          seen[id(value)] = true
-          names[#names + 1], values[#values + 1] = join(paths[i], name), value
-        end
-      end
+    for _, kind in ipairs(module:_stores()) do
+      if kind ~= '_parameters' then add_tensors(module[kind], paths[i], names, values, seen) end
     end
   end
   return names, values
 end
-
-local PARAMETERS, BUFFERS = { '_parameters' }, { '_buffers', '_dependents' }
 
 --- Iterates over the parameters with their names: `for name, p in net:named_parameters() do`. Ties are listed once.
 -- @function Module:named_parameters
 -- @param[opt=''] prefix of the names
 -- @param[opt=true] recurse false for this module's own only
 function Module:named_parameters(...)
-  return support.pairs_of(collect_tensors(self, PARAMETERS, arguments.walk('named_parameters', ...)))
+  return support.pairs_of(collect_parameters(self, arguments.walk('named_parameters', ...)))
 end
 
 --- Iterates over the parameters.
 -- @function Module:parameters
 -- @param[opt=true] recurse false for this module's own only
 function Module:parameters(...)
-  local _, values = collect_tensors(self, PARAMETERS, '', arguments.recurse('parameters', ...))
+  local _, values = collect_parameters(self, '', arguments.recurse('parameters', ...))
   return support.values_of(values)
 end
 
@@ -177,14 +196,14 @@ end
 -- @param[opt=''] prefix of the names
 -- @param[opt=true] recurse false for this module's own only
 function Module:named_buffers(...)
-  return support.pairs_of(collect_tensors(self, BUFFERS, arguments.walk('named_buffers', ...)))
+  return support.pairs_of(collect_buffers(self, arguments.walk('named_buffers', ...)))
 end
 
 --- Iterates over the buffers.
 -- @function Module:buffers
 -- @param[opt=true] recurse false for this module's own only
 function Module:buffers(...)
-  local _, values = collect_tensors(self, BUFFERS, '', arguments.recurse('buffers', ...))
+  local _, values = collect_buffers(self, '', arguments.recurse('buffers', ...))
   return support.values_of(values)
 end
 
@@ -266,7 +285,7 @@ function Module:eval() return self:train(false) end
 -- @param[opt=true] set_to_none boolean
 function Module:zero_grad(...)
   local set_to_none = read(self, 'zero_grad', { { 'set_to_none', kinds.boolean, true } }, ...).set_to_none
-  local _, list = collect_tensors(self, PARAMETERS, '')
+  local _, list = collect_parameters(self, '')
   support.zero_grads(label(self) .. ':zero_grad', list, set_to_none)
   return self
 end
@@ -276,7 +295,7 @@ end
 -- @param[opt=true] requires_grad boolean
 function Module:requires_grad_(...)
   local requires = read(self, 'requires_grad_', { { 'requires_grad', kinds.boolean, true } }, ...).requires_grad
-  local names, list = collect_tensors(self, PARAMETERS, '')
+  local names, list = collect_parameters(self, '')
   for i, p in ipairs(requires and list or {}) do
     if not FLOATS[support.dtype(p)] then
       raise("%s:requires_grad_: parameter '%s' is %s, and only floats have gradients", label(self), names[i],
@@ -342,9 +361,9 @@ end
 -- @param convert function(tensor)
 -- @param commits list of functions to which those are added that put the results in place
 function Module:_convert(convert, commits)
-  for _, kind in ipairs{ '_parameters', '_buffers', '_dependents' } do
+  for _, kind in ipairs(self:_stores()) do
     local dict = self[kind]
-    for _, name in ipairs(dict and dict.names or {}) do
+    for _, name in ipairs(dict.names) do
       local value = dict.values[name]
       local made = value and convert(value)
       if made then commits[#commits + 1] = function() slots.set(dict, name, made) end end
@@ -397,9 +416,9 @@ local function state_slots(self)
   local modules, paths = modules_of(self)
   local names, values = {}, {}
   for i, module in ipairs(modules) do
-    for _, kind in ipairs{ '_parameters', '_buffers', '_dependents' } do
+    for _, kind in ipairs(module:_stores()) do
       local dict = module[kind]
-      for _, name in ipairs(dict and dict.names or {}) do
+      for _, name in ipairs(dict.names) do
         local value = dict.values[name]
         if value and not (kind ~= '_parameters' and is_transient(module, name)) then
           names[#names + 1], values[#values + 1] = join(paths[i], name), value
@@ -482,7 +501,7 @@ function Module:load_state_dict(state, options)
   local strict
   state, strict = pytorch.import(self, state, options)
   for path, module in self:named_modules() do
-    if rawget(module, '_view') then
+    if not rawequal(module:_owner(), module) then
       raise("%s:load_state_dict: submodule '%s' is a functional view: load into it by itself", label(self), path)
     end
   end
@@ -533,9 +552,9 @@ local function pack(...) return { n = select('#', ...), ... } end
 
 --- What calling a module does that has hooks, or is called for the first time.
 function Module:_call_with_hooks(...)
-  local base = rawget(self, '_view') and rawget(self, '_view').base or self
-  class.adopt(base)
-  rawset(base, '_hooked', #(rawget(base, '_forward_hooks') or {}) + #(rawget(base, '_forward_pre_hooks') or {}) > 0)
+  local owner = self:_owner()
+  class.adopt(owner)
+  rawset(owner, '_hooked', #(rawget(owner, '_forward_hooks') or {}) + #(rawget(owner, '_forward_pre_hooks') or {}) > 0)
   local inputs = pack(...)
   for _, entry in ipairs(self._forward_pre_hooks or {}) do
     local hook = entry[1]

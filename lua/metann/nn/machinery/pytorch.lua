@@ -20,9 +20,9 @@ function pytorch.shifted(name)
   return (name:gsub('[^.]+', function(part) return moved(part, 1) end))
 end
 
---- What holds the slots: the module itself, or the one that a ProtoModule stands for.
+--- What holds the names: the module itself, or the submodule that has no name of its own.
 local function holder(module)
-  while module and class_of(module) and class_of(module)._held do module = module:_held() end
+  while module and module._modules.values[''] do module = module._modules.values[''] end
   return module
 end
 

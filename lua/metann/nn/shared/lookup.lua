@@ -44,13 +44,14 @@ end
 -- @param o options by name: padding_idx (a row from 1 that gets no gradient), max_norm, norm_type, scale_grad_by_freq
 -- @param index tensor of row numbers
 -- @param weight (rows, width)
+-- @param is_own whether the rows of a leaf may be scaled in place
 -- @return tensor: the size of index, then width
-function lookup.rows(o, index, weight)
+function lookup.rows(o, index, weight, is_own)
   local shape, width = support.shape(index), size(weight, 2)
   local flat = support.reshape(index, { numel(index) })
   local rows = ops.index_select(weight, flat, 1)
   if o.max_norm then
-    if support.is_leaf(weight) and not rawget(o, '_view') then
+    if is_own and support.is_leaf(weight) then
       -- as in PyTorch, the table itself is changed
       support.no_grad(write_scaled, weight, flat, rows, o)
       rows = ops.index_select(weight, flat, 1)
