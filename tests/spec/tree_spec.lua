@@ -130,28 +130,96 @@ describe('the tree', function()
     none(bare)
   end)
 
-  -- Each layer may require itself and those before it.
-  local layers = {
-    { 'version', 'renamed' }, { 'binding' }, { 'arguments' }, { '', 'init', 'tensor', 'autograd', 'gradcheck', 'func' }, { 'support' },
-    { 'utils' }, { 'nn' }, { 'optim' }, { 'views', 'dependentmodule', 'proto' }, { 'meta' },
-    { 'data', 'io', 'train' },
+  -- Which rooms of lua/metann may require which, each only such as stand above it here, so that there is no circle. A
+  -- room is a folder; a file that stands in lua/metann or in nn itself is one, too.
+  local arrows = {
+    { 'version', '' },
+    { 'renamed', '' },
+    { 'binding', 'version renamed' },
+    { 'arguments', 'binding' },
+    { 'tensor/compose', 'binding arguments' },
+    { 'tensor', 'binding arguments tensor/compose' },
+    { 'autograd', 'binding arguments tensor/compose' },
+    { 'gradcheck', 'binding tensor autograd' },
+    { 'func', 'binding arguments tensor autograd' },
+    { 'support', 'binding tensor/compose tensor' },
+    { 'utils', 'binding arguments' },
+    { 'nn/machinery', 'binding arguments support' },
+    { 'nn/shared', 'binding support nn/machinery' },
+    { 'nn/initializers', 'binding arguments support' },
+    { 'nn/utils', 'binding arguments support' },
+    { 'nn/layers', 'support nn/machinery nn/shared nn/initializers' },
+    { 'nn/functional', 'binding arguments support nn/shared nn/layers' },
+    { 'nn/init', 'binding arguments support nn/machinery' },
+    { 'optim', 'binding arguments support' },
+    { 'views', 'binding arguments autograd support utils nn/machinery nn/init' },
+    { 'proto', 'views' },
+    { 'dependentmodule', 'views' },
+    { 'init', 'version binding arguments tensor autograd' },
+    { 'meta', 'binding arguments support nn/machinery nn/init optim views init' },
+    { 'io', 'binding arguments tensor support utils nn/machinery' },
+    { 'data', 'binding arguments support utils init io' },
+    { 'train', 'binding arguments support utils init io' },
   }
-  local rank = {}
-  for i, names in ipairs(layers) do
-    for _, name in ipairs(names) do rank[name] = i end
+
+  local function room_of(path)
+    local folder, file = path:match '^lua/metann/(.-)/?([^/]+)%.lua$'
+    if folder == '' then return file end
+    return folder == 'nn' and 'nn/' .. file or folder
   end
 
-  it('has Lua modules that require only what stands before them', function()
-    local upward = offences('^lua/.*%.lua$', function(line, file)
-      local own = file:match '^lua/metann/([^/.]+)'
-      local wanted = not line:find '^%s*%-%-' and line:match 'require%s*%(?%s*["\']metann([^"\']*)["\']'
-      if not wanted then return false end
-      local name = wanted:match '^%.?([^.]*)'
-      assert(rank[own], file .. ' belongs to no layer of this spec')
-      assert(rank[name], file .. ' requires metann' .. wanted .. ', of no layer of this spec')
-      return rank[name] > rank[own]
+  --- The room of a module, or of all that begin with a name.
+  local function room_of_module(name, known)
+    local path = 'lua/' .. name:gsub('%.', '/')
+    if path:sub(-1) == '/' then return room_of(path .. 'any.lua') end
+    if known[path .. '.lua'] then return room_of(path .. '.lua') end
+    assert(known[path .. '/init.lua'], 'there is no module ' .. name)
+    return room_of(path .. '/init.lua')
+  end
+
+  --- Calls fn(room, wanted, file, line, number) for each line by which a Lua file of one room requires another room.
+  local function each_arrow(fn)
+    local known = {}
+    for _, path in ipairs(tree) do known[path] = true end
+    for _, file in ipairs(matching '^lua/.*%.lua$') do
+      each_line(file, function(line, number)
+        local name = not line:find '^%s*%-%-' and line:match 'require%s*%(?%s*["\'](metann[%w_.]*)["\']'
+        local wanted = name and room_of_module(name, known)
+        if wanted and wanted ~= room_of(file) then fn(room_of(file), wanted, file, line, number) end
+      end)
+    end
+  end
+
+  it('has Lua modules that require only what the arrows above allow', function()
+    local allowed, above, used = {}, {}, {}
+    for _, arrow in ipairs(arrows) do
+      local room = arrow[1]
+      allowed[room] = {}
+      for name in arrow[2]:gmatch '%S+' do
+        assert(above[name], room .. ' may not require ' .. name .. ', which does not stand above it')
+        allowed[room][name] = true
+      end
+      above[room] = true
+    end
+    local found = {}
+    each_arrow(function(room, wanted, file, line, number)
+      assert(allowed[room], room .. ' is no room of this spec')
+      used[room .. ' ' .. wanted] = true
+      if not allowed[room][wanted] then found[#found + 1] = ('%s:%d: %s'):format(file, number, line) end
     end)
-    none(upward)
+    none(found)
+    for room, rooms in pairs(allowed) do
+      for wanted in pairs(rooms) do
+        assert(used[room .. ' ' .. wanted], 'nothing of ' .. room .. ' requires ' .. wanted .. ' any more: take it out')
+      end
+    end
+  end)
+
+  it('has nn read no private field of what stands above it', function()
+    none(offences('^lua/metann/nn/.*%.lua$', function(line)
+      return line:find '%f[%w_]_view%f[^%w_]' or line:find '%f[%w_]_dependents%f[^%w_]'
+        or line:find '%f[%w_]_held%f[^%w_]' or line:find '%f[%w_]_models%f[^%w_]'
+    end))
   end)
 
   it('leaves nothing open', function()

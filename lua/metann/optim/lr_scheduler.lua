@@ -6,9 +6,10 @@
 local traversal = require 'metann.binding.traversal'
 local next, pairs = traversal.next, traversal.pairs
 local guards = require 'metann.binding.guards'
-local options = require 'metann.nn.machinery.options'
+local arguments = require 'metann.arguments'
 local support = require 'metann.support'
-local errors, kinds, raise, is_tensor, ops = support.errors, options.kinds, support.raise, support.is_tensor, support.ops
+local errors, raise, is_tensor, ops = support.errors, support.raise, support.is_tensor, support.ops
+local kinds = arguments.kinds
 
 local scheduler, NOTHING = {}, {}
 
@@ -146,7 +147,7 @@ local function define(name, parameters, start)
   local list = { { 'optimizer', an_optimizer, opaque = true } }
   for i, p in ipairs(parameters) do list[i + 1], class.option_names[p[1]] = p, true end
   list[#list + 1] = { 'last_epoch', kinds.integer, -1 }
-  local read = options.reader(name, list)
+  local read = arguments.reader(name, list)
   scheduler[name] = setmetatable({ name = name }, {
     __call = errors.name_member(function(_, ...)
       local o = read(...)
@@ -397,7 +398,7 @@ function Plateau:_after(metric)
   return { best = best, num_bad_epochs = bad, cooldown_counter = cooldown }, reducing
 end
 
-local plateau_step = options.reader('ReduceLROnPlateau:step', { { 'metric' } })
+local plateau_step = arguments.reader('ReduceLROnPlateau:step', { { 'metric' } })
 
 function Plateau:step(...)
   local metric = plateau_step(...).metric

@@ -1,9 +1,8 @@
 --- Functions that compute a layer from given parameters, and dropout.
 local arguments = require 'metann.arguments'
 local attention = require 'metann.nn.shared.attention'
-local Bilinear = require 'metann.nn.layers.bilinear'
+local formulas = require 'metann.nn.shared.formulas'
 local lookup = require 'metann.nn.shared.lookup'
-local PReLU = require 'metann.nn.layers.prelu'
 local support = require 'metann.support'
 local define, kinds, ops = arguments.define, arguments.kinds, support.ops
 local raise, ndim, size = support.raise, support.ndim, support.size
@@ -32,8 +31,7 @@ layers.dropout2d = define('dropout2d', {
     raise("dropout2d: 'input' must be a tensor of size (N, C, H, W) or (C, H, W), got %s", support.describe(x))
   end
   if not training or p == 0 then return x end
-  local shape = n == 3 and { size(x, 1), 1, 1 } or { size(x, 1), size(x, 2), 1, 1 }
-  return ops.mul(x, (ops.dropout(ops.full(shape, 1, support.dtype(x)), p)))
+  return formulas.dropout2d(x, p)
 end)
 
 --- Rows of weight (rows, width) at input, a tensor of numbers from 1; the options are those of nn.Embedding.
@@ -61,7 +59,7 @@ layers.prelu = define('prelu', { INPUT, { 'weight', kinds.tensor } }, function(x
   if ndim(weight) > 1 then
     raise("prelu: 'weight' must have one dim, got size %s", support.shape_text(weight))
   end
-  return PReLU._compute('prelu', x, weight)
+  return formulas.prelu('prelu', x, weight)
 end)
 
 --- x W^T + b over the last dim for weight W (out, in), or x w + b for a vector w (in), which takes the dim away. Integers
@@ -84,7 +82,7 @@ layers.bilinear = define('bilinear', {
     raise("bilinear: 'weight' must have size (out, in1, in2) for inputs (..., in1) and (..., in2), got %s, %s and %s",
       support.shape_text(weight), support.shape_text(x1), support.shape_text(x2))
   end
-  return Bilinear._compute(x1, x2, weight, bias)
+  return formulas.bilinear(x1, x2, weight, bias)
 end)
 
 --- The mask of scaled_dot_product_attention as shared/attention.lua has it: true where nothing may be attended to.

@@ -2,9 +2,10 @@
 local class = require 'metann.nn.machinery.class'
 local Module = require 'metann.nn.machinery.module'
 local options = require 'metann.nn.machinery.options'
+local formulas = require 'metann.nn.shared.formulas'
 local fresh = require 'metann.nn.shared.fresh'
 local support = require 'metann.support'
-local kinds, ops, size = options.kinds, support.ops, support.size
+local kinds, size = options.kinds, support.size
 
 local Bilinear = class.new('Bilinear', Module)
 
@@ -25,16 +26,6 @@ function Bilinear:init(...)
   options.place(self, o)
 end
 
---- x1^T W_k x2 + b_k for each k, of inputs that fit the weight.
-function Bilinear._compute(x1, x2, weight, bias)
-  local products = ops.mul(ops.unsqueeze(x1, -1), ops.unsqueeze(x2, -2))
-  local shape = support.shape(products)
-  local count = shape[#shape] * shape[#shape - 1]
-  shape[#shape] = nil
-  shape[#shape] = count
-  return ops.linear(support.reshape(products, shape), support.reshape(weight, { size(weight, 1), count }), bias)
-end
-
 local function check(name, x, features)
   if not support.is_tensor(x) or support.ndim(x) == 0 or size(x, -1) ~= features then
     support.raise("Bilinear: '%s' must be a tensor of size (..., %d), got %s", name, features, support.describe(x))
@@ -48,7 +39,7 @@ function Bilinear:forward(x1, x2, more)
   if more ~= nil then support.too_many('Bilinear', 2) end
   check('input1', x1, self.in1_features)
   check('input2', x2, self.in2_features)
-  return Bilinear._compute(x1, x2, self.weight, self.bias)
+  return formulas.bilinear(x1, x2, self.weight, self.bias)
 end
 
 function Bilinear:extra_repr()

@@ -3,8 +3,8 @@
 local class = require 'metann.nn.machinery.class'
 local Module = require 'metann.nn.machinery.module'
 local options = require 'metann.nn.machinery.options'
+local formulas = require 'metann.nn.shared.formulas'
 local support = require 'metann.support'
-local functional = require 'metann.nn.functional'
 local kinds = options.kinds
 
 local Dropout2d = class.new('Dropout2d', Module)
@@ -28,7 +28,7 @@ function Dropout2d:forward(x, more)
     support.raise("Dropout2d: 'input' must be a tensor of size (N, C, H, W) or (C, H, W), got %s", support.describe(x))
   end
   if not self.training or self.p == 0 then return x end
-  return functional.dropout2d(x, self.p)
+  return formulas.dropout2d(x, self.p)
 end
 
 function Dropout2d:extra_repr() return ('p=%s, inplace=%s'):format(tostring(self.p), tostring(self.inplace)) end

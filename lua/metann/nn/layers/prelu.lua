@@ -2,9 +2,10 @@
 local class = require 'metann.nn.machinery.class'
 local Module = require 'metann.nn.machinery.module'
 local options = require 'metann.nn.machinery.options'
+local formulas = require 'metann.nn.shared.formulas'
 local fresh = require 'metann.nn.shared.fresh'
 local support = require 'metann.support'
-local kinds, ops = options.kinds, support.ops
+local kinds = options.kinds
 
 local PReLU = class.new('PReLU', Module)
 
@@ -22,28 +23,12 @@ function PReLU:init(...)
   options.place(self, o)
 end
 
---- x where x > 0, else weight * x; the weight has one element, or one for each channel.
--- @param what the name for messages
-function PReLU._compute(what, x, weight)
-  local n, count = support.ndim(x), support.numel(weight)
-  if count == 1 then
-    weight = support.reshape(weight, n == 0 and {} or { 1 })
-  else
-    local dim = n > 1 and 2 or 1
-    if n == 0 or support.size(x, dim) ~= count then
-      support.raise("%s: 'input' must have %d channels in dim %d, got size %s", what, count, dim, support.shape_text(x))
-    end
-    weight = support.along_channels(weight, n)
-  end
-  return ops.add(ops.relu(x), ops.mul(weight, ops.clamp(x, -math.huge, 0)))
-end
-
 function PReLU:forward(x, more)
   if more ~= nil then support.too_many('PReLU', 1) end
   if not support.is_tensor(x) then
     support.raise("PReLU: 'input' must be a tensor, got %s", support.describe(x))
   end
-  return PReLU._compute('PReLU', x, self.weight)
+  return formulas.prelu('PReLU', x, self.weight)
 end
 
 function PReLU:extra_repr() return 'num_parameters=' .. self.num_parameters end

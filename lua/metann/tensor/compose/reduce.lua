@@ -1,6 +1,7 @@
 --- Reductions made of rows.
 local arguments = require 'metann.arguments'
 local common = require 'metann.tensor.compose.common'
+local norm = require('metann.tensor.compose.norms').norm
 local kinds = arguments.kinds
 local raw, raise = common.raw, common.raise
 local is_tensor = common.is_tensor
@@ -92,26 +93,6 @@ spread('var')
 spread('std')
 
 -- ---- norms ----
-
-local function nuclear(t, dim, keepdim)
-  return (require('metann.tensor.linalg').matrix_norm(t, 'nuc', dim or { -2, -1 }, keepdim))
-end
-
--- From here on p-norms equal the largest number but for its last digits, and powers of rounded quotients mean nothing.
-local ENDLESS = 2 ^ 53
-
-local function norm(t, p, dim, keepdim)
-  if p == 'fro' then p = 2 end
-  if p == 'nuc' then return nuclear(t, dim, keepdim) end
-  if p == 1 then return (raw.sum(raw.abs(t), dim, keepdim)) end
-  if p >= ENDLESS then return (raw.amax(raw.abs(t), dim, keepdim)) end
-  if p <= -ENDLESS then return (raw.amin(raw.abs(t), dim, keepdim)) end
-  if p == 0 then -- the count leads to nothing, the zeros lead to t: a derivative of 0, not none
-    local marks = raw.add(raw.cast(raw.ne(t, 0), common.dtype(t)), raw.fill(t, 0))
-    return (raw.sum(marks, dim, keepdim))
-  end
-  return (raw.norm(t, p, dim, keepdim))
-end
 
 local P = { 'p', kinds.either(kinds.number, kinds.choice('fro', 'nuc')), 2 }
 
