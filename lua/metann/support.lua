@@ -136,6 +136,12 @@ function support.id(t)
   return C.mn_tensor_id(t.p)
 end
 
+--- The number that stands for the memory of a tensor, which its views share.
+function support.storage(t)
+  array(t)
+  return C.mn_storage_id(t.p)
+end
+
 --- How often the memory of a tensor has been written to.
 function support.version(t)
   array(t)

@@ -3,24 +3,30 @@ local common = require 'metann.optim.common'
 local support = require 'metann.support'
 local ops = support.ops
 
-local function update(p, g, state, o)
-  g = common.gradient(p, g, o)
-  local step, squared = common.next_step(state), ops.square(g)
-  local sum = state.sum or o.initial_accumulator_value
-  sum = ops.add(squared, sum)
-  local direction = ops.div(g, common.root(sum, o.eps))
-  local lr = o.lr
+--- The step size.
+local function prepare(state, o)
+  local step, lr = common.next_step(state), o.lr
   if o.lr_decay ~= 0 then lr = ops.div(lr, ops.add(ops.mul(ops.sub(step, 1), o.lr_decay), 1)) end
-  return common.descend(p, direction, lr), { step = step, sum = sum }
+  return { step = step, lr = lr }
+end
+
+local function update(p, g, state, o, numbers)
+  g = common.gradient(p, g, o)
+  numbers = numbers or prepare(state, o)
+  local sum = ops.add(ops.square(g), state.sum or o.initial_accumulator_value)
+  local direction = ops.div(g, common.root(sum, o.eps))
+  return common.descend(p, direction, numbers.lr), { step = numbers.step, sum = sum }
 end
 
 return {
   name = 'Adagrad',
   state = { 'step', 'sum' },
+  counts = { 'step' },
   positions = { 'lr', 'lr_decay', 'weight_decay', 'initial_accumulator_value', 'eps' },
   defaults = {
     lr = 1e-2, lr_decay = 0, weight_decay = 0, initial_accumulator_value = 0, eps = 1e-10, maximize = false,
   },
+  prepare = prepare,
   update = update,
   elementwise = true,
 }

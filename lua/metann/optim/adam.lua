@@ -7,6 +7,7 @@ local mul, div, sub, sqrt, square = ops.mul, ops.div, ops.sub, ops.sqrt, ops.squ
 local adam = {
   name = 'Adam',
   state = { 'step', 'exp_avg', 'exp_avg_sq', 'max_exp_avg_sq' },
+  counts = { 'step' },
   positions = { 'lr', 'betas', 'eps', 'weight_decay', 'amsgrad' },
   elementwise = true,
   defaults = {
@@ -15,28 +16,32 @@ local adam = {
   },
 }
 
---- p - lr m_hat / (sqrt(v_hat) + eps), where the corrections of m and v for their start at zero are folded into the
--- step size and eps: all of that is 0-dim.
-function adam.move(p, g, state, o)
-  local beta1, beta2 = o.betas[1], o.betas[2]
+--- The step size and eps, into which the corrections of m and v for their start at zero are folded.
+function adam.prepare(state, o)
   local step = common.next_step(state)
-  local m = common.average(state.exp_avg, g, beta1)
-  local v = common.average(state.exp_avg_sq, square(g), beta2)
-  local new = { step = step, exp_avg = m, exp_avg_sq = v }
+  local root = sqrt(common.correction(o.betas[2], step))
+  local size = mul(div(root, common.correction(o.betas[1], step)), o.lr)
+  return { step = step, size = size, eps = mul(root, o.eps) }
+end
+
+--- p - lr m_hat / (sqrt(v_hat) + eps).
+function adam.move(p, g, state, o, numbers)
+  numbers = numbers or adam.prepare(state, o)
+  local m = common.average(state.exp_avg, g, o.betas[1])
+  local v = common.average(state.exp_avg_sq, square(g), o.betas[2])
+  local new = { step = numbers.step, exp_avg = m, exp_avg_sq = v }
   local largest = v
   if o.amsgrad then
     largest = state.max_exp_avg_sq and ops.maximum(state.max_exp_avg_sq, v) or v
     new.max_exp_avg_sq = largest
   end
-  local root = sqrt(common.correction(beta2, step))
-  local size = mul(div(root, common.correction(beta1, step)), o.lr)
-  local denominator = common.add_over(sqrt(largest), mul(root, o.eps))
-  return sub(p, common.mul_over(div(m, denominator), size)), new
+  local denominator = common.add_over(sqrt(largest), numbers.eps)
+  return sub(p, common.mul_over(div(m, denominator), numbers.size)), new
 end
 
-function adam.update(p, g, state, o)
+function adam.update(p, g, state, o, numbers)
   p, g = common.decay(p, g, o)
-  return adam.move(p, g, state, o)
+  return adam.move(p, g, state, o, numbers)
 end
 
 return adam

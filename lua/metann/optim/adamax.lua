@@ -3,22 +3,28 @@ local common = require 'metann.optim.common'
 local support = require 'metann.support'
 local ops = support.ops
 
-local function update(p, g, state, o)
-  g = common.gradient(p, g, o)
-  local beta1, beta2 = o.betas[1], o.betas[2]
+--- The step size, into which the correction of m for its start at zero is folded.
+local function prepare(state, o)
   local step = common.next_step(state)
-  local m = common.average(state.exp_avg, g, beta1)
+  return { step = step, lr = ops.div(o.lr, common.correction(o.betas[1], step)) }
+end
+
+local function update(p, g, state, o, numbers)
+  g = common.gradient(p, g, o)
+  numbers = numbers or prepare(state, o)
+  local m = common.average(state.exp_avg, g, o.betas[1])
   local size = ops.add(ops.abs(g), o.eps)
-  local u = state.exp_inf and ops.maximum(ops.mul(state.exp_inf, beta2), size) or size
-  local lr = ops.div(o.lr, common.correction(beta1, step))
-  return common.descend(p, ops.div(m, u), lr), { step = step, exp_avg = m, exp_inf = u }
+  local u = state.exp_inf and ops.maximum(ops.mul(state.exp_inf, o.betas[2]), size) or size
+  return common.descend(p, ops.div(m, u), numbers.lr), { step = numbers.step, exp_avg = m, exp_inf = u }
 end
 
 return {
   name = 'Adamax',
   state = { 'step', 'exp_avg', 'exp_inf' },
+  counts = { 'step' },
   positions = { 'lr', 'betas', 'eps', 'weight_decay' },
   defaults = { lr = 2e-3, betas = { 0.9, 0.999 }, eps = 1e-8, weight_decay = 0, maximize = false },
+  prepare = prepare,
   update = update,
   elementwise = true,
 }

@@ -1,14 +1,18 @@
 --- Optimizers: what runs a rule over parameters in place, by groups.
--- A rule is a table {name, state, positions, defaults, update, elementwise, check}. `update(p, g, state, o)` returns the new
--- parameter and the new state (a table of tensors by name, empty at first) and changes nothing; `o` are the options of a
--- group. It is made of ordinary ops, so it can be differentiated. Whatever changes from step to step is a tensor in the
--- state. `state` lists the names that the state may have; `defaults` holds an option's default, or common.REQUIRED;
--- `positions` lists the options that may be given by position, in PyTorch's order; `elementwise` says that each element
--- of a parameter is updated for itself, so that large ones may be in parts; `check(what, o)` raises on bad options.
+-- A rule is a table {name, state, positions, defaults, update, elementwise, check, counts, prepare}. `update(p, g, state,
+-- o)` returns the new parameter and the new state (a table of tensors by name, empty at first) and changes nothing; `o`
+-- are the options of a group. It is made of ordinary ops, so it can be differentiated. Whatever changes from step to step
+-- is a tensor in the state. `state` lists the names that the state may have; `defaults` holds an option's default, or
+-- common.REQUIRED; `positions` lists the options that may be given by position, in PyTorch's order; `elementwise` says
+-- that each element of a parameter is updated for itself, so that large ones may be in parts; `check(what, o)` raises on
+-- bad options. A rule that counts steps names its 0-dim state in `counts`, and `prepare(state, o)` makes of that what is
+-- the same for all parameters that have made equally many: a table with the new counts and further numbers, which
+-- `update` takes as its last argument, and makes itself where it is not given them.
 local pairs = require('metann.binding.traversal').pairs
 local guards = require 'metann.binding.guards'
 local arguments = require 'metann.arguments'
 local common = require 'metann.optim.common'
+local counts = require 'metann.optim.counts'
 local step = require 'metann.optim.step'
 local support = require 'metann.support'
 local errors = support.errors
@@ -112,10 +116,11 @@ end
 -- or an iterator of leaves, or a list of groups {params = ..., option = ...}; options stand by position, in PyTorch's
 -- order, or in a table by name.
 function Optimizer.class(rule)
-  rule.known_state, rule.signature = {}, signature_of(rule)
+  rule.known_state, rule.known_counts, rule.signature = {}, {}, signature_of(rule)
   rule.step = arguments.signature(rule.name .. ':step', { { 'closure', arguments.kinds.callable, optional = true } })
   rule.zero_grad = arguments.signature(rule.name .. ':zero_grad', { { 'set_to_none', arguments.kinds.boolean, true } })
   for _, name in ipairs(rule.state) do rule.known_state[name] = true end
+  for _, name in ipairs(rule.counts or {}) do rule.known_counts[name] = true end
   local class = setmetatable({ rule = rule, name = rule.name, __tostring = Optimizer.__tostring }, {
     __index = Optimizer, __call = construct, is_optimizer_class = true,
   })
@@ -215,9 +220,6 @@ local function check_groups(self, dict)
   end
 end
 
--- What counts steps is 0-dim and keeps its dtype, whatever the parameter's are.
-local COUNTS = { step = true, mu_product = true }
-
 --- Raises unless `state` may be that of p, the parameter i of its group.
 local function check_state(rule, state, i, p)
   local name = rule.name
@@ -233,19 +235,19 @@ local function check_state(rule, state, i, p)
     if not is_tensor(value) then
       raise("%s:load_state_dict: '%s' of parameter %d must be a tensor, got %s", name, field, i, describe(value))
     end
-    if not support.same_shape(value, p) and not (COUNTS[field] and support.ndim(value) == 0) then
+    if not support.same_shape(value, p) and not (rule.known_counts[field] and support.ndim(value) == 0) then
       raise("%s:load_state_dict: size mismatch for '%s' of parameter %d, expect %s, got %s", name, field, i,
         support.shape_text(p), support.shape_text(value))
     end
   end
 end
 
---- A parameter's own copy of a state, cast to its dtype as in PyTorch.
-local function adopted(state, p)
+--- A parameter's own copy of a state, cast to its dtype as in PyTorch; what counts keeps its own.
+local function adopted(rule, state, p)
   local own = {}
   for name, t in pairs(state) do
     local copy = copied(t)
-    if not COUNTS[name] then copy = ops.cast(copy, support.dtype(p)) end
+    if not rule.known_counts[name] then copy = ops.cast(copy, support.dtype(p)) end
     own[name] = keep(copy)
   end
   return own
@@ -260,13 +262,16 @@ function Optimizer:load_state_dict(dict)
     local options = {}
     for name in pairs(self.rule.defaults) do options[name] = copied(given[name]) end
     groups[k] = complete(self.rule, options, group)
+    local of_group = {}
     for i, p in ipairs(group.params) do
       local state = dict.state[given.params[i]]
       if state ~= nil then
         check_state(self.rule, state, i, p)
-        states[id(p)] = adopted(state, p)
+        states[id(p)] = adopted(self.rule, state, p)
+        of_group[#of_group + 1] = states[id(p)]
       end
     end
+    counts.join(self.rule, of_group)
   end
   self.state = states
   for k, group in ipairs(self.param_groups) do

@@ -17,27 +17,40 @@ local function rectification(step, beta2)
   return sqrt(ops.where(applies, square, ops.full({}, 1, 'float64'))), applies
 end
 
-local function update(p, g, state, o)
-  p, g = common.decay(p, g, o)
+--- What m is divided by for its start at zero, the root of the same for v, and the rectification.
+local function prepare(state, o)
   local beta1, beta2 = o.betas[1], o.betas[2]
   local step = common.next_step(state)
-  local m = common.average(state.exp_avg, g, beta1)
-  local v = common.average(state.exp_avg_sq, ops.square(g), beta2)
-  local m_hat = div(m, common.correction(beta1, step))
   local r, applies = rectification(step, beta2)
-  local adaptive = common.mul_over(div(sqrt(common.correction(beta2, step)), common.root(v, o.eps)), r)
-  local scale = ops.where(applies, adaptive, ops.full({}, 1, support.dtype(adaptive)))
-  return common.descend(p, common.mul_over(m_hat, scale), o.lr), { step = step, exp_avg = m, exp_avg_sq = v }
+  return {
+    step = step, correction = common.correction(beta1, step), root = sqrt(common.correction(beta2, step)), r = r,
+    applies = applies,
+  }
+end
+
+local function update(p, g, state, o, numbers)
+  p, g = common.decay(p, g, o)
+  numbers = numbers or prepare(state, o)
+  local m = common.average(state.exp_avg, g, o.betas[1])
+  local v = common.average(state.exp_avg_sq, ops.square(g), o.betas[2])
+  local m_hat = div(m, numbers.correction)
+  local adaptive = common.mul_over(div(numbers.root, common.root(v, o.eps)), numbers.r)
+  local scale = ops.where(numbers.applies, adaptive, ops.full({}, 1, support.dtype(adaptive)))
+  return common.descend(p, common.mul_over(m_hat, scale), o.lr), {
+    step = numbers.step, exp_avg = m, exp_avg_sq = v,
+  }
 end
 
 return {
   name = 'RAdam',
   state = { 'step', 'exp_avg', 'exp_avg_sq' },
+  counts = { 'step' },
   positions = { 'lr', 'betas', 'eps', 'weight_decay', 'decoupled_weight_decay' },
   defaults = {
     lr = 1e-3, betas = { 0.9, 0.999 }, eps = 1e-8, weight_decay = 0, maximize = false,
     decoupled_weight_decay = false,
   },
+  prepare = prepare,
   update = update,
   elementwise = true,
 }

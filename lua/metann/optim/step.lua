@@ -3,6 +3,7 @@
 -- that takes the memory of the parameters and of their state once more. What the rule makes on the way is given back
 -- piece by piece; of a rule that works element by element a piece may be a part of a large parameter.
 local pairs = require('metann.binding.traversal').pairs
+local counts = require 'metann.optim.counts'
 local support = require 'metann.support'
 local ops, keep = support.ops, support.keep
 
@@ -17,7 +18,7 @@ local NO_STATE = {}
 -- ---- pieces ----
 -- A piece is a parameter with what is known of it, {p, g, group, key, state, size}, or some elements of one, {whole =
 -- that, group, first, size}. To it come lists of what is to be written, `into`, and of the values, `from`; and to the
--- parameter's state that is there for the first time, `fresh`, and its last piece, `last`.
+-- parameter's what counts.lua knows of it, state that is there for the first time, `fresh`, and its last piece, `last`.
 
 local function is_dense(entry)
   if not (support.is_contiguous(entry.p) and support.is_contiguous(entry.g)) then return false end
@@ -37,17 +38,21 @@ end
 
 --- The parameters of an optimizer that have a gradient, and how many elements they have together.
 local function entries_of(optimizer)
-  local entries, total = {}, 0
+  local entries, resting, total = {}, {}, 0
   for _, group in ipairs(optimizer.param_groups) do
     for _, p in ipairs(group.params) do
-      local g = support.grad(p)
+      local g, key = support.grad(p), support.id(p)
+      local state = optimizer.state[key]
       if g then
-        local key, size = support.id(p), support.numel(p)
-        entries[#entries + 1] = { p = p, g = g, group = group, key = key, state = optimizer.state[key], size = size }
+        local size = support.numel(p)
+        entries[#entries + 1] = { p = p, g = g, group = group, key = key, state = state, size = size }
         total = total + size
+      else
+        resting[#resting + 1] = state
       end
     end
   end
+  counts.prepare(optimizer.rule, entries, resting)
   return entries, total
 end
 
@@ -96,10 +101,11 @@ end
 --- Notes what a rule gave for a piece. What holds for all of them changes with the last, as each starts from the old.
 local function note(rule, piece, p, state, new_p, new_state)
   local into, from, names = { p }, { new_p }, rule.state
+  local shared = (piece.whole or piece).cohort and rule.known_counts or NO_STATE -- what counts.lua hands on
   piece.into, piece.from = into, from
   if new_state == state then return end
   for i = 1, #names do
-    local old, value = state[names[i]], new_state[names[i]]
+    local old, value = state[names[i]], not shared[names[i]] and new_state[names[i]]
     if value and not old then
       first_state(rule.step.what, piece, names[i], value)
     elseif value and (not piece.whole or piece == piece.whole.last or support.ndim(value) > 0) then
@@ -113,7 +119,7 @@ local function run_rule(rule, piece)
   local entry = piece.whole or piece
   local p, g, state = entry.p, entry.g, entry.state or NO_STATE
   if piece.whole then p, g, state = part(piece, p), part(piece, g), parts_of(piece, rule.state, state) end
-  note(rule, piece, p, state, rule.update(p, g, state, piece.group))
+  note(rule, piece, p, state, rule.update(p, g, state, piece.group, entry.numbers))
 end
 
 --- The same for the pieces from first to last; returns what must outlive the scope around.
@@ -154,19 +160,26 @@ local function file(states, entry)
   end
 end
 
+local function append(list, more)
+  for i = 1, #more do list[#list + 1] = more[i] end
+end
+
 --- Writes what was computed for the pieces from first to last, all or nothing; files the state of the parameters that
 -- end with one of them.
 local function commit(optimizer, work, first, last)
-  local into, from, done, n = {}, {}, {}, 0
+  local into, from, done = {}, {}, {}
   for i = first, last do
     local piece = work[i]
     local entry = piece.whole or piece
-    for k = 1, #piece.into do
-      n = n + 1
-      into[n], from[n] = piece.into[k], piece.from[k]
-    end
+    append(into, piece.into)
+    append(from, piece.from)
     if not entry.last or entry.last == piece then
       done[#done + 1] = entry
+      local cohort = entry.cohort
+      if cohort and cohort.last == entry then
+        append(into, cohort.into)
+        append(from, cohort.from)
+      end
       for _, t in pairs(entry.fresh or NO_STATE) do keep(t) end
     end
   end
