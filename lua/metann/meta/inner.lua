@@ -80,17 +80,30 @@ local function options_at(run, step)
   return nil, each
 end
 
+--- What the rule prepares for all weights that have made equally many steps: they have one count then, as rules are
+-- pure. Rates that are learned get their derivatives weight by weight, so that sums are made in one order.
+local function shares_numbers(run, options)
+  return run.prepare and options and not (is_tensor(options.lr) and requires_grad(options.lr))
+end
+
+local function prepared(made, prepare, state, options)
+  local key = state.step or false
+  made[key] = made[key] or prepare(state, options)
+  return made[key]
+end
+
 --- Runs the rule on every parameter that has a gradient.
 local function update(run, grads, options, each)
   local inputs, states, active, weights, rule = run.inputs, run.states, run.active, run.weights, run.rule
-  local recording = run.recording
+  local recording, made = run.recording, shares_numbers(run, options) and {}
   run.reached = false
   for k = 1, #inputs do
     local g = grads[k]
     if g then
       run.reached = true
-      local weight
-      weight, states[k] = rule(inputs[k], g, states[k] or NO_STATE, options or each[k])
+      local state, weight = states[k] or NO_STATE
+      local numbers = made and prepared(made, run.prepare, state, options)
+      weight, states[k] = rule(inputs[k], g, state, options or each[k], numbers)
       if not recording then weight:requires_grad_(true) end
       inputs[k] = weight
       weights[active[k]] = weight
@@ -204,8 +217,8 @@ local function separate(run, lists)
 end
 
 --- Adapts a view of `model` and returns it, or with `mimo` the plan's state and the weights after each step.
--- @param spec `what` (for messages), `rule` (pure: parameter, gradient, state, options -> parameter, state), `options`
--- of the rule, `lr` (from rates.new), `steps` (nil: one batch of data a step), `create_graph`, `evaluator`,
+-- @param spec `what` (for messages), `rule` (pure: parameter, gradient, state, options -> parameter, state), `prepare`
+-- and `options` of the rule, `lr` (from rates.new), `steps` (nil: one batch of data a step), `create_graph`, `evaluator`,
 -- `allow_unused`
 -- @param model module, ProtoModule, DependentModule or view
 -- @param data for the evaluator; a list or iterator of such without `steps`
@@ -218,7 +231,7 @@ function inner.adapt(spec, model, data, call)
   local run = {
     what = spec.what, state = state, root = state.root, weights = state.weights, recording = recording,
     graph = recording and spec.create_graph, evaluator = call.evaluator or spec.evaluator, rule = spec.rule,
-    options = spec.options, lr = spec.lr, states = {},
+    prepare = spec.prepare, options = spec.options, lr = spec.lr, states = {},
     allow_unused = inner.allows_unused(spec, call), reached = false,
   }
   collect(run)

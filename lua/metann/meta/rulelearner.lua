@@ -29,7 +29,7 @@ end
 --- What inner.adapt wants to know.
 function RuleLearner:spec()
   return {
-    what = self.what, rule = self.rule.update, options = self.options,
+    what = self.what, rule = self.rule.update, prepare = self.rule.prepare, options = self.options,
     lr = rates.current(self.what, self.lr), steps = self.steps,
     create_graph = self.create_graph, evaluator = self.evaluator, allow_unused = self.allow_unused,
   }
