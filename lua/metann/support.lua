@@ -1,10 +1,10 @@
 --- What all folders above the tensors share: sizes, flags and lists of tensors, writing all of several or none.
 -- The only file outside binding/ and tensor/ that looks into handles; layers call the rows of the op table through
 -- `support.ops`.
-local pairs = require('metann.binding.traversal').pairs
 local binding = require 'metann.binding'
 require 'metann.tensor'
 local common = require 'metann.tensor.compose.common'
+local layout = require 'metann.tensor.compose.layout'
 local lists = require 'metann.tensor.compose.lists'
 local handle, errors, scope = binding.handle, binding.errors, binding.scope
 local C, ctx, array = handle.C, handle.ctx, handle.array
@@ -32,22 +32,15 @@ end
 --- Raises that a layer was called with more than the n values that it takes, in the words of metann.arguments.
 function support.too_many(name, n) raise('%s: takes %d argument%s, got %d', name, n, n == 1 and '' or 's', n + 1) end
 
---- Number of dims.
-function support.ndim(t) return array(t).ndim end
+--- Number of dims, number of elements; size of dim d, which must exist, counted from 1 or, negative, from the end; the
+-- sizes, a fresh list.
+support.ndim, support.numel, support.size, support.shape = common.ndim, common.numel, common.side, common.sizes
 
---- Size of dim d, counted from 1; negative: from the end. The dim must exist.
-function support.size(t, d)
-  local a = array(t)
-  if d < 0 then d = a.ndim + 1 + d end
-  return tonumber(a.size[d - 1])
-end
+--- True when the elements lie row by row without gaps; when two tensors have the same sizes.
+support.is_contiguous, support.same_shape = common.is_contiguous, common.same_size
 
---- The sizes, a fresh list.
-function support.shape(t)
-  local a, shape = array(t), {}
-  for d = 1, a.ndim do shape[d] = tonumber(a.size[d - 1]) end
-  return shape
-end
+--- The dtype's name; whether it is a float; the dtype of tensors of which nothing else is said.
+support.dtype, support.is_float, support.default_dtype = common.dtype, common.is_float, common.default_dtype
 
 --- A list as modules print it: (5, 100), and (5,) for one entry.
 support.tuple = common.tuple
@@ -56,10 +49,7 @@ support.tuple = common.tuple
 function support.shape_text(t) return support.tuple(support.shape(t)) end
 
 --- t with other sizes (a list; -1 for what is left): a view where possible, else a copy.
-function support.reshape(t, shape)
-  if support.is_contiguous(t) then return support.ops.view(t, shape) end
-  return support.functions.reshape(t, shape)
-end
+support.reshape = layout.reshape
 
 --- A (C) tensor so that it broadcasts along dim 2 of a tensor with n dims: (C, 1, ...).
 function support.along_channels(t, n)
@@ -72,14 +62,8 @@ function support.along_channels(t, n)
   return view(t, shape)
 end
 
---- True when the elements lie row by row without gaps.
-function support.is_contiguous(t) return array(t).contiguous ~= 0 end
-
 --- A tensor of a dtype (by name) and sizes whose elements are still to be written.
 function support.empty(dtype, shape) return handle.empty(handle.dtypes[dtype], shape) end
-
---- Number of elements.
-function support.numel(t) return tonumber(array(t).numel) end
 
 --- A new leaf with t's storage that is marked as a parameter.
 function support.parameter(t, requires_grad)
@@ -105,30 +89,6 @@ function support.set_grad(t, grad)
 end
 
 support.dtypes, support.dtype_names = handle.dtypes, handle.dtype_names
-
---- The dtype's name.
-function support.dtype(t) return handle.dtype_names[array(t).dtype] end
-
-local FLOATS = {}
-for name, dtype in pairs(handle.dtypes) do
-  if name:find('float', 1, true) then FLOATS[dtype] = true end
-end
-
---- True for a tensor of floats.
-function support.is_float(t) return FLOATS[array(t).dtype] or false end
-
---- The dtype of tensors of which nothing else is said: its name.
-function support.default_dtype() return handle.dtype_names[C.mn_default_dtype(ctx)] end
-
---- True when both have the same sizes.
-function support.same_shape(t, u)
-  local a, b = array(t), array(u)
-  if a.ndim ~= b.ndim then return false end
-  for d = 0, a.ndim - 1 do
-    if a.size[d] ~= b.size[d] then return false end
-  end
-  return true
-end
 
 --- The number that stands for a tensor over all its handles.
 function support.id(t)

@@ -3,6 +3,7 @@
 -- take a list are known to `is_list`: a table without names is their value, and one that mixes a list with names is
 -- their list and the options.
 local pairs = require('metann.binding.traversal').pairs
+local dtypes = require 'metann.binding.dtypes'
 local errors = require 'metann.binding.errors'
 local handle = require 'metann.binding.handle'
 local is_callable = require 'metann.binding.callable'
@@ -103,12 +104,10 @@ function kinds.dim(v)
   return v ~= 0 and v or nil, 'a dim (they count from 1, -1 is the last)'
 end
 
-local DTYPES = { 'float32', 'float64', 'int64', 'int32', 'uint8', 'bool', 'float16', 'bfloat16' }
-
 --- A dtype's name. What is none is answered by the nearest one.
 function kinds.dtype(v)
   if handle.dtypes[v] then return v end
-  return nil, ("a dtype such as '%s'"):format(type(v) == 'string' and errors.nearest(v, DTYPES) or 'float32')
+  return nil, ("a dtype such as '%s'"):format(type(v) == 'string' and errors.nearest(v, dtypes.all) or 'float32')
 end
 
 --- The name of a device.

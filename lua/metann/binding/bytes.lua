@@ -5,9 +5,7 @@ local ffi = handle.ffi
 local bytes = {}
 
 -- Bytes per element by dtype name.
-bytes.width = {
-  float32 = 4, float64 = 8, int64 = 8, int32 = 4, uint8 = 1, bool = 1, float16 = 2, bfloat16 = 2,
-}
+bytes.width = require('metann.binding.dtypes').width
 
 -- Files are little-endian; a machine of the other order would need every element turned round.
 bytes.little_endian = ffi.abi 'le'

@@ -2,6 +2,7 @@
 -- The core knows them by numbers (see core/engine/function.c). Here they stand in tables under those numbers until the
 -- core says that the node, or the leaf, is dead. A walk that needs one pauses, and `answer` does what it asks for.
 local pairs = require('metann.binding.traversal').pairs
+local dtypes = require 'metann.binding.dtypes'
 local handle = require 'metann.binding.handle'
 local errors = require 'metann.binding.errors'
 local ffi, C, ctx, NONE, stats = handle.ffi, handle.C, handle.ctx, handle.NONE, handle.stats
@@ -42,21 +43,13 @@ local function size_text(a)
   return '(' .. table.concat(sizes, ', ') .. ')'
 end
 
-local function same_size(a, b)
-  if a.ndim ~= b.ndim then return false end
-  for d = 0, a.ndim - 1 do
-    if a.size[d] ~= b.size[d] then return false end
-  end
-  return true
-end
-
 --- Raises unless g may be the gradient of what `want` (an mn_array) describes.
 function derivatives.check(g, want, what)
   if not is_tensor(g) then raise('%s must be a tensor or nil, got %s', what, describe(g)) end
   local a = array(g)
   local name = handle.dtype_names[a.dtype]
-  if not name:find('float', 1, true) then raise('%s must have a float dtype, got %s', what, name) end
-  if not same_size(a, want) then raise('%s must have size %s, got %s', what, size_text(want), size_text(a)) end
+  if not dtypes.floats[name] then raise('%s must have a float dtype, got %s', what, name) end
+  if not handle.same_size(a, want) then raise('%s must have size %s, got %s', what, size_text(want), size_text(a)) end
 end
 
 local array_type = ffi.typeof('mn_array')

@@ -12,6 +12,7 @@ local anchor = debug and debug.getregistry and debug.getregistry() or package.lo
 local KEY = 'metann.binding.handle: loaded once in a state'
 if anchor[KEY] then return anchor[KEY] end
 
+local dtypes = require 'metann.binding.dtypes'
 local errors = require 'metann.binding.errors'
 local library = require 'metann.binding.library'
 local raise = errors.raise
@@ -294,14 +295,17 @@ local function array(h)
 end
 handle.array = array
 
+--- True when two descriptions (mn_array) have the same sizes.
+function handle.same_size(a, b)
+  if a.ndim ~= b.ndim then return false end
+  for d = 0, a.ndim - 1 do
+    if a.size[d] ~= b.size[d] then return false end
+  end
+  return true
+end
+
 -- ---- dtypes ----
-handle.dtype_names = {
-  [0] = 'float32', 'float64', 'int64', 'int32', 'uint8', 'bool', 'float16', 'bfloat16',
-}
-handle.dtypes = {}
-for code = 0, 7 do handle.dtypes[handle.dtype_names[code]] = code end
-handle.dtypes.float, handle.dtypes.double, handle.dtypes.long, handle.dtypes.int = 0, 1, 2, 3
-handle.dtypes.half, handle.dtypes.byte = 6, 4
+handle.dtype_names, handle.dtypes = dtypes.names, dtypes.codes
 local ctypes = {
   [0] = ffi.typeof('float[?]'), ffi.typeof('double[?]'), ffi.typeof('int64_t[?]'), ffi.typeof('int32_t[?]'),
   ffi.typeof('uint8_t[?]'), ffi.typeof('uint8_t[?]'),

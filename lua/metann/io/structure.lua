@@ -273,8 +273,6 @@ local function read_sizes(entry, field)
 end
 
 local TENSOR_FIELDS = { name = true, requires_grad = true, parameter = true, size = true, stride = true, offset = true }
-local FLOATS = { float32 = true, float64 = true, float16 = true, bfloat16 = true }
-
 local function check_tensor_entry(entry, i)
   if type(entry) ~= 'table' or json.is_array(entry) then fault('tensor %d is no JSON object', i) end
   for field, value in pairs(entry) do
@@ -309,7 +307,7 @@ local function read_tensors(entries, get)
     local t = view_of(base, entry)
     if entry.parameter then support.mark_parameter(t) end
     if entry.requires_grad then
-      if not FLOATS[support.dtype(t)] then fault("%s: a %s can't require gradients", entry.name, support.dtype(t)) end
+      if not support.is_float(t) then fault("%s: a %s can't require gradients", entry.name, support.dtype(t)) end
       support.set_requires_grad(t, true)
     end
     list[i] = t

@@ -12,11 +12,9 @@ local is_tensor = support.is_tensor
 
 local inplace = {}
 
-local FLOATS = { float32 = true, float64 = true, float16 = true, bfloat16 = true }
-
 --- True for a floating-point tensor that needs no gradient.
 local function is_constant(tensor)
-  return FLOATS[support.dtype(tensor)] and not support.requires_grad(tensor)
+  return support.is_float(tensor) and not support.requires_grad(tensor)
 end
 
 --- What is trained: parameters of the model that require gradients and its dependents, with their names.

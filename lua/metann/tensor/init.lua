@@ -7,6 +7,7 @@ local binding = require 'metann.binding'
 local handle, errors, scope = binding.handle, binding.errors, binding.scope
 local arguments = require 'metann.arguments'
 local common = require 'metann.tensor.compose.common'
+local dtypes = require 'metann.binding.dtypes'
 local ops = require 'metann.tensor.ops'
 local raw = binding.stub.ops
 local ffi, C, ctx, NONE = handle.ffi, handle.C, handle.ctx, handle.NONE
@@ -57,12 +58,12 @@ for name in pairs(methods) do methods[name] = nil end
 
 -- ---- fields ----
 getters.shape = common.shape
-function getters.dtype(t) return handle.dtype_names[array(t).dtype] end
+function getters.dtype(t) return common.dtype(t) end
 function getters.device(t)
   array(t)
   return 'cpu'
 end
-function getters.ndim(t) return array(t).ndim end
+function getters.ndim(t) return common.ndim(t) end
 function getters.requires_grad(t)
   array(t)
   return C.mn_tensor_requires_grad(t.p) ~= 0
@@ -124,9 +125,9 @@ methods.size = define('size', { input, one_dim }, function(t, d)
   if d == nil then return (common.shape(t)) end
   return (common.size(t, d))
 end)
-function methods.dim(t) return array(t).ndim end
-function methods.numel(t) return tonumber(array(t).numel) end
-function methods.nelement(t) return tonumber(array(t).numel) end
+function methods.dim(t) return common.ndim(t) end
+function methods.numel(t) return common.numel(t) end
+function methods.nelement(t) return common.numel(t) end
 
 --- Strides in elements, as a fresh table, or of one dim.
 -- @function stride
@@ -137,7 +138,7 @@ methods.stride = define('stride', { input, one_dim }, function(t, d)
   for i = 1, a.ndim do strides[i] = tonumber(a.stride[i - 1]) end
   return strides
 end)
-function methods.is_contiguous(t) return array(t).contiguous == 1 end
+function methods.is_contiguous(t) return common.is_contiguous(t) end
 
 --- A number that stands for this tensor over all its handles: use it as a table key.
 function methods.id(t)
@@ -171,12 +172,11 @@ function methods.data_ptr(t)
 end
 
 function methods.is_floating_point(t)
-  local dtype = array(t).dtype
-  return dtype == 0 or dtype == 1 or dtype > 5
+  return dtypes.floats[array(t).dtype] or false
 end
 
 -- ---- numbers out ----
-local EXACT = 2 ^ 53
+local EXACT, INT64 = 2 ^ 53, dtypes.codes.int64
 
 local function exact(x)
   if x > EXACT or x < -EXACT then raise('an int64 beyond 2^53 does not fit a Lua number: %s', tostring(x)) end
@@ -186,15 +186,14 @@ end
 --- The number in a tensor of one element (of bool: 1 or 0).
 function methods.item(t)
   local a = array(t)
-  if a.dtype == 2 and a.numel == 1 then return exact(handle.read(t)[0]) end
+  if a.dtype == INT64 and a.numel == 1 then return exact(handle.read(t)[0]) end
   local x = C.mn_tensor_number(ctx, t.p)
   if x ~= x and C.mn_error_code(ctx) ~= C.MN_OK then fail(t) end
   return x
 end
 
 local function readable(t)
-  local dtype = array(t).dtype
-  if dtype > 5 then return raw.cast(raw.detach(t), 'float32') end
+  if dtypes.halves[array(t).dtype] then return raw.cast(raw.detach(t), 'float32') end
   return t
 end
 
@@ -212,7 +211,7 @@ end
 function methods.to_table(t)
   local source = readable(t)
   local data = handle.read(source)
-  local convert = array(t).dtype == 2 and exact or tonumber
+  local convert = array(t).dtype == INT64 and exact or tonumber
   local sizes = common.shape(t)
   if #sizes == 0 then return convert(data[0]) end
   return (nest(data, sizes, 1, 0, convert))
@@ -221,7 +220,7 @@ end
 --- The elements as numbers in one flat table, row-major.
 function methods.to_flat_table(t)
   local data, n = handle.read(readable(t))
-  local convert, out = array(t).dtype == 2 and exact or tonumber, {}
+  local convert, out = array(t).dtype == INT64 and exact or tonumber, {}
   for i = 1, n do out[i] = convert(data[i - 1]) end
   return out
 end

@@ -229,4 +229,4 @@ linalg.diagonal = define('diagonal', {
   input, { 'offset', kinds.integer, 0 }, { 'dim1', kinds.dim, -2 }, { 'dim2', kinds.dim, -1 },
 }, function(t, offset, dim1, dim2) return (raw.diagonal(t, offset, dim1, dim2)) end)
 
-return require 'metann.binding.lazy'('metann.tensor.linalg', {}, linalg)
+return require 'metann.binding.lazy'('metann.linalg', {}, linalg)

@@ -1,6 +1,7 @@
 --- tostring(t): values in aligned columns, long tensors shortened, then dtype and size.
 local binding = require 'metann.binding'
 local common = require 'metann.tensor.compose.common'
+local dtypes = require 'metann.binding.dtypes'
 local handle, scope = binding.handle, binding.scope
 local raw, meta, getters = common.raw, handle.meta, handle.getters
 
@@ -53,7 +54,7 @@ local function integer_text(x) return (tostring(x):gsub('LL$', '')) end
 
 local function read(t)
   local dtype = common.dtype(t)
-  if dtype:find('float16') then t = raw.cast(t, 'float32') end
+  if dtypes.halves[dtype] then t = raw.cast(t, 'float32') end
   local data, n = handle.read(t)
   local values = {}
   for i = 1, n do values[i] = dtype == 'int64' and data[i - 1] or tonumber(data[i - 1]) end

@@ -11,6 +11,7 @@ local pytorch = require 'metann.nn.machinery.pytorch'
 local slots = require 'metann.nn.machinery.slots'
 local support = require 'metann.support'
 local arguments = require 'metann.arguments'
+local dtypes = require 'metann.binding.dtypes'
 local plans = require 'metann.views.plan'
 local ops, raise, describe, keep = support.ops, support.raise, support.describe, support.keep
 local is_tensor, id = support.is_tensor, support.id
@@ -76,12 +77,10 @@ local function copy_info(info)
   return { shape = info.shape, dtype = info.dtype, device = info.device, frozen = info.frozen }
 end
 
-local FLOATS = { float32 = true, float64 = true, float16 = true, bfloat16 = true }
-
 --- A leaf with a dependent's values.
 local function leaf_of(tensor, info)
   local leaf = ops.clone(ops.detach(tensor))
-  if FLOATS[support.dtype(leaf)] and not info.frozen then support.set_requires_grad(leaf, true) end
+  if support.is_float(leaf) and not info.frozen then support.set_requires_grad(leaf, true) end
   return keep(leaf)
 end
 
@@ -498,7 +497,7 @@ function DependentModule:_convert(conversion, commits, dtype, device)
       if value then
         remember(info, value)
       else
-        if dtype and FLOATS[info.dtype] then info.dtype = dtype end
+        if dtype and dtypes.floats[info.dtype] then info.dtype = dtype end
         if device and info.device then info.device = device end
       end
     end

@@ -113,16 +113,13 @@ end
 
 local function device_of(t) return t.device end
 
-local array = require('metann.binding').handle.array
+local handle = require('metann.binding').handle
+local array = handle.array
 
 --- True when two tensors agree in size, dtype and device.
 function plans.same_form(t, u)
   local a, b = array(t), array(u)
-  if a.ndim ~= b.ndim or a.dtype ~= b.dtype or a.device ~= b.device then return false end
-  for d = 0, a.ndim - 1 do
-    if a.size[d] ~= b.size[d] then return false end
-  end
-  return true
+  return a.dtype == b.dtype and a.device == b.device and handle.same_size(a, b)
 end
 
 --- Why a tensor doesn't fit where `model` (a tensor, or info with shape, dtype and device) stands; nil when it does.

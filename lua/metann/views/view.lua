@@ -32,7 +32,6 @@ local view = {}
 
 class.own_field '_view'
 
-local FLOATS = { float32 = true, float64 = true, float16 = true, bfloat16 = true }
 local NO_WEIGHTS = {}
 local meta_of
 
@@ -417,10 +416,10 @@ end
 function view.adaptable(state, i, weight)
   if not weight then return false end
   local slot = state.plan.slots[i]
-  if slot.info then return not slot.info.frozen and FLOATS[support.dtype(weight)] == true end
+  if slot.info then return not slot.info.frozen and support.is_float(weight) end
   if support.requires_grad(weight) then return true end
   local own = slot.dict(slot.module).values[slot.name]
-  return own and support.requires_grad(own) and FLOATS[support.dtype(weight)] == true
+  return own and support.requires_grad(own) and support.is_float(weight)
 end
 
 --- Names and places of the weights below one view, as the plan of its base lists them.
@@ -586,7 +585,7 @@ function methods:load_state_dict(state, options)
     else
       local slot = rawget(self, '_view').state.plan.slots[target.place]
       local frozen = slot.info and slot.info.frozen
-      if FLOATS[support.dtype(tensor)] and not frozen then support.set_requires_grad(tensor, true) end
+      if support.is_float(tensor) and not frozen then support.set_requires_grad(tensor, true) end
       weights[#weights + 1] = { target = target, tensor = keep(tensor) }
     end
   end

@@ -1,6 +1,7 @@
 --- Module: the base of all layers and networks. What stands where in an instance is told in class.lua.
 local pairs = require('metann.binding.traversal').pairs
 local arguments = require 'metann.arguments'
+local dtypes = require 'metann.binding.dtypes'
 local class = require 'metann.nn.machinery.class'
 local slots = require 'metann.nn.machinery.slots'
 local StateDict = require 'metann.nn.machinery.statedict'
@@ -11,8 +12,6 @@ local errors = support.errors
 local ops, raise, describe = support.ops, support.raise, support.describe
 local is_tensor, is_parameter, id = support.is_tensor, support.is_parameter, support.id
 local class_of, kinds = class.class_of, arguments.kinds
-
-local FLOATS = { float32 = true, float64 = true, float16 = true, bfloat16 = true }
 
 local Module = class.new('Module')
 
@@ -297,7 +296,7 @@ function Module:requires_grad_(...)
   local requires = read(self, 'requires_grad_', { { 'requires_grad', kinds.boolean, true } }, ...).requires_grad
   local names, list = collect_parameters(self, '')
   for i, p in ipairs(requires and list or {}) do
-    if not FLOATS[support.dtype(p)] then
+    if not support.is_float(p) then
       raise("%s:requires_grad_: parameter '%s' is %s, and only floats have gradients", label(self), names[i],
         support.dtype(p))
     end
@@ -324,7 +323,7 @@ local function converter(dtype, device)
   local as_is, as_weights = {}, {}
   local function move(t)
     if device then t = t:to(device) end
-    if dtype and FLOATS[support.dtype(t)] then t = t:to(dtype) end
+    if dtype and support.is_float(t) then t = t:to(dtype) end
     return t
   end
   return function(t, as_weight)
@@ -351,7 +350,7 @@ local function read_target(self, target, second)
   if not dtype and not device then
     raise("%s:to: expected a dtype or a device, such as 'float64' or 'cpu', got nothing", label(self))
   end
-  if dtype and not FLOATS[dtype] then
+  if dtype and not dtypes.floats[dtype] then
     raise("%s:to: a module takes a floating-point dtype, got '%s'", label(self), dtype)
   end
   return dtype, device

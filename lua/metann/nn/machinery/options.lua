@@ -1,16 +1,13 @@
 --- What layers add to the reading of arguments: `device` and `dtype`.
 local arguments = require 'metann.arguments'
-local handle = require 'metann.binding.handle'
+local dtypes = require 'metann.binding.dtypes'
 local kinds = arguments.kinds
 
 local options = { kinds = kinds, reader = arguments.reader }
 
-local FLOATS = { float16 = true, bfloat16 = true, float32 = true, float64 = true }
-
 --- The dtype of a layer's parameters.
 local function float_dtype(v)
-  local code = handle.dtypes[v]
-  return code and FLOATS[handle.dtype_names[code]] and v or nil, "a floating-point dtype such as 'float32'"
+  return dtypes.floats[dtypes.codes[v]] and v or nil, "a floating-point dtype such as 'float32'"
 end
 
 --- The reader of a layer with parameters of its own: takes `device` and `dtype` too, as PyTorch's do.

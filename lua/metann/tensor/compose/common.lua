@@ -1,5 +1,6 @@
 --- What the compositions share: reading sizes and arguments. Internal.
 local binding = require 'metann.binding'
+local dtypes = require 'metann.binding.dtypes'
 local handle, errors = binding.handle, binding.errors
 local array, is_tensor = handle.array, handle.is_tensor
 local raise, describe = errors.raise, errors.describe
@@ -15,8 +16,15 @@ function common.tensor(t, op, name)
   return t
 end
 
+--- Number of dims, number of elements.
 function common.ndim(t) return array(t).ndim end
 function common.numel(t) return tonumber(array(t).numel) end
+
+--- True when the elements lie row by row without gaps.
+function common.is_contiguous(t) return array(t).contiguous ~= 0 end
+
+--- True when both have the same sizes.
+function common.same_size(t, u) return handle.same_size(array(t), array(u)) end
 
 --- A list of numbers as sizes print: (5, 100), and (5,) for one entry.
 function common.tuple(list)
@@ -28,13 +36,15 @@ end
 
 local SHAPE = { __tostring = common.tuple }
 
---- The sizes, as a fresh table, which prints as (5, 100).
-function common.shape(t)
-  local a = array(t)
-  local n, shape = a.ndim, {}
-  for d = 1, n do shape[d] = tonumber(a.size[d - 1]) end
-  return setmetatable(shape, SHAPE)
+--- The sizes, a fresh list.
+function common.sizes(t)
+  local a, sizes = array(t), {}
+  for d = 1, a.ndim do sizes[d] = tonumber(a.size[d - 1]) end
+  return sizes
 end
+
+--- The sizes, as a fresh table, which prints as (5, 100).
+function common.shape(t) return setmetatable(common.sizes(t), SHAPE) end
 
 --- Two tensors as views of the size to which both broadcast: for what reduces a dim that one of them may have as 1, or
 -- lack.
@@ -66,7 +76,14 @@ function common.dim(d, ndim, op, name)
   return d < 0 and d + n + 1 or d
 end
 
---- Size of dim d.
+--- Size of dim d, counted from 1; negative: from the end. The dim must exist.
+function common.side(t, d)
+  local a = array(t)
+  if d < 0 then d = a.ndim + 1 + d end
+  return tonumber(a.size[d - 1])
+end
+
+--- Size of dim d, checked; a 0-dim tensor has one of 1.
 function common.size(t, d, op)
   local a = array(t)
   d = common.dim(d, a.ndim, op or 'size')
@@ -81,33 +98,27 @@ function common.integer(x, op, name, least)
   return x
 end
 
-local DTYPES = { 'float32', 'float64', 'int64', 'int32', 'uint8', 'bool', 'float16', 'bfloat16' }
-
 --- ", did you mean 'float32'?" or a list of all.
-function common.dtype_suggestion(name) return errors.suggestion(name, DTYPES) end
+function common.dtype_suggestion(name) return errors.suggestion(name, dtypes.all) end
 
 function common.dtype(t) return handle.dtype_names[array(t).dtype] end
 
-function common.is_float(t) return common.dtype(t):find('float', 1, true) ~= nil end
+function common.is_float(t) return dtypes.floats[array(t).dtype] or false end
 --- True for integers, not bool.
-function common.is_whole(t) return common.dtype(t):find('int', 1, true) ~= nil end
+function common.is_whole(t) return dtypes.integers[array(t).dtype] or false end
 function common.default_dtype() return handle.dtype_names[handle.C.mn_default_dtype(handle.ctx)] end
-
-local CATEGORY = { bool = 1, uint8 = 2, int32 = 2, int64 = 2, float16 = 3, bfloat16 = 3, float32 = 3, float64 = 3 }
-local WIDTH = {
-  bool = 1, uint8 = 1, int32 = 2, int64 = 3, float16 = 1, bfloat16 = 1, float32 = 2, float64 = 3,
-}
 
 --- The dtype of a result of t and other: the higher category (bool, integers, floats); within one the wider, where a
 -- 0-dim tensor doesn't widen others.
 local function common_dtype(t, other)
   local a, b = common.dtype(t), common.dtype(other)
   if a == b then return a end
-  if CATEGORY[a] ~= CATEGORY[b] then return CATEGORY[a] > CATEGORY[b] and a or b end
+  local category, rank = dtypes.category, dtypes.rank
+  if category[a] ~= category[b] then return category[a] > category[b] and a or b end
   local x, y = common.ndim(t) == 0, common.ndim(other) == 0
   if x ~= y then return x and b or a end
-  if WIDTH[a] == WIDTH[b] then return 'float32' end -- float16 and bfloat16
-  return WIDTH[a] > WIDTH[b] and a or b
+  if rank[a] == rank[b] then return 'float32' end -- float16 and bfloat16
+  return rank[a] > rank[b] and a or b
 end
 
 --- The tensors (up to three, the later ones may be nil) in their common dtype.
@@ -135,7 +146,7 @@ function common.scalar(x, like, op, name)
     raise("%s: '%s' must be a tensor or a number, got %s", op or '?', name or 'value', describe(x))
   end
   local dtype = like and common.dtype(like) or nil
-  if dtype and x % 1 ~= 0 and dtype:find('int') then
+  if dtypes.integers[dtype] and x % 1 ~= 0 then
     raise('%s: %s does not fit a tensor of %s, use :float() first', op or '?', tostring(x), dtype)
   end
   return common.raw.full({}, x, dtype)

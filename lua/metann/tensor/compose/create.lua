@@ -3,6 +3,7 @@
 local next = require('metann.binding.traversal').next
 local arguments = require 'metann.arguments'
 local common = require 'metann.tensor.compose.common'
+local dtypes = require 'metann.binding.dtypes'
 local kinds = arguments.kinds
 local raw, handle, raise, describe = common.raw, common.handle, common.raise, common.describe
 local C, ctx, is_tensor, is_int64 = handle.C, handle.ctx, handle.is_tensor, common.is_int64
@@ -65,7 +66,7 @@ local function fits(value, dtype)
     if dtype == 'int64' then return handle.fits_int64(value) end
     value = tonumber(value)
   end
-  if dtype == 'bool' or dtype:find('float') then return true end
+  if dtype == 'bool' or dtypes.floats[dtype] then return true end
   if dtype == 'uint8' then return value % 1 == 0 and value >= 0 and value <= 255 end
   local limit = dtype == 'int32' and 2 ^ 31 or 2 ^ 63
   return value % 1 == 0 and value >= -limit and value < limit
@@ -238,7 +239,7 @@ local function end_kind(v)
   return nil, 'a finite number or a tensor of one element'
 end
 
-local function is_integer(dtype) return dtype ~= nil and dtype:find('int', 1, true) ~= nil end
+local function is_integer(dtype) return dtype ~= nil and dtypes.integers[dtype] == true end
 
 local function to_int64(x, name)
   if is_int64(x) and handle.fits_int64(x) then return 0LL + x end

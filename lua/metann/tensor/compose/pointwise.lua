@@ -1,6 +1,7 @@
 --- Pointwise functions made of rows.
 local arguments = require 'metann.arguments'
 local common = require 'metann.tensor.compose.common'
+local dtypes = require 'metann.binding.dtypes'
 local kinds = arguments.kinds
 local raw, raise = common.raw, common.raise
 local scalar, is_tensor = common.scalar, common.is_tensor
@@ -197,22 +198,13 @@ end)
 
 -- ---- comparing whole tensors ----
 
-local function same_size(a, b)
-  local x, y = common.array(a), common.array(b)
-  if x.ndim ~= y.ndim then return false end
-  for d = 0, x.ndim - 1 do
-    if x.size[d] ~= y.size[d] then return false end
-  end
-  return true
-end
-
 --- t in a dtype that rows compute in.
-local function readable(t) return common.dtype(t):find('float16') and raw.cast(t, 'float32') or t end
+local function readable(t) return dtypes.halves[common.dtype(t)] and raw.cast(t, 'float32') or t end
 
 --- True when both have the same size and elements (a Lua boolean).
 -- @function equal
 define('equal', { INPUT, { 'other', kinds.tensor } }, function(a, b)
-  if not same_size(a, b) then return false end
+  if not common.same_size(a, b) then return false end
   a, b = readable(a), readable(b)
   return raw.all(raw.eq(a, b)):item() ~= 0
 end)
