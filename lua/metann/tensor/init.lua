@@ -333,7 +333,12 @@ for _, name in ipairs{
 end
 
 require 'metann.tensor.indexing'
-require 'metann.tensor.printing'
+
+-- What prints tensors is loaded with the first that is printed, and takes this one's place.
+function meta.tostring(t)
+  require 'metann.tensor.printing'
+  return meta.tostring(t)
+end
 
 -- What a helper finds wrong is said in the method's name.
 for name, fn in pairs(methods) do errors.name(fn, name) end

@@ -3,11 +3,11 @@ local arguments = require 'metann.arguments'
 local binding = require 'metann.binding'
 local common = require 'metann.tensor.compose.common'
 local layout = require 'metann.tensor.compose.layout'
-local norms = require 'metann.tensor.compose.norms'
+local matrix_norms = require 'metann.tensor.compose.matrix_norms'
 local ops = require 'metann.tensor.ops'
 local raw = binding.stub.ops
 local raise, is_tensor, shape_of = common.raise, common.is_tensor, common.shape
-local check_matrices, matrix_norm, matrix_ord = norms.check_matrices, norms.matrix_norm, norms.matrix_ord
+local check_matrices, matrix_norm, matrix_ord = matrix_norms.check, matrix_norms.of, matrix_norms.ord
 local define, kinds = arguments.define, arguments.kinds
 local input, other = { 'input', kinds.tensor }, { 'other', kinds.tensor }
 

@@ -2,6 +2,7 @@
 local arguments = require 'metann.arguments'
 local common = require 'metann.tensor.compose.common'
 local reshape = require('metann.tensor.compose.layout').reshape
+local norm = require 'metann.tensor.compose.norms'
 local raw, raise, array = common.raw, common.raise, common.array
 local shape_of, ndim, describe = common.shape, common.ndim, common.describe
 local define, kinds = arguments.define, arguments.kinds
@@ -288,7 +289,6 @@ linalg.cdist = define('cdist', { input, other, { 'p', kinds.nonnegative, 2 } }, 
   if ndim(a) < 2 or ndim(b) < 2 or common.size(a, -1) ~= common.size(b, -1) then
     raise('cdist: expected rows of one length, got %s and %s', text(a), text(b))
   end
-  local norm = require('metann.tensor.compose.reduce').norm
   return (norm(raw.sub(raw.unsqueeze(a, -2), raw.unsqueeze(b, -3)), p, -1))
 end)
 

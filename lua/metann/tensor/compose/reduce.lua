@@ -1,7 +1,7 @@
 --- Reductions made of rows.
 local arguments = require 'metann.arguments'
 local common = require 'metann.tensor.compose.common'
-local norm = require('metann.tensor.compose.norms').norm
+local norm = require 'metann.tensor.compose.norms'
 local kinds = arguments.kinds
 local raw, raise = common.raw, common.raise
 local is_tensor = common.is_tensor
