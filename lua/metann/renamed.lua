@@ -1,6 +1,6 @@
 --- Where modules went: old name -> the module's name now. Whoever requires an old name gets the same module by it.
--- binding/renamed.lua reads the list at the first name that nothing else answers. CMakeLists.txt reads it, line by line,
--- for those who require an old name first of all.
+-- binding/renamed.lua reads the list at the first name that nothing else answers. CMakeLists.txt reads it, line by
+-- line, for those who require an old name first of all.
 return {
   ['metann.compose.common'] = 'metann.tensor.compose.common',
   ['metann.compose.conv'] = 'metann.tensor.compose.conv',
@@ -23,6 +23,8 @@ return {
   ['metann.dependent'] = 'metann.views.dependent',
   ['metann.indexing'] = 'metann.tensor.indexing',
   ['metann.linalg'] = 'metann.tensor.linalg',
+  ['metann.meta.inplace'] = 'metann.meta.inplacetraining',
+  ['metann.meta.rules'] = 'metann.meta.ruleoptions',
   ['metann.nn.adaptiveavgpool2d'] = 'metann.nn.layers.adaptiveavgpool2d',
   ['metann.nn.adaptivemaxpool2d'] = 'metann.nn.layers.adaptivemaxpool2d',
   ['metann.nn.attention'] = 'metann.nn.shared.attention',

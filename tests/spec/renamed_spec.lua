@@ -67,7 +67,8 @@ describe('the old names of modules', function()
 
   for _, old in ipairs(old_names) do
     it('work alone: ' .. old, function()
-      luajit(("local m = require '%s' assert(m ~= true and rawequal(m, require '%s'))"):format(old, renamed[old] or old))
+      luajit(("local old = require '%s' assert(rawequal(old, require '%s') and old ~= true)"):format(old,
+        renamed[old] or old))
     end)
   end
 

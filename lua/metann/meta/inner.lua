@@ -218,8 +218,8 @@ end
 
 --- Adapts a view of `model` and returns it, or with `mimo` the plan's state and the weights after each step.
 -- @param spec `what` (for messages), `rule` (pure: parameter, gradient, state, options -> parameter, state), `prepare`
--- and `options` of the rule, `lr` (from rates.new), `steps` (nil: one batch of data a step), `create_graph`, `evaluator`,
--- `allow_unused`
+-- and `options` of the rule, `lr` (from rates.new), `steps` (nil: one batch of data a step), `create_graph`,
+-- `evaluator`, `allow_unused`
 -- @param model module, ProtoModule, DependentModule or view
 -- @param data for the evaluator; a list or iterator of such without `steps`
 -- @param call options of the call: `evaluator`, `mimo`, `buffers`, `training`, `allow_unused`; `detach` gives detached

@@ -6,7 +6,7 @@ local common = require 'metann.optim.common'
 local arguments = require 'metann.arguments'
 local errors = require 'metann.binding.errors'
 local RuleLearner = require 'metann.meta.rulelearner'
-local rules = require 'metann.meta.rules'
+local rules = require 'metann.meta.ruleoptions'
 local evaluators = require 'metann.meta.evaluators'
 local raise, describe, kinds = errors.raise, errors.describe, arguments.kinds
 

@@ -1,11 +1,11 @@
 --- RuleLearner: what the learners have in common that run an update rule of metann.optim. Not a public name.
 local nn = require 'metann.nn'
-local rules = require 'metann.meta.rules'
+local rules = require 'metann.meta.ruleoptions'
 local Learner = require 'metann.meta.learner'
 local MultiModel = require 'metann.meta.multimodel'
 local inner = require 'metann.meta.inner'
 local call = require 'metann.meta.call'
-local inplace = require 'metann.meta.inplace'
+local inplace = require 'metann.meta.inplacetraining'
 local rates = require 'metann.meta.rates'
 local arguments = require 'metann.arguments'
 

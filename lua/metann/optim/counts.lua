@@ -1,8 +1,8 @@
 --- The counts of an optimizer: how many steps a parameter has made, and what else its rule's `counts` name.
 -- Parameters of one group that have made equally many form a cohort. What the rule prepares from their counts is made
--- once for all of them, and so are the new counts: each has tensors of its own, whose memory those of a cohort share, so
--- that one write is enough. Whoever changes the count of one parameter by hand puts another tensor in its place; it is a
--- cohort of its own then. A cohort of which only some make a step parts: these get new counts.
+-- once for all of them, and so are the new counts: each has tensors of its own, whose memory those of a cohort share,
+-- so that one write is enough. Whoever changes the count of one parameter by hand puts another tensor in its place; it
+-- is a cohort of its own then. A cohort of which only some make a step parts: these get new counts.
 local pairs = require('metann.binding.traversal').pairs
 local support = require 'metann.support'
 local ops, keep, is_tensor = support.ops, support.keep, support.is_tensor
@@ -23,8 +23,8 @@ local function key_of(names, state)
   return key
 end
 
---- The numbers that a rule prepared, in the dtype of a parameter, to which each op that combines them with it would cast
--- them. With a 0-dim parameter they stay, as there the wider dtype wins.
+--- The numbers that a rule prepared, in the dtype of a parameter, to which each op that combines them with it would
+-- cast them. With a 0-dim parameter they stay, as there the wider dtype wins.
 local function numbers_for(cohort, rule, p)
   if support.ndim(p) == 0 then return cohort.numbers end
   local dtype = support.dtype(p)

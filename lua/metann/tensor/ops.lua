@@ -6,8 +6,8 @@ local raw = binding.stub.public
 
 local ops = {}
 
-for _, part in ipairs{ 'create', 'pointwise', 'reduce', 'products', 'factorizations', 'einsum', 'shape', 'index', 'conv',
-  'pool', 'interpolate', 'inplace', 'random' } do
+for _, part in ipairs{ 'create', 'pointwise', 'reduce', 'products', 'factorizations', 'einsum', 'shape', 'index',
+  'conv', 'pool', 'interpolate', 'inplace', 'random' } do
   local functions = require('metann.tensor.compose.' .. part)
   for name, fn in pairs(functions) do ops[name] = fn end
 end

@@ -1,7 +1,7 @@
 --- Functional views: a module seen with other parameters, without a copy of it and without touching it.
 -- A view stands for one module of the base; it has the class's methods, and what it doesn't override it reads from the
--- base. Views of submodules are made when they are first read, once. Owns what a view reads and writes, and the plan
--- that says which weight fills which slots. Knows nothing of learners.
+-- base. Views of submodules are made when they are first read, once. Owns what a view reads and writes; which weight
+-- fills which slots says its base's plan (plan.lua). Knows nothing of learners.
 --
 -- A view's only raw field of its own is `_view`, a record {base, state, weights, children, tensors}:
 --   base      the module of the base that it stands for

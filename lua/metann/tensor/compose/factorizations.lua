@@ -11,7 +11,7 @@ local matrix = {}
 local input, other = { 'input', kinds.tensor }, { 'other', kinds.tensor }
 local function flag(name, default) return { name, kinds.boolean, default } end
 
-local function turned(t) return raw.transpose(t, -2, -1) end
+local function transposed(t) return raw.transpose(t, -2, -1) end
 
 local function at_least(t, dims, op, name)
   if ndim(t) < dims then
@@ -42,11 +42,11 @@ matrix.solve = define('solve', { input, other, flag('left', true) }, function(a,
   at_least(a, 2, 'solve', 'input')
   at_least(b, 1, 'solve', 'other')
   if is_vector(a, b) then
-    if not left then a = turned(a) end
+    if not left then a = transposed(a) end
     return (raw.squeeze(raw.solve(a, raw.unsqueeze(b, -1)), -1))
   end
   if left then return (raw.solve(a, b)) end
-  return turned(raw.solve(turned(a), turned(b)))
+  return transposed(raw.solve(transposed(a), transposed(b)))
 end)
 
 --- X of A X = B, A being a triangle: torch.linalg.solve_triangular. A 0 on the diagonal is an error.
@@ -61,7 +61,7 @@ matrix.solve_triangular = define('solve_triangular', {
   at_least(a, 2, 'solve_triangular', 'input')
   at_least(b, 2, 'solve_triangular', 'other')
   if left then return (raw.solve_triangular(a, b, upper, unit)) end
-  return turned(raw.solve_triangular(turned(a), turned(b), not upper, unit))
+  return transposed(raw.solve_triangular(transposed(a), transposed(b), not upper, unit))
 end)
 
 --- X of A X = B, A being a triangle, the right-hand side coming first: torch.triangular_solve. Returns X and A.
@@ -85,7 +85,7 @@ matrix.triangular_solve = define('triangular_solve', {
   end
   local x
   if transpose then
-    x = raw.solve_triangular(turned(a), b, not upper, unitriangular)
+    x = raw.solve_triangular(transposed(a), b, not upper, unitriangular)
   else
     x = raw.solve_triangular(a, b, upper, unitriangular)
   end
@@ -93,7 +93,7 @@ matrix.triangular_solve = define('triangular_solve', {
 end)
 
 local function cholesky_solve(b, factor, upper)
-  local first, second = factor, turned(factor)
+  local first, second = factor, transposed(factor)
   if upper then first, second = second, first end
   return (raw.solve_triangular(second, raw.solve_triangular(first, b, false), true))
 end
@@ -134,7 +134,7 @@ end)
 -- @param some true (the default): as many columns of U and V as there are singular values; false: all
 matrix.svd = define('svd', { input, flag('some', true) }, function(t, some)
   local u, s, vh = raw.svd(t, not some)
-  return u, s, turned(vh)
+  return u, s, transposed(vh)
 end)
 
 --- The singular values in descending order.

@@ -8,7 +8,7 @@ local shape_of, ndim, describe = common.shape, common.ndim, common.describe
 local define, kinds = arguments.define, arguments.kinds
 local input, other = { 'input', kinds.tensor }, { 'other', kinds.tensor }
 
-local linalg = {}
+local products = {}
 
 local function text(t) return '(' .. table.concat(shape_of(t), ' x ') .. ')' end
 
@@ -37,7 +37,7 @@ end
 --- Matrix product over the last two dims, batch dims broadcast; 1-dim tensors are row or column as fits. Integers stay
 -- integers.
 -- @function matmul
-linalg.matmul = define('matmul', {
+products.matmul = define('matmul', {
   input, other, { 'transpose_input', kinds.boolean, optional = true },
   { 'transpose_other', kinds.boolean, optional = true },
 }, matmul)
@@ -57,7 +57,7 @@ local function check_product(op, a, b, na, nb)
 end
 
 local function product(op, na, nb)
-  linalg[op] = define(op, { input, other }, function(a, b)
+  products[op] = define(op, { input, other }, function(a, b)
     check_product(op, a, b, na, nb)
     return (matmul(a, b))
   end)
@@ -74,7 +74,7 @@ product('bmm', 3, 3)
 
 --- Sum of products of two 1-dim tensors.
 -- @function dot
-linalg.dot = define('dot', { input, other }, function(a, b)
+products.dot = define('dot', { input, other }, function(a, b)
   check_product('dot', a, b, 1, 1)
   return (raw.sum(raw.mul(a, b)))
 end)
@@ -87,7 +87,7 @@ local function outer(a, b) return raw.mul(raw.unsqueeze(a, 2), b) end
 
 --- (n) and (m) to (n x m).
 -- @function outer
-linalg.outer = define('outer', { input, other }, function(a, b)
+products.outer = define('outer', { input, other }, function(a, b)
   check_outer('outer', a, b)
   return (outer(a, b))
 end)
@@ -113,7 +113,7 @@ end
 
 --- beta * t + alpha * (a product of a and b). With beta = 0, t is not read.
 local function added(op, first, second, check, multiply)
-  linalg[op] = define(op, {
+  products[op] = define(op, {
     input, { first, kinds.tensor }, { second, kinds.tensor }, { 'beta', kinds.factor, 1 }, { 'alpha', kinds.factor, 1 },
   }, function(t, a, b, beta, alpha)
     check(op, a, b)
@@ -139,7 +139,7 @@ added('addr', 'vec1', 'vec2', check_outer, outer)
 
 --- Sum of the diagonal of a matrix.
 -- @function trace
-linalg.trace = define('trace', { input }, function(t)
+products.trace = define('trace', { input }, function(t)
   if ndim(t) ~= 2 then raise('trace: expected a matrix, got %s', text(t)) end
   return (raw.sum(raw.diagonal(t)))
 end)
@@ -230,11 +230,11 @@ end)
 -- @param b a tensor
 -- @param dims a number n: a's last n with b's first n; or {{dims of a}, {dims of b}}. 2 unless given. A dim of 1 is
 -- stretched where the other is longer.
-linalg.tensordot = define('tensordot', { input, other, { 'dims', dims_kind, 2 } }, tensordot)
+products.tensordot = define('tensordot', { input, other, { 'dims', dims_kind, 2 } }, tensordot)
 
 --- Sum of products over the last dim of both; of a number's tensor, the product.
 -- @function inner
-linalg.inner = define('inner', { input, other }, function(a, b)
+products.inner = define('inner', { input, other }, function(a, b)
   if ndim(a) == 0 or ndim(b) == 0 then return (raw.mul(a, b)) end
   if common.size(a, -1) ~= common.size(b, -1) then
     raise('inner: size mismatch, the last dims of %s and %s', text(a), text(b))
@@ -244,7 +244,7 @@ end)
 
 --- Kronecker product: each element of a times all of b, in blocks.
 -- @function kron
-linalg.kron = define('kron', { input, other }, function(a, b)
+products.kron = define('kron', { input, other }, function(a, b)
   local n = math.max(ndim(a), ndim(b))
   if n > 4 then raise('kron: expected at most 4 dims, got %d', n) end
   local shape_a, shape_b, left, right, size = shape_of(a), shape_of(b), {}, {}, {}
@@ -262,7 +262,7 @@ end)
 -- @param b a tensor
 -- @param dim the first one of a that has 3 elements, unless given
 -- @function cross
-linalg.cross = define('cross', { input, other, { 'dim', kinds.dim, optional = true } }, function(a, b, dim)
+products.cross = define('cross', { input, other, { 'dim', kinds.dim, optional = true } }, function(a, b, dim)
   local n = ndim(a)
   if n ~= ndim(b) then raise('cross: expected as many dims of both, got %s and %s', text(a), text(b)) end
   for d = 1, dim == nil and n or 0 do
@@ -276,8 +276,8 @@ linalg.cross = define('cross', { input, other, { 'dim', kinds.dim, optional = tr
   if n == 0 or common.size(a, dim) ~= 3 or common.size(b, dim) ~= 3 then
     raise('cross: dim %d must have 3 elements, got %s and %s', dim, text(a), text(b))
   end
-  local function turned(t, shift) return raw.roll(t, { shift }, { dim }) end
-  return (raw.sub(raw.mul(turned(a, -1), turned(b, -2)), raw.mul(turned(a, -2), turned(b, -1))))
+  local function rolled(t, shift) return raw.roll(t, { shift }, { dim }) end
+  return (raw.sub(raw.mul(rolled(a, -1), rolled(b, -2)), raw.mul(rolled(a, -2), rolled(b, -1))))
 end)
 
 --- Distances of all pairs of rows: (..., p, m) and (..., r, m) to (..., p, r); the derivative at distance 0 is 0.
@@ -285,7 +285,7 @@ end)
 -- @param b rows
 -- @param p which norm: 2 unless given, any that metann.norm takes
 -- @function cdist
-linalg.cdist = define('cdist', { input, other, { 'p', kinds.nonnegative, 2 } }, function(a, b, p)
+products.cdist = define('cdist', { input, other, { 'p', kinds.nonnegative, 2 } }, function(a, b, p)
   if ndim(a) < 2 or ndim(b) < 2 or common.size(a, -1) ~= common.size(b, -1) then
     raise('cdist: expected rows of one length, got %s and %s', text(a), text(b))
   end
@@ -314,7 +314,7 @@ end
 -- vectors.
 -- @param tensors a list, or one by one
 -- @function multi_dot
-linalg.multi_dot = define('multi_dot', { { 'tensors', kinds.tensors, rest = true } }, function(tensors)
+products.multi_dot = define('multi_dot', { { 'tensors', kinds.tensors, rest = true } }, function(tensors)
   if #tensors < 2 then raise('multi_dot: expected a list of at least 2 tensors, got %s', describe(tensors)) end
   local n, sizes, chain = #tensors, {}, {}
   for i = 1, n do
@@ -339,4 +339,4 @@ linalg.multi_dot = define('multi_dot', { { 'tensors', kinds.tensors, rest = true
   return out
 end)
 
-return linalg
+return products
