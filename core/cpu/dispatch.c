@@ -13,7 +13,7 @@ extern const mn_backend mn_cpu_backend_c;
 extern const mn_backend mn_cpu_backend_avx2, mn_cpu_backend_avx512;
 #endif
 
-static const mn_backend *chosen;
+static mn_device device;
 static const char *path;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -37,7 +37,8 @@ static int has_f16c(void) {
 #endif
 
 static void choose(void) {
-  chosen = &mn_cpu_backend_c, path = "c";
+  const mn_backend *chosen = &mn_cpu_backend_c;
+  path = "c";
 #ifdef MN_HAVE_AVX2
   __builtin_cpu_init();
   if (allowed("avx2") && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c())
@@ -49,11 +50,12 @@ static void choose(void) {
 #else
   (void)allowed;
 #endif
+  device.backend = chosen;
 }
 
-const mn_backend *mn_cpu_backend(void) {
+mn_device *mn_cpu_device(void) {
   pthread_once(&once, choose);
-  return chosen;
+  return &device;
 }
 
 const char *mn_cpu_path(void) {

@@ -17,7 +17,7 @@ static mn_context *begin(mn_context *ctx, bool owned) {
   ctx->default_dtype = MN_FLOAT32;
   ctx->next_id = 1, ctx->next_seq = 1;
   ctx->seed = 5489;
-  ctx->backend = mn_cpu_backend();
+  ctx->device = mn_cpu_device();
   ctx->stats.limit_bytes = mn_memory_default_limit();
   return ctx;
 }
@@ -48,6 +48,7 @@ void mn_context_close(mn_context *ctx) {
   mn_context_release(ctx);
 }
 
+mn_device *mn_context_device(mn_context *ctx) { return ctx->device; }
 const mn_stats *mn_context_stats(mn_context *ctx) { return &ctx->stats; }
 
 int mn_error_set(mn_context *ctx, mn_error code, const char *format, ...) {

@@ -111,7 +111,7 @@ struct mn_context {
   int grad_enabled, default_dtype, message_base;
   uint64_t seed, offset, next_seq;
   double next_id;
-  const mn_backend *backend;
+  mn_device *device;
   mn_block *cache[MN_CLASSES];
   mn_scope scope;
   mn_tensor *dead_tensors;
@@ -142,10 +142,7 @@ double mn_memory_default_limit(void);
 /* tensor.c */
 mn_tensor *mn_tensor_header(mn_context *ctx); /* no storage yet */
 int mn_tensor_allocate(mn_tensor *t);         /* contiguous storage for t->a's size and dtype */
-int mn_array_finish(mn_context *ctx, const char *name,
-                    mn_array *a); /* numel and contiguous strides from size */
-int mn_array_is_contiguous(const mn_array *a);
-mn_tensor *mn_tensor_alias(mn_tensor *t); /* same storage, shape and id; no history */
+mn_tensor *mn_tensor_alias(mn_tensor *t);     /* same storage, shape and id; no history */
 void mn_drain(mn_context *ctx);
 void mn_node_unref(mn_node *node);                      /* queues; call mn_drain after */
 void mn_tensor_unref(mn_tensor *t);                     /* queues; call mn_drain after */
@@ -160,6 +157,21 @@ int mn_scope_reserve(mn_context *ctx, int n);
 void mn_scope_add(mn_context *ctx, mn_tensor *t); /* after mn_scope_reserve */
 int mn_scope_open(mn_context *ctx);               /* returns a mark */
 void mn_scope_close(mn_context *ctx, int mark);
+
+/* What is put aside while the engine calls rows of its own accord, and comes back after: until then their results are
+ * the caller's and no scope's, and how gradients and places stand is for the caller to say. */
+typedef struct mn_quiet {
+  int depth, grad_enabled, place_state;
+} mn_quiet;
+static inline mn_quiet mn_quiet_begin(mn_context *ctx) {
+  mn_quiet saved = {ctx->scope.depth, ctx->grad_enabled, ctx->place_state};
+  ctx->scope.depth = 0;
+  return saved;
+}
+static inline void mn_quiet_end(mn_context *ctx, mn_quiet saved) {
+  ctx->scope.depth = saved.depth, ctx->grad_enabled = saved.grad_enabled,
+  ctx->place_state = saved.place_state;
+}
 
 /* autograd.c: nodes. */
 mn_node *mn_node_new(mn_context *ctx, int op, int n_in, mn_tensor *const *in, int n_out,
@@ -204,8 +216,22 @@ const mn_op_rules *mn_rules(int op); /* table.c */
 /* attrs.c */
 int mn_check_attrs(mn_context *ctx, const mn_op_info *op, const mn_slot *attrs);
 
-/* apply.c: may two elements have one place in memory, so that the tensor can't be written to? */
+/* layout.c: sizes and strides of arrays. */
+int mn_array_finish(mn_context *ctx, const char *name,
+                    mn_array *a); /* numel and contiguous strides from size */
+int mn_array_is_contiguous(const mn_array *a);
+/* May two elements have one place in memory, so that the array can't be written to? */
 bool mn_may_share_places(const mn_array *a);
+bool mn_same_size(const mn_array *a, const mn_array *b);
+
+/* resolve.c: what mn_resolve is made of, for the door, which casts in between. */
+int mn_check_row(mn_context *ctx, const mn_op_info *op, int n_in, const mn_array *const *in,
+                 const mn_slot *attrs); /* numbers of inputs, absent ones, kinds of attributes */
+/* The dtype that inputs are cast to, or -1 for none: in place, too, where the result is cast to the target's. */
+int mn_wanted_dtype(const mn_context *ctx, const mn_op_info *op, int n_in, const mn_array *const *in,
+                    const mn_slot *attrs);
+int mn_resolve_outputs(mn_context *ctx, const mn_op_info *op, int n_in, const mn_array *const *in,
+                       mn_slot *attrs, mn_array *const *out); /* which arrive zeroed */
 
 /* infer.c */
 int mn_promote_all(const mn_array *const *arrays, int n); /* NULL entries are skipped */

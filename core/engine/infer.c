@@ -3,19 +3,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-const char *mn_dtype_name(int dtype) {
-  static const char *const names[MN_DTYPE_COUNT] = {"float32", "float64", "int64",   "int32",
-                                                    "uint8",   "bool",    "float16", "bfloat16"};
-  return dtype >= 0 && dtype < MN_DTYPE_COUNT ? names[dtype] : "no dtype";
-}
-
-const char *mn_undefined_for(int dtype, char text[MN_UNDEFINED_TEXT]) {
-  int storage = dtype == MN_FLOAT16 || dtype == MN_BFLOAT16;
-  snprintf(text, MN_UNDEFINED_TEXT, "not defined for dtype %s%s", mn_dtype_name(dtype),
-           storage ? ", which is for storage: cast it first" : "");
-  return text;
-}
-
 int mn_fail(const mn_infer *x, const char *format, ...) {
   char text[800];
   va_list args;

@@ -12,15 +12,16 @@
 static inline const mn_array *mn_arr(const mn_tensor *t) { return (const mn_array *)t; }
 
 /* ---- shape rules ---- */
-/* in[i] is MN_NONE for an absent optional input. attrs is this call's own copy: a rule writes normalised
+/* They see arrays and attributes alone, and change nothing but out and attrs, so that a row can be resolved without
+ * tensors. in[i] is NULL for an absent optional input. attrs is this call's own copy: a rule writes normalised
  * values back (dims made nonnegative, defaults filled in), so that kernels and derivative rules see them so.
- * out[k] arrives zeroed with device set; the rule sets dtype, ndim and size (a view also stride and data).
- * The engine does the rest. */
+ * out[k] arrives zeroed; the rule sets dtype, ndim and size (a view also stride and data). The engine does the rest.
+ * ctx is for errors, the default dtype and how messages count. */
 typedef struct mn_infer {
   mn_context *ctx;
   const mn_op_info *op;
   int n_in;
-  mn_tensor *const *in;
+  const mn_array *const *in;
   mn_slot *attrs;
   mn_array *const *out;
 } mn_infer;
@@ -37,7 +38,6 @@ int mn_check_number(const mn_infer *x, int dtype, const char *what, double value
 /* "(2, 3)" into buf; returns buf. */
 const char *mn_shape_text(const mn_array *a, char buf[128]);
 const char *mn_list_text(const mn_list *l, char buf[128]);
-const char *mn_dtype_name(int dtype);
 int mn_default_float(mn_context *ctx);
 int mn_index_base_of_user(mn_context *ctx); /* what to add to a 0-based position or dim in a message */
 /* Common dtype of two arrays by PyTorch's rules (category first, then 0-dim tensors don't widen within a

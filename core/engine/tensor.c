@@ -18,33 +18,6 @@ mn_tensor *mn_tensor_header(mn_context *ctx) {
   return t;
 }
 
-int mn_array_is_contiguous(const mn_array *a) {
-  int64_t expect = 1;
-  if (a->numel == 0) return 1;
-  for (int d = a->ndim - 1; d >= 0; d--) {
-    if (a->size[d] != 1 && a->stride[d] != expect) return 0;
-    expect *= a->size[d];
-  }
-  return 1;
-}
-
-int mn_array_finish(mn_context *ctx, const char *name, mn_array *a) {
-  double bytes = (double)mn_dtype_size(a->dtype);
-  a->numel = 1;
-  for (int d = a->ndim - 1; d >= 0; d--) {
-    if (a->size[d] < 0)
-      return mn_error_set(ctx, MN_ERR_ARGUMENT, "%s: size %lld of dim %d is negative", name,
-                          (long long)a->size[d], d + ctx->message_base);
-    a->stride[d] = a->numel;
-    bytes *= (double)a->size[d];
-    if (bytes > 1.4e14)
-      return mn_error_set(ctx, MN_ERR_MEMORY, "out of memory: %s asks for %.0f bytes", name, bytes);
-    a->numel *= a->size[d];
-  }
-  a->contiguous = 1;
-  return 0;
-}
-
 /* A storage and its data are one block: the header fills the first 64 bytes. */
 enum { STORAGE_HEADER = 64 };
 _Static_assert(sizeof(mn_storage) <= STORAGE_HEADER, "the data must stay 64-byte aligned");
@@ -360,10 +333,8 @@ int mn_tensor_set_grad(mn_context *ctx, mn_tensor *t, mn_tensor *grad) {
   if (value) {
     if (value->node)
       return mn_error_set(ctx, MN_ERR_ARGUMENT, "grad: a gradient must not have a history; detach() it");
-    bool same = value->a.ndim == t->a.ndim && value->a.dtype == t->a.dtype;
-    for (int d = 0; same && d < t->a.ndim; d++) same = value->a.size[d] == t->a.size[d];
     char want[128], got[128];
-    if (!same)
+    if (value->a.dtype != t->a.dtype || !mn_same_size(&value->a, &t->a))
       return mn_error_set(ctx, MN_ERR_ARGUMENT, "grad: expected %s of size %s, got %s of size %s",
                           mn_dtype_name(t->a.dtype), mn_shape_text(&t->a, want),
                           mn_dtype_name(value->a.dtype), mn_shape_text(&value->a, got));

@@ -249,13 +249,6 @@ static int materialize(mn_walk *w, slot *s, const mn_array *like) {
   return 0;
 }
 
-static bool same_size(const mn_array *a, const mn_array *b) {
-  if (a->ndim != b->ndim) return false;
-  for (int d = 0; d < a->ndim; d++)
-    if (a->size[d] != b->size[d]) return false;
-  return true;
-}
-
 static int seed(mn_walk *w, mn_tensor *output, mn_tensor *grad) {
   mn_tensor *g = grad;
   if (mn_is_none(grad)) {
@@ -268,7 +261,7 @@ static int seed(mn_walk *w, mn_tensor *output, mn_tensor *grad) {
     }
     mn_full_attrs one = {.size = mn_shape_list(output), .value = 1, .dtype = output->a.dtype};
     g = mn_full(w->ctx, &one);
-  } else if (!same_size(&grad->a, &output->a)) {
+  } else if (!mn_same_size(&grad->a, &output->a)) {
     char want[128], got[128];
     return mn_error_set(w->ctx, MN_ERR_ARGUMENT, "backward: expected a gradient of size %s, got %s",
                         mn_shape_text(&output->a, want), mn_shape_text(&grad->a, got));
@@ -644,6 +637,14 @@ static int set_inputs(mn_walk *w, int n_in, mn_tensor *const *inputs) {
   return reach_of(&w->reach, n_in, inputs) ? no_memory(w) : 0;
 }
 
+/* While rules run: gradients as the walk wants them, and places as the nodes keep them. */
+static mn_quiet begin_quiet(mn_walk *w) {
+  mn_quiet saved = mn_quiet_begin(w->ctx);
+  w->ctx->grad_enabled = (w->flags & MN_WALK_CREATE_GRAPH) != 0;
+  w->ctx->place_state = MN_PLACE_HELD;
+  return saved;
+}
+
 mn_walk *mn_walk_new(mn_context *ctx, int n_out, mn_tensor *const *outputs, mn_tensor *const *grad_outputs,
                      int n_in, mn_tensor *const *inputs, int flags, double since) {
   if (check_outputs(ctx, n_out, outputs, grad_outputs)) return NULL;
@@ -653,16 +654,14 @@ mn_walk *mn_walk_new(mn_context *ctx, int n_out, mn_tensor *const *outputs, mn_t
   w->flags = flags & MN_WALK_CREATE_GRAPH && !(flags & MN_WALK_ACCUMULATE) ? flags | MN_WALK_RETAIN_GRAPH
                                                                            : flags & ~MN_WALK_CREATE_GRAPH;
   ctx->refs++;
-  int mark = mn_scope_open(ctx), mode = ctx->grad_enabled, place = ctx->place_state;
-  ctx->grad_enabled = (w->flags & MN_WALK_CREATE_GRAPH) != 0;
-  ctx->place_state = MN_PLACE_HELD;
+  mn_quiet saved = begin_quiet(w);
+  int mark = mn_scope_open(ctx);
   w->since = (uint64_t)since;
   int failed = set_inputs(w, n_in, inputs) || collect(w, n_out, outputs) || spread_wanted(w);
   for (int i = 0; i < n_out && !failed; i++) failed = seed(w, outputs[i], grad_outputs[i]);
   w->next = w->n_visits - 1;
-  ctx->grad_enabled = mode;
-  ctx->place_state = place;
   mn_scope_close(ctx, mark);
+  mn_quiet_end(ctx, saved);
   if (!failed) return w;
   mn_walk_free(w);
   return NULL;
@@ -695,9 +694,8 @@ static int write_step(mn_walk *w) {
 
 int mn_walk_run(mn_walk *w) {
   mn_context *ctx = w->ctx;
-  int mode = ctx->grad_enabled, failed = w->failed, place = ctx->place_state;
-  ctx->grad_enabled = (w->flags & MN_WALK_CREATE_GRAPH) != 0;
-  ctx->place_state = MN_PLACE_HELD;
+  int failed = w->failed;
+  mn_quiet saved = begin_quiet(w);
   if (w->stage == ASKED) w->stage = w->request.kind == MN_ASK_FUNCTION ? FUNCTION_DONE : HOOKS_DONE;
   while (!failed && w->next >= -1) {
     failed = step(w);
@@ -706,8 +704,7 @@ int mn_walk_run(mn_walk *w) {
       if (failed) w->next = -1;
     }
   }
-  ctx->grad_enabled = mode;
-  ctx->place_state = place;
+  mn_quiet_end(ctx, saved);
   if (!failed) return MN_WALK_DONE;
   if (w->stage == ASKED) return MN_WALK_NEED_LUA;
   if (ctx->error_code == MN_ERR_MEMORY && !w->failed) return MN_WALK_NEED_MEMORY;

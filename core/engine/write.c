@@ -20,10 +20,8 @@ static int check_target(mn_context *ctx, const char *name, int i, mn_tensor *tar
 static int check_source(mn_context *ctx, const char *name, const mn_tensor *target, const mn_tensor *source) {
   if (mn_is_none(source)) return 0;
   const mn_array *a = &target->a, *b = &source->a;
-  bool same = a->ndim == b->ndim;
-  for (int d = 0; same && d < a->ndim; d++) same = a->size[d] == b->size[d];
   char want[128], got[128];
-  if (!same)
+  if (!mn_same_size(a, b))
     return mn_error_set(ctx, MN_ERR_ARGUMENT, "%s: expected a tensor of size %s, got %s", name,
                         mn_shape_text(a, want), mn_shape_text(b, got));
   return a->dtype != b->dtype || !b->contiguous || source->storage->written;

@@ -38,6 +38,7 @@ typedef struct mn_tensor mn_tensor;
 typedef struct mn_walk mn_walk;
 typedef struct mn_program mn_program;
 typedef struct mn_map mn_map;
+typedef struct mn_device mn_device;
 
 /* What a kernel sees of a tensor, and the first member of every mn_tensor: cast mn_tensor* to const mn_array*.
  * size and stride (in elements) have ndim entries; contiguous is 1 for dense row-major layout. */
@@ -196,6 +197,34 @@ mn_tensor *mn_apply0(mn_context *ctx, int op, const mn_slot *attrs);
 mn_tensor *mn_apply1(mn_context *ctx, int op, mn_tensor *a, const mn_slot *attrs);
 mn_tensor *mn_apply2(mn_context *ctx, int op, mn_tensor *a, mn_tensor *b, const mn_slot *attrs);
 mn_tensor *mn_apply3(mn_context *ctx, int op, mn_tensor *a, mn_tensor *b, mn_tensor *c, const mn_slot *attrs);
+
+/* What stands under the door, for those who keep arrays of their own, as a replay does: no tensor is looked at or made.
+ * mn_resolve checks a row's inputs (NULL: absent) and attributes and says what its outputs are: dtype, size and layout in
+ * out[k], a view's data too; attributes are normalised where they stand, as kernels want them. It changes nothing else,
+ * and reads elements only for rows with MN_F_DATA_SHAPE. Inputs have the dtypes that the door casts to.
+ * mn_execute runs the row's kernel on arrays so resolved; out[k]->data has room for the elements. It is the only caller of
+ * kernels, and looks at nothing but the call: calls with arenas of their own may run on several threads. Returns 0, or -1
+ * with call->error, without the row's name. */
+typedef struct mn_arena mn_arena;
+struct mn_arena {
+  void *(*get)(mn_arena *arena, size_t bytes); /* 64-byte aligned, or NULL */
+  char *memory;
+  size_t bytes, used; /* set used to 0 between two calls; after one, it says what the row needs */
+};
+typedef struct mn_call {
+  const mn_array *const *in; /* NULL for an absent optional input */
+  mn_array *const *out;      /* contiguous, except that an in-place call's out[0] has in[0]'s layout and data */
+  int32_t n_in, n_out;
+  const mn_slot *attrs;   /* cast to const mn_<op>_attrs* */
+  uint64_t seed, counter; /* rows with MN_F_RANDOM: Philox key and first counter */
+  mn_arena *arena;        /* scratch memory, on the device */
+  mn_device *device;
+  char error[200]; /* a kernel that fails writes here, without the op's name */
+} mn_call;
+void mn_arena_over(mn_arena *arena, void *memory, size_t bytes); /* memory: 64-byte aligned */
+mn_device *mn_context_device(mn_context *ctx);
+int mn_resolve(mn_context *ctx, int op, int n_in, const mn_array *const *in, mn_slot *attrs, mn_array *const *out);
+int mn_execute(int op, mn_call *call);
 
 /* Handles, for bindings whose code can be stopped or entered again between any two steps. mn_make, mn_make0 to 3 are
  * mn_apply and mn_apply0 to 3 into handles. A handle with a place shares its reference with that place of the context,

@@ -5,17 +5,17 @@
 /* ---- checks ---- */
 
 static int check_float(const mn_infer *x, int i, const char *name) {
-  const mn_array *a = mn_arr(x->in[i]);
+  const mn_array *a = x->in[i];
   if (a->dtype != MN_FLOAT32 && a->dtype != MN_FLOAT64)
     return mn_fail(x, "%s must be float32 or float64, got %s", name, mn_dtype_name(a->dtype));
-  if (i > 0 && a->dtype != mn_arr(x->in[0])->dtype)
+  if (i > 0 && a->dtype != x->in[0]->dtype)
     return mn_fail(x, "%s is %s but the first input is %s", name, mn_dtype_name(a->dtype),
-                   mn_dtype_name(mn_arr(x->in[0])->dtype));
+                   mn_dtype_name(x->in[0]->dtype));
   return 0;
 }
 
 static int check_picture(const mn_infer *x, int i, const char *name) {
-  const mn_array *a = mn_arr(x->in[i]);
+  const mn_array *a = x->in[i];
   char text[128];
   if (a->ndim == 3 || a->ndim == 4) return check_float(x, i, name);
   return mn_fail(x, "%s must be (N, C, H, W) or (C, H, W), got %s", name, mn_shape_text(a, text));
@@ -98,7 +98,7 @@ static int check_weight(const mn_infer *x, const mn_array *w, const conv *c) {
 }
 
 int mn_infer_conv2d(mn_infer *x) {
-  const mn_array *in = mn_arr(x->in[0]), *w = mn_arr(x->in[1]);
+  const mn_array *in = x->in[0], *w = x->in[1];
   mn_array *out = x->out[0];
   conv c = conv_attrs(x);
   char left[128], right[128];
@@ -110,8 +110,8 @@ int mn_infer_conv2d(mn_infer *x) {
     return mn_fail(x, "input %s has %lld channels, weight %s with groups %lld expects %lld",
                    mn_shape_text(in, left), (long long)in->size[channel], mn_shape_text(w, right),
                    (long long)c.groups, (long long)(w->size[1] * c.groups));
-  if (x->in[2] != MN_NONE) {
-    const mn_array *b = mn_arr(x->in[2]);
+  if (x->in[2]) {
+    const mn_array *b = x->in[2];
     if (check_float(x, 2, "bias")) return -1;
     if (b->ndim != 1 || b->size[0] != w->size[0])
       return mn_fail(x, "bias %s does not fit weight %s", mn_shape_text(b, left), mn_shape_text(w, right));
@@ -130,7 +130,7 @@ int mn_infer_conv2d(mn_infer *x) {
 }
 
 int mn_infer_conv2d_input_grad(mn_infer *x) {
-  const mn_array *g = mn_arr(x->in[0]), *w = mn_arr(x->in[1]);
+  const mn_array *g = x->in[0], *w = x->in[1];
   mn_array *out = x->out[0];
   conv c = conv_attrs(x);
   char left[128], right[128];
@@ -155,7 +155,7 @@ int mn_infer_conv2d_input_grad(mn_infer *x) {
 }
 
 int mn_infer_conv2d_weight_grad(mn_infer *x) {
-  const mn_array *g = mn_arr(x->in[0]), *in = mn_arr(x->in[1]);
+  const mn_array *g = x->in[0], *in = x->in[1];
   mn_array *out = x->out[0];
   conv c = conv_attrs(x);
   char left[128], right[128];
@@ -259,7 +259,7 @@ static int infer_pooled(mn_infer *x, const int64_t *size, mn_list *kernel, mn_li
 
 /* A picture to be pooled; it must have channels. */
 static int check_pooled(const mn_infer *x) {
-  const mn_array *a = mn_arr(x->in[0]);
+  const mn_array *a = x->in[0];
   char text[128];
   if (check_picture(x, 0, "input")) return -1;
   if (a->size[a->ndim - 3] > 0) return 0;
@@ -275,7 +275,7 @@ static bool misses(int64_t size, int64_t count, int64_t stride, int64_t around, 
 
 int mn_infer_max_pool2d(mn_infer *x) {
   mn_max_pool2d_attrs *t = (mn_max_pool2d_attrs *)x->attrs;
-  const mn_array *in = mn_arr(x->in[0]);
+  const mn_array *in = x->in[0];
   if (check_pooled(x) || check_pair(x, &t->dilation, "dilation", 1)) return -1;
   for (int k = 0; k < 2; k++) mn_same_shape(x->out[k], in);
   x->out[0]->dtype = in->dtype, x->out[1]->dtype = MN_INT64;
@@ -304,7 +304,7 @@ void mn_vjp_max_pool2d(mn_rule *r) {
 
 /* Indices are int64, and all but the last two dims are the input's. */
 static int check_plane_index(const mn_infer *x, int all) {
-  const mn_array *a = mn_arr(x->in[0]), *index = mn_arr(x->in[1]);
+  const mn_array *a = x->in[0], *index = x->in[1];
   char left[128], right[128];
   if (check_float(x, 0, "input")) return -1;
   if (index->dtype != MN_INT64) return mn_fail(x, "index must be int64, got %s", mn_dtype_name(index->dtype));
@@ -316,7 +316,7 @@ static int check_plane_index(const mn_infer *x, int all) {
 
 int mn_infer_plane_scatter(mn_infer *x) {
   mn_plane_scatter_attrs *t = (mn_plane_scatter_attrs *)x->attrs;
-  const mn_array *a = mn_arr(x->in[0]);
+  const mn_array *a = x->in[0];
   if (check_plane_index(x, 1) || check_pair(x, &t->size, "size", 0)) return -1;
   mn_same_shape(x->out[0], a);
   x->out[0]->dtype = a->dtype;
@@ -332,8 +332,8 @@ void mn_vjp_plane_scatter(mn_rule *r) {
 
 int mn_infer_plane_gather(mn_infer *x) {
   if (check_plane_index(x, 0)) return -1;
-  mn_same_shape(x->out[0], mn_arr(x->in[1]));
-  x->out[0]->dtype = mn_arr(x->in[0])->dtype;
+  mn_same_shape(x->out[0], x->in[1]);
+  x->out[0]->dtype = x->in[0]->dtype;
   return 0;
 }
 
@@ -345,7 +345,7 @@ void mn_vjp_plane_gather(mn_rule *r) {
 
 int mn_infer_avg_pool2d(mn_infer *x) {
   mn_avg_pool2d_attrs *t = (mn_avg_pool2d_attrs *)x->attrs;
-  const mn_array *in = mn_arr(x->in[0]);
+  const mn_array *in = x->in[0];
   if (check_pooled(x)) return -1;
   mn_same_shape(x->out[0], in);
   x->out[0]->dtype = in->dtype;
@@ -362,7 +362,7 @@ void mn_vjp_avg_pool2d(mn_rule *r) {
 
 /* The gradient's shape: grad's, with the picture's size in the last two dims. */
 static int infer_wide(mn_infer *x, const mn_list *size) {
-  const mn_array *g = mn_arr(x->in[0]);
+  const mn_array *g = x->in[0];
   mn_same_shape(x->out[0], g);
   x->out[0]->dtype = g->dtype;
   for (int d = 0; d < 2; d++) x->out[0]->size[g->ndim - 2 + d] = size->v[d];
@@ -371,7 +371,7 @@ static int infer_wide(mn_infer *x, const mn_list *size) {
 
 int mn_infer_avg_pool2d_grad(mn_infer *x) {
   mn_avg_pool2d_grad_attrs *t = (mn_avg_pool2d_grad_attrs *)x->attrs;
-  const mn_array *g = mn_arr(x->in[0]);
+  const mn_array *g = x->in[0];
   int64_t pooled[2];
   char text[128];
   if (check_picture(x, 0, "grad") || check_pair(x, &t->size, "size", 0) ||
@@ -391,7 +391,7 @@ void mn_vjp_avg_pool2d_grad(mn_rule *r) {
 
 int mn_infer_adaptive_avg_pool2d(mn_infer *x) {
   mn_adaptive_avg_pool2d_attrs *t = (mn_adaptive_avg_pool2d_attrs *)x->attrs;
-  const mn_array *in = mn_arr(x->in[0]);
+  const mn_array *in = x->in[0];
   char text[128];
   if (check_picture(x, 0, "input") || check_pair(x, &t->output_size, "output_size", 1)) return -1;
   if (in->size[in->ndim - 1] < 1 || in->size[in->ndim - 2] < 1)

@@ -4,7 +4,7 @@
 #include "ops/prototypes.h"
 
 static const mn_array *like_input(mn_infer *x) {
-  const mn_array *in = mn_arr(x->in[0]);
+  const mn_array *in = x->in[0];
   mn_same_shape(x->out[0], in);
   x->out[0]->dtype = in->dtype;
   return in;
@@ -39,7 +39,7 @@ static int check_vector(mn_infer *x, const mn_array *index) {
 
 int mn_infer_index_select(mn_infer *x) {
   mn_index_select_attrs *a = (mn_index_select_attrs *)x->attrs;
-  const mn_array *in = like_input(x), *index = mn_arr(x->in[1]);
+  const mn_array *in = like_input(x), *index = x->in[1];
   if (mn_check_dim(x, &a->dim, in->ndim) || check_vector(x, index)) return -1;
   if (in->ndim > 0) x->out[0]->size[a->dim] = index->numel;
   else if (index->numel != 1)
@@ -58,7 +58,7 @@ void mn_vjp_index_select(mn_rule *r) {
 
 int mn_infer_index_add(mn_infer *x) {
   mn_index_add_attrs *a = (mn_index_add_attrs *)x->attrs;
-  const mn_array *in = like_input(x), *index = mn_arr(x->in[1]), *source = mn_arr(x->in[2]);
+  const mn_array *in = like_input(x), *index = x->in[1], *source = x->in[2];
   if (mn_check_dim(x, &a->dim, in->ndim) || check_vector(x, index) || check_dtype(x, source, in) ||
       mn_check_number(x, in->dtype, "factor alpha", a->alpha))
     return -1;
@@ -100,7 +100,7 @@ static int check_beside(mn_infer *x, const mn_array *index, const mn_array *t, i
 
 int mn_infer_gather(mn_infer *x) {
   mn_gather_attrs *a = (mn_gather_attrs *)x->attrs;
-  const mn_array *in = mn_arr(x->in[0]), *index = mn_arr(x->in[1]);
+  const mn_array *in = x->in[0], *index = x->in[1];
   if (mn_check_dim(x, &a->dim, in->ndim) || check_index(x, index)) return -1;
   if (check_beside(x, index, in, a->dim, "input")) return -1;
   mn_same_shape(x->out[0], index);
@@ -119,7 +119,7 @@ void mn_vjp_gather(mn_rule *r) {
 
 int mn_infer_scatter(mn_infer *x) {
   mn_scatter_attrs *a = (mn_scatter_attrs *)x->attrs;
-  const mn_array *in = like_input(x), *index = mn_arr(x->in[1]), *source = mn_arr(x->in[2]);
+  const mn_array *in = like_input(x), *index = x->in[1], *source = x->in[2];
   if (mn_check_dim(x, &a->dim, in->ndim) || check_index(x, index) || check_dtype(x, source, in)) return -1;
   if (check_beside(x, index, in, a->dim, "input")) return -1;
   return source->ndim == 0 ? 0 : check_beside(x, index, source, -1, "a source");
@@ -199,12 +199,12 @@ void mn_vjp_scatter_add(mn_rule *r) {
 /* The shape of input[indices]: the indices, broadcast, take the place of the dims that they index if those
  * are adjacent, and come first otherwise. */
 static int indexed_shape(mn_infer *x, int first, mn_array *out) {
-  const mn_array *in = mn_arr(x->in[0]), *arrays[MN_MAX_DIMS];
+  const mn_array *in = x->in[0], *arrays[MN_MAX_DIMS];
   int n = x->n_in - first, low = -1, high = -1, count = 0;
   if (n < 1) return mn_fail(x, "expected at least one index tensor");
   if (n > in->ndim) return mn_fail(x, "%d indices are too many for a tensor with %d dims", n, in->ndim);
   for (int i = 0; i < n; i++) {
-    arrays[i] = x->in[first + i] == MN_NONE ? NULL : mn_arr(x->in[first + i]);
+    arrays[i] = x->in[first + i];
     if (!arrays[i]) continue;
     if (check_index(x, arrays[i])) return -1;
     low = low < 0 ? i : low, high = i, count++;
@@ -229,7 +229,7 @@ static int indexed_shape(mn_infer *x, int first, mn_array *out) {
 }
 
 int mn_infer_index(mn_infer *x) {
-  x->out[0]->dtype = mn_arr(x->in[0])->dtype;
+  x->out[0]->dtype = x->in[0]->dtype;
   return indexed_shape(x, 1, x->out[0]);
 }
 
@@ -246,9 +246,8 @@ void mn_vjp_index(mn_rule *r) {
 
 int mn_infer_index_put(mn_infer *x) {
   const mn_array *in = like_input(x);
-  if (x->n_in < 3 || x->in[1] == MN_NONE)
-    return mn_fail(x, "expected a tensor, values and at least one index tensor");
-  const mn_array *values = mn_arr(x->in[1]);
+  if (x->n_in < 3 || !x->in[1]) return mn_fail(x, "expected a tensor, values and at least one index tensor");
+  const mn_array *values = x->in[1];
   mn_array place = {0};
   if (check_dtype(x, values, in) || indexed_shape(x, 2, &place)) return -1;
   char want[128], got[128];
@@ -305,7 +304,7 @@ void mn_vjp_index_put(mn_rule *r) {
 /* ---- positions, classes, counts ---- */
 
 int mn_infer_nonzero(mn_infer *x) {
-  const mn_array *in = mn_arr(x->in[0]);
+  const mn_array *in = x->in[0];
   mn_array *out = x->out[0];
   out->dtype = MN_INT64;
   out->ndim = 2;
@@ -330,7 +329,7 @@ int mn_infer_one_hot(mn_infer *x) {
 
 int mn_infer_bincount(mn_infer *x) {
   mn_bincount_attrs *a = (mn_bincount_attrs *)x->attrs;
-  const mn_array *in = mn_arr(x->in[0]), *weights = x->in[1] == MN_NONE ? NULL : mn_arr(x->in[1]);
+  const mn_array *in = x->in[0], *weights = x->in[1];
   mn_array *out = x->out[0];
   char text[128];
   if (in->ndim != 1) return mn_fail(x, "expected a tensor with 1 dim, got size %s", mn_shape_text(in, text));

@@ -8,7 +8,7 @@
 
 /* ---- shapes ---- */
 
-static const mn_array *input(const mn_infer *x) { return mn_arr(x->in[0]); }
+static const mn_array *input(const mn_infer *x) { return x->in[0]; }
 static int64_t rows_of(const mn_array *a) { return a->size[a->ndim - 2]; }
 static int64_t cols_of(const mn_array *a) { return a->size[a->ndim - 1]; }
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -73,7 +73,7 @@ int mn_infer_qr(mn_infer *x) {
 }
 
 int mn_infer_solve(mn_infer *x) {
-  const mn_array *a = input(x), *b = mn_arr(x->in[1]);
+  const mn_array *a = input(x), *b = x->in[1];
   char left[128], right[128];
   if (check_matrices(x, a, true) || check_matrices(x, b, false)) return -1;
   if (a->dtype != b->dtype)

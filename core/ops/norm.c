@@ -4,7 +4,7 @@
 /* ---- shapes ---- */
 
 static int check_float(const mn_infer *x, int i, const char *name) {
-  const mn_array *a = mn_arr(x->in[i]);
+  const mn_array *a = x->in[i];
   if (a->dtype == MN_FLOAT32 || a->dtype == MN_FLOAT64) return 0;
   return mn_fail(x, "%s must be float32 or float64, got %s", name, mn_dtype_name(a->dtype));
 }
@@ -12,8 +12,8 @@ static int check_float(const mn_infer *x, int i, const char *name) {
 /* Input i, if it is there, has one number for each of the channels. */
 static int check_channels(const mn_infer *x, int i, const char *name, const mn_array *input) {
   char left[128], right[128];
-  if (x->in[i] == MN_NONE) return 0;
-  const mn_array *a = mn_arr(x->in[i]);
+  if (!x->in[i]) return 0;
+  const mn_array *a = x->in[i];
   if (a->ndim != 1 || a->size[0] != input->size[1])
     return mn_fail(x, "%s %s does not fit the %lld channels of input %s", name, mn_shape_text(a, left),
                    (long long)input->size[1], mn_shape_text(input, right));
@@ -24,8 +24,8 @@ static int check_channels(const mn_infer *x, int i, const char *name, const mn_a
 
 static int check_like(const mn_infer *x, int i, const char *name, const mn_array *input) {
   char left[128], right[128];
-  if (x->in[i] == MN_NONE) return 0;
-  const mn_array *a = mn_arr(x->in[i]);
+  if (!x->in[i]) return 0;
+  const mn_array *a = x->in[i];
   int same = a->ndim == input->ndim && a->dtype == input->dtype;
   for (int d = 0; same && d < a->ndim; d++) same = a->size[d] == input->size[d];
   if (same) return 0;
@@ -34,7 +34,7 @@ static int check_like(const mn_infer *x, int i, const char *name, const mn_array
 }
 
 static int check_input(const mn_infer *x, int i) {
-  const mn_array *a = mn_arr(x->in[i]);
+  const mn_array *a = x->in[i];
   char text[128];
   if (check_float(x, i, "input")) return -1;
   return a->ndim >= 2 ? 0 : mn_fail(x, "input must be (N, C, ...), got %s", mn_shape_text(a, text));
@@ -51,7 +51,7 @@ static void of_input(mn_array *out, const mn_array *input) {
 }
 
 int mn_infer_batch_norm(mn_infer *x) {
-  const mn_array *in = mn_arr(x->in[0]);
+  const mn_array *in = x->in[0];
   if (check_input(x, 0) || check_channels(x, 1, "weight", in) || check_channels(x, 2, "bias", in)) return -1;
   of_input(x->out[0], in);
   of_channels(x->out[1], in), of_channels(x->out[2], in);
@@ -59,7 +59,7 @@ int mn_infer_batch_norm(mn_infer *x) {
 }
 
 int mn_infer_batch_norm_grad(mn_infer *x) {
-  const mn_array *in = mn_arr(x->in[1]);
+  const mn_array *in = x->in[1];
   if (check_input(x, 1) || check_like(x, 0, "grad", in) || check_channels(x, 2, "weight", in) ||
       check_channels(x, 3, "mean", in) || check_channels(x, 4, "var", in))
     return -1;
@@ -69,7 +69,7 @@ int mn_infer_batch_norm_grad(mn_infer *x) {
 }
 
 int mn_infer_batch_norm_grad_grad(mn_infer *x) {
-  const mn_array *in = mn_arr(x->in[4]);
+  const mn_array *in = x->in[4];
   if (check_input(x, 4) || check_like(x, 0, "grad_input", in) || check_channels(x, 1, "grad_weight", in) ||
       check_channels(x, 2, "grad_bias", in) || check_like(x, 3, "grad", in) ||
       check_channels(x, 5, "weight", in) || check_channels(x, 6, "mean", in) ||

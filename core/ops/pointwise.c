@@ -7,16 +7,16 @@
 /* ---- shape rules ---- */
 
 static int same_as(mn_infer *x, int dtype) {
-  const mn_array *in = mn_arr(x->in[0]);
+  const mn_array *in = x->in[0];
   mn_same_shape(x->out[0], in);
   x->out[0]->dtype = dtype;
   return 0;
 }
 
-int mn_infer_same(mn_infer *x) { return same_as(x, mn_arr(x->in[0])->dtype); }
+int mn_infer_same(mn_infer *x) { return same_as(x, x->in[0]->dtype); }
 /* Of clamp and clamp_gate: a whole limit beyond an integer dtype's numbers is as good as none. */
 static int check_limits(mn_infer *x, double min, double max) {
-  int dtype = mn_arr(x->in[0])->dtype;
+  int dtype = x->in[0]->dtype;
   return (min != floor(min) && mn_check_number(x, dtype, "limit", min)) ||
          (max != floor(max) && mn_check_number(x, dtype, "limit", max));
 }
@@ -27,7 +27,7 @@ int mn_infer_clamp(mn_infer *x) {
 }
 /* The square of a bool is an integer, as a sum of bools is. */
 int mn_infer_no_bool(mn_infer *x) {
-  int dtype = mn_arr(x->in[0])->dtype;
+  int dtype = x->in[0]->dtype;
   return same_as(x, dtype == MN_BOOL ? MN_INT64 : dtype);
 }
 int mn_infer_same_bool(mn_infer *x) { return same_as(x, MN_BOOL); }
@@ -43,7 +43,7 @@ int mn_infer_cast(mn_infer *x) {
 static int broadcast(mn_infer *x, const mn_array **given) {
   const mn_array *arrays[2] = {NULL, NULL};
   for (int i = 0; i < 2; i++)
-    if (x->in[i] != MN_NONE) *given = arrays[i] = mn_arr(x->in[i]);
+    if (x->in[i]) *given = arrays[i] = x->in[i];
   if ((!arrays[0] || !arrays[1]) && mn_check_number(x, (*given)->dtype, "number", x->attrs[0].f)) return -1;
   if (!arrays[0] || !arrays[1]) mn_same_shape(x->out[0], *given);
   else if (mn_broadcast(x, arrays, 2, x->out[0])) return -1;
@@ -57,7 +57,7 @@ int mn_infer_broadcast(mn_infer *x) {
   if ((op == MN_OP_add || op == MN_OP_sub) &&
       mn_check_number(x, dtype, "factor alpha", ((mn_add_attrs *)x->attrs)->alpha))
     return -1;
-  if (op == MN_OP_pow && x->in[1] == MN_NONE && !mn_dtype_is_float(dtype) && x->attrs[0].f < 0)
+  if (op == MN_OP_pow && !x->in[1] && !mn_dtype_is_float(dtype) && x->attrs[0].f < 0)
     return mn_fail(
         x,
         "a %s tensor can't be raised to the negative power %.14g; make it a float tensor first, with "
@@ -75,7 +75,7 @@ int mn_infer_broadcast_bool(mn_infer *x) {
 }
 
 int mn_infer_where(mn_infer *x) {
-  const mn_array *arrays[3] = {mn_arr(x->in[0]), mn_arr(x->in[1]), mn_arr(x->in[2])};
+  const mn_array *arrays[3] = {x->in[0], x->in[1], x->in[2]};
   if (arrays[0]->dtype != MN_BOOL && arrays[0]->dtype != MN_UINT8)
     return mn_fail(x, "expected a bool or uint8 condition, got %s", mn_dtype_name(arrays[0]->dtype));
   if (arrays[1]->dtype != arrays[2]->dtype)
@@ -86,7 +86,7 @@ int mn_infer_where(mn_infer *x) {
 }
 
 int mn_infer_gate(mn_infer *x) {
-  const mn_array *input = mn_arr(x->in[0]), *by = mn_arr(x->in[1]);
+  const mn_array *input = x->in[0], *by = x->in[1];
   bool same = input->ndim == by->ndim && input->dtype == by->dtype;
   for (int d = 0; same && d < input->ndim; d++) same = input->size[d] == by->size[d];
   if (same && x->op->index == MN_OP_gate &&

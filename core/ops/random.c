@@ -99,7 +99,7 @@ int mn_infer_randperm(mn_infer *x) {
 }
 
 int mn_infer_bernoulli(mn_infer *x) {
-  const mn_array *in = mn_arr(x->in[0]);
+  const mn_array *in = x->in[0];
   mn_same_shape(x->out[0], in);
   x->out[0]->dtype = in->dtype;
   return check_float(x, in->dtype);
@@ -107,7 +107,7 @@ int mn_infer_bernoulli(mn_infer *x) {
 
 int mn_infer_multinomial(mn_infer *x) {
   const mn_multinomial_attrs *a = (const mn_multinomial_attrs *)x->attrs;
-  const mn_array *in = mn_arr(x->in[0]);
+  const mn_array *in = x->in[0];
   mn_array *out = x->out[0];
   if (check_float(x, in->dtype)) return -1;
   if (in->ndim != 1 && in->ndim != 2) return mn_fail(x, "expected 1 or 2 dims, got %d", in->ndim);
@@ -125,7 +125,7 @@ int mn_infer_multinomial(mn_infer *x) {
 }
 
 int mn_infer_dropout(mn_infer *x) {
-  const mn_array *in = mn_arr(x->in[0]);
+  const mn_array *in = x->in[0];
   double p = ((const mn_dropout_attrs *)x->attrs)->p;
   for (int k = 0; k < 2; k++) {
     mn_same_shape(x->out[k], in);

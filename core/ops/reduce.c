@@ -3,7 +3,7 @@
 
 /* ---- shapes ---- */
 
-static const mn_array *input(const mn_infer *x) { return mn_arr(x->in[0]); }
+static const mn_array *input(const mn_infer *x) { return x->in[0]; }
 
 /* out: the input without dims, or with 1 in their place. */
 static int reduced(mn_infer *x, mn_array *out, mn_list *dims, bool keepdim) {
@@ -140,7 +140,7 @@ int mn_infer_cumsum(mn_infer *x) {
 }
 
 int mn_infer_recurrence(mn_infer *x) {
-  const mn_array *in = input(x), *factor = mn_arr(x->in[1]);
+  const mn_array *in = input(x), *factor = x->in[1];
   bool same = in->ndim == factor->ndim && in->dtype == factor->dtype;
   for (int d = 0; same && d < in->ndim; d++) same = in->size[d] == factor->size[d];
   if (!same) return mn_fail(x, "expected two tensors of one size and dtype");
@@ -178,9 +178,8 @@ static bool is_target(const mn_array *in, const mn_array *target) {
   return true;
 }
 
-static int check_weight(mn_infer *x, const mn_tensor *weight, int64_t classes, int dtype) {
-  if (weight == MN_NONE) return 0;
-  const mn_array *w = mn_arr(weight);
+static int check_weight(mn_infer *x, const mn_array *w, int64_t classes, int dtype) {
+  if (!w) return 0;
   char text[128];
   if (w->ndim != 1 || w->size[0] != classes)
     return mn_fail(x, "weight must have size (%lld), got %s", (long long)classes, mn_shape_text(w, text));
@@ -191,7 +190,7 @@ static int check_weight(mn_infer *x, const mn_tensor *weight, int64_t classes, i
 
 int mn_infer_nll_loss(mn_infer *x) {
   const mn_nll_loss_attrs *a = (const mn_nll_loss_attrs *)x->attrs;
-  const mn_array *in = input(x), *target = mn_arr(x->in[1]);
+  const mn_array *in = input(x), *target = x->in[1];
   char text[128], other[128];
   if (in->dtype != MN_FLOAT32 && in->dtype != MN_FLOAT64)
     return mn_fail(x, "input must be float32 or float64, got %s", mn_dtype_name(in->dtype));
@@ -206,7 +205,7 @@ int mn_infer_nll_loss(mn_infer *x) {
 
 int mn_infer_nll_loss_grad(mn_infer *x) {
   const mn_nll_loss_grad_attrs *a = (const mn_nll_loss_grad_attrs *)x->attrs;
-  const mn_array *grad = input(x), *target = mn_arr(x->in[1]), *total = mn_arr(x->in[3]);
+  const mn_array *grad = input(x), *target = x->in[1], *total = x->in[3];
   mn_array *out = x->out[0];
   if (grad->dtype != MN_FLOAT32 && grad->dtype != MN_FLOAT64)
     return mn_fail(x, "grad must be float32 or float64, got %s", mn_dtype_name(grad->dtype));

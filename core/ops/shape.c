@@ -6,7 +6,7 @@
 /* ---- helpers ---- */
 
 static const mn_array *as_view(mn_infer *x) {
-  const mn_array *in = mn_arr(x->in[0]);
+  const mn_array *in = x->in[0];
   mn_array *out = x->out[0];
   out->dtype = in->dtype;
   out->data = in->data;
@@ -16,7 +16,7 @@ static const mn_array *as_view(mn_infer *x) {
 }
 
 static const mn_array *like_input(mn_infer *x) {
-  const mn_array *in = mn_arr(x->in[0]);
+  const mn_array *in = x->in[0];
   mn_same_shape(x->out[0], in);
   x->out[0]->dtype = in->dtype;
   return in;
@@ -108,7 +108,7 @@ bool mn_view_strides(mn_array *out, const mn_array *in) {
 
 int mn_infer_view(mn_infer *x) {
   mn_view_attrs *a = (mn_view_attrs *)x->attrs;
-  const mn_array *in = mn_arr(x->in[0]);
+  const mn_array *in = x->in[0];
   mn_array *out = x->out[0];
   if (resolve_size(x, &a->size, in->numel)) return -1;
   out->dtype = in->dtype;
@@ -336,7 +336,7 @@ void mn_vjp_diagonal(mn_rule *r) {
 
 int mn_infer_undiagonal(mn_infer *x) {
   mn_undiagonal_attrs *a = (mn_undiagonal_attrs *)x->attrs;
-  const mn_array *in = mn_arr(x->in[0]);
+  const mn_array *in = x->in[0];
   mn_array *out = x->out[0];
   char text[128], shape[128];
   if (a->size.n < 2)
@@ -415,14 +415,16 @@ static bool joins_any(int n, int64_t first_size) { return n == 1 && first_size =
 /* The input whose dims all others must have: the first one that does not join with any, if there is one. */
 static int cat_model(mn_infer *x) {
   for (int i = 0; i < x->n_in; i++)
-    if (!joins_any(mn_arr(x->in[i])->ndim, mn_arr(x->in[i])->size[0])) return i;
+    if (!joins_any(x->in[i]->ndim, x->in[i]->size[0])) return i;
   return 0;
 }
 
 int mn_infer_cat(mn_infer *x) {
   mn_cat_attrs *a = (mn_cat_attrs *)x->attrs;
+  for (int i = 0; i < x->n_in; i++)
+    if (!x->in[i]) return mn_fail(x, "input %d is absent", i + 1);
   int at = cat_model(x);
-  const mn_array *model = mn_arr(x->in[at]);
+  const mn_array *model = x->in[at];
   mn_array *out = x->out[0];
   char want[128], got[128];
   mn_same_shape(out, model);
@@ -430,7 +432,7 @@ int mn_infer_cat(mn_infer *x) {
   if (model->ndim == 0) return mn_fail(x, "0-dim tensors can't be concatenated, use stack");
   if (mn_check_dim(x, &a->dim, model->ndim)) return -1;
   for (int i = 0; i < x->n_in; i++) {
-    const mn_array *in = mn_arr(x->in[i]);
+    const mn_array *in = x->in[i];
     if (i == at || joins_any(in->ndim, in->size[0])) continue;
     bool fits = in->ndim == model->ndim;
     for (int d = 0; d < model->ndim && fits; d++) fits = d == a->dim || in->size[d] == model->size[d];
@@ -542,7 +544,7 @@ static int check_source(mn_infer *x, const mn_array *source, int n, const int64_
 
 int mn_infer_assign(mn_infer *x) {
   const mn_array *in = like_input(x);
-  return check_source(x, mn_arr(x->in[1]), in->ndim, in->size);
+  return check_source(x, x->in[1], in->ndim, in->size);
 }
 
 void mn_vjp_assign(mn_rule *r) {
@@ -557,7 +559,7 @@ int mn_infer_region_put(mn_infer *x) {
     return -1;
   for (int d = 0; d < in->ndim; d++)
     if (check_range(x, d, &a->start.v[d], a->size.v[d], a->step.v[d], in->size[d])) return -1;
-  return check_source(x, mn_arr(x->in[1]), in->ndim, a->size.v);
+  return check_source(x, x->in[1], in->ndim, a->size.v);
 }
 
 void mn_vjp_region_put(mn_rule *r) {
