@@ -173,7 +173,7 @@ static inline void mn_quiet_end(mn_context *ctx, mn_quiet saved) {
   ctx->place_state = saved.place_state;
 }
 
-/* autograd.c: nodes. */
+/* node.c: nodes. */
 mn_node *mn_node_new(mn_context *ctx, int op, int n_in, mn_tensor *const *in, int n_out,
                      mn_tensor *const *out, const mn_slot *attrs, bool inplace);
 /* After the kernel has run: remembers what is current. overwritten: what an in-place row wrote to, else NULL. */
@@ -242,7 +242,7 @@ static inline uint64_t mn_random_count(const mn_array *out) {
   return ((uint64_t)out->numel + 3) & ~(uint64_t)3;
 }
 
-/* program.c */
+/* recording.c */
 int mn_record_row(mn_context *ctx, int op, bool inplace, int n_in, mn_tensor *const *in, int n_out,
                   mn_tensor *const *out, const mn_slot *attrs);
 void mn_record_cut(mn_context *ctx, int n); /* forgets the rows after the first n */

@@ -1,5 +1,5 @@
 /* index.c: shape and derivative rules of the rows that read or write by index tensors. What the indices hold
- * is checked by the kernels; only rows whose output size depends on data have it read here, by cpu/count.c.
+ * is checked by the kernels; only rows whose output size depends on data have it read here, by cpu/query.c.
  */
 #include "ops/prototypes.h"
 

@@ -1,4 +1,4 @@
-/* dispatch.c: chooses, once, the kernel table that this processor can run. METANN_CPU=c|avx2|avx512 lowers
+/* backend.c: chooses, once, the kernel table that this processor can run. METANN_CPU=c|avx2|avx512 lowers
  * the choice. */
 #include "kernel.h"
 #include <pthread.h>

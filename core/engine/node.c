@@ -1,4 +1,4 @@
-/* autograd.c: nodes, made by apply and read by derivative rules through rules.h.
+/* node.c: nodes, made by apply and read by derivative rules through rules.h.
  * A node is one block of memory: header, edges, saved tensors, attributes, shapes of inputs and outputs. */
 #include "engine/engine.h"
 #include <string.h>

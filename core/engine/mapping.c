@@ -1,4 +1,4 @@
-/* map.c: files whose pages stand as storages of tensors. Owns mappings and their counts; knows nothing of formats.
+/* mapping.c: files whose pages stand as storages of tensors. Owns mappings and their counts; knows nothing of formats.
  * A mapping is private: writing to such a tensor changes this process's copy of the page, never the file. It lives as
  * long as its owner or one of its storages. Whoever cuts the file short takes the pages away, and the system ends a
  * process that reads them; replacing the file by renaming leaves them be. */

@@ -1,4 +1,4 @@
-/* count.c: what the engine itself asks of elements: what shape rules of rows with a data-dependent shape must know of
+/* query.c: what the engine itself asks of elements: what shape rules of rows with a data-dependent shape must know of
  * their input before anything is allocated, and what detect_anomaly looks for. */
 #include "kernel.h"
 #include <math.h>
