@@ -1,7 +1,5 @@
-/* context.c: the state of one user (one Lua state): errors, modes, interruption, lifetime. */
+/* context.c: the state of one user (one Lua state): modes and lifetime. */
 #include "engine/engine.h"
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,31 +37,8 @@ void mn_context_release(mn_context *ctx) {
   if (!ctx->owned) free(ctx);
 }
 
-void mn_context_close(mn_context *ctx) {
-  if (ctx->closed) return;
-  ctx->closed = true;
-  ctx->stats.limit_bytes = -1;
-  mn_forget_signals(ctx);
-  mn_places_free(ctx);
-  mn_context_release(ctx);
-}
-
 mn_device *mn_context_device(mn_context *ctx) { return ctx->device; }
 const mn_stats *mn_context_stats(mn_context *ctx) { return &ctx->stats; }
-
-int mn_error_set(mn_context *ctx, mn_error code, const char *format, ...) {
-  if (ctx->error_code != MN_OK) return -1; /* the first error wins */
-  ctx->error_code = code;
-  va_list args;
-  va_start(args, format);
-  vsnprintf(ctx->error, sizeof ctx->error, format, args);
-  va_end(args);
-  return -1;
-}
-
-mn_error mn_error_code(mn_context *ctx) { return ctx->error_code; }
-const char *mn_error_message(mn_context *ctx) { return ctx->error; }
-void mn_error_clear(mn_context *ctx) { ctx->error_code = MN_OK, ctx->error[0] = 0; }
 
 int mn_grad_enabled(mn_context *ctx) { return ctx->grad_enabled; }
 void mn_set_grad_enabled(mn_context *ctx, int enabled) { ctx->grad_enabled = enabled != 0; }

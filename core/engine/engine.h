@@ -15,6 +15,12 @@
 
 typedef struct mn_node mn_node;
 
+struct mn_map {
+  char *start;
+  size_t bytes;
+  uint32_t refs;
+};
+
 typedef struct mn_storage {
   void *data;
   mn_map *map; /* whose pages the data are; NULL where they stand behind this header */
@@ -124,12 +130,13 @@ struct mn_context {
   int live_numbers, dead_capacity;
 };
 
-/* context.c */
+/* error.c */
 int mn_error_set(mn_context *ctx, mn_error code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* interrupt.c */
 void mn_forget_signals(mn_context *ctx);
-void mn_places_free(mn_context *ctx); /* gives back what they hold */
-int mn_interrupted(mn_context *ctx);  /* clears the flag; -1 and the error 'interrupted' */
+int mn_interrupted(mn_context *ctx); /* clears the flag; -1 and the error 'interrupted' */
 static inline int mn_check_interrupt(mn_context *ctx) {
   return atomic_load_explicit(&ctx->interrupted, memory_order_relaxed) ? mn_interrupted(ctx) : 0;
 }
@@ -139,15 +146,23 @@ void *mn_memory_get(mn_context *ctx, size_t bytes);
 void mn_memory_put(mn_context *ctx, void *p, size_t bytes);
 double mn_memory_default_limit(void);
 
+/* storage.c */
+mn_storage *mn_storage_new(mn_context *ctx, size_t bytes);
+void mn_storage_unref(mn_context *ctx, mn_storage *s);
+
 /* tensor.c */
 mn_tensor *mn_tensor_header(mn_context *ctx); /* no storage yet */
 int mn_tensor_allocate(mn_tensor *t);         /* contiguous storage for t->a's size and dtype */
 mn_tensor *mn_tensor_alias(mn_tensor *t);     /* same storage, shape and id; no history */
+
+/* release.c */
+extern mn_tensor mn_absent; /* what mn_none returns */
 void mn_drain(mn_context *ctx);
 void mn_node_unref(mn_node *node);                      /* queues; call mn_drain after */
+void mn_node_free_saved(mn_node *node);                 /* queues, too */
 void mn_tensor_unref(mn_tensor *t);                     /* queues; call mn_drain after */
 void mn_tensor_put_grad(mn_tensor *t, mn_tensor *grad); /* takes a reference over; queues the old one */
-static inline bool mn_is_none(const mn_tensor *t) { return t == mn_none(); }
+static inline bool mn_is_none(const mn_tensor *t) { return t == &mn_absent; }
 static inline bool mn_tensor_needs_grad(const mn_tensor *t) {
   return t->node || (t->flags & T_REQUIRES_GRAD);
 }
@@ -179,17 +194,17 @@ mn_node *mn_node_new(mn_context *ctx, int op, int n_in, mn_tensor *const *in, in
 /* After the kernel has run: remembers what is current. overwritten: what an in-place row wrote to, else NULL. */
 void mn_node_saved_versions(mn_node *node, const mn_storage *overwritten);
 int mn_node_outputs(mn_node *node); /* room for outputs that keep their gradient */
-void mn_node_destroy(mn_node *node);
-void mn_node_free_saved(mn_node *node);
 const char *mn_node_name(const mn_node *node);
 mn_node *mn_node_make(mn_context *ctx, int op, int n_in, mn_tensor *const *in, int n_out,
                       mn_tensor *const *out, int n_saved, int n_slots); /* saves nothing yet, attrs unset */
 int mn_node_save(mn_node *node, mn_tensor *t, int which, bool alias);
 void mn_shape_read(const int64_t *words, mn_array *out); /* dtype, ndim and sizes */
-
-/* function.c: what a node or a leaf needs of Lua. */
 mn_tensor *mn_edge_tensor(mn_context *ctx, const mn_edge *e,
                           const int64_t *shape); /* the leaf, or a tensor without storage: a new reference */
+
+/* numbers.c: what a node or a leaf needs of Lua. */
+int mn_number_reserve(
+    mn_context *ctx); /* room in the queue for one more than there are, so that dying needs none */
 void mn_number_died(mn_context *ctx, double number);
 
 /* walk.c */
@@ -233,7 +248,7 @@ int mn_wanted_dtype(const mn_context *ctx, const mn_op_info *op, int n_in, const
 int mn_resolve_outputs(mn_context *ctx, const mn_op_info *op, int n_in, const mn_array *const *in,
                        mn_slot *attrs, mn_array *const *out); /* which arrive zeroed */
 
-/* infer.c */
+/* dtype.c */
 int mn_promote_all(const mn_array *const *arrays, int n); /* NULL entries are skipped */
 bool mn_can_hold(int dtype, int value_dtype);             /* in place: bool < integers < floats */
 

@@ -72,6 +72,15 @@ void mn_places_free(mn_context *ctx) {
   *p = (mn_places){.sweeps = p->sweeps};
 }
 
+void mn_context_close(mn_context *ctx) {
+  if (ctx->closed) return;
+  ctx->closed = true;
+  ctx->stats.limit_bytes = -1;
+  mn_forget_signals(ctx);
+  mn_places_free(ctx);
+  mn_context_release(ctx);
+}
+
 int mn_count(mn_counter *c) { return ++c->n; }
 
 /* ---- handles ---- */

@@ -8,12 +8,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-struct mn_map {
-  char *start;
-  size_t bytes;
-  uint32_t refs;
-};
-
 mn_map *mn_map_new(mn_context *ctx, int fd, double bytes) {
   mn_map *map = malloc(sizeof *map);
   if (!map) return mn_error_set(ctx, MN_ERR_MEMORY, "map: out of memory"), NULL;
@@ -24,12 +18,6 @@ mn_map *mn_map_new(mn_context *ctx, int fd, double bytes) {
   mn_error_set(ctx, MN_ERR_MEMORY, "map: %.0f bytes can't be mapped: %s", bytes, strerror(errno));
   free(map);
   return NULL;
-}
-
-void mn_map_release(mn_map *map) {
-  if (!map || --map->refs > 0) return;
-  munmap(map->start, map->bytes);
-  free(map);
 }
 
 mn_tensor *mn_tensor_mapped(mn_context *ctx, mn_map *map, double offset, int dtype, int ndim,

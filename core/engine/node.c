@@ -148,30 +148,12 @@ int mn_node_outputs(mn_node *node) {
   return 0;
 }
 
-void mn_node_free_saved(mn_node *node) {
-  for (int i = 0; i < node->n_saved; i++) {
-    mn_tensor_unref(node->saved[i].t);
-    node->saved[i].t = NULL;
-  }
-  node->freed = true;
-}
-
-void mn_node_unref(mn_node *node) {
-  if (!node || --node->refs > 0) return;
-  node->next_dead = node->ctx->dead_nodes;
-  node->ctx->dead_nodes = node;
-}
-
-void mn_node_destroy(mn_node *node) {
-  mn_context *ctx = node->ctx;
-  mn_node_free_saved(node);
-  for (int i = 0; i < node->n_in; i++) {
-    mn_node_unref(node->edges[i].node);
-    mn_tensor_unref(node->edges[i].leaf);
-  }
-  if (node->outputs) mn_memory_put(ctx, node->outputs, node->n_out * sizeof *node->outputs);
-  if (node->hooked || node->op == MN_OP_FUNCTION) mn_number_died(ctx, (double)node->seq);
-  mn_memory_put(ctx, node, node->bytes);
-  ctx->stats.live_nodes--;
-  ctx->refs--; /* mn_drain holds one more */
+mn_tensor *mn_edge_tensor(mn_context *ctx, const mn_edge *e, const int64_t *shape) {
+  if (e->leaf) return e->leaf->refs++, e->leaf;
+  mn_tensor *t = mn_tensor_header(ctx);
+  if (!t) return NULL;
+  mn_shape_read(shape, &t->a);
+  t->node = e->node, t->out_nr = (uint16_t)e->out_nr;
+  if (e->node) e->node->refs++;
+  return t;
 }
