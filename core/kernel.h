@@ -1,4 +1,4 @@
-/* kernel.h: what the engine asks of a backend, shared by engine/, cpu/ and cuda/.
+/* kernel.h: what a kernel is given and asked, shared by engine/, ops/, cpu/ and cuda/.
  * A kernel sees raw arrays, attributes and pre-drawn random counters (mn_call of metann.h); it knows nothing of tensors
  * or autograd.
  * The engine has checked arguments, inferred shapes and dtypes and allocated the outputs before a kernel runs. */
@@ -20,34 +20,8 @@ enum {
 typedef int (*mn_kernel)(mn_call *call);
 
 /* Scratch of at least that many bytes, 64-byte aligned, until the call is over; NULL (the kernel returns nonzero at
- * once) when there is none. Call it only from the kernel's own thread, not inside mn_parallel. */
+ * once) when there is none. Call it only from the thread that the kernel was called on. */
 static inline void *mn_scratch(mn_call *call, size_t bytes) { return call->arena->get(call->arena, bytes); }
-
-typedef struct mn_backend {
-  const char *name;
-  mn_kernel kernels[MN_OP_COUNT]; /* NULL for views */
-} mn_backend;
-
-/* What every backend's device begins with. */
-struct mn_device {
-  const mn_backend *backend;
-};
-
-mn_device *mn_cpu_device(void);
-
-/* cpu/threads.c. Runs body(arg, i) for i in 0..blocks-1, on several threads when allowed; blocks are cut by the shape
- * of the work alone, never by the number of threads, and partial sums are combined in block order. */
-void mn_parallel(int64_t blocks, void (*body)(void *arg, int64_t block), void *arg);
-void mn_threads_set(int n);
-int mn_threads_get(void);
-int mn_processors(void); /* that this process may run on */
-
-/* cpu/count.c, for shape rules of rows with MN_F_DATA_SHAPE: how many elements are not 0; the largest element, -1 if
- * there is none larger (whether all are valid indices is for the kernel to say). For detect_anomaly: 2 where an element
- * is NaN, else 1 where one is infinite, else 0. They need no memory. */
-int64_t mn_count_nonzero(const mn_array *a);
-int64_t mn_largest_index(const mn_array *a);
-int mn_find_nonfinite(const mn_array *a);
 
 static inline size_t mn_dtype_size(int dtype) {
   static const unsigned char size[MN_DTYPE_COUNT] = {4, 8, 8, 4, 1, 1, 2, 2};

@@ -1,17 +1,20 @@
-/* backend.c: chooses, once, the kernel table that this processor can run. METANN_CPU=c|avx2|avx512 lowers
+/* backend.c: the CPU as a backend. Chooses, once, the kernel table that this processor can run. METANN_CPU=c|avx2|avx512 lowers
  * the choice. */
-#include "kernel.h"
+#include "cpu/query.h"
+#include "cpu/threads.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #ifdef MN_HAVE_AVX2
 #include <cpuid.h>
 #endif
 
-extern const mn_backend mn_cpu_backend_c;
+extern const mn_kernel mn_cpu_kernels_c[MN_OP_COUNT];
 #ifdef MN_HAVE_AVX2
-extern const mn_backend mn_cpu_backend_avx2, mn_cpu_backend_avx512;
+extern const mn_kernel mn_cpu_kernels_avx2[MN_OP_COUNT], mn_cpu_kernels_avx512[MN_OP_COUNT];
 #endif
+extern const mn_backend mn_cpu_backend;
 
 static mn_device device;
 static const char *path;
@@ -37,28 +40,70 @@ static int has_f16c(void) {
 #endif
 
 static void choose(void) {
-  const mn_backend *chosen = &mn_cpu_backend_c;
+  const mn_kernel *chosen = mn_cpu_kernels_c;
   path = "c";
 #ifdef MN_HAVE_AVX2
   __builtin_cpu_init();
   if (allowed("avx2") && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c())
-    chosen = &mn_cpu_backend_avx2, path = "avx2";
-  if (allowed("avx512") && chosen == &mn_cpu_backend_avx2 && __builtin_cpu_supports("avx512f") &&
+    chosen = mn_cpu_kernels_avx2, path = "avx2";
+  if (allowed("avx512") && chosen == mn_cpu_kernels_avx2 && __builtin_cpu_supports("avx512f") &&
       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
       __builtin_cpu_supports("avx512vl"))
-    chosen = &mn_cpu_backend_avx512, path = "avx512";
+    chosen = mn_cpu_kernels_avx512, path = "avx512";
 #else
   (void)allowed;
 #endif
-  device.backend = chosen;
-}
-
-mn_device *mn_cpu_device(void) {
-  pthread_once(&once, choose);
-  return &device;
+  device = (mn_device){.backend = &mn_cpu_backend, .kernels = chosen};
 }
 
 const char *mn_cpu_path(void) {
   pthread_once(&once, choose);
   return path;
 }
+
+/* ---- the backend ---- */
+
+static const size_t HUGE_PAGE = (size_t)2 << 20;
+
+static int count(char why[200]) { return (void)why, 1; }
+
+/* One for all contexts: it has nothing of its own. */
+static mn_device *open_device(int index, char why[200]) {
+  (void)why;
+  pthread_once(&once, choose);
+  return index == 0 ? &device : NULL;
+}
+static void close_device(mn_device *d) { (void)d; }
+
+static void *get(mn_device *d, size_t bytes) {
+  (void)d;
+  if (bytes < 2 * HUGE_PAGE) return aligned_alloc(64, (bytes + 63) & ~(size_t)63);
+  void *p = aligned_alloc(HUGE_PAGE, (bytes + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1));
+#ifdef MADV_HUGEPAGE
+  if (p) madvise(p, bytes, MADV_HUGEPAGE);
+#endif
+  return p;
+}
+static void put(mn_device *d, void *p) { (void)d, free(p); }
+
+static int copy(mn_device *d, void *to, const void *from, size_t bytes) {
+  (void)d;
+  if (bytes > 0) memcpy(to, from, bytes);
+  return 0;
+}
+
+static int settle(mn_device *d, mn_fault *fault) { return (void)d, (void)fault, 0; }
+
+const mn_backend mn_cpu_backend = {.name = "cpu",
+                                   .host = 1,
+                                   .count = count,
+                                   .open = open_device,
+                                   .close = close_device,
+                                   .get = get,
+                                   .put = put,
+                                   .upload = copy,
+                                   .download = copy,
+                                   .within = copy,
+                                   .settle = settle,
+                                   .query = mn_cpu_query,
+                                   .threads = mn_threads};

@@ -15,7 +15,8 @@ static mn_context *begin(mn_context *ctx, bool owned) {
   ctx->default_dtype = MN_FLOAT32;
   ctx->next_id = 1, ctx->next_seq = 1;
   ctx->seed = 5489;
-  ctx->device = mn_cpu_device();
+  char why[200];
+  ctx->device = mn_backends[0]->open(0, why);
   ctx->stats.limit_bytes = mn_memory_default_limit();
   return ctx;
 }
@@ -58,10 +59,10 @@ int mn_set_default_dtype(mn_context *ctx, int dtype) {
 int mn_set_num_threads(mn_context *ctx, int n) {
   if (n < 1 || n > 1024)
     return mn_error_set(ctx, MN_ERR_ARGUMENT, "set_num_threads: expected 1 to 1024 threads, got %d", n);
-  mn_threads_set(n);
+  ctx->device->backend->threads(n);
   return 0;
 }
-int mn_num_threads(mn_context *ctx) { return (void)ctx, mn_threads_get(); }
+int mn_num_threads(mn_context *ctx) { return ctx->device->backend->threads(0); }
 
 int mn_set_memory_limit(mn_context *ctx, double bytes) {
   if (!(bytes >= 0))

@@ -11,6 +11,7 @@
 #define MN_ENGINE_H
 
 #include <stdatomic.h>
+#include "backend.h"
 #include "engine/rules.h"
 
 typedef struct mn_node mn_node;
@@ -141,6 +142,9 @@ static inline int mn_check_interrupt(mn_context *ctx) {
   return atomic_load_explicit(&ctx->interrupted, memory_order_relaxed) ? mn_interrupted(ctx) : 0;
 }
 
+/* query.c: asks the backend of the device that the array is on. */
+int64_t mn_query(mn_context *ctx, mn_question what, const mn_array *a);
+
 /* allocator.c: NULL with MN_ERR_MEMORY set when there is none. The caller remembers the size. */
 void *mn_memory_get(mn_context *ctx, size_t bytes);
 void mn_memory_put(mn_context *ctx, void *p, size_t bytes);
@@ -155,8 +159,9 @@ mn_tensor *mn_tensor_header(mn_context *ctx); /* no storage yet */
 int mn_tensor_allocate(mn_tensor *t);         /* contiguous storage for t->a's size and dtype */
 mn_tensor *mn_tensor_alias(mn_tensor *t);     /* same storage, shape and id; no history */
 
+extern mn_tensor mn_absent; /* absent.c: what mn_none returns */
+
 /* release.c */
-extern mn_tensor mn_absent; /* what mn_none returns */
 void mn_drain(mn_context *ctx);
 void mn_node_unref(mn_node *node);                      /* queues; call mn_drain after */
 void mn_node_free_saved(mn_node *node);                 /* queues, too */

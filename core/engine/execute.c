@@ -8,9 +8,9 @@ int mn_execute(int op, mn_call *call) {
   if (op < 0 || op >= MN_OP_COUNT)
     return snprintf(call->error, sizeof call->error, "no op has the number %d", op), -1;
   if (mn_rules(op)->view) return 0; /* the array says it all */
-  const mn_backend *backend = call->device->backend;
-  mn_kernel kernel = backend->kernels[op];
-  if (!kernel) return snprintf(call->error, sizeof call->error, "no kernel on %s", backend->name), -1;
+  mn_kernel kernel = call->device->kernels[op];
+  if (!kernel)
+    return snprintf(call->error, sizeof call->error, "no kernel on %s", call->device->backend->name), -1;
   if (kernel(call) == 0) return 0;
   if (!call->error[0]) snprintf(call->error, sizeof call->error, "no scratch memory is left");
   return -1;

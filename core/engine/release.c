@@ -3,10 +3,6 @@
  * destroyed recursively, however long the chain. */
 #include "engine/engine.h"
 
-/* The absent optional input. It is never counted or freed. */
-mn_tensor mn_absent;
-mn_tensor *mn_none(void) { return &mn_absent; }
-
 void mn_tensor_unref(mn_tensor *t) {
   if (!t || t == &mn_absent || --t->refs > 0) return;
   t->next_dead = t->ctx->dead_tensors;

@@ -35,6 +35,10 @@ int mn_check_dim(const mn_infer *x, int64_t *dim, int ndim);
 int mn_check_dims(const mn_infer *x, mn_list *dims, int ndim);
 /* Can a number stand beside an integer tensor? `what` names it in the message. */
 int mn_check_number(const mn_infer *x, int dtype, const char *what, double value);
+/* For rows with MN_F_DATA_SHAPE: how many elements are not 0; the largest element rounded down, -1 if there is none
+ * larger (whether all are valid indices is for the kernel to say). */
+int64_t mn_nonzero_count(const mn_infer *x, const mn_array *a);
+int64_t mn_largest_index(const mn_infer *x, const mn_array *a);
 /* "(2, 3)" into buf; returns buf. */
 const char *mn_shape_text(const mn_array *a, char buf[128]);
 const char *mn_list_text(const mn_list *l, char buf[128]);

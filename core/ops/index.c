@@ -1,5 +1,5 @@
 /* index.c: shape and derivative rules of the rows that read or write by index tensors. What the indices hold
- * is checked by the kernels; only rows whose output size depends on data have it read here, by cpu/query.c.
+ * is checked by the kernels; only rows whose output size depends on data ask about it here.
  */
 #include "ops/prototypes.h"
 
@@ -308,7 +308,7 @@ int mn_infer_nonzero(mn_infer *x) {
   mn_array *out = x->out[0];
   out->dtype = MN_INT64;
   out->ndim = 2;
-  out->size[0] = mn_count_nonzero(in);
+  out->size[0] = mn_nonzero_count(x, in);
   out->size[1] = in->ndim;
   return 0;
 }
@@ -339,7 +339,7 @@ int mn_infer_bincount(mn_infer *x) {
   if (weights && (weights->ndim != 1 || weights->numel != in->numel))
     return mn_fail(x, "expected as many weights as elements, %lld, got size %s", (long long)in->numel,
                    mn_shape_text(weights, text));
-  int64_t last = mn_largest_index(in);
+  int64_t last = mn_largest_index(x, in);
   out->dtype = !weights ? MN_INT64 : weights->dtype == MN_FLOAT32 ? MN_FLOAT32 : MN_FLOAT64;
   out->ndim = 1;
   out->size[0] = last - a->index_base + 1 > a->minlength ? last - a->index_base + 1 : a->minlength;

@@ -2,6 +2,7 @@
 #ifndef MN_VARIANT_H
 #define MN_VARIANT_H
 
+#include "cpu/threads.h"
 #include "kernel.h"
 
 #define MN_PASTE_(a, b) mn_cpu_##a##_##b

@@ -1,0 +1,13 @@
+/* query.c: what the engine and shape rules ask about elements, answered by the backend of the device where they are. */
+#include "engine/engine.h"
+
+int64_t mn_query(mn_context *ctx, mn_question what, const mn_array *a) {
+  return ctx->device->backend->query(ctx->device, what, a);
+}
+
+int64_t mn_nonzero_count(const mn_infer *x, const mn_array *a) {
+  return mn_query(x->ctx, MN_COUNT_NONZERO, a);
+}
+int64_t mn_largest_index(const mn_infer *x, const mn_array *a) {
+  return mn_query(x->ctx, MN_LARGEST_INDEX, a);
+}
