@@ -19,7 +19,6 @@ typedef enum mn_question {
   MN_FIND_NONFINITE, /* 2 where an element is NaN, else 1 where one is infinite, else 0 */
 } mn_question;
 
-typedef struct mn_backend mn_backend;
 struct mn_backend {
   const char *name;            /* "cpu"; of others, device i is "name:i" */
   int host;                    /* data may be read where they lie, and work is done when a call returns */

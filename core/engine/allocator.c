@@ -40,7 +40,7 @@ void mn_empty_cache(mn_context *ctx) {
     while (ctx->cache[i]) {
       mn_block *b = ctx->cache[i];
       ctx->cache[i] = b->next;
-      ctx->device->backend->put(ctx->device, b);
+      ctx->devices[0]->backend->put(ctx->devices[0], b);
     }
   }
   ctx->stats.cached_bytes = 0;
@@ -55,8 +55,9 @@ static void *fresh(mn_context *ctx, size_t bytes) {
   double size = (double)bytes;
   if (s->live_bytes + s->cached_bytes + size > s->limit_bytes) mn_empty_cache(ctx);
   if (s->live_bytes + size <= s->limit_bytes) {
-    void *p = ctx->device->backend->get(ctx->device, bytes);
-    if (!p && s->cached_bytes > 0) mn_empty_cache(ctx), p = ctx->device->backend->get(ctx->device, bytes);
+    void *p = ctx->devices[0]->backend->get(ctx->devices[0], bytes);
+    if (!p && s->cached_bytes > 0)
+      mn_empty_cache(ctx), p = ctx->devices[0]->backend->get(ctx->devices[0], bytes);
     if (p) return p;
   }
   mn_error_set(ctx, MN_ERR_MEMORY, "out of memory: asked for %.0f bytes with %.0f in use and a limit of %.0f",
@@ -90,7 +91,7 @@ void mn_memory_put(mn_context *ctx, void *p, size_t bytes) {
   int k = size_class(bytes, &rounded);
   ctx->stats.live_bytes -= (double)rounded;
   if (!CACHING || ctx->closed) {
-    ctx->device->backend->put(ctx->device, p);
+    ctx->devices[0]->backend->put(ctx->devices[0], p);
     return;
   }
   ((mn_block *)p)->next = ctx->cache[k];

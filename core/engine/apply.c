@@ -2,11 +2,26 @@
  * the kernel executed, a node recorded if gradients are wanted, and the row noted if a recording is on.
  * Whatever can fail for want of memory comes before the kernel, so a failed call has no side effect. */
 #include "engine/door.h"
+#include <stdio.h>
 #include <string.h>
 
 /* ---- arguments ---- */
 
+/* Input i is on another device than the first one that is there. */
+static int refuse_devices(const mn_door *d, int i, int device) {
+  const char *name = d->op->inputs;
+  for (int k = 0; k < i && strchr(name, ','); k++) name = strchr(name, ',') + 1;
+  char text[40];
+  int length = (int)strcspn(name, "?.,");
+  snprintf(text, sizeof text, "'%.*s'", length, name);
+  if (length == 0 || d->op->flags & MN_F_VARIADIC) snprintf(text, sizeof text, "input %d", i + 1);
+  return mn_error_set(d->ctx, MN_ERR_ARGUMENT, "%s: inputs on %s and %s (%s); move one with :to()",
+                      d->op->name, mn_device_name(d->ctx, d->device), mn_device_name(d->ctx, device), text);
+}
+
+/* The device of a row is decided here: its inputs', or, without inputs, the default. */
 static int take_inputs(mn_door *d, mn_tensor *const *inputs) {
+  d->device = -1;
   for (int i = 0; i < d->n_in; i++) {
     mn_tensor *t = inputs[i];
     if (!t) return mn_error_set(d->ctx, MN_ERR_ARGUMENT, "%s: input %d is missing", d->op->name, i + 1);
@@ -14,8 +29,13 @@ static int take_inputs(mn_door *d, mn_tensor *const *inputs) {
       return mn_error_set(d->ctx, MN_ERR_ARGUMENT, "%s: input %d belongs to another context", d->op->name,
                           i + 1);
     d->in[i] = t;
-    d->arrays[i] = mn_is_none(t) ? NULL : &t->a;
+    d->arrays[i] = NULL;
+    if (mn_is_none(t)) continue;
+    d->arrays[i] = &t->a;
+    if (d->device < 0) d->device = t->a.device;
+    if (t->a.device != d->device) return refuse_devices(d, i, t->a.device);
   }
+  if (d->device < 0) d->device = d->ctx->default_device;
   return 0;
 }
 
@@ -80,6 +100,7 @@ int mn_door_headers(mn_door *d) {
   for (int k = 0; k < d->n_out; k++) {
     d->out[k] = mn_tensor_header(d->ctx);
     if (!d->out[k]) return -1;
+    d->out[k]->a.device = d->device;
     d->results[k] = &d->out[k]->a;
   }
   return 0;
@@ -116,35 +137,17 @@ int mn_door_node(mn_door *d) {
 
 /* ---- the kernel ---- */
 
-/* Scratch from the context, given back when the kernel has returned. */
-typedef struct scratches {
-  mn_arena arena; /* first: mn_arena* is cast to scratches* */
-  mn_context *ctx;
-  int n;
-  struct {
-    void *p;
-    size_t bytes;
-  } blocks[MN_SCRATCHES];
-} scratches;
-
-static void *from_context(mn_arena *arena, size_t bytes) {
-  scratches *s = (scratches *)arena;
-  if (s->n == MN_SCRATCHES) return NULL;
-  void *p = mn_memory_get(s->ctx, bytes);
-  if (p) s->blocks[s->n].p = p, s->blocks[s->n++].bytes = bytes;
-  return p;
-}
-
 int mn_door_execute(mn_door *d) {
   mn_context *ctx = d->ctx;
-  scratches s;
-  s.arena.get = from_context, s.ctx = ctx, s.n = 0;
+  if (d->op->index == MN_OP_transfer) return mn_array_copy(ctx, d->results[0], d->arrays[0]);
+  mn_scratches s;
+  mn_scratches_open(&s, ctx, d->device);
   mn_call call;
   call.in = d->arrays, call.out = d->results, call.n_in = d->n_in, call.n_out = d->n_out;
   call.attrs = d->attrs, call.seed = ctx->seed, call.counter = ctx->offset;
-  call.arena = &s.arena, call.device = ctx->device;
+  call.arena = &s.arena, call.device = ctx->devices[d->device];
   int failed = mn_execute(d->op->index, &call);
-  for (int i = 0; i < s.n; i++) mn_memory_put(ctx, s.blocks[i].p, s.blocks[i].bytes);
+  mn_scratches_close(&s);
   if (failed) return mn_error_set(ctx, MN_ERR_ARGUMENT, "%s: %s", d->op->name, call.error);
   if (d->op->flags & MN_F_RANDOM) ctx->offset += mn_random_count(d->results[0]);
   return 0;

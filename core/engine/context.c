@@ -15,8 +15,7 @@ static mn_context *begin(mn_context *ctx, bool owned) {
   ctx->default_dtype = MN_FLOAT32;
   ctx->next_id = 1, ctx->next_seq = 1;
   ctx->seed = 5489;
-  char why[200];
-  ctx->device = mn_backends[0]->open(0, why);
+  mn_devices_open(ctx);
   ctx->stats.limit_bytes = mn_memory_default_limit();
   return ctx;
 }
@@ -31,6 +30,7 @@ void mn_context_release(mn_context *ctx) {
   mn_program_free(ctx->recording);
   ctx->recording = NULL;
   mn_empty_cache(ctx);
+  mn_devices_close(ctx);
   free(ctx->scope.items);
   free(ctx->dead_numbers);
   ctx->scope = (mn_scope){0};
@@ -38,7 +38,6 @@ void mn_context_release(mn_context *ctx) {
   if (!ctx->owned) free(ctx);
 }
 
-mn_device *mn_context_device(mn_context *ctx) { return ctx->device; }
 const mn_stats *mn_context_stats(mn_context *ctx) { return &ctx->stats; }
 
 int mn_grad_enabled(mn_context *ctx) { return ctx->grad_enabled; }
@@ -59,10 +58,10 @@ int mn_set_default_dtype(mn_context *ctx, int dtype) {
 int mn_set_num_threads(mn_context *ctx, int n) {
   if (n < 1 || n > 1024)
     return mn_error_set(ctx, MN_ERR_ARGUMENT, "set_num_threads: expected 1 to 1024 threads, got %d", n);
-  ctx->device->backend->threads(n);
+  ctx->devices[0]->backend->threads(n);
   return 0;
 }
-int mn_num_threads(mn_context *ctx) { return ctx->device->backend->threads(0); }
+int mn_num_threads(mn_context *ctx) { return ctx->devices[0]->backend->threads(0); }
 
 int mn_set_memory_limit(mn_context *ctx, double bytes) {
   if (!(bytes >= 0))

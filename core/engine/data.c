@@ -4,42 +4,19 @@
 
 mn_tensor *mn_tensor_from_data(mn_context *ctx, int dtype, int ndim, const int64_t *sizes, const void *data) {
   mn_tensor *t = mn_tensor_empty(ctx, dtype, ndim, sizes);
-  if (t && t->a.numel > 0) memcpy(t->a.data, data, (size_t)t->a.numel * mn_dtype_size(dtype));
-  return t;
-}
-
-/* Copies between t's elements in row-major order and a dense buffer. */
-static void transfer(const mn_array *a, char *buffer, bool read) {
-  size_t item = mn_dtype_size(a->dtype);
-  if (a->contiguous) {
-    if (a->numel > 0)
-      memcpy(read ? (void *)buffer : a->data, read ? a->data : (void *)buffer, (size_t)a->numel * item);
-    return;
-  }
-  int64_t index[MN_MAX_DIMS] = {0};
-  for (int64_t i = 0, offset = 0; i < a->numel; i++) {
-    char *element = (char *)a->data + offset * (int64_t)item, *place = buffer + (size_t)i * item;
-    memcpy(read ? place : element, read ? element : place, item);
-    for (int d = a->ndim - 1; d >= 0; d--) {
-      offset += a->stride[d];
-      if (++index[d] < a->size[d]) break;
-      offset -= a->stride[d] * a->size[d];
-      index[d] = 0;
-    }
-  }
+  if (!t || mn_array_write(ctx, &t->a, data) == 0) return t;
+  return mn_tensor_release(t), NULL;
 }
 
 int mn_tensor_read(mn_context *ctx, mn_tensor *t, void *out) {
   if (!t || mn_is_none(t)) return mn_error_set(ctx, MN_ERR_ARGUMENT, "read: expected a tensor");
-  transfer(&t->a, out, true);
-  return 0;
+  return mn_array_read(ctx, &t->a, out);
 }
 
 int mn_tensor_write(mn_context *ctx, mn_tensor *t, const void *data) {
   if (!t || mn_is_none(t)) return mn_error_set(ctx, MN_ERR_ARGUMENT, "write: expected a tensor");
-  transfer(&t->a, (char *)data, false);
   t->storage->version++;
-  return 0;
+  return mn_array_write(ctx, &t->a, data);
 }
 
 /* The NaNs among n floats become the one of C: code that gets them as numbers may keep types in a NaN's bits. */
@@ -71,20 +48,20 @@ static double half_to_double(uint16_t h, bool bfloat) {
 }
 
 /* An element that isn't an int64. */
-static double element(const mn_array *a) {
-  switch (a->dtype) {
+static double element(int dtype, const void *p) {
+  switch (dtype) {
   case MN_FLOAT32:
-    return *(const float *)a->data;
+    return *(const float *)p;
   case MN_FLOAT64:
-    return *(const double *)a->data;
+    return *(const double *)p;
   case MN_INT32:
-    return *(const int32_t *)a->data;
+    return *(const int32_t *)p;
   case MN_FLOAT16:
-    return half_to_double(*(const uint16_t *)a->data, false);
+    return half_to_double(*(const uint16_t *)p, false);
   case MN_BFLOAT16:
-    return half_to_double(*(const uint16_t *)a->data, true);
+    return half_to_double(*(const uint16_t *)p, true);
   default:
-    return *(const uint8_t *)a->data;
+    return *(const uint8_t *)p;
   }
 }
 
@@ -93,12 +70,19 @@ int mn_tensor_item(mn_context *ctx, mn_tensor *t, double *out) {
   if (t->a.numel != 1)
     return mn_error_set(ctx, MN_ERR_ARGUMENT, "item: expected a tensor with one element, got one with %lld",
                         (long long)t->a.numel);
+  _Alignas(8) char place[8];
+  const void *p = t->a.data;
+  if (!mn_on_host(ctx, t->a.device)) {
+    if (mn_device_download(ctx, t->a.device, place, p, mn_dtype_size(t->a.dtype))) return -1;
+    p = place;
+  }
   if (t->a.dtype != MN_INT64) {
-    double v = element(&t->a);
+    double v = element(t->a.dtype, p);
     *out = isnan(v) ? NAN : v;
     return 0;
   }
-  int64_t v = *(const int64_t *)t->a.data;
+  int64_t v;
+  memcpy(&v, p, sizeof v);
   if (v > (1LL << 53) || v < -(1LL << 53))
     return mn_error_set(ctx, MN_ERR_ARGUMENT, "item: %lld doesn't fit a number exactly (beyond 2^53)",
                         (long long)v);

@@ -4,7 +4,7 @@
 
 #include "engine/engine.h"
 
-enum { MN_FEW_INPUTS = 8, MN_SCRATCHES = 16 };
+enum { MN_FEW_INPUTS = 8 };
 
 typedef struct mn_door {
   mn_context *ctx;
@@ -12,7 +12,7 @@ typedef struct mn_door {
   mn_tensor **in;          /* after casts */
   const mn_array **arrays; /* of the same; NULL for absent ones */
   mn_tensor *target;       /* in place: what is written, else NULL */
-  int n_in, n_out, n_temps;
+  int n_in, n_out, n_temps, device;
   mn_tensor *out[MN_MAX_OUT];
   mn_array *results[MN_MAX_OUT]; /* what the shape rule fills, and the kernel */
   mn_slot attrs[MN_MAX_SLOTS];

@@ -23,11 +23,12 @@ struct mn_map {
 };
 
 typedef struct mn_storage {
-  void *data;
+  void *data;  /* behind this header, or apart: on a device, or a map's */
   mn_map *map; /* whose pages the data are; NULL where they stand behind this header */
   size_t bytes;
   double id;
   uint32_t refs, version;
+  int32_t device;
   int32_t
       views; /* live tensors made by view ops: an in-place write would change them behind autograd's back */
   bool written; /* write.c: while it looks whether sources and targets are apart */
@@ -105,6 +106,9 @@ typedef struct mn_places {
   unsigned sweeps; /* how many have begun */
 } mn_places;
 
+/* What a context has room for. */
+enum { MN_DEVICES = 16, MN_BACKENDS = 8, MN_DEVICE_NAME = 32 };
+
 struct mn_context {
   mn_stats stats;
   int refs;
@@ -118,7 +122,11 @@ struct mn_context {
   int grad_enabled, default_dtype, message_base;
   uint64_t seed, offset, next_seq;
   double next_id;
-  mn_device *device;
+  mn_device *devices[MN_DEVICES]; /* by number; the host's is 0 */
+  mn_device_stats device_stats[MN_DEVICES];
+  const mn_backend *backends[MN_BACKENDS];
+  char device_names[MN_DEVICES][MN_DEVICE_NAME];
+  int n_devices, n_backends, default_device;
   mn_block *cache[MN_CLASSES];
   mn_scope scope;
   mn_tensor *dead_tensors;
@@ -142,6 +150,38 @@ static inline int mn_check_interrupt(mn_context *ctx) {
   return atomic_load_explicit(&ctx->interrupted, memory_order_relaxed) ? mn_interrupted(ctx) : 0;
 }
 
+/* device.c: what else the engine does with devices. Errors say the device's name. */
+int mn_devices_open(mn_context *ctx); /* the host's */
+void mn_devices_close(mn_context *ctx);
+void *mn_device_get(mn_context *ctx, int device, size_t bytes); /* counted; NULL with MN_ERR_MEMORY set */
+void mn_device_put(mn_context *ctx, int device, void *p, size_t bytes);
+int mn_device_upload(mn_context *ctx, int device, void *to, const void *from, size_t bytes);
+int mn_device_download(mn_context *ctx, int device, void *to, const void *from, size_t bytes);
+int mn_device_within(mn_context *ctx, int device, void *to, const void *from, size_t bytes);
+static inline bool mn_on_host(const mn_context *ctx, int device) {
+  return device == 0 || ctx->devices[device]->backend->host;
+}
+
+/* scratch.c: scratch memory of a device from the context, given back when the kernel has returned. */
+enum { MN_SCRATCHES = 16 };
+typedef struct mn_scratches {
+  mn_arena arena; /* first: mn_arena* is cast to mn_scratches* */
+  mn_context *ctx;
+  int device, n;
+  struct {
+    void *p;
+    size_t bytes;
+  } blocks[MN_SCRATCHES];
+} mn_scratches;
+void mn_scratches_open(mn_scratches *s, mn_context *ctx, int device);
+void mn_scratches_close(mn_scratches *s);
+
+/* copy.c: elements between arrays of any layout on any device, and the host's memory. 0, or -1 with the error set. */
+int mn_array_read(mn_context *ctx, const mn_array *a, void *buffer);    /* row-major and dense */
+int mn_array_write(mn_context *ctx, mn_array *a, const void *buffer);   /* from the same */
+int mn_array_copy(mn_context *ctx, mn_array *to, const mn_array *from); /* of one size and dtype */
+int mn_array_zero(mn_context *ctx, mn_array *a);
+
 /* query.c: asks the backend of the device that the array is on. */
 int64_t mn_query(mn_context *ctx, mn_question what, const mn_array *a);
 
@@ -151,7 +191,7 @@ void mn_memory_put(mn_context *ctx, void *p, size_t bytes);
 double mn_memory_default_limit(void);
 
 /* storage.c */
-mn_storage *mn_storage_new(mn_context *ctx, size_t bytes);
+mn_storage *mn_storage_new(mn_context *ctx, int device, size_t bytes);
 void mn_storage_unref(mn_context *ctx, mn_storage *s);
 
 /* tensor.c */
@@ -181,16 +221,16 @@ void mn_scope_close(mn_context *ctx, int mark);
 /* What is put aside while the engine calls rows of its own accord, and comes back after: until then their results are
  * the caller's and no scope's, and how gradients and places stand is for the caller to say. */
 typedef struct mn_quiet {
-  int depth, grad_enabled, place_state;
+  int depth, grad_enabled, place_state, default_device;
 } mn_quiet;
 static inline mn_quiet mn_quiet_begin(mn_context *ctx) {
-  mn_quiet saved = {ctx->scope.depth, ctx->grad_enabled, ctx->place_state};
+  mn_quiet saved = {ctx->scope.depth, ctx->grad_enabled, ctx->place_state, ctx->default_device};
   ctx->scope.depth = 0;
   return saved;
 }
 static inline void mn_quiet_end(mn_context *ctx, mn_quiet saved) {
-  ctx->scope.depth = saved.depth, ctx->grad_enabled = saved.grad_enabled,
-  ctx->place_state = saved.place_state;
+  ctx->scope.depth = saved.depth, ctx->grad_enabled = saved.grad_enabled;
+  ctx->place_state = saved.place_state, ctx->default_device = saved.default_device;
 }
 
 /* node.c: nodes. */
@@ -203,7 +243,10 @@ const char *mn_node_name(const mn_node *node);
 mn_node *mn_node_make(mn_context *ctx, int op, int n_in, mn_tensor *const *in, int n_out,
                       mn_tensor *const *out, int n_saved, int n_slots); /* saves nothing yet, attrs unset */
 int mn_node_save(mn_node *node, mn_tensor *t, int which, bool alias);
-void mn_shape_read(const int64_t *words, mn_array *out); /* dtype, ndim and sizes */
+/* Shapes in words: dtype and device, ndim, sizes. */
+enum { MN_SHAPE_WORDS = 2 + MN_MAX_DIMS };
+int64_t *mn_shape_write(int64_t *words, const mn_array *a); /* returns where the next one goes */
+void mn_shape_read(const int64_t *words, mn_array *out);
 mn_tensor *mn_edge_tensor(mn_context *ctx, const mn_edge *e,
                           const int64_t *shape); /* the leaf, or a tensor without storage: a new reference */
 

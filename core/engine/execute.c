@@ -15,17 +15,3 @@ int mn_execute(int op, mn_call *call) {
   if (!call->error[0]) snprintf(call->error, sizeof call->error, "no scratch memory is left");
   return -1;
 }
-
-/* ---- scratch memory that the caller owns ---- */
-
-static void *from_memory(mn_arena *arena, size_t bytes) {
-  size_t rounded = (bytes + 63) & ~(size_t)63;
-  if (rounded < bytes || rounded > arena->bytes - arena->used) return NULL;
-  char *p = arena->memory + arena->used;
-  arena->used += rounded;
-  return p;
-}
-
-void mn_arena_over(mn_arena *arena, void *memory, size_t bytes) {
-  *arena = (mn_arena){.get = from_memory, .memory = memory, .bytes = bytes};
-}

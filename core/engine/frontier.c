@@ -62,8 +62,8 @@ static int search_from(search *s, int n_out, mn_tensor *const *outputs) {
   for (int k = 0; k < n_out; k++) {
     mn_tensor *t = outputs[k];
     if (mn_is_none(t) || !mn_tensor_needs_grad(t)) continue;
-    int64_t shape[2 + MN_MAX_DIMS] = {t->a.dtype, t->a.ndim};
-    for (int d = 0; d < t->a.ndim; d++) shape[2 + d] = t->a.size[d];
+    int64_t shape[MN_SHAPE_WORDS];
+    mn_shape_write(shape, &t->a);
     mn_edge e = {t->node, t->node ? NULL : t, t->out_nr};
     if (follow(s, &e, shape)) return -1;
   }

@@ -42,6 +42,11 @@ int mn_check_number(const mn_infer *x, int dtype, const char *what, double value
                  value, mn_dtype_name(dtype));
 }
 
+int mn_check_device(const mn_infer *x, int64_t device) {
+  if (device >= 0 && device < x->ctx->n_devices) return 0;
+  return mn_fail(x, "no device has the number %lld", (long long)device);
+}
+
 int mn_check_dims(const mn_infer *x, mn_list *dims, int ndim) {
   if (dims->n == -1) {
     dims->n = ndim;

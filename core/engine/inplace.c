@@ -123,7 +123,7 @@ static int write_apart(mn_door *d) {
 static int run(mn_door *d, mn_tensor *target) {
   mn_array results[MN_MAX_OUT];
   memset(results, 0, (size_t)d->n_out * sizeof *results);
-  for (int k = 0; k < d->n_out; k++) d->results[k] = &results[k];
+  for (int k = 0; k < d->n_out; k++) results[k].device = d->device, d->results[k] = &results[k];
   if (!target || mn_is_none(target))
     return mn_error_set(d->ctx, MN_ERR_ARGUMENT, "%s_: expected a tensor", d->op->name);
   d->target = target;

@@ -23,8 +23,11 @@ mn_map *mn_map_new(mn_context *ctx, int fd, double bytes) {
 mn_tensor *mn_tensor_mapped(mn_context *ctx, mn_map *map, double offset, int dtype, int ndim,
                             const int64_t *sizes) {
   const int64_t none[MN_MAX_DIMS] = {0};
+  int device = ctx->default_device;
+  ctx->default_device = 0; /* pages are the host's */
   mn_tensor *t =
       mn_tensor_empty(ctx, dtype, ndim, none); /* with its storage's header, and no data of its own */
+  ctx->default_device = device;
   if (!t) return NULL;
   for (int d = 0; d < ndim; d++) t->a.size[d] = sizes[d];
   size_t item = mn_dtype_size(dtype);

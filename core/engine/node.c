@@ -11,17 +11,18 @@ const char *mn_node_name(const mn_node *node) {
   return node->op == MN_OP_FUNCTION ? (const char *)node->attrs : mn_op(node->op)->name;
 }
 
-void mn_shape_read(const int64_t *words, mn_array *out) {
-  out->dtype = (int32_t)words[0];
-  out->ndim = (int32_t)words[1];
-  for (int d = 0; d < out->ndim; d++) out->size[d] = words[2 + d];
+int64_t *mn_shape_write(int64_t *words, const mn_array *a) {
+  *words++ = a->dtype | (int64_t)a->device << 8;
+  *words++ = a->ndim;
+  for (int d = 0; d < a->ndim; d++) *words++ = a->size[d];
+  return words;
 }
 
-static int64_t *put_shape(int64_t *at, const mn_tensor *t) {
-  *at++ = t->a.dtype;
-  *at++ = t->a.ndim;
-  for (int d = 0; d < t->a.ndim; d++) *at++ = t->a.size[d];
-  return at;
+void mn_shape_read(const int64_t *words, mn_array *out) {
+  out->dtype = (int32_t)(words[0] & 255);
+  out->device = (int32_t)(words[0] >> 8);
+  out->ndim = (int32_t)words[1];
+  for (int d = 0; d < out->ndim; d++) out->size[d] = words[2 + d];
 }
 
 static int count_saved(uint32_t saves, int n_in, int n_out) {
@@ -103,9 +104,9 @@ static inline mn_node *make(mn_context *ctx, int op, int n_in, mn_tensor *const 
     const mn_node *from = in[i]->node;
     if (from && from->oldest < node->oldest) node->oldest = from->oldest;
     node->edges[i] = edge_of(in[i], node->seq);
-    at = put_shape(at, in[i]);
+    at = mn_shape_write(at, &in[i]->a);
   }
-  for (int k = 0; k < n_out; k++) at = put_shape(at, out[k]);
+  for (int k = 0; k < n_out; k++) at = mn_shape_write(at, &out[k]->a);
   ctx->refs++;
   ctx->stats.live_nodes++;
   return node;

@@ -2,7 +2,8 @@
 #include "engine/engine.h"
 
 int64_t mn_query(mn_context *ctx, mn_question what, const mn_array *a) {
-  return ctx->device->backend->query(ctx->device, what, a);
+  mn_device *device = ctx->devices[a->device];
+  return device->backend->query(device, what, a);
 }
 
 int64_t mn_nonzero_count(const mn_infer *x, const mn_array *a) {

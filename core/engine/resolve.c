@@ -112,6 +112,9 @@ int mn_resolve(mn_context *ctx, int number, int n_in, const mn_array *const *in,
     if (in[i] && in[i]->dtype != dtype)
       return mn_error_set(ctx, MN_ERR_ARGUMENT, "%s: input %d must be cast to %s first", op->name, i + 1,
                           mn_dtype_name(dtype));
-  for (int k = 0; k < op->n_out; k++) memset(out[k], 0, sizeof *out[k]);
+  int device = ctx->default_device;
+  for (int i = n_in - 1; i >= 0; i--)
+    if (in[i]) device = in[i]->device;
+  for (int k = 0; k < op->n_out; k++) memset(out[k], 0, sizeof *out[k]), out[k]->device = device;
   return mn_resolve_outputs(ctx, op, n_in, in, attrs, out);
 }

@@ -21,7 +21,15 @@ mn_list mn_in_shape(mn_rule *r, int i) {
   return l;
 }
 
-int mn_in_dtype(mn_rule *r, int i) { return (int)mn_node_shape(r->node, i)[0]; }
+int mn_in_dtype(mn_rule *r, int i) {
+  mn_array a;
+  return mn_shape_read(mn_node_shape(r->node, i), &a), a.dtype;
+}
+
+int mn_in_device(mn_rule *r, int i) {
+  mn_array a;
+  return mn_shape_read(mn_node_shape(r->node, i), &a), a.device;
+}
 
 mn_tensor *mn_grad(mn_rule *r, int k) {
   if (r->slots[k].sum) return r->slots[k].sum;

@@ -15,7 +15,8 @@ static inline const mn_array *mn_arr(const mn_tensor *t) { return (const mn_arra
 /* They see arrays and attributes alone, and change nothing but out and attrs, so that a row can be resolved without
  * tensors. in[i] is NULL for an absent optional input. attrs is this call's own copy: a rule writes normalised
  * values back (dims made nonnegative, defaults filled in), so that kernels and derivative rules see them so.
- * out[k] arrives zeroed; the rule sets dtype, ndim and size (a view also stride and data). The engine does the rest.
+ * out[k] arrives zeroed with device set; the rule sets dtype, ndim and size (a view also stride and data). The engine
+ * does the rest.
  * ctx is for errors, the default dtype and how messages count. */
 typedef struct mn_infer {
   mn_context *ctx;
@@ -33,6 +34,8 @@ int mn_fail(const mn_infer *x, const char *format, ...) __attribute__((format(pr
 int mn_check_dim(const mn_infer *x, int64_t *dim, int ndim);
 /* The same for a list, refusing repeated dims; n = -1 becomes all dims of ndim. */
 int mn_check_dims(const mn_infer *x, mn_list *dims, int ndim);
+/* Is that device open? */
+int mn_check_device(const mn_infer *x, int64_t device);
 /* Can a number stand beside an integer tensor? `what` names it in the message. */
 int mn_check_number(const mn_infer *x, int dtype, const char *what, double value);
 /* For rows with MN_F_DATA_SHAPE: how many elements are not 0; the largest element rounded down, -1 if there is none
@@ -67,6 +70,7 @@ mn_tensor *mn_saved_in(mn_rule *r, int i);  /* input i, which the row saves (MN_
 mn_tensor *mn_saved_out(mn_rule *r, int k); /* output k, which the row saves, with its history */
 mn_list mn_in_shape(mn_rule *r, int i);     /* size of input i as a list */
 int mn_in_dtype(mn_rule *r, int i);
+int mn_in_device(mn_rule *r, int i);
 /* Gives input i its gradient. One whose shape is broader than the input's (broadcasting) is summed to it by
  * the walk, and one of another dtype is cast. Give nothing, or MN_NONE, for zero. */
 void mn_give(mn_rule *r, int i, mn_tensor *grad);

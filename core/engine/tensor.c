@@ -15,7 +15,7 @@ mn_tensor *mn_tensor_header(mn_context *ctx) {
 }
 
 int mn_tensor_allocate(mn_tensor *t) {
-  t->storage = mn_storage_new(t->ctx, (size_t)t->a.numel * mn_dtype_size(t->a.dtype));
+  t->storage = mn_storage_new(t->ctx, t->a.device, (size_t)t->a.numel * mn_dtype_size(t->a.dtype));
   if (!t->storage) return -1;
   t->a.data = t->storage->data;
   return 0;
@@ -41,6 +41,7 @@ mn_tensor *mn_tensor_empty(mn_context *ctx, int dtype, int ndim, const int64_t *
   if (!t) return NULL;
   t->a.dtype = dtype;
   t->a.ndim = ndim;
+  t->a.device = ctx->default_device;
   for (int d = 0; d < ndim; d++) t->a.size[d] = sizes[d];
   if (mn_array_finish(ctx, "empty", &t->a) == 0 && mn_tensor_allocate(t) == 0) return t;
   mn_tensor_release(t);

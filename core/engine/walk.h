@@ -70,7 +70,11 @@ static inline mn_tensor *row_cast(mn_context *ctx, mn_tensor *t, int dtype) {
 static inline mn_tensor *row_full(mn_context *ctx, const mn_array *like, double value) {
   mn_full_attrs attrs = {.size = {.n = like->ndim}, .value = value, .dtype = like->dtype};
   for (int d = 0; d < like->ndim; d++) attrs.size.v[d] = like->size[d];
-  return mn_apply0(ctx, MN_OP_full, (const mn_slot *)&attrs);
+  int device = ctx->default_device;
+  ctx->default_device = like->device;
+  mn_tensor *t = mn_apply0(ctx, MN_OP_full, (const mn_slot *)&attrs);
+  ctx->default_device = device;
+  return t;
 }
 
 /* visits.c: which nodes are visited, and what is wanted of them. */

@@ -59,36 +59,15 @@ static int record(mn_context *ctx, int n, mn_tensor *const *targets, mn_tensor *
   return 0;
 }
 
-static void fill_zero(mn_tensor *t) {
-  size_t item = mn_dtype_size(t->a.dtype);
-  if (t->a.contiguous) {
-    if (t->a.numel > 0) memset(t->a.data, 0, (size_t)t->a.numel * item);
-    return;
-  }
-  int64_t index[MN_MAX_DIMS] = {0};
-  for (int64_t i = 0, offset = 0; i < t->a.numel; i++) {
-    memset((char *)t->a.data + offset * (int64_t)item, 0, item);
-    for (int d = t->a.ndim - 1; d >= 0; d--) {
-      offset += t->a.stride[d];
-      if (++index[d] < t->a.size[d]) break;
-      offset -= t->a.stride[d] * t->a.size[d];
-      index[d] = 0;
-    }
-  }
-}
-
 int mn_tensors_write(mn_context *ctx, const char *name, int n, mn_tensor *const *targets,
                      mn_tensor *const *sources) {
   int failed = check(ctx, name, n, targets, sources);
   if (failed) return failed;
   if (ctx->recording && record(ctx, n, targets, sources)) return -1;
   for (int i = 0; i < n; i++) {
-    if (!mn_is_none(sources[i])) {
-      mn_tensor_write(ctx, targets[i], sources[i]->a.data);
-      continue;
-    }
-    fill_zero(targets[i]);
+    mn_array *to = &targets[i]->a;
     targets[i]->storage->version++;
+    if (mn_is_none(sources[i]) ? mn_array_zero(ctx, to) : mn_array_copy(ctx, to, &sources[i]->a)) return -1;
   }
   return 0;
 }

@@ -39,9 +39,11 @@ typedef struct mn_walk mn_walk;
 typedef struct mn_program mn_program;
 typedef struct mn_map mn_map;
 typedef struct mn_device mn_device;
+typedef struct mn_backend mn_backend;
 
 /* What a kernel sees of a tensor, and the first member of every mn_tensor: cast mn_tensor* to const mn_array*.
- * size and stride (in elements) have ndim entries; contiguous is 1 for dense row-major layout. */
+ * size and stride (in elements) have ndim entries; contiguous is 1 for dense row-major layout; device is a number of
+ * mn_device_find: data may be looked at where it is 0, the host. */
 typedef struct mn_array {
   void *data;
   int64_t numel;
@@ -116,6 +118,19 @@ void mn_context_close(mn_context *ctx);
 const mn_stats *mn_context_stats(mn_context *ctx);
 int mn_set_memory_limit(mn_context *ctx, double bytes);
 void mn_empty_cache(mn_context *ctx);
+/* Devices. mn_device_find opens the device of that name, unless it is open, and returns its number, or -1: 'cpu' is 0,
+ * others are 'name' or 'name:i'. What is made without inputs is made on the default device. mn_backend_add makes the
+ * devices of a backend known (backend.h), which must outlive the context. Memory is counted and limited for each device
+ * but the host, whose is in mn_stats; 0 is no limit. mn_device_settle waits until all work is done. */
+typedef struct mn_device_stats { double live_bytes, peak_bytes, limit_bytes, live_storages; } mn_device_stats;
+int mn_backend_add(mn_context *ctx, const mn_backend *backend);
+int mn_device_find(mn_context *ctx, const char *name);
+const char *mn_device_name(mn_context *ctx, int device);
+const mn_device_stats *mn_device_memory(mn_context *ctx, int device);
+int mn_set_device_limit(mn_context *ctx, int device, double bytes);
+int mn_device_settle(mn_context *ctx, int device);
+int mn_set_default_device(mn_context *ctx, int device);
+int mn_default_device(mn_context *ctx);
 int mn_set_num_threads(mn_context *ctx, int n);
 int mn_num_threads(mn_context *ctx);
 /* What counts as the first dim and index in error messages: 0 (default) or 1. */
@@ -222,7 +237,7 @@ typedef struct mn_call {
   char error[200]; /* a kernel that fails writes here, without the op's name */
 } mn_call;
 void mn_arena_over(mn_arena *arena, void *memory, size_t bytes); /* memory: 64-byte aligned */
-mn_device *mn_context_device(mn_context *ctx);
+mn_device *mn_context_device(mn_context *ctx, int device); /* NULL where it isn't open */
 int mn_resolve(mn_context *ctx, int op, int n_in, const mn_array *const *in, mn_slot *attrs, mn_array *const *out);
 int mn_execute(int op, mn_call *call);
 

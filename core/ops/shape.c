@@ -528,6 +528,17 @@ void mn_vjp_triu(mn_rule *r) {
   mn_give(r, 0, mn_triu(mn_rule_ctx(r), mn_grad(r, 0), (const mn_triu_attrs *)mn_rule_attrs(r)));
 }
 
+int mn_infer_transfer(mn_infer *x) {
+  const mn_transfer_attrs *a = (const mn_transfer_attrs *)x->attrs;
+  like_input(x);
+  x->out[0]->device = (int32_t)a->device;
+  return mn_check_device(x, a->device);
+}
+
+void mn_vjp_transfer(mn_rule *r) {
+  mn_give(r, 0, mn_transfer(mn_rule_ctx(r), mn_grad(r, 0), &(mn_transfer_attrs){mn_in_device(r, 0)}));
+}
+
 /* Does source broadcast to n sizes? */
 static int check_source(mn_infer *x, const mn_array *source, int n, const int64_t *size) {
   int lead = n - source->ndim;

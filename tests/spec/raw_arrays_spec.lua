@@ -91,7 +91,7 @@ local function run_row(row, known)
   local call = keep(ffi.new 'mn_call')
   call['in'], call.out, call.n_in, call.n_out, call.attrs = inputs, outputs, row.n_in, info.n_out, attrs
   call.seed, call.counter = SEED, math.max(row.counter, 0)
-  call.arena, call.device = arena, C.mn_context_device(ctx)
+  call.arena, call.device = arena, C.mn_context_device(ctx, 0)
   local before = handle.stats.live_bytes
   local failed = C.mn_execute(row.op, call)
   local after = handle.stats.live_bytes
@@ -174,7 +174,7 @@ end)
 describe('mn_execute', function()
   it('says what fails in the call, not in the context', function()
     local call = keep(ffi.new 'mn_call')
-    call.device = C.mn_context_device(ctx)
+    call.device = C.mn_context_device(ctx, 0)
     assert.equal(-1, C.mn_execute(-1, call))
     assert.equal('no op has the number -1', error_text(call))
     assert.equal(C.MN_OK, C.mn_error_code(ctx))

@@ -247,6 +247,7 @@ DIVIDES(trunc_divide)
 
 int MN_KERNEL(cast)(mn_call *call) { return MN_KERNEL(copy_array)(call->out[0], call->in[0]), 0; }
 int MN_KERNEL(clone)(mn_call *call) { return MN_KERNEL(copy_array)(call->out[0], call->in[0]), 0; }
+int MN_KERNEL(transfer)(mn_call *call) { return MN_KERNEL(clone)(call); } /* between devices: engine/copy.c */
 
 /* Only the width of what is chosen matters. */
 #define WHERE(T)                                                                                             \
