@@ -13,6 +13,19 @@ int mn_tensor_read(mn_context *ctx, mn_tensor *t, void *out) {
   return mn_array_read(ctx, &t->a, out);
 }
 
+int mn_tensor_stretch(mn_context *ctx, mn_tensor *t, double before, double n, void *out) {
+  double item = (double)mn_dtype_size(t->a.dtype);
+  double first = (double)((char *)t->a.data - (char *)t->storage->data) - before * item,
+         end = first + n * item;
+  if (!(first >= 0 && n >= 0 && end <= (double)t->storage->bytes) && !t->storage->map)
+    return mn_error_set(ctx, MN_ERR_ARGUMENT, "stretch: %.0f elements from %.0f on reach beyond the storage",
+                        n, -before);
+  const char *from = (const char *)t->a.data - (int64_t)(before * item);
+  mn_device *device = ctx->devices[t->a.device];
+  if (mn_on_host(ctx, t->a.device)) return device->backend->within(device, out, from, (size_t)(n * item));
+  return mn_device_download(ctx, t->a.device, out, from, (size_t)(n * item));
+}
+
 int mn_tensor_write(mn_context *ctx, mn_tensor *t, const void *data) {
   if (!t || mn_is_none(t)) return mn_error_set(ctx, MN_ERR_ARGUMENT, "write: expected a tensor");
   t->storage->version++;

@@ -193,6 +193,8 @@ double mn_tensor_number(mn_context *ctx, mn_tensor *t);
  * the bits of NaNs, as LuaJIT does). */
 int mn_tensor_read(mn_context *ctx, mn_tensor *t, void *out);
 int mn_tensor_values(mn_context *ctx, mn_tensor *t, void *out);
+/* Writes the n elements of t's storage that begin `before` elements in front of t's first to out. */
+int mn_tensor_stretch(mn_context *ctx, mn_tensor *t, double before, double n, void *out);
 /* Overwrites t's elements (any layout) from row-major data of t's dtype; bumps the version. */
 int mn_tensor_write(mn_context *ctx, mn_tensor *t, const void *data);
 /* Overwrites targets[i] (any layout) by sources[i], of the same size, for all i < n; when it doesn't return 0, none of
