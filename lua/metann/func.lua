@@ -16,7 +16,7 @@ local func = {}
 
 local function is_input(t) return t:is_floating_point() end
 local function size_text(t) return '(' .. table.concat(t.shape, ', ') .. ')' end
-local function zeros(like) return raw.full(like.shape, 0, like.dtype) end
+local function zeros(like) return like:new_zeros(like.shape) end
 local function enabled(fn, ...) return scope.with_grad(true, 'func', fn, ...) end
 
 -- ---- options ----
@@ -300,7 +300,7 @@ local function jacobian_of(y, run)
   local n, size, rows = y:numel(), y.shape, {}
   for i = 1, #run.inputs do rows[i] = {} end
   for k = 1, n do
-    local one = raw.full({ n }, 0, y.dtype)
+    local one = y:new_zeros(n)
     one[k] = 1
     local grads = gradients({ y }, { one:reshape(size) }, run.inputs, run.record, true)
     for i, g in ipairs(grads) do rows[i][k] = g end
@@ -309,7 +309,7 @@ local function jacobian_of(y, run)
   for i, x in ipairs(run.inputs) do
     local whole = y.shape
     for _, s in ipairs(x.shape) do whole[#whole + 1] = s end
-    list[i] = n > 0 and ops.stack(rows[i], 1):reshape(whole) or raw.full(whole, 0, x.dtype)
+    list[i] = n > 0 and ops.stack(rows[i], 1):reshape(whole) or x:new_zeros(whole)
   end
   return list
 end
