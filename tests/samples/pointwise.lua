@@ -327,14 +327,6 @@ return function(S)
       moved(whole { 1, 2 }),
       moved(whole({ 0, 1 }, 'bool')),
     },
-    transfer = { -- to the host; tests/spec/devices_spec.lua has others
-      moved(S.randn { 3, 4 }, { device = 0 }),
-      moved(S.randn {}, { device = 0 }),
-      moved(S.randn { 0, 2 }, { device = 0 }),
-      moved(whole { 1, 2 }, { device = 0 }),
-      moved(whole({ 0, 1 }, 'bool'), { device = 0 }),
-      { inputs = { S.randn { 2 } }, attrs = { device = 99 }, error = 'no device has the number 99' },
-    },
 
     add = with(
       binary(add, S.randn),
