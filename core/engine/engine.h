@@ -182,7 +182,7 @@ int mn_array_write(mn_context *ctx, mn_array *a, const void *buffer);   /* from 
 int mn_array_copy(mn_context *ctx, mn_array *to, const mn_array *from); /* of one size and dtype */
 int mn_array_zero(mn_context *ctx, mn_array *a);
 
-/* query.c: asks the backend of the device that the array is on. */
+/* query.c: asks the backend of the device that the array is on. Below -1, with the error set, where it failed. */
 int64_t mn_query(mn_context *ctx, mn_question what, const mn_array *a);
 
 /* allocator.c: NULL with MN_ERR_MEMORY set when there is none. The caller remembers the size. */

@@ -3,7 +3,11 @@
 
 int64_t mn_query(mn_context *ctx, mn_question what, const mn_array *a) {
   mn_device *device = ctx->devices[a->device];
-  return device->backend->query(device, what, a);
+  int64_t answer = device->backend->query(device, what, a);
+  if (answer < -1 && mn_device_settle(ctx, a->device) == 0)
+    mn_error_set(ctx, MN_ERR_ARGUMENT, "a question about elements failed on %s",
+                 mn_device_name(ctx, a->device));
+  return answer;
 }
 
 int64_t mn_nonzero_count(const mn_infer *x, const mn_array *a) {

@@ -93,7 +93,9 @@ int mn_resolve_outputs(mn_context *ctx, const mn_op_info *op, int n_in, const mn
                        mn_slot *attrs, mn_array *const *out) {
   const mn_op_rules *rules = mn_rules(op->index);
   mn_infer x = {ctx, op, n_in, in, attrs, out};
+  mn_error before = ctx->error_code;
   if (rules->infer(&x)) return -1;
+  if (ctx->error_code != before) return -1; /* a question about elements had no answer */
   if (rules->view) return finish_view(ctx, op, out[0]);
   for (int k = 0; k < op->n_out; k++)
     if (mn_array_finish(ctx, op->name, out[k])) return -1;
