@@ -158,7 +158,7 @@ static int make_outputs(call_state *s) {
     view->storage = base->storage;
     view->storage->refs++;
     view->a.contiguous = mn_array_is_contiguous(&view->a);
-    if (s->op->flags & MN_F_VIEW) view->flags |= T_VIEW, view->storage->views++;
+    if (!(s->op->flags & MN_F_NODIFF)) view->flags |= T_VIEW, view->storage->views++;
     return 0;
   }
   for (int k = 0; k < s->n_out; k++)

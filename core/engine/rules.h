@@ -54,7 +54,6 @@ static inline void mn_same_shape(mn_array *out, const mn_array *a) {
 typedef struct mn_rule mn_rule;
 mn_context *mn_rule_ctx(mn_rule *r);
 const mn_slot *mn_rule_attrs(mn_rule *r); /* as the shape rule left them; cast to const mn_<op>_attrs* */
-int mn_rule_op(mn_rule *r);               /* MN_OP_... */
 int mn_rule_inputs(mn_rule *r);
 bool mn_need(mn_rule *r, int i);            /* is the gradient of input i wanted? (false for absent inputs) */
 bool mn_has_grad(mn_rule *r, int k);        /* has output k a cotangent? */

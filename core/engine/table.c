@@ -33,6 +33,7 @@ void mn_vjp_zero(mn_rule *r) { (void)r; }
 #define INFO_ENUM(name, value, choices) {#name, MN_ATTR_ENUM, 0, choices},
 #define INFO_DTYPE(name, ...) {#name, MN_ATTR_DTYPE, 0, 0},
 #define INFO_LIST(name, ...) {#name, MN_ATTR_LIST, 0, 0},
+#define INFO_PAIR(name, ...) {#name, MN_ATTR_PAIR, 0, 0},
 #define INFO_DIM(name, ...) {#name, MN_ATTR_DIM, 0, 0},
 #define INFO_DIMS(name, ...) {#name, MN_ATTR_DIMS, 0, 0},
 #define INFO_INDEX(name, ...) {#name, MN_ATTR_INDEX, 0, 0},
@@ -49,6 +50,7 @@ void mn_vjp_zero(mn_rule *r) { (void)r; }
 #define DEF_ENUM(name, value, choices) .name = value,
 #define DEF_DTYPE(name, value) .name = value,
 #define DEF_LIST(name, ...) .name = {__VA_ARGS__},
+#define DEF_PAIR(name, ...) .name = {__VA_ARGS__},
 #define DEF_DIM(name, value) .name = value,
 #define DEF_DIMS(name, ...) .name = {__VA_ARGS__},
 #define DEF_INDEX(name, value) .name = value,
@@ -99,19 +101,21 @@ static mn_op_rules rules[MN_OP_COUNT] = {
 #include "ops.def"
 };
 
-static bool is_list(int kind) { return kind == MN_ATTR_LIST || kind == MN_ATTR_DIMS; }
+static bool is_list(int kind) { return kind == MN_ATTR_LIST || kind == MN_ATTR_DIMS || kind == MN_ATTR_PAIR; }
 
 static bool is_required(const mn_attr_info *a, const mn_slot *defaults) {
   return a->kind == MN_ATTR_NUM ? defaults[a->slot].f != defaults[a->slot].f
                                 : defaults[a->slot].i == MN_REQUIRED;
 }
 
-/* What the macros can't count: slots of attributes, optional inputs. Runs once, when the library is loaded.
- */
+/* What the macros can't count: slots of attributes, optional inputs; and the flags that other columns state. Runs once,
+ * when the library is loaded. */
 __attribute__((constructor)) static void finish(void) {
   for (int i = 0; i < MN_OP_COUNT; i++) {
     mn_op_info *op = &ops[i];
     mn_attr_info *a = (mn_attr_info *)op->attrs;
+    if (rules[i].view) op->flags |= MN_F_VIEW;
+    if (rules[i].vjp == mn_vjp_none) op->flags |= MN_F_NODIFF;
     for (int slot = 0; a[op->n_attrs].name; op->n_attrs++) {
       mn_attr_info *attr = &a[op->n_attrs];
       attr->slot = slot;

@@ -286,7 +286,6 @@ static int seed(mn_walk *w, mn_tensor *output, mn_tensor *grad) {
 
 mn_context *mn_rule_ctx(mn_rule *r) { return r->ctx; }
 const mn_slot *mn_rule_attrs(mn_rule *r) { return r->node->attrs; }
-int mn_rule_op(mn_rule *r) { return r->node->op; }
 int mn_rule_inputs(mn_rule *r) { return r->node->n_in; }
 bool mn_need(mn_rule *r, int i) { return i < r->node->n_in && edge_wanted(r->walk, &r->node->edges[i]); }
 bool mn_has_grad(mn_rule *r, int k) { return r->slots[k].sum != NULL; }

@@ -23,7 +23,7 @@ extern "C" {
 #endif
 
 /* ffi: begin */
-enum { MN_ABI = 2, MN_MAX_DIMS = 8, MN_MAX_OUT = 4, MN_MAX_SLOTS = 56 };
+enum { MN_ABI = 3, MN_MAX_DIMS = 8, MN_MAX_OUT = 4, MN_MAX_SLOTS = 56 };
 
 typedef enum mn_dtype {
   MN_FLOAT32, MN_FLOAT64, MN_INT64, MN_INT32, MN_UINT8, MN_BOOL, MN_FLOAT16, MN_BFLOAT16, MN_DTYPE_COUNT
@@ -48,15 +48,16 @@ typedef struct mn_array {
   int64_t size[8], stride[8];
 } mn_array;
 
-/* One attribute slot: INT, BOOL, ENUM, DTYPE, DIM, INDEX use i; NUM uses f; a LIST is an mn_list, 9 slots. */
+/* One attribute slot: INT, BOOL, ENUM, DTYPE, DIM, INDEX use i; NUM uses f; a LIST, DIMS or PAIR is an mn_list, 9 slots. */
 typedef union mn_slot { int64_t i; double f; } mn_slot;
 typedef struct mn_list { int64_t n; int64_t v[8]; } mn_list;
 
 /* Kinds of attributes (mn_attr_info.kind). DIM and DIMS count dimensions from 0 here (Lua: from 1), negative from the
- * end; INDEX likewise is a position; BASE is the number that the first index has in index tensors (C 0, Lua 1). */
+ * end; INDEX likewise is a position; BASE is the number that the first index has in index tensors (C 0, Lua 1). A PAIR
+ * is a list for the two sides of a plane, of which one number stands for both. */
 typedef enum mn_attr_kind {
   MN_ATTR_INT, MN_ATTR_NUM, MN_ATTR_BOOL, MN_ATTR_ENUM, MN_ATTR_DTYPE,
-  MN_ATTR_LIST, MN_ATTR_DIM, MN_ATTR_DIMS, MN_ATTR_INDEX, MN_ATTR_BASE
+  MN_ATTR_LIST, MN_ATTR_DIM, MN_ATTR_DIMS, MN_ATTR_INDEX, MN_ATTR_BASE, MN_ATTR_PAIR
 } mn_attr_kind;
 
 typedef struct mn_attr_info {
@@ -352,6 +353,7 @@ void mn_program_free(mn_program *program);
 #define MN_FIELD_ENUM(name, ...) int64_t name;
 #define MN_FIELD_DTYPE(name, ...) int64_t name;
 #define MN_FIELD_LIST(name, ...) mn_list name;
+#define MN_FIELD_PAIR(name, ...) mn_list name;
 #define MN_FIELD_DIM(name, ...) int64_t name;
 #define MN_FIELD_DIMS(name, ...) mn_list name;
 #define MN_FIELD_INDEX(name, ...) int64_t name;

@@ -44,20 +44,6 @@ typedef struct conv {
   int64_t groups;
 } conv;
 
-static conv conv_attrs(const mn_infer *x) {
-  mn_list *rest;
-  conv c = {0};
-  if (x->op->index == MN_OP_conv2d) {
-    mn_conv2d_attrs *t = (mn_conv2d_attrs *)x->attrs;
-    rest = &t->stride, c.groups = t->groups;
-  } else {
-    mn_conv2d_input_grad_attrs *t = (mn_conv2d_input_grad_attrs *)x->attrs;
-    c.size = &t->size, rest = &t->stride, c.groups = t->groups;
-  }
-  c.stride = rest, c.padding = rest + 1, c.dilation = rest + 2;
-  return c;
-}
-
 static int check_conv(const mn_infer *x, const conv *c) {
   if (check_pair(x, c->stride, "stride", 1) || check_pair(x, c->padding, "padding", 0) ||
       check_pair(x, c->dilation, "dilation", 1) || (c->size && check_pair(x, c->size, "size", 0)))
@@ -100,7 +86,8 @@ static int check_weight(const mn_infer *x, const mn_array *w, const conv *c) {
 int mn_infer_conv2d(mn_infer *x) {
   const mn_array *in = mn_arr(x->in[0]), *w = mn_arr(x->in[1]);
   mn_array *out = x->out[0];
-  conv c = conv_attrs(x);
+  mn_conv2d_attrs *t = (mn_conv2d_attrs *)x->attrs;
+  conv c = {NULL, &t->stride, &t->padding, &t->dilation, t->groups};
   char left[128], right[128];
   if (check_picture(x, 0, "input") || check_float(x, 1, "weight") || check_conv(x, &c) ||
       check_weight(x, w, &c))
@@ -132,7 +119,8 @@ int mn_infer_conv2d(mn_infer *x) {
 int mn_infer_conv2d_input_grad(mn_infer *x) {
   const mn_array *g = mn_arr(x->in[0]), *w = mn_arr(x->in[1]);
   mn_array *out = x->out[0];
-  conv c = conv_attrs(x);
+  mn_conv2d_input_grad_attrs *t = (mn_conv2d_input_grad_attrs *)x->attrs;
+  conv c = {&t->size, &t->stride, &t->padding, &t->dilation, t->groups};
   char left[128], right[128];
   if (check_picture(x, 0, "grad") || check_float(x, 1, "weight") || check_conv(x, &c) ||
       check_weight(x, w, &c))
@@ -157,7 +145,8 @@ int mn_infer_conv2d_input_grad(mn_infer *x) {
 int mn_infer_conv2d_weight_grad(mn_infer *x) {
   const mn_array *g = mn_arr(x->in[0]), *in = mn_arr(x->in[1]);
   mn_array *out = x->out[0];
-  conv c = conv_attrs(x);
+  mn_conv2d_weight_grad_attrs *t = (mn_conv2d_weight_grad_attrs *)x->attrs;
+  conv c = {&t->size, &t->stride, &t->padding, &t->dilation, t->groups};
   char left[128], right[128];
   if (check_picture(x, 0, "grad") || check_picture(x, 1, "input") || check_conv(x, &c)) return -1;
   int channel = g->ndim - 3;

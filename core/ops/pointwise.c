@@ -53,18 +53,26 @@ static int broadcast(mn_infer *x, const mn_array **given) {
 int mn_infer_broadcast(mn_infer *x) {
   const mn_array *given = NULL;
   if (broadcast(x, &given)) return -1;
-  int dtype = given->dtype, op = x->op->index;
-  if ((op == MN_OP_add || op == MN_OP_sub) &&
-      mn_check_number(x, dtype, "factor alpha", ((mn_add_attrs *)x->attrs)->alpha))
-    return -1;
-  if (op == MN_OP_pow && x->in[1] == MN_NONE && !mn_dtype_is_float(dtype) && x->attrs[0].f < 0)
-    return mn_fail(
-        x,
-        "a %s tensor can't be raised to the negative power %.14g; make it a float tensor first, with "
-        ":float()",
-        mn_dtype_name(dtype), x->attrs[0].f);
-  x->out[0]->dtype = dtype;
+  x->out[0]->dtype = given->dtype;
   return 0;
+}
+
+/* Of add and sub: the factor must be a number that the dtype holds. */
+static int broadcast_scaled(mn_infer *x, double alpha) {
+  return mn_infer_broadcast(x) || mn_check_number(x, x->out[0]->dtype, "factor alpha", alpha) ? -1 : 0;
+}
+
+int mn_infer_add(mn_infer *x) { return broadcast_scaled(x, ((const mn_add_attrs *)x->attrs)->alpha); }
+int mn_infer_sub(mn_infer *x) { return broadcast_scaled(x, ((const mn_sub_attrs *)x->attrs)->alpha); }
+
+int mn_infer_pow(mn_infer *x) {
+  double power = ((const mn_pow_attrs *)x->attrs)->value;
+  if (mn_infer_broadcast(x)) return -1;
+  if (x->in[1] != MN_NONE || mn_dtype_is_float(x->out[0]->dtype) || !(power < 0)) return 0;
+  return mn_fail(
+      x,
+      "a %s tensor can't be raised to the negative power %.14g; make it a float tensor first, with :float()",
+      mn_dtype_name(x->out[0]->dtype), power);
 }
 
 int mn_infer_broadcast_bool(mn_infer *x) {
@@ -85,20 +93,26 @@ int mn_infer_where(mn_infer *x) {
   return mn_broadcast(x, arrays, 3, x->out[0]);
 }
 
-int mn_infer_gate(mn_infer *x) {
+/* Of gate and clamp_gate, whose inputs aren't broadcast. */
+static int same_as_both(mn_infer *x) {
   const mn_array *input = mn_arr(x->in[0]), *by = mn_arr(x->in[1]);
   bool same = input->ndim == by->ndim && input->dtype == by->dtype;
   for (int d = 0; same && d < input->ndim; d++) same = input->size[d] == by->size[d];
-  if (same && x->op->index == MN_OP_gate &&
-      mn_check_number(x, input->dtype, "slope", ((const mn_gate_attrs *)x->attrs)->slope))
-    return -1;
-  const mn_clamp_gate_attrs *limits = (const mn_clamp_gate_attrs *)x->attrs;
-  if (same && x->op->index == MN_OP_clamp_gate && check_limits(x, limits->min, limits->max)) return -1;
   if (same) return mn_infer_same(x);
   char a[128], b[128];
   return mn_fail(x, "expected two tensors of one size and dtype, got %s %s and %s %s",
                  mn_shape_text(input, a), mn_dtype_name(input->dtype), mn_shape_text(by, b),
                  mn_dtype_name(by->dtype));
+}
+
+int mn_infer_gate(mn_infer *x) {
+  double slope = ((const mn_gate_attrs *)x->attrs)->slope;
+  return same_as_both(x) || mn_check_number(x, x->out[0]->dtype, "slope", slope) ? -1 : 0;
+}
+
+int mn_infer_clamp_gate(mn_infer *x) {
+  const mn_clamp_gate_attrs *a = (const mn_clamp_gate_attrs *)x->attrs;
+  return same_as_both(x) || check_limits(x, a->min, a->max) ? -1 : 0;
 }
 
 /* ---- derivatives of rows with one input ---- */

@@ -24,8 +24,12 @@ static int integer_widened(int dtype) { return mn_dtype_is_float(dtype) ? dtype 
 int mn_infer_reduce(mn_infer *x) {
   mn_mean_attrs *a = (mn_mean_attrs *)x->attrs;
   x->out[0]->dtype = input(x)->dtype;
-  if (reduced(x, x->out[0], &a->dim, a->keepdim)) return -1;
-  if (x->op->index != MN_OP_amax && x->op->index != MN_OP_amin) return 0;
+  return reduced(x, x->out[0], &a->dim, a->keepdim);
+}
+
+int mn_infer_amax(mn_infer *x) {
+  const mn_amax_attrs *a = (const mn_amax_attrs *)x->attrs;
+  if (mn_infer_reduce(x)) return -1;
   for (int i = 0; i < a->dim.n; i++)
     if (input(x)->size[a->dim.v[i]] == 0)
       return mn_fail(x, "an empty dim has no largest or smallest element");
@@ -107,11 +111,14 @@ int mn_infer_max(mn_infer *x) {
   return chosen(x, &a->dim, a->keepdim) || refuse_empty(x, a->dim, "largest or smallest element") ? -1 : 0;
 }
 
-/* Of median and mode, whose attributes begin alike. */
 int mn_infer_median(mn_infer *x) {
   mn_median_attrs *a = (mn_median_attrs *)x->attrs;
-  const char *what = x->op->index == MN_OP_median ? "median" : "mode";
-  return chosen(x, &a->dim, a->keepdim) || refuse_empty(x, a->dim, what) ? -1 : 0;
+  return chosen(x, &a->dim, a->keepdim) || refuse_empty(x, a->dim, "median") ? -1 : 0;
+}
+
+int mn_infer_mode(mn_infer *x) {
+  mn_mode_attrs *a = (mn_mode_attrs *)x->attrs;
+  return chosen(x, &a->dim, a->keepdim) || refuse_empty(x, a->dim, "mode") ? -1 : 0;
 }
 
 int mn_infer_kthvalue(mn_infer *x) {
@@ -365,13 +372,13 @@ void mn_vjp_max(mn_rule *r) {
 }
 
 void mn_vjp_sort(mn_rule *r) {
-  if (mn_rule_op(r) == MN_OP_topk) {
-    const mn_topk_attrs *a = (const mn_topk_attrs *)mn_rule_attrs(r);
-    scatter_back(r, a->dim, a->index_base, true);
-  } else {
-    const mn_sort_attrs *a = (const mn_sort_attrs *)mn_rule_attrs(r);
-    scatter_back(r, a->dim, a->index_base, true);
-  }
+  const mn_sort_attrs *a = (const mn_sort_attrs *)mn_rule_attrs(r);
+  scatter_back(r, a->dim, a->index_base, true);
+}
+
+void mn_vjp_topk(mn_rule *r) {
+  const mn_topk_attrs *a = (const mn_topk_attrs *)mn_rule_attrs(r);
+  scatter_back(r, a->dim, a->index_base, true);
 }
 
 static mn_tensor *flip(mn_context *ctx, mn_tensor *t, int64_t dim) {

@@ -89,7 +89,7 @@ describe('attributes', function()
         for i = 0, info.n_attrs - 1 do
           local a = info.attrs[i]
           local v = ENDS[(round * (i + 3) + i) % #ENDS + 1]
-          if a.kind == C.MN_ATTR_LIST or a.kind == C.MN_ATTR_DIMS then
+          if a.kind == C.MN_ATTR_LIST or a.kind == C.MN_ATTR_DIMS or a.kind == C.MN_ATTR_PAIR then
             slots[a.slot].i = sizes[round % #sizes + 1]
             for k = 1, 8 do slots[a.slot + k].i = ENDS[(round + k * (i + 1)) % #ENDS + 1] end
           elseif a.kind == C.MN_ATTR_NUM then

@@ -309,7 +309,7 @@ end
 local function is_elementwise(row)
   if not (rows.has(row, 'INPLACE') or row.value_slot) or #row.bases > 0 then return false end
   for _, a in ipairs(row.attrs) do
-    if a.kind == 'DIM' or a.kind == 'DIMS' or a.kind == 'LIST' or a.kind == 'INDEX' then return false end
+    if a.kind == 'DIM' or a.kind == 'DIMS' or a.kind == 'LIST' or a.kind == 'PAIR' or a.kind == 'INDEX' then return false end
   end
   return not row.inputs[1].variadic
 end
