@@ -17,7 +17,7 @@ struct mn_call {
   const mn_array *const *in; /* NULL for an absent optional input */
   mn_array *const *out; /* contiguous, except that an in-place call's out[0] has in[0]'s layout and data */
   int n_in, n_out;
-  const mn_slot *attrs;   /* cast to const mn_<op>_attrs* */
+  const mn_slot *attrs;   /* read as mn_<op>_of(call) */
   uint64_t seed, counter; /* rows with MN_F_RANDOM: Philox key and first counter */
   void *scratch_owner;    /* the engine's; see mn_scratch */
   char error[200];        /* a kernel that fails writes here, without the op's name */

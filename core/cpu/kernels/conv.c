@@ -103,7 +103,7 @@ static int read_input(mn_call *call, correlation *g, const mn_array *x, int64_t 
 }
 
 int MN_KERNEL(conv2d)(mn_call *call) {
-  const mn_conv2d_attrs *t = (const mn_conv2d_attrs *)call->attrs;
+  const mn_conv2d_attrs *t = mn_conv2d_of(call);
   const mn_array *w = call->in[1], *bias = call->in[2];
   mn_array x = with_images(call->in[0]), y = with_images(call->out[0]);
   correlation g = {.groups = t->groups,
@@ -174,7 +174,7 @@ static void input_grad_phase(correlation *g, const mn_array *w, const axis *h, c
 }
 
 int MN_KERNEL(conv2d_input_grad)(mn_call *call) {
-  const mn_conv2d_input_grad_attrs *t = (const mn_conv2d_input_grad_attrs *)call->attrs;
+  const mn_conv2d_input_grad_attrs *t = mn_conv2d_input_grad_of(call);
   const mn_array *w = call->in[1];
   mn_array y = with_images(call->in[0]), x = with_images(call->out[0]);
   axis h = make_axis(t, 0, w->size[2], y.size[2]), v = make_axis(t, 1, w->size[3], y.size[3]);
@@ -211,7 +211,7 @@ int MN_KERNEL(conv2d_input_grad)(mn_call *call) {
 }
 
 int MN_KERNEL(conv2d_weight_grad)(mn_call *call) {
-  const mn_conv2d_weight_grad_attrs *t = (const mn_conv2d_weight_grad_attrs *)call->attrs;
+  const mn_conv2d_weight_grad_attrs *t = mn_conv2d_weight_grad_of(call);
   mn_array y = with_images(call->in[0]), x = with_images(call->in[1]), *w = call->out[0];
   correlation g = {.groups = t->groups,
                    .rows = w->size[0] / t->groups,

@@ -55,9 +55,14 @@
 #define ANY(name)                                                                                            \
   { name##_f32, name##_f64, name##_i64, name##_i32, name##_u8, name##_b8 }
 
+/* The numbers of a formula are its row's attributes: ROW asserts that there are no others. */
+static void take_numbers(double *to, const mn_call *call, int numbers) {
+  for (int i = 0; i < numbers; i++) to[i] = call->attrs[i].f;
+}
+
 static int run1(mn_call *call, const mn_loop *loops, int numbers) {
   double number[2] = {0};
-  for (int i = 0; i < numbers; i++) number[i] = call->attrs[i].f;
+  take_numbers(number, call, numbers);
   int dtype = call->in[0]->dtype;
   return MN_KERNEL(elementwise)(call, loops[dtype], dtype, 1, call->in, number);
 }
@@ -77,7 +82,7 @@ static int take(operands *o, mn_call *call) {
   o->in[0] = call->in[0], o->in[1] = call->in[1];
   int absent = !o->in[0] ? 0 : !o->in[1] ? 1 : -1;
   if (absent < 0) return o->in[0]->dtype;
-  double value = call->attrs[0].f;
+  double value = mn_value_of(call);
   int dtype = o->in[1 - absent]->dtype;
   o->number.data = &o->element, o->number.numel = 1, o->number.ndim = 0;
   o->number.dtype = dtype, o->number.contiguous = 1;
@@ -91,12 +96,14 @@ static int take(operands *o, mn_call *call) {
 static int run2(mn_call *call, const mn_loop *loops, int numbers) {
   double number[2] = {0};
   operands o;
-  for (int i = 0; i < numbers; i++) number[i] = call->attrs[i].f;
+  take_numbers(number, call, numbers);
   int dtype = take(&o, call);
   return MN_KERNEL(elementwise)(call, loops[dtype], dtype, 2, o.in, number);
 }
 
 #define ROW(name, run, numbers, table)                                                                       \
+  _Static_assert((numbers) == 0 || sizeof(mn_##name##_attrs) == (numbers) * sizeof(mn_slot),                 \
+                 "the attributes of " #name " are the numbers of its formula");                              \
   int MN_KERNEL(name)(mn_call * call) {                                                                      \
     static const mn_loop loops[MN_DTYPE_COUNT] = table;                                                      \
     return run(call, loops, numbers);                                                                        \
@@ -146,7 +153,7 @@ CIRCULAR(tan)
 
 int MN_KERNEL(gelu)(mn_call *call) {
   static const mn_loop loops[2][MN_DTYPE_COUNT] = {FLOATS(gelu_exact), FLOATS(gelu_tanh)};
-  return run1(call, loops[((const mn_gelu_attrs *)call->attrs)->approximate != 0], 0);
+  return run1(call, loops[mn_gelu_of(call)->approximate != 0], 0);
 }
 
 static int add(mn_call *call, const mn_loop *plain, double alpha, int plainly) {
@@ -163,13 +170,13 @@ static int add(mn_call *call, const mn_loop *plain, double alpha, int plainly) {
 
 int MN_KERNEL(add)(mn_call *call) {
   static const mn_loop plain[MN_DTYPE_COUNT] = ANY(add);
-  double alpha = ((const mn_add_attrs *)call->attrs)->alpha;
+  double alpha = mn_add_of(call)->alpha;
   return add(call, plain, alpha, alpha == 1.0);
 }
 
 int MN_KERNEL(sub)(mn_call *call) {
   static const mn_loop plain[MN_DTYPE_COUNT] = NUMBERS(sub);
-  double alpha = ((const mn_sub_attrs *)call->attrs)->alpha;
+  double alpha = mn_sub_of(call)->alpha;
   return add(call, plain, -alpha, alpha == 1.0);
 }
 
@@ -198,7 +205,7 @@ int MN_KERNEL(pow)(mn_call *call) {
   double number[2] = {0};
   operands o;
   int dtype = take(&o, call);
-  mn_loop simple = call->in[1] ? NULL : simple_power(call->attrs[0].f, dtype);
+  mn_loop simple = call->in[1] ? NULL : simple_power(mn_pow_of(call)->value, dtype);
   return MN_KERNEL(elementwise)(call, simple ? simple : loops[dtype], dtype, simple ? 1 : 2, o.in, number);
 }
 

@@ -29,7 +29,7 @@ LINES(float, f32)
 LINES(double, f64)
 
 int MN_KERNEL(recurrence)(mn_call *call) {
-  int64_t dim = ((const mn_recurrence_attrs *)call->attrs)->dim;
+  int64_t dim = mn_recurrence_of(call)->dim;
   const mn_array *out = call->out[0];
   mn_array room[2];
   const mn_array *in = MN_KERNEL(dense)(call, call->in[0], &room[0]);

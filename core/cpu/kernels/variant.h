@@ -1,4 +1,5 @@
-/* variant.h: this folder is compiled once for each instruction set; names carry its suffix. */
+/* variant.h: this folder is compiled once for each instruction set; names carry its suffix. The attributes of a row are
+ * mn_<op>_of(call). */
 #ifndef MN_VARIANT_H
 #define MN_VARIANT_H
 
@@ -10,7 +11,11 @@
 #define MN_KERNEL(name) MN_PASTE(name, MN_VARIANT)
 
 #define MN_VIEW(...)
-#define MN_OP(name, ...) int MN_KERNEL(name)(mn_call * call);
+#define MN_OP(name, ...)                                                                                     \
+  int MN_KERNEL(name)(mn_call * call);                                                                       \
+  static inline const mn_##name##_attrs *mn_##name##_of(const mn_call *call) {                               \
+    return (const mn_##name##_attrs *)call->attrs;                                                           \
+  }
 #include "ops.def"
 
 #endif
