@@ -53,7 +53,7 @@ static inline void mn_same_shape(mn_array *out, const mn_array *a) {
 /* ---- derivative rules ---- */
 typedef struct mn_rule mn_rule;
 mn_context *mn_rule_ctx(mn_rule *r);
-const mn_slot *mn_rule_attrs(mn_rule *r); /* as the shape rule left them; cast to const mn_<op>_attrs* */
+const mn_slot *mn_rule_attrs(mn_rule *r); /* as the shape rule left them; read as mn_<op>_kept(r) */
 int mn_rule_inputs(mn_rule *r);
 bool mn_need(mn_rule *r, int i);            /* is the gradient of input i wanted? (false for absent inputs) */
 bool mn_has_grad(mn_rule *r, int k);        /* has output k a cotangent? */

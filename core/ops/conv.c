@@ -86,7 +86,7 @@ static int check_weight(const mn_infer *x, const mn_array *w, const conv *c) {
 int mn_infer_conv2d(mn_infer *x) {
   const mn_array *in = mn_arr(x->in[0]), *w = mn_arr(x->in[1]);
   mn_array *out = x->out[0];
-  mn_conv2d_attrs *t = (mn_conv2d_attrs *)x->attrs;
+  mn_conv2d_attrs *t = mn_conv2d_given(x);
   conv c = {NULL, &t->stride, &t->padding, &t->dilation, t->groups};
   char left[128], right[128];
   if (check_picture(x, 0, "input") || check_float(x, 1, "weight") || check_conv(x, &c) ||
@@ -119,7 +119,7 @@ int mn_infer_conv2d(mn_infer *x) {
 int mn_infer_conv2d_input_grad(mn_infer *x) {
   const mn_array *g = mn_arr(x->in[0]), *w = mn_arr(x->in[1]);
   mn_array *out = x->out[0];
-  mn_conv2d_input_grad_attrs *t = (mn_conv2d_input_grad_attrs *)x->attrs;
+  mn_conv2d_input_grad_attrs *t = mn_conv2d_input_grad_given(x);
   conv c = {&t->size, &t->stride, &t->padding, &t->dilation, t->groups};
   char left[128], right[128];
   if (check_picture(x, 0, "grad") || check_float(x, 1, "weight") || check_conv(x, &c) ||
@@ -145,7 +145,7 @@ int mn_infer_conv2d_input_grad(mn_infer *x) {
 int mn_infer_conv2d_weight_grad(mn_infer *x) {
   const mn_array *g = mn_arr(x->in[0]), *in = mn_arr(x->in[1]);
   mn_array *out = x->out[0];
-  mn_conv2d_weight_grad_attrs *t = (mn_conv2d_weight_grad_attrs *)x->attrs;
+  mn_conv2d_weight_grad_attrs *t = mn_conv2d_weight_grad_given(x);
   conv c = {&t->size, &t->stride, &t->padding, &t->dilation, t->groups};
   char left[128], right[128];
   if (check_picture(x, 0, "grad") || check_picture(x, 1, "input") || check_conv(x, &c)) return -1;
@@ -189,7 +189,7 @@ static mn_tensor *weight_grad_of(mn_rule *r, const mn_list *rest, int64_t groups
 }
 
 void mn_vjp_conv2d(mn_rule *r) {
-  const mn_conv2d_attrs *t = (const mn_conv2d_attrs *)mn_rule_attrs(r);
+  const mn_conv2d_attrs *t = mn_conv2d_kept(r);
   mn_tensor *g = mn_grad(r, 0);
   mn_list in = mn_in_shape(r, 0);
   if (mn_need(r, 0)) mn_give(r, 0, input_grad_of(r, &t->stride, t->groups, g, mn_saved_in(r, 1), in));
@@ -201,7 +201,7 @@ void mn_vjp_conv2d(mn_rule *r) {
 }
 
 void mn_vjp_conv2d_input_grad(mn_rule *r) {
-  const mn_conv2d_input_grad_attrs *t = (const mn_conv2d_input_grad_attrs *)mn_rule_attrs(r);
+  const mn_conv2d_input_grad_attrs *t = mn_conv2d_input_grad_kept(r);
   mn_tensor *v = mn_grad(r, 0);
   if (mn_need(r, 0)) mn_give(r, 0, conv_of(r, &t->stride, t->groups, v, mn_saved_in(r, 1)));
   if (mn_need(r, 1))
@@ -209,7 +209,7 @@ void mn_vjp_conv2d_input_grad(mn_rule *r) {
 }
 
 void mn_vjp_conv2d_weight_grad(mn_rule *r) {
-  const mn_conv2d_weight_grad_attrs *t = (const mn_conv2d_weight_grad_attrs *)mn_rule_attrs(r);
+  const mn_conv2d_weight_grad_attrs *t = mn_conv2d_weight_grad_kept(r);
   mn_tensor *v = mn_grad(r, 0);
   if (mn_need(r, 0)) mn_give(r, 0, conv_of(r, &t->stride, t->groups, mn_saved_in(r, 1), v));
   if (mn_need(r, 1))
@@ -263,7 +263,7 @@ static bool misses(int64_t size, int64_t count, int64_t stride, int64_t around, 
 }
 
 int mn_infer_max_pool2d(mn_infer *x) {
-  mn_max_pool2d_attrs *t = (mn_max_pool2d_attrs *)x->attrs;
+  mn_max_pool2d_attrs *t = mn_max_pool2d_given(x);
   const mn_array *in = mn_arr(x->in[0]);
   if (check_pooled(x) || check_pair(x, &t->dilation, "dilation", 1)) return -1;
   for (int k = 0; k < 2; k++) mn_same_shape(x->out[k], in);
@@ -287,7 +287,7 @@ static mn_tensor *scatter(mn_rule *r, mn_tensor *t, mn_tensor *index, mn_list sh
 }
 
 void mn_vjp_max_pool2d(mn_rule *r) {
-  const mn_max_pool2d_attrs *t = (const mn_max_pool2d_attrs *)mn_rule_attrs(r);
+  const mn_max_pool2d_attrs *t = mn_max_pool2d_kept(r);
   mn_give(r, 0, scatter(r, mn_grad(r, 0), mn_saved_out(r, 1), mn_in_shape(r, 0), t->index_base));
 }
 
@@ -304,7 +304,7 @@ static int check_plane_index(const mn_infer *x, int all) {
 }
 
 int mn_infer_plane_scatter(mn_infer *x) {
-  mn_plane_scatter_attrs *t = (mn_plane_scatter_attrs *)x->attrs;
+  mn_plane_scatter_attrs *t = mn_plane_scatter_given(x);
   const mn_array *a = mn_arr(x->in[0]);
   if (check_plane_index(x, 1) || check_pair(x, &t->size, "size", 0)) return -1;
   mn_same_shape(x->out[0], a);
@@ -314,7 +314,7 @@ int mn_infer_plane_scatter(mn_infer *x) {
 }
 
 void mn_vjp_plane_scatter(mn_rule *r) {
-  const mn_plane_scatter_attrs *t = (const mn_plane_scatter_attrs *)mn_rule_attrs(r);
+  const mn_plane_scatter_attrs *t = mn_plane_scatter_kept(r);
   mn_plane_gather_attrs same = {t->index_base};
   if (mn_need(r, 0)) mn_give(r, 0, mn_plane_gather(mn_rule_ctx(r), mn_grad(r, 0), mn_saved_in(r, 1), &same));
 }
@@ -327,13 +327,13 @@ int mn_infer_plane_gather(mn_infer *x) {
 }
 
 void mn_vjp_plane_gather(mn_rule *r) {
-  const mn_plane_gather_attrs *t = (const mn_plane_gather_attrs *)mn_rule_attrs(r);
+  const mn_plane_gather_attrs *t = mn_plane_gather_kept(r);
   if (mn_need(r, 0))
     mn_give(r, 0, scatter(r, mn_grad(r, 0), mn_saved_in(r, 1), mn_in_shape(r, 0), t->index_base));
 }
 
 int mn_infer_avg_pool2d(mn_infer *x) {
-  mn_avg_pool2d_attrs *t = (mn_avg_pool2d_attrs *)x->attrs;
+  mn_avg_pool2d_attrs *t = mn_avg_pool2d_given(x);
   const mn_array *in = mn_arr(x->in[0]);
   if (check_pooled(x)) return -1;
   mn_same_shape(x->out[0], in);
@@ -343,7 +343,7 @@ int mn_infer_avg_pool2d(mn_infer *x) {
 }
 
 void mn_vjp_avg_pool2d(mn_rule *r) {
-  const mn_avg_pool2d_attrs *t = (const mn_avg_pool2d_attrs *)mn_rule_attrs(r);
+  const mn_avg_pool2d_attrs *t = mn_avg_pool2d_kept(r);
   mn_avg_pool2d_grad_attrs same = {
       last_two(mn_in_shape(r, 0)), t->kernel_size, t->stride, t->padding, t->ceil_mode, t->count_include_pad};
   mn_give(r, 0, mn_avg_pool2d_grad(mn_rule_ctx(r), mn_grad(r, 0), &same));
@@ -359,7 +359,7 @@ static int infer_wide(mn_infer *x, const mn_list *size) {
 }
 
 int mn_infer_avg_pool2d_grad(mn_infer *x) {
-  mn_avg_pool2d_grad_attrs *t = (mn_avg_pool2d_grad_attrs *)x->attrs;
+  mn_avg_pool2d_grad_attrs *t = mn_avg_pool2d_grad_given(x);
   const mn_array *g = mn_arr(x->in[0]);
   int64_t pooled[2];
   char text[128];
@@ -373,13 +373,13 @@ int mn_infer_avg_pool2d_grad(mn_infer *x) {
 }
 
 void mn_vjp_avg_pool2d_grad(mn_rule *r) {
-  const mn_avg_pool2d_grad_attrs *t = (const mn_avg_pool2d_grad_attrs *)mn_rule_attrs(r);
+  const mn_avg_pool2d_grad_attrs *t = mn_avg_pool2d_grad_kept(r);
   mn_avg_pool2d_attrs same = {t->kernel_size, t->stride, t->padding, t->ceil_mode, t->count_include_pad};
   mn_give(r, 0, mn_avg_pool2d(mn_rule_ctx(r), mn_grad(r, 0), &same));
 }
 
 int mn_infer_adaptive_avg_pool2d(mn_infer *x) {
-  mn_adaptive_avg_pool2d_attrs *t = (mn_adaptive_avg_pool2d_attrs *)x->attrs;
+  mn_adaptive_avg_pool2d_attrs *t = mn_adaptive_avg_pool2d_given(x);
   const mn_array *in = mn_arr(x->in[0]);
   char text[128];
   if (check_picture(x, 0, "input") || check_pair(x, &t->output_size, "output_size", 1)) return -1;
@@ -394,7 +394,7 @@ void mn_vjp_adaptive_avg_pool2d(mn_rule *r) {
 }
 
 int mn_infer_adaptive_avg_pool2d_grad(mn_infer *x) {
-  mn_adaptive_avg_pool2d_grad_attrs *t = (mn_adaptive_avg_pool2d_grad_attrs *)x->attrs;
+  mn_adaptive_avg_pool2d_grad_attrs *t = mn_adaptive_avg_pool2d_grad_given(x);
   if (check_picture(x, 0, "grad") || check_pair(x, &t->size, "size", 1)) return -1;
   return infer_wide(x, &t->size);
 }

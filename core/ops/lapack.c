@@ -56,7 +56,7 @@ int mn_infer_svd(mn_infer *x) {
   const mn_array *in = input(x);
   if (check_matrices(x, in, false)) return -1;
   int64_t m = rows_of(in), n = cols_of(in), k = least(m, n);
-  bool full = ((const mn_svd_attrs *)x->attrs)->full_matrices != 0;
+  bool full = mn_svd_given(x)->full_matrices != 0;
   shaped(in, x->out[0], m, full ? m : k);
   shaped(in, x->out[1], k, -1);
   shaped(in, x->out[2], full ? n : k, n);
@@ -66,7 +66,7 @@ int mn_infer_svd(mn_infer *x) {
 int mn_infer_qr(mn_infer *x) {
   const mn_array *in = input(x);
   if (check_matrices(x, in, false)) return -1;
-  int64_t m = rows_of(in), n = cols_of(in), k = ((const mn_qr_attrs *)x->attrs)->mode == 1 ? m : least(m, n);
+  int64_t m = rows_of(in), n = cols_of(in), k = mn_qr_given(x)->mode == 1 ? m : least(m, n);
   shaped(in, x->out[0], m, k);
   shaped(in, x->out[1], k, n);
   return 0;
@@ -145,7 +145,7 @@ static mn_tensor *triangular(mn_rule *r, mn_tensor *a, mn_tensor *b, bool upper,
 
 /* A = L L^T. With P the lower triangle of L^T G, its diagonal halved: L^-T P L^-1, made symmetric. */
 void mn_vjp_cholesky(mn_rule *r) {
-  bool upper = ((const mn_cholesky_attrs *)mn_rule_attrs(r))->upper != 0;
+  bool upper = mn_cholesky_kept(r)->upper != 0;
   mn_tensor *factor = mn_saved_out(r, 0), *g = mn_grad(r, 0);
   mn_tensor *lower = upper ? turned(r, factor) : factor, *l_t = upper ? factor : turned(r, factor);
   mn_tensor *p = product(r, lower, upper ? turned(r, g) : g, 1, 0);
@@ -181,7 +181,7 @@ void mn_vjp_solve(mn_rule *r) {
 }
 
 void mn_vjp_solve_triangular(mn_rule *r) {
-  const mn_solve_triangular_attrs *t = (const mn_solve_triangular_attrs *)mn_rule_attrs(r);
+  const mn_solve_triangular_attrs *t = mn_solve_triangular_kept(r);
   bool upper = t->upper != 0, unit = t->unitriangular != 0;
   mn_tensor *gb = triangular(r, turned(r, mn_saved_in(r, 0)), mn_grad(r, 0), !upper, unit);
   mn_tensor *ga = neg(r, product(r, gb, mn_saved_out(r, 0), 0, 1));
