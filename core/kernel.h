@@ -4,13 +4,8 @@
 #ifndef MN_KERNEL_H
 #define MN_KERNEL_H
 
+#define MN_NO_ROWS
 #include "metann.h"
-
-enum {
-#define MN_OP(name, ...) MN_OP_##name,
-#include "ops.def"
-  MN_OP_COUNT
-};
 
 typedef struct mn_call mn_call;
 struct mn_call {
@@ -37,7 +32,7 @@ const char *mn_undefined_for(int dtype, char text[MN_UNDEFINED_TEXT]);
 
 typedef struct mn_backend {
   const char *name;
-  mn_kernel kernels[MN_OP_COUNT]; /* NULL for views */
+  const mn_kernel *kernels; /* one for each row, NULL for views */
 } mn_backend;
 
 const mn_backend *mn_cpu_backend(void);

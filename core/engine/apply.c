@@ -2,6 +2,7 @@
  * allocated, the kernel run, a node recorded if gradients are wanted, and the row noted if a recording is on.
  * Whatever can fail for want of memory comes before the kernel, so a failed call has no side effect. */
 #include "engine/engine.h"
+#include "rows.h"
 #include <string.h>
 
 enum { INLINE_INPUTS = 8, SCRATCHES = 16 };

@@ -1,6 +1,7 @@
 /* table.c: the op table as data, expanded from ops.def: descriptions for introspection, rules for the engine.
  */
 #include "engine/engine.h"
+#include "rows.h"
 
 #define S0 1u
 #define S1 2u
@@ -39,6 +40,8 @@ void mn_vjp_zero(mn_rule *r) { (void)r; }
 #define INFO_INDEX(name, ...) {#name, MN_ATTR_INDEX, 0, 0},
 #define INFO_BASE(name, ...) {#name, MN_ATTR_BASE, 0, 0},
 #define INFO_NOATTR
+#define INFO_WINDOWS MN_WINDOWS(INFO)
+#define INFO_AVERAGING MN_AVERAGING(INFO)
 #define MN_OP(op, in, n, at, ...) static mn_attr_info op##_info[] = {MN_EACH(INFO, at){0, 0, 0, 0}};
 #include "ops.def"
 
@@ -56,6 +59,8 @@ void mn_vjp_zero(mn_rule *r) { (void)r; }
 #define DEF_INDEX(name, value) .name = value,
 #define DEF_BASE(name, value) .name = value,
 #define DEF_NOATTR .none_ = 0
+#define DEF_WINDOWS MN_WINDOWS(DEF)
+#define DEF_AVERAGING MN_AVERAGING(DEF)
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 #define MN_OP(op, in, n, at, ...) static const mn_##op##_attrs op##_defaults = {MN_EACH(DEF, at)};
 #include "ops.def"
@@ -100,6 +105,13 @@ static mn_op_rules rules[MN_OP_COUNT] = {
 #define MN_OP(op, in, n, at, infer_, vjp_, batch, saves_, flags_) RULES(infer_, vjp_, saves_, false)
 #include "ops.def"
 };
+
+/* What reads the number in the place of an input looks at the first slot. */
+#undef MN_BINARY_WITH
+#define MN_BINARY_WITH(op, ...)                                                                              \
+  _Static_assert(offsetof(mn_##op##_attrs, value) == 0, #op " has its value first");
+#define MN_OP(...)
+#include "ops.def"
 
 static bool is_list(int kind) { return kind == MN_ATTR_LIST || kind == MN_ATTR_DIMS || kind == MN_ATTR_PAIR; }
 

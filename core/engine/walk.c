@@ -3,6 +3,7 @@
  * and only those that lead to something wanted. A rule that fails for want of memory leaves the walk as it
  * was; it can be run again. Where a derivative or a hook is Lua's, the walk pauses, holding what it asks for. */
 #include "engine/engine.h"
+#include "rows.h"
 #include "engine/pointers.h"
 #include "engine/reach.h"
 #include <stdlib.h>

@@ -344,6 +344,8 @@ void mn_program_free(mn_program *program);
 #define MN_EACH_9(M, a, ...) M(a) MN_EACH_8(M, __VA_ARGS__)
 #define MN_EACH_10(M, a, ...) M(a) MN_EACH_9(M, __VA_ARGS__)
 
+#include "ops/presets.def"
+
 /* A row's attributes become struct mn_<op>_attrs, all of 8-byte members, so that it is also an array of slots.
  * Pass NULL where a prototype takes attrs for the defaults of a row without required attributes. */
 #define MN_FIELD(attr) MN_FIELD_##attr
@@ -359,11 +361,13 @@ void mn_program_free(mn_program *program);
 #define MN_FIELD_INDEX(name, ...) int64_t name;
 #define MN_FIELD_BASE(name, ...) int64_t name;
 #define MN_FIELD_NOATTR int64_t none_;
-#define MN_OP(op, inputs, outputs, attributes, ...)                                                          \
-  typedef struct mn_##op##_attrs {                                                                           \
-    MN_EACH(MN_FIELD, attributes)                                                                            \
-  } mn_##op##_attrs;
-#include "ops.def"
+#define MN_FIELD_GROUP(group, name) union { struct { group(MN_FIELD) }; mn_##name name; };
+#define MN_FIELD_WINDOWS MN_FIELD_GROUP(MN_WINDOWS, windows)
+#define MN_FIELD_AVERAGING MN_FIELD_GROUP(MN_AVERAGING, averaging)
+typedef struct mn_windows { MN_WINDOWS(MN_FIELD) } mn_windows;
+typedef struct mn_averaging { MN_AVERAGING(MN_FIELD) } mn_averaging;
+#define MN_ROW_ATTRS(op, inputs, outputs, attributes, ...)                                                   \
+  typedef struct mn_##op##_attrs { MN_EACH(MN_FIELD, attributes) } mn_##op##_attrs;
 
 /* mn_<op>(ctx, inputs..., attrs) returns the output; of a row with more outputs, 0 or -1, and writes them to out. */
 #define MN_PARAM(input) MN_PARAM_##input
@@ -377,8 +381,14 @@ void mn_program_free(mn_program *program);
 #define MN_PROTO_2 MN_PROTO_N
 #define MN_PROTO_3 MN_PROTO_N
 #define MN_PROTO_4 MN_PROTO_N
-#define MN_OP(op, inputs, outputs, ...) MN_PROTO_##outputs(op, inputs);
+#define MN_ROW_PROTOTYPE(op, inputs, outputs, ...) MN_PROTO_##outputs(op, inputs);
+
+#ifndef MN_NO_ROWS /* the core's own files, which include the sections that they need: a new row doesn't concern others */
+#define MN_OP MN_ROW_ATTRS
 #include "ops.def"
+#define MN_OP MN_ROW_PROTOTYPE
+#include "ops.def"
+#endif
 
 #if defined(__GNUC__)
 #pragma GCC visibility pop

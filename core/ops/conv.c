@@ -40,13 +40,15 @@ static int check_pair(const mn_infer *x, mn_list *l, const char *name, int64_t l
 
 /* What the three rows share; conv2d has no size. */
 typedef struct conv {
-  mn_list *size, *stride, *padding, *dilation;
+  mn_list *size;
+  mn_windows *windows;
   int64_t groups;
 } conv;
 
 static int check_conv(const mn_infer *x, const conv *c) {
-  if (check_pair(x, c->stride, "stride", 1) || check_pair(x, c->padding, "padding", 0) ||
-      check_pair(x, c->dilation, "dilation", 1) || (c->size && check_pair(x, c->size, "size", 0)))
+  mn_windows *w = c->windows;
+  if (check_pair(x, &w->stride, "stride", 1) || check_pair(x, &w->padding, "padding", 0) ||
+      check_pair(x, &w->dilation, "dilation", 1) || (c->size && check_pair(x, c->size, "size", 0)))
     return -1;
   if (c->groups < 1) return mn_fail(x, "groups must be at least 1, got %lld", (long long)c->groups);
   return 0;
@@ -57,16 +59,18 @@ static int check_padded(const mn_infer *x, const mn_array *picture, const int64_
   double elements = 1;
   char text[128], around[128];
   for (int d = 0; d < picture->ndim - 2; d++) elements *= picture->size[d] ? (double)picture->size[d] : 1;
-  for (int d = 0; d < 2; d++) elements *= (double)size[d] + 2 * (double)c->padding->v[d];
+  for (int d = 0; d < 2; d++) elements *= (double)size[d] + 2 * (double)c->windows->padding.v[d];
   if (elements <= 0x1p44) return 0;
   return mn_fail(x, "a picture of %s padded by %s is too large",
-                 mn_list_text(&(mn_list){2, {size[0], size[1]}}, text), mn_list_text(c->padding, around));
+                 mn_list_text(&(mn_list){2, {size[0], size[1]}}, text),
+                 mn_list_text(&c->windows->padding, around));
 }
 
 /* Size of the result along dim d; less than 1 where the kernel doesn't fit. */
 static int64_t conv_size(const conv *c, int d, int64_t size, int64_t kernel) {
-  int64_t room = size + 2 * c->padding->v[d] - c->dilation->v[d] * (kernel - 1) - 1;
-  return room < 0 ? 0 : room / c->stride->v[d] + 1;
+  const mn_windows *w = c->windows;
+  int64_t room = size + 2 * w->padding.v[d] - w->dilation.v[d] * (kernel - 1) - 1;
+  return room < 0 ? 0 : room / w->stride.v[d] + 1;
 }
 
 static int check_weight(const mn_infer *x, const mn_array *w, const conv *c) {
@@ -87,7 +91,7 @@ int mn_infer_conv2d(mn_infer *x) {
   const mn_array *in = mn_arr(x->in[0]), *w = mn_arr(x->in[1]);
   mn_array *out = x->out[0];
   mn_conv2d_attrs *t = mn_conv2d_given(x);
-  conv c = {NULL, &t->stride, &t->padding, &t->dilation, t->groups};
+  conv c = {NULL, &t->windows, t->groups};
   char left[128], right[128];
   if (check_picture(x, 0, "input") || check_float(x, 1, "weight") || check_conv(x, &c) ||
       check_weight(x, w, &c))
@@ -120,7 +124,7 @@ int mn_infer_conv2d_input_grad(mn_infer *x) {
   const mn_array *g = mn_arr(x->in[0]), *w = mn_arr(x->in[1]);
   mn_array *out = x->out[0];
   mn_conv2d_input_grad_attrs *t = mn_conv2d_input_grad_given(x);
-  conv c = {&t->size, &t->stride, &t->padding, &t->dilation, t->groups};
+  conv c = {&t->size, &t->windows, t->groups};
   char left[128], right[128];
   if (check_picture(x, 0, "grad") || check_float(x, 1, "weight") || check_conv(x, &c) ||
       check_weight(x, w, &c))
@@ -146,7 +150,7 @@ int mn_infer_conv2d_weight_grad(mn_infer *x) {
   const mn_array *g = mn_arr(x->in[0]), *in = mn_arr(x->in[1]);
   mn_array *out = x->out[0];
   mn_conv2d_weight_grad_attrs *t = mn_conv2d_weight_grad_given(x);
-  conv c = {&t->size, &t->stride, &t->padding, &t->dilation, t->groups};
+  conv c = {&t->size, &t->windows, t->groups};
   char left[128], right[128];
   if (check_picture(x, 0, "grad") || check_picture(x, 1, "input") || check_conv(x, &c)) return -1;
   int channel = g->ndim - 3;
@@ -172,19 +176,19 @@ static mn_list last_two(mn_list l) { return (mn_list){2, {l.v[l.n - 2], l.v[l.n 
 
 /* conv2d, its input gradient and its weight gradient are the three derivatives of one trilinear form in
  * (input, weight, grad), so each one's rule is made of the other two. */
-static mn_tensor *conv_of(mn_rule *r, const mn_list *rest, int64_t groups, mn_tensor *input,
+static mn_tensor *conv_of(mn_rule *r, const mn_windows *windows, int64_t groups, mn_tensor *input,
                           mn_tensor *weight) {
   return mn_conv2d(mn_rule_ctx(r), input, weight, MN_NONE,
-                   &(mn_conv2d_attrs){rest[0], rest[1], rest[2], groups});
+                   &(mn_conv2d_attrs){.windows = *windows, .groups = groups});
 }
-static mn_tensor *input_grad_of(mn_rule *r, const mn_list *rest, int64_t groups, mn_tensor *grad,
+static mn_tensor *input_grad_of(mn_rule *r, const mn_windows *windows, int64_t groups, mn_tensor *grad,
                                 mn_tensor *weight, mn_list input_shape) {
-  mn_conv2d_input_grad_attrs t = {last_two(input_shape), rest[0], rest[1], rest[2], groups};
+  mn_conv2d_input_grad_attrs t = {.size = last_two(input_shape), .windows = *windows, .groups = groups};
   return mn_conv2d_input_grad(mn_rule_ctx(r), grad, weight, &t);
 }
-static mn_tensor *weight_grad_of(mn_rule *r, const mn_list *rest, int64_t groups, mn_tensor *grad,
+static mn_tensor *weight_grad_of(mn_rule *r, const mn_windows *windows, int64_t groups, mn_tensor *grad,
                                  mn_tensor *input, mn_list weight_shape) {
-  mn_conv2d_weight_grad_attrs t = {last_two(weight_shape), rest[0], rest[1], rest[2], groups};
+  mn_conv2d_weight_grad_attrs t = {.size = last_two(weight_shape), .windows = *windows, .groups = groups};
   return mn_conv2d_weight_grad(mn_rule_ctx(r), grad, input, &t);
 }
 
@@ -192,9 +196,9 @@ void mn_vjp_conv2d(mn_rule *r) {
   const mn_conv2d_attrs *t = mn_conv2d_kept(r);
   mn_tensor *g = mn_grad(r, 0);
   mn_list in = mn_in_shape(r, 0);
-  if (mn_need(r, 0)) mn_give(r, 0, input_grad_of(r, &t->stride, t->groups, g, mn_saved_in(r, 1), in));
+  if (mn_need(r, 0)) mn_give(r, 0, input_grad_of(r, &t->windows, t->groups, g, mn_saved_in(r, 1), in));
   if (mn_need(r, 1))
-    mn_give(r, 1, weight_grad_of(r, &t->stride, t->groups, g, mn_saved_in(r, 0), mn_in_shape(r, 1)));
+    mn_give(r, 1, weight_grad_of(r, &t->windows, t->groups, g, mn_saved_in(r, 0), mn_in_shape(r, 1)));
   if (!mn_need(r, 2)) return;
   mn_list all = {3, {0, 2, 3}}, picture = {2, {1, 2}};
   mn_give(r, 2, mn_sum(mn_rule_ctx(r), g, &(mn_sum_attrs){in.n == 4 ? all : picture, 0}));
@@ -203,17 +207,17 @@ void mn_vjp_conv2d(mn_rule *r) {
 void mn_vjp_conv2d_input_grad(mn_rule *r) {
   const mn_conv2d_input_grad_attrs *t = mn_conv2d_input_grad_kept(r);
   mn_tensor *v = mn_grad(r, 0);
-  if (mn_need(r, 0)) mn_give(r, 0, conv_of(r, &t->stride, t->groups, v, mn_saved_in(r, 1)));
+  if (mn_need(r, 0)) mn_give(r, 0, conv_of(r, &t->windows, t->groups, v, mn_saved_in(r, 1)));
   if (mn_need(r, 1))
-    mn_give(r, 1, weight_grad_of(r, &t->stride, t->groups, mn_saved_in(r, 0), v, mn_in_shape(r, 1)));
+    mn_give(r, 1, weight_grad_of(r, &t->windows, t->groups, mn_saved_in(r, 0), v, mn_in_shape(r, 1)));
 }
 
 void mn_vjp_conv2d_weight_grad(mn_rule *r) {
   const mn_conv2d_weight_grad_attrs *t = mn_conv2d_weight_grad_kept(r);
   mn_tensor *v = mn_grad(r, 0);
-  if (mn_need(r, 0)) mn_give(r, 0, conv_of(r, &t->stride, t->groups, mn_saved_in(r, 1), v));
+  if (mn_need(r, 0)) mn_give(r, 0, conv_of(r, &t->windows, t->groups, mn_saved_in(r, 1), v));
   if (mn_need(r, 1))
-    mn_give(r, 1, input_grad_of(r, &t->stride, t->groups, mn_saved_in(r, 0), v, mn_in_shape(r, 1)));
+    mn_give(r, 1, input_grad_of(r, &t->windows, t->groups, mn_saved_in(r, 0), v, mn_in_shape(r, 1)));
 }
 
 /* ---- pooling ---- */
@@ -344,8 +348,7 @@ int mn_infer_avg_pool2d(mn_infer *x) {
 
 void mn_vjp_avg_pool2d(mn_rule *r) {
   const mn_avg_pool2d_attrs *t = mn_avg_pool2d_kept(r);
-  mn_avg_pool2d_grad_attrs same = {
-      last_two(mn_in_shape(r, 0)), t->kernel_size, t->stride, t->padding, t->ceil_mode, t->count_include_pad};
+  mn_avg_pool2d_grad_attrs same = {.size = last_two(mn_in_shape(r, 0)), .averaging = t->averaging};
   mn_give(r, 0, mn_avg_pool2d_grad(mn_rule_ctx(r), mn_grad(r, 0), &same));
 }
 
@@ -374,7 +377,7 @@ int mn_infer_avg_pool2d_grad(mn_infer *x) {
 
 void mn_vjp_avg_pool2d_grad(mn_rule *r) {
   const mn_avg_pool2d_grad_attrs *t = mn_avg_pool2d_grad_kept(r);
-  mn_avg_pool2d_attrs same = {t->kernel_size, t->stride, t->padding, t->ceil_mode, t->count_include_pad};
+  mn_avg_pool2d_attrs same = {.averaging = t->averaging};
   mn_give(r, 0, mn_avg_pool2d(mn_rule_ctx(r), mn_grad(r, 0), &same));
 }
 

@@ -5,8 +5,8 @@
 #define MN_PROTOTYPES_H
 
 #include "engine/rules.h"
+#include "rows.h"
 
-#define MN_VIEW MN_OP
 #define MN_OP(name, inputs, outputs, attributes, infer, vjp, ...)                                            \
   int mn_infer_##infer(mn_infer *x);                                                                         \
   void mn_vjp_##vjp(mn_rule *r);                                                                             \

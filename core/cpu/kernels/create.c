@@ -1,6 +1,10 @@
 /* create.c: kernels of full, fill, arange and linspace, and the driver by which random.c makes elements too.
  */
 #include "create.h"
+#define MN_SECTION "ops/create.def"
+#include "section.h"
+#define MN_SECTION "ops/shape.def"
+#include "section.h"
 #include <math.h>
 #include <stdio.h>
 

@@ -17,9 +17,6 @@ typedef void (*mn_loop)(char *const *ptr, const int64_t *step, int64_t n, const 
 int MN_KERNEL(elementwise)(mn_call *call, mn_loop loop, int dtype, int n_in, const mn_array *const *in,
                            const double *number);
 
-/* The number in the place of an input: the first attribute of every row that allows one (engine/table.c asserts it). */
-static inline double mn_value_of(const mn_call *call) { return mn_mul_of(call)->value; }
-
 /* Let a loop whose output may be its input be vectorised. */
 #if defined(__clang__)
 #pragma clang diagnostic ignored "-Wpass-failed"

@@ -2,6 +2,8 @@
  * dims move together. The indices become one list of offsets; what an offset leads to is a block of the other
  * dims. Adding goes through the list in order, so that sums don't depend on threads. */
 #include "index.h"
+#define MN_SECTION "ops/index.def"
+#include "section.h"
 #include <string.h>
 
 enum { PARALLEL = 65536, BLOCK = 32768 };

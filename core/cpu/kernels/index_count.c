@@ -1,6 +1,8 @@
 /* index_count.c: kernels of nonzero, one_hot and bincount. */
 #include "copy.h"
 #include "index.h"
+#define MN_SECTION "ops/index.def"
+#include "section.h"
 #include <string.h>
 
 /* Row by row along the last dim, as bools, so that one loop serves all dtypes and layouts. */

@@ -1,6 +1,8 @@
 /* index_scatter.c: kernels of gather, scatter and scatter_add: one index for each element, along one dim.
  * Work is cut along the other dims, so that whatever goes to one place is added by one thread, in order. */
 #include "index.h"
+#define MN_SECTION "ops/index.def"
+#include "section.h"
 
 enum { PARALLEL = 65536, BLOCK = 32768 };
 

@@ -3,6 +3,8 @@
 #include "variant.h"
 #include "matrices.h"
 #include "cpu/blas.h"
+#define MN_SECTION "ops/factorizations.def"
+#include "section.h"
 #include <float.h>
 #include <math.h>
 #include <stdio.h>

@@ -5,6 +5,8 @@
 #include "copy.h"
 #include "reduce.h"
 #include "scalar_math.h"
+#define MN_SECTION "ops/reduce.def"
+#include "section.h"
 
 enum { MOST_BLOCKS = 64 };
 

@@ -4,6 +4,8 @@
 #include "dense.h"
 #include "matrices.h"
 #include "cpu/blas.h"
+#define MN_SECTION "ops/products.def"
+#include "section.h"
 #include <string.h>
 
 enum {

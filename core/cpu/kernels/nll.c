@@ -2,6 +2,8 @@
 #include <math.h>
 #include <stdio.h>
 #include "reduce.h"
+#define MN_SECTION "ops/reduce.def"
+#include "section.h"
 
 /* Where element (n, c, rest) of an array (N, classes, rest...) stands: target position i gives n and rest. */
 typedef struct places {

@@ -2,6 +2,8 @@
  * It must not know of derivatives beyond these formulas. */
 #include "variant.h"
 #include "dense.h"
+#define MN_SECTION "ops/norm.def"
+#include "section.h"
 #include <math.h>
 
 /* What is added up over a channel; the arrays of a call. */

@@ -3,6 +3,8 @@
 #include "copy.h"
 #include "elementwise.h"
 #include "scalar_math.h"
+#define MN_SECTION "ops/pointwise.def"
+#include "section.h"
 #include <stdio.h>
 
 #define T float
@@ -82,7 +84,7 @@ static int take(operands *o, mn_call *call) {
   o->in[0] = call->in[0], o->in[1] = call->in[1];
   int absent = !o->in[0] ? 0 : !o->in[1] ? 1 : -1;
   if (absent < 0) return o->in[0]->dtype;
-  double value = mn_value_of(call);
+  double value = mn_mul_of(call)->value; /* where every row that allows a number has it */
   int dtype = o->in[1 - absent]->dtype;
   o->number.data = &o->element, o->number.numel = 1, o->number.ndim = 0;
   o->number.dtype = dtype, o->number.contiguous = 1;

@@ -2,6 +2,8 @@
  * It must not know of derivatives. */
 #include "variant.h"
 #include "dense.h"
+#define MN_SECTION "ops/conv.def"
+#include "section.h"
 #include <math.h>
 #include <stdio.h>
 
@@ -132,8 +134,7 @@ static window *take_windows(mn_call *call, pooling *p, int64_t blocks) {
   return all;
 }
 
-/* t: the attributes, which the gradient has too. */
-static int average(mn_call *call, const mn_avg_pool2d_attrs *t, int backward) {
+static int average(mn_call *call, const mn_averaging *t, int backward) {
   pooling p = {.out = call->out[0]->data};
   int64_t blocks = backward ? plan(&p, call->out[0], call->in[0]) : plan(&p, call->in[0], call->out[0]);
   window *all = take_windows(call, &p, blocks);
@@ -158,12 +159,10 @@ static int adaptive(mn_call *call, int backward) {
   return 0;
 }
 
-int MN_KERNEL(avg_pool2d)(mn_call *call) { return average(call, mn_avg_pool2d_of(call), 0); }
+int MN_KERNEL(avg_pool2d)(mn_call *call) { return average(call, &mn_avg_pool2d_of(call)->averaging, 0); }
 
 int MN_KERNEL(avg_pool2d_grad)(mn_call *call) {
-  const mn_avg_pool2d_grad_attrs *t = mn_avg_pool2d_grad_of(call);
-  mn_avg_pool2d_attrs same = {t->kernel_size, t->stride, t->padding, t->ceil_mode, t->count_include_pad};
-  return average(call, &same, 1);
+  return average(call, &mn_avg_pool2d_grad_of(call)->averaging, 1);
 }
 
 int MN_KERNEL(adaptive_avg_pool2d)(mn_call *call) { return adaptive(call, 0); }

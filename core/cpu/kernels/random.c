@@ -2,6 +2,8 @@
  * element i draws word counter + i, so that threads, chunks and devices don't matter. */
 #include "create.h"
 #include "index.h"
+#define MN_SECTION "ops/create.def"
+#include "section.h"
 #include <float.h>
 #include <math.h>
 #include <stdio.h>

@@ -1,6 +1,8 @@
 /* recurrence.c: kernel of recurrence, the running sums whose sum so far is multiplied at each step. */
 #include <stdbool.h>
 #include "index.h"
+#define MN_SECTION "ops/reduce.def"
+#include "section.h"
 
 enum { BLOCK = 32768 };
 

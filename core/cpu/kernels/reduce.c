@@ -2,6 +2,8 @@
  * reduce_folds.inc, the walking in reduce_fold.inc. */
 #include <math.h>
 #include "reduce.h"
+#define MN_SECTION "ops/reduce.def"
+#include "section.h"
 
 typedef struct reduction {
   mn_plan plan;

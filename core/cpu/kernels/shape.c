@@ -1,6 +1,10 @@
 /* shape.c: kernels of the rows that move elements: cat, pad, flip and their like. Each of them is a few
  * strided copies (copy.c) between parts of arrays. */
 #include "index.h"
+#define MN_SECTION "ops/shape.def"
+#include "section.h"
+#define MN_SECTION "ops/create.def"
+#include "section.h"
 #include <string.h>
 
 #define copy MN_KERNEL(copy_array)
