@@ -30,9 +30,14 @@ void *mn_scratch(mn_call *call, size_t bytes);
 enum { MN_UNDEFINED_TEXT = 80 };
 const char *mn_undefined_for(int dtype, char text[MN_UNDEFINED_TEXT]);
 
+/* Says what a pointwise row does with a line of elements of that dtype (line->loop is NULL where that is not defined). It
+ * reads the call's attributes, and of `in` which of them are absent. */
+typedef void (*mn_line_kernel)(const mn_call *call, int dtype, mn_line *line);
+
 typedef struct mn_backend {
   const char *name;
-  const mn_kernel *kernels; /* one for each row, NULL for views */
+  const mn_kernel *kernels;    /* one for each row, NULL for views */
+  const mn_line_kernel *lines; /* one for each row, NULL for those that are more than a loop over elements */
 } mn_backend;
 
 const mn_backend *mn_cpu_backend(void);

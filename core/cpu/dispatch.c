@@ -1,6 +1,6 @@
 /* dispatch.c: chooses, once, the kernel table that this processor can run. METANN_CPU=c|avx2|avx512 lowers
  * the choice. */
-#include "kernel.h"
+#include "rows.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +54,15 @@ static void choose(void) {
 const mn_backend *mn_cpu_backend(void) {
   pthread_once(&once, choose);
   return chosen;
+}
+
+int mn_cpu_line(int op, const mn_slot *attrs, int dtype, int absent, mn_line *line) {
+  mn_line_kernel line_of = op >= 0 && op < MN_OP_COUNT ? mn_cpu_backend()->lines[op] : NULL;
+  if (!line_of || dtype < 0 || dtype >= MN_DTYPE_COUNT) return -1;
+  const mn_array some = {.dtype = dtype}, *in[] = {&some, &some, &some};
+  if (absent >= 0 && absent < 3) in[absent] = NULL;
+  line_of(&(mn_call){.in = in, .attrs = attrs}, dtype, line);
+  return line->loop ? 0 : -1;
 }
 
 const char *mn_cpu_path(void) {

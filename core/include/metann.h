@@ -106,6 +106,16 @@ int mn_abi(void);
 const char *mn_version(void);
 const char *mn_cpu_path(void); /* "c", "avx2" or "avx512": the kernels chosen at load */
 
+/* What a pointwise row does with one line of n elements: ptr[0] is the output, dense, which may be the first input;
+ * ptr[1] to ptr[n_in] are the inputs, each dense or one element that is repeated (step, in bytes, 0; the first one is
+ * dense if all could be repeated). mn_cpu_line says which loop, of how many inputs and with which numbers, a row with
+ * these attributes runs for inputs of a dtype (of `where`: of what is chosen from), input `absent` being a number of that
+ * dtype, repeated (-1: none is); attrs is not NULL. 0; -1 where the row runs no such loop, or has none for the dtype. Rows that divide
+ * integers look for zeros first. */
+typedef void (*mn_loop)(char *const *ptr, const int64_t *step, int64_t n, const double *number);
+typedef struct mn_line { mn_loop loop; int32_t n_in; double number[2]; } mn_line;
+int mn_cpu_line(int op, const mn_slot *attrs, int dtype, int absent, mn_line *line);
+
 mn_context *mn_context_new(void);
 void mn_context_release(mn_context *ctx);
 /* A context in memory of the caller's, of mn_context_size() bytes, which must stay until nothing can call any more.
