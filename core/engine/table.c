@@ -18,13 +18,16 @@
 #define R2 (1u << 18)
 #define R3 (1u << 19)
 
-#define MN_OP(op, in, n, at, infer_, vjp_, ...)                                                              \
+#define MN_OP(op, in, n, at, infer_, vjp_, jvp_, ...)                                                        \
   int mn_infer_##infer_(mn_infer *);                                                                         \
-  void mn_vjp_##vjp_(mn_rule *);
+  void mn_vjp_##vjp_(mn_rule *);                                                                             \
+  void mn_jvp_##jvp_(mn_rule *);
 #include "ops.def"
 
 void mn_vjp_none(mn_rule *r) { (void)r; }
 void mn_vjp_zero(mn_rule *r) { (void)r; }
+void mn_jvp_none(mn_rule *r) { (void)r; }
+void mn_jvp_zero(mn_rule *r) { (void)r; }
 
 /* Attributes of a row: names, kinds and first slots. */
 #define INFO(attr) INFO_##attr
@@ -85,7 +88,7 @@ void mn_vjp_zero(mn_rule *r) { (void)r; }
 enum { LIST_SLOTS = sizeof(mn_list) / sizeof(mn_slot) };
 
 static mn_op_info ops[MN_OP_COUNT] = {
-#define MN_OP(op, in, n, at, infer_, vjp_, batch, saves_, flags_)                                            \
+#define MN_OP(op, in, n, at, infer_, vjp_, jvp_, batch, saves_, flags_)                                      \
   {.name = #op,                                                                                              \
    .inputs = "" MN_EACH(NAME, in),                                                                           \
    .n_in = 0 MN_EACH(COUNT, in),                                                                             \
@@ -99,10 +102,12 @@ static mn_op_info ops[MN_OP_COUNT] = {
 };
 
 static mn_op_rules rules[MN_OP_COUNT] = {
-#define RULES(infer_, vjp_, saves_, view_)                                                                   \
-  {.infer = mn_infer_##infer_, .vjp = mn_vjp_##vjp_, .saves = (saves_), .view = view_},
-#define MN_VIEW(op, in, n, at, infer_, vjp_, batch, saves_, flags_) RULES(infer_, vjp_, saves_, true)
-#define MN_OP(op, in, n, at, infer_, vjp_, batch, saves_, flags_) RULES(infer_, vjp_, saves_, false)
+#define RULES(infer_, vjp_, jvp_, saves_, view_)                                                             \
+  {.infer = mn_infer_##infer_, .vjp = mn_vjp_##vjp_, .jvp = mn_jvp_##jvp_, .saves = (saves_), .view = view_},
+#define MN_VIEW(op, in, n, at, infer_, vjp_, jvp_, batch, saves_, flags_)                                    \
+  RULES(infer_, vjp_, jvp_, saves_, true)
+#define MN_OP(op, in, n, at, infer_, vjp_, jvp_, batch, saves_, flags_)                                      \
+  RULES(infer_, vjp_, jvp_, saves_, false)
 #include "ops.def"
 };
 

@@ -2,64 +2,10 @@
  * nodes, so walks nest. Nodes are visited from the newest to the oldest (a node's inputs are always older),
  * and only those that lead to something wanted. A rule that fails for want of memory leaves the walk as it
  * was; it can be run again. Where a derivative or a hook is Lua's, the walk pauses, holding what it asks for. */
-#include "engine/engine.h"
+#include "engine/walk.h"
 #include "rows.h"
-#include "engine/pointers.h"
-#include "engine/reach.h"
 #include <stdlib.h>
 #include <string.h>
-
-/* A place that gathers cotangents. `more` holds, from `first` on, what could not be added yet. */
-typedef struct slot {
-  mn_tensor *sum;
-  mn_tensor **more;
-  int first, n_more;
-  bool zero; /* a derivative that is 0 throughout leads here: without a sum, the cotangent is zeros */
-} slot;
-
-typedef struct visit {
-  mn_node *node;
-  uint64_t seq;   /* the node's; sorting would read all nodes many times */
-  int first_slot; /* of n_out slots */
-  bool needed;
-  bool barrier; /* an input of a walk with MN_WALK_PARTIAL: nothing behind it is visited */
-} visit;
-
-struct mn_walk {
-  mn_context *ctx;
-  int flags, n_in, n_visits, n_slots, n_leaves, capacity, next;
-  uint64_t since; /* nodes before it are not visited */
-  reach reach;    /* of the inputs */
-  visit *visits;  /* ascending in age: visits[n-1] is the newest */
-  slot *slots;
-  int slot_capacity, leaf_capacity;
-  mn_tensor **leaves; /* leaf i gathers in slots[leaf_slots[i]] */
-  int *leaf_slots;
-  bool *leaf_wanted;
-  table index;         /* node -> visit, leaf -> leaf number */
-  mn_tensor **inputs;  /* retained */
-  mn_tensor **results; /* for each input, or NULL */
-  int *input_slots;
-  bool failed;
-  /* What Lua is asked, and how far the present node (or leaf) has got: hooks first, then the derivative. */
-  mn_request request;
-  enum { NOTHING, ASKED, HOOKS_DONE, FUNCTION_DONE } stage;
-  int leaf_at;       /* leaves before it have had their hooks */
-  mn_tensor **given; /* gradients of the present node's inputs, by Lua */
-  int n_given;
-};
-
-struct mn_rule {
-  mn_context *ctx;
-  mn_node *node;
-  mn_walk *walk;
-  slot *slots;
-  mn_tensor **results;
-};
-
-static int no_memory(mn_walk *w) {
-  return mn_error_set(w->ctx, MN_ERR_MEMORY, "out of memory in the backward walk");
-}
 
 /* ---- collecting ---- */
 
@@ -73,8 +19,8 @@ static int new_slots(mn_walk *w, int n) {
 
 static int add_visit(mn_walk *w, mn_node *node) {
   if (table_find(&w->index, node)) return 0;
-  if (grow((void **)&w->visits, &w->capacity, w->n_visits, sizeof *w->visits)) return no_memory(w);
-  if (table_add(&w->index, node, 0)) return no_memory(w);
+  if (grow((void **)&w->visits, &w->capacity, w->n_visits, sizeof *w->visits)) return mn_walk_no_memory(w);
+  if (table_add(&w->index, node, 0)) return mn_walk_no_memory(w);
   node->refs++;
   w->visits[w->n_visits++] = (visit){.node = node, .seq = node->seq};
   return 0;
@@ -84,7 +30,7 @@ static int leaf_number(mn_walk *w, mn_tensor *leaf) {
   int *found = table_find(&w->index, leaf);
   if (found) return *found;
   int n = w->n_leaves, s = new_slots(w, 1), capacity = w->leaf_capacity;
-  if (s < 0) return no_memory(w);
+  if (s < 0) return mn_walk_no_memory(w);
   if (n == capacity) {
     int wanted = capacity ? 2 * capacity : 64;
     mn_tensor **leaves = realloc(w->leaves, (size_t)wanted * sizeof *leaves);
@@ -92,10 +38,10 @@ static int leaf_number(mn_walk *w, mn_tensor *leaf) {
     int *leaf_slots = leaves ? realloc(w->leaf_slots, (size_t)wanted * sizeof *leaf_slots) : NULL;
     if (leaf_slots) w->leaf_slots = leaf_slots;
     bool *wanteds = leaf_slots ? realloc(w->leaf_wanted, (size_t)wanted * sizeof *wanteds) : NULL;
-    if (!wanteds) return no_memory(w);
+    if (!wanteds) return mn_walk_no_memory(w);
     w->leaf_wanted = wanteds, w->leaf_capacity = wanted;
   }
-  if (table_add(&w->index, leaf, n)) return no_memory(w);
+  if (table_add(&w->index, leaf, n)) return mn_walk_no_memory(w);
   leaf->refs++;
   w->leaves[n] = leaf, w->leaf_slots[n] = s, w->leaf_wanted[n] = false;
   return w->n_leaves++;
@@ -122,7 +68,7 @@ static bool may_lead(const mn_walk *w, const mn_node *node) {
 }
 
 /* Breadth first: visits doubles as the queue. The flag is looked at on the way: graphs may be large. */
-static int collect(mn_walk *w, int n_out, mn_tensor *const *outputs) {
+int mn_visits_collect(mn_walk *w, int n_out, mn_tensor *const *outputs) {
   for (int i = 0; i < w->n_in && w->flags & MN_WALK_PARTIAL; i++) {
     mn_node *node = w->inputs[i]->node;
     if (!node) continue;
@@ -145,7 +91,7 @@ static int collect(mn_walk *w, int n_out, mn_tensor *const *outputs) {
   sort_visits(w->visits, w->n_visits);
   for (int v = 0; v < w->n_visits; v++) {
     int s = new_slots(w, w->visits[v].node->n_out);
-    if (s < 0) return no_memory(w);
+    if (s < 0) return mn_walk_no_memory(w);
     if (mn_check_interrupt(w->ctx)) return -1;
     w->visits[v].first_slot = s;
     table_set(&w->index, w->visits[v].node, v);
@@ -172,15 +118,7 @@ static void want_inputs(mn_walk *w) {
   }
 }
 
-static inline bool edge_wanted(mn_walk *w, const mn_edge *e) {
-  if (e->node) {
-    const int *found = table_find(&w->index, e->node);
-    return found && w->visits[*found].needed;
-  }
-  return e->leaf && w->leaf_wanted[*table_find(&w->index, e->leaf)];
-}
-
-static int spread_wanted(mn_walk *w) {
+int mn_visits_want(mn_walk *w) {
   bool all = w->flags & MN_WALK_ACCUMULATE;
   for (int i = 0; i < w->n_leaves && all; i++) w->leaf_wanted[i] = true;
   if (!all) want_inputs(w);
@@ -188,7 +126,7 @@ static int spread_wanted(mn_walk *w) {
     visit *x = &w->visits[v];
     if (mn_check_interrupt(w->ctx)) return -1;
     for (int i = 0; i < x->node->n_in && !x->needed && !x->barrier; i++)
-      x->needed = edge_wanted(w, &x->node->edges[i]);
+      x->needed = mn_edge_wanted(w, &x->node->edges[i]);
     x->needed |= all && x->node->outputs;
   }
   return 0;
@@ -231,7 +169,7 @@ static int gather(mn_walk *w, int index, mn_tensor *t) {
     if (w->ctx->error_code != MN_ERR_MEMORY) return -1;
     mn_error_clear(w->ctx);
     w->failed = put_aside(s, t) != 0; /* half delivered: this walk can't go on */
-    return w->failed ? no_memory(w) : 0;
+    return w->failed ? mn_walk_no_memory(w) : 0;
   }
   sum->refs++;
   mn_tensor_unref(s->sum);
@@ -288,23 +226,27 @@ static int seed(mn_walk *w, mn_tensor *output, mn_tensor *grad) {
 mn_context *mn_rule_ctx(mn_rule *r) { return r->ctx; }
 const mn_slot *mn_rule_attrs(mn_rule *r) { return r->node->attrs; }
 int mn_rule_inputs(mn_rule *r) { return r->node->n_in; }
-bool mn_need(mn_rule *r, int i) { return i < r->node->n_in && edge_wanted(r->walk, &r->node->edges[i]); }
+bool mn_need(mn_rule *r, int i) {
+  if (i >= r->node->n_in) return false;
+  if (r->tangents) return r->only < 0 ? r->tangents[i] != NULL : i == r->only;
+  return mn_edge_wanted(r->walk, &r->node->edges[i]);
+}
 bool mn_has_grad(mn_rule *r, int k) { return r->slots[k].sum != NULL; }
 
-static const int64_t *node_shape(const mn_node *node, int i) {
+const int64_t *mn_node_shape(const mn_node *node, int i) {
   const int64_t *at = node->shapes;
   for (; i > 0; i--) at += 2 + at[1];
   return at;
 }
 
 mn_list mn_in_shape(mn_rule *r, int i) {
-  const int64_t *at = node_shape(r->node, i);
+  const int64_t *at = mn_node_shape(r->node, i);
   mn_list l = {at[1], {0}};
   for (int d = 0; d < l.n; d++) l.v[d] = at[2 + d];
   return l;
 }
 
-int mn_in_dtype(mn_rule *r, int i) { return (int)node_shape(r->node, i)[0]; }
+int mn_in_dtype(mn_rule *r, int i) { return (int)mn_node_shape(r->node, i)[0]; }
 
 mn_tensor *mn_grad(mn_rule *r, int k) {
   if (r->slots[k].sum) return r->slots[k].sum;
@@ -372,20 +314,14 @@ static mn_tensor *fit(mn_rule *r, int i, mn_tensor *g) {
   return g;
 }
 
-/* The slot of a wanted edge. */
-static int slot_of(mn_walk *w, const mn_edge *e) {
-  int found = *table_find(&w->index, e->node ? (void *)e->node : (void *)e->leaf);
-  return e->node ? w->visits[found].first_slot + e->out_nr : w->leaf_slots[found];
-}
-
 /* What a derivative gives nothing for gets zeros, unless the derivative is Lua's, where nil says "none". */
 static int deliver(mn_walk *w, const mn_node *node, mn_tensor **results) {
   for (int i = 0; i < node->n_in; i++) {
     const mn_edge *e = &node->edges[i];
     bool silent = !results[i] && node->op == MN_OP_FUNCTION;
-    if (silent || !edge_wanted(w, e)) continue;
-    if (!results[i]) w->slots[slot_of(w, e)].zero = true;
-    else if (gather(w, slot_of(w, e), results[i])) return -1;
+    if (silent || !mn_edge_wanted(w, e)) continue;
+    if (!results[i]) w->slots[mn_slot_of(w, e)].zero = true;
+    else if (gather(w, mn_slot_of(w, e), results[i])) return -1;
   }
   return 0;
 }
@@ -418,7 +354,7 @@ static int run_function(mn_walk *w, mn_node *node, mn_tensor **results) {
   }
   forget_given(w);
   w->given = calloc((size_t)node->n_in + 1, sizeof *w->given);
-  if (!w->given) return no_memory(w);
+  if (!w->given) return mn_walk_no_memory(w);
   w->n_given = node->n_in;
   return ask(w, (mn_request){.kind = MN_ASK_FUNCTION,
                              .n_in = node->n_in,
@@ -455,7 +391,7 @@ static int check_anomaly(mn_walk *w, const mn_node *node, mn_tensor **results) {
   return 0;
 }
 
-static int check_saved(const mn_node *node) {
+int mn_saved_check(const mn_node *node) {
   if (!node->freed || node->n_saved == 0) return 0;
   return mn_error_set(
       node->ctx, MN_ERR_ARGUMENT,
@@ -466,8 +402,8 @@ static int check_saved(const mn_node *node) {
 
 static int run_rule(mn_walk *w, visit *x, mn_tensor **results) {
   mn_node *node = x->node;
-  mn_rule r = {w->ctx, node, w, &w->slots[x->first_slot], results};
-  if (check_saved(node)) return -1;
+  mn_rule r = {.ctx = w->ctx, .node = node, .walk = w, .slots = &w->slots[x->first_slot], .results = results};
+  if (mn_saved_check(node)) return -1;
   if (node->op == MN_OP_FUNCTION) {
     if (run_function(w, node, results)) return -1;
   } else {
@@ -508,7 +444,7 @@ static int cotangents_of(mn_walk *w, const visit *x, int *kind) {
     if (flush(w, &slots[k])) return -1;
     if (looks && slots[k].zero) {
       mn_array like;
-      mn_shape_read(node_shape(node, node->n_in + k), &like);
+      mn_shape_read(mn_node_shape(node, node->n_in + k), &like);
       if (materialize(w, &slots[k], &like)) return -1;
     }
     if (slots[k].sum) *kind = COTANGENT;
@@ -520,8 +456,8 @@ static int cotangents_of(mn_walk *w, const visit *x, int *kind) {
 static int pass_on(mn_walk *w, visit *x, int kind) {
   mn_node *node = x->node;
   mn_tensor *few[8] = {0}, **results = few;
-  if (node->n_in > 8 && !(results = calloc(node->n_in, sizeof *results))) return no_memory(w);
-  int failed = kind == ZEROS ? check_saved(node) : run_rule(w, x, results);
+  if (node->n_in > 8 && !(results = calloc(node->n_in, sizeof *results))) return mn_walk_no_memory(w);
+  int failed = kind == ZEROS ? mn_saved_check(node) : run_rule(w, x, results);
   if (!failed) failed = deliver(w, node, results);
   if (results != few) free(results);
   return failed;
@@ -535,7 +471,7 @@ static int visit_node(mn_walk *w, visit *x) {
   if (cotangents_of(w, x, &kind)) return -1;
   if (node->hooked && kind != NO_COTANGENT && !x->barrier && ask_hooks(w, x)) return -1;
   for (int i = 0; i < node->n_in && kind != NO_COTANGENT && !through && !x->barrier; i++)
-    through = edge_wanted(w, &node->edges[i]);
+    through = mn_edge_wanted(w, &node->edges[i]);
   if (through && pass_on(w, x, kind)) return -1;
   if (through && !(w->flags & MN_WALK_RETAIN_GRAPH)) mn_node_free_saved(node);
   if (!is_kept(w, x))
@@ -578,7 +514,7 @@ static int write_grads(mn_walk *w) {
   int n = 0, failed = 0, room = w->n_leaves;
   for (int v = 0; v < w->n_visits; v++) room += w->visits[v].node->outputs ? w->visits[v].node->n_out : 0;
   written *list = calloc((size_t)room + 1, sizeof *list);
-  if (!list) return no_memory(w);
+  if (!list) return mn_walk_no_memory(w);
   for (int i = 0; i < w->n_leaves && !failed; i++) {
     slot *s = &w->slots[w->leaf_slots[i]];
     failed = flush(w, s) || materialize(w, s, &w->leaves[i]->a);
@@ -625,12 +561,13 @@ static int check_outputs(mn_context *ctx, int n_out, mn_tensor *const *outputs, 
   return 0;
 }
 
-static int set_inputs(mn_walk *w, int n_in, mn_tensor *const *inputs) {
+int mn_walk_inputs(mn_walk *w, int n_in, mn_tensor *const *inputs) {
   size_t n = (size_t)n_in + 1;
   w->inputs = calloc(n, sizeof *w->inputs);
   w->results = calloc(n, sizeof *w->results);
   w->input_slots = calloc(n, sizeof *w->input_slots);
-  if (!w->inputs || !w->results || !w->input_slots || table_resize(&w->index, 128)) return no_memory(w);
+  if (!w->inputs || !w->results || !w->input_slots || table_resize(&w->index, 128))
+    return mn_walk_no_memory(w);
   for (int i = 0; i < n_in; i++) {
     if (!inputs[i] || mn_is_none(inputs[i]))
       return mn_error_set(w->ctx, MN_ERR_ARGUMENT, "grad: input %d is missing", i + 1);
@@ -641,7 +578,7 @@ static int set_inputs(mn_walk *w, int n_in, mn_tensor *const *inputs) {
     w->inputs[w->n_in++] = inputs[i];
     inputs[i]->refs++;
   }
-  return reach_of(&w->reach, n_in, inputs) ? no_memory(w) : 0;
+  return reach_of(&w->reach, n_in, inputs) ? mn_walk_no_memory(w) : 0;
 }
 
 mn_walk *mn_walk_new(mn_context *ctx, int n_out, mn_tensor *const *outputs, mn_tensor *const *grad_outputs,
@@ -657,7 +594,7 @@ mn_walk *mn_walk_new(mn_context *ctx, int n_out, mn_tensor *const *outputs, mn_t
   ctx->grad_enabled = (w->flags & MN_WALK_CREATE_GRAPH) != 0;
   ctx->place_state = MN_PLACE_HELD;
   w->since = (uint64_t)since;
-  int failed = set_inputs(w, n_in, inputs) || collect(w, n_out, outputs) || spread_wanted(w);
+  int failed = mn_walk_inputs(w, n_in, inputs) || mn_visits_collect(w, n_out, outputs) || mn_visits_want(w);
   for (int i = 0; i < n_out && !failed; i++) failed = seed(w, outputs[i], grad_outputs[i]);
   w->next = w->n_visits - 1;
   ctx->grad_enabled = mode;
@@ -736,11 +673,11 @@ mn_tensor *mn_walk_cotangent(mn_walk *w, int k) {
 
 int mn_walk_retains(const mn_walk *w) { return (w->flags & MN_WALK_RETAIN_GRAPH) != 0; }
 
-int mn_walk_needs(mn_walk *w, int i) { return edge_wanted(w, &asked_node(w)->edges[i]); }
+int mn_walk_needs(mn_walk *w, int i) { return mn_edge_wanted(w, &asked_node(w)->edges[i]); }
 
 mn_tensor *mn_walk_saved(mn_walk *w, int i) {
   mn_node *node = asked_node(w);
-  if (check_saved(node)) return NULL; /* by a walk that Lua ran while this one waited */
+  if (mn_saved_check(node)) return NULL; /* by a walk that Lua ran while this one waited */
   int mark = mn_scope_open(w->ctx);
   mn_tensor *t = unpack(node, &node->saved[i]);
   mn_tensor_retain(t);
@@ -750,10 +687,10 @@ mn_tensor *mn_walk_saved(mn_walk *w, int i) {
 
 mn_tensor *mn_walk_input(mn_walk *w, int i) {
   mn_node *node = asked_node(w);
-  return mn_edge_tensor(w->ctx, &node->edges[i], node_shape(node, i));
+  return mn_edge_tensor(w->ctx, &node->edges[i], mn_node_shape(node, i));
 }
 
-void mn_walk_array(mn_walk *w, int i, mn_array *out) { mn_shape_read(node_shape(asked_node(w), i), out); }
+void mn_walk_array(mn_walk *w, int i, mn_array *out) { mn_shape_read(mn_node_shape(asked_node(w), i), out); }
 
 void mn_walk_give(mn_walk *w, int i, mn_tensor *t) {
   mn_tensor **place = w->request.kind == MN_ASK_FUNCTION ? &w->given[i] : &asked_slot(w, i)->sum;

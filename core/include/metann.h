@@ -252,6 +252,11 @@ int mn_walk_run(mn_walk *walk);
 mn_tensor *mn_walk_result(mn_walk *walk, int i);
 int mn_walk_retains(const mn_walk *walk); /* will the graph be there for another walk? */
 void mn_walk_free(mn_walk *walk);
+/* The derivative of outputs along tangents of inputs (a Jacobian-vector product), through the graph that a backward walk
+ * with MN_WALK_PARTIAL would go: 0 with the outputs' tangents in handles; -1; 1 where a function's derivative or a hook of
+ * the binding's stands between, which only backward walks can ask for. */
+int mn_push_tangents(mn_context *ctx, int n_out, mn_tensor *const *outputs, int n_in, mn_tensor *const *inputs,
+                     mn_tensor *const *tangents, int create_graph, mn_handle *const *results);
 /* For bindings that may be stopped between any two steps: the same into a box that is there before, 0 or -1. What a box
  * held is freed first; closing it again does nothing. */
 typedef struct mn_walk_box { mn_walk *walk; } mn_walk_box;

@@ -406,3 +406,8 @@ void mn_vjp_adaptive_avg_pool2d_grad(mn_rule *r) {
   mn_adaptive_avg_pool2d_attrs t = {last_two(mn_in_shape(r, 0))};
   mn_give(r, 0, mn_adaptive_avg_pool2d(mn_rule_ctx(r), mn_grad(r, 0), &t));
 }
+
+void mn_jvp_max_pool2d(mn_rule *r) {
+  mn_plane_gather_attrs a = {mn_max_pool2d_kept(r)->index_base};
+  mn_push(r, 0, mn_plane_gather(mn_rule_ctx(r), mn_tangent(r, 0), mn_saved_out(r, 1), &a));
+}

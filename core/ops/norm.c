@@ -222,3 +222,26 @@ void mn_vjp_batch_norm_grad_grad(mn_rule *rule) {
   mn_tensor *dk = scaled(&z, times(&z, times(&z, k, z.r), times(&z, triple, z.xh)), -1 / z.count);
   mn_give(rule, 4, plus(&z, dx, dk));
 }
+
+/* ---- tangents ---- */
+
+/* y = w xh + b: w r P(dx) + dw xh + db, where batch_norm_grad without a weight gives r P(dx). */
+void mn_jvp_batch_norm(mn_rule *r) {
+  mn_context *ctx = mn_rule_ctx(r);
+  const mn_batch_norm_attrs *t = mn_batch_norm_kept(r);
+  mn_tensor *x = mn_saved_in(r, 0), *w = mn_saved_in(r, 1), *sum = MN_NONE, *out[3] = {NULL, NULL, NULL};
+  mn_list size = mn_in_shape(r, 0);
+  third z = {.ctx = ctx, .wide = {.n = size.n}};
+  for (int64_t d = 0; d < size.n; d++) z.wide.v[d] = d == 1 ? size.v[1] : 1;
+  if (mn_has_tangent(r, 0)) {
+    mn_batch_norm_grad(ctx, mn_tangent(r, 0), x, MN_NONE, mn_saved_out(r, 1), mn_saved_out(r, 2),
+                       &(mn_batch_norm_grad_attrs){t->eps}, out);
+    sum = w == MN_NONE ? out[0] : times(&z, wide(&z, w), out[0]);
+  }
+  if (mn_has_tangent(r, 1)) {
+    mn_batch_norm(ctx, x, MN_NONE, MN_NONE, t, out);
+    sum = plus(&z, sum, times(&z, wide(&z, mn_tangent(r, 1)), out[0]));
+  }
+  if (mn_has_tangent(r, 2)) sum = plus(&z, sum, wide(&z, mn_tangent(r, 2)));
+  mn_push(r, 0, sum);
+}

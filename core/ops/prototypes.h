@@ -1,4 +1,4 @@
-/* prototypes.h: declares the shape rule and the derivative rule that each row of ops.def names, and how rules see the
+/* prototypes.h: declares the rules that each row of ops.def names (shape, derivative, tangent), and how rules see the
  * attributes: mn_<op>_given(x) as they came, for shape rules, which may write normalised values back, and
  * mn_<op>_kept(r) as the node keeps them, for derivative rules. */
 #ifndef MN_PROTOTYPES_H
@@ -7,9 +7,10 @@
 #include "engine/rules.h"
 #include "rows.h"
 
-#define MN_OP(name, inputs, outputs, attributes, infer, vjp, ...)                                            \
+#define MN_OP(name, inputs, outputs, attributes, infer, vjp, jvp, ...)                                       \
   int mn_infer_##infer(mn_infer *x);                                                                         \
   void mn_vjp_##vjp(mn_rule *r);                                                                             \
+  void mn_jvp_##jvp(mn_rule *r);                                                                             \
   static inline mn_##name##_attrs *mn_##name##_given(const mn_infer *x) {                                    \
     return (mn_##name##_attrs *)x->attrs;                                                                    \
   }                                                                                                          \

@@ -526,3 +526,114 @@ void mn_vjp_nll_loss_grad(mn_rule *r) {
   if (mn_nll_loss(mn_rule_ctx(r), mn_grad(r, 0), mn_saved_in(r, 1), mn_saved_in(r, 2), &b, out) == 0)
     mn_give(r, 0, out[0]);
 }
+
+/* ---- tangents ---- */
+
+/* Of a reduction, whose elements have a weight each: what its derivative rule gives for a cotangent of ones. */
+static void push_weighted(mn_rule *r, const mn_list *dims, bool keepdim) {
+  mn_context *ctx = mn_rule_ctx(r);
+  mn_full_attrs ones = {.size = mn_out_shape(r, 0), .value = 1, .dtype = mn_out_dtype(r, 0)};
+  mn_tensor *weight = mn_pull(r, 0, 0, mn_full(ctx, &ones));
+  if (!weight || weight == MN_NONE) return;
+  mn_tensor *weighted = mn_mul(ctx, mn_tangent(r, 0), weight, NULL);
+  mn_push(r, 0, mn_sum(ctx, weighted, &(mn_sum_attrs){.dim = *dims, .keepdim = keepdim}));
+}
+
+void mn_jvp_amax(mn_rule *r) {
+  const mn_amax_attrs *a = mn_amax_kept(r);
+  push_weighted(r, &a->dim, a->keepdim);
+}
+
+void mn_jvp_var(mn_rule *r) {
+  const mn_var_attrs *a = mn_var_kept(r);
+  push_weighted(r, &a->dim, a->keepdim);
+}
+
+void mn_jvp_std(mn_rule *r) {
+  const mn_std_attrs *a = mn_std_kept(r);
+  push_weighted(r, &a->dim, a->keepdim);
+}
+
+void mn_jvp_norm(mn_rule *r) {
+  const mn_norm_attrs *a = mn_norm_kept(r);
+  push_weighted(r, &a->dim, a->keepdim);
+}
+
+void mn_jvp_logsumexp(mn_rule *r) {
+  const mn_logsumexp_attrs *a = mn_logsumexp_kept(r);
+  push_weighted(r, &a->dim, a->keepdim);
+}
+
+void mn_jvp_prod(mn_rule *r) {
+  const mn_prod_attrs *a = mn_prod_kept(r);
+  mn_list all = {-1, {0}}, one = {1, {a->dim}};
+  push_weighted(r, a->dim == MN_UNSET ? &all : &one, a->keepdim);
+}
+
+/* Those of the elements that were picked. */
+static void push_picked(mn_rule *r, int64_t dim, int64_t base, bool keepdim) {
+  mn_context *ctx = mn_rule_ctx(r);
+  mn_tensor *t = mn_tangent(r, 0), *index = mn_saved_out(r, 1);
+  if (mn_in_shape(r, 0).n > 0) {
+    if (!keepdim) index = mn_unsqueeze(ctx, index, &(mn_unsqueeze_attrs){.dim = dim});
+    t = mn_gather(ctx, t, index, &(mn_gather_attrs){.dim = dim, .index_base = base});
+  }
+  mn_push(r, 0, mn_reshape(ctx, t, mn_out_shape(r, 0)));
+}
+
+void mn_jvp_max(mn_rule *r) {
+  const mn_max_attrs *a = mn_max_kept(r);
+  push_picked(r, a->dim, a->index_base, a->keepdim);
+}
+
+void mn_jvp_kthvalue(mn_rule *r) {
+  const mn_kthvalue_attrs *a = mn_kthvalue_kept(r);
+  push_picked(r, a->dim, a->index_base, a->keepdim);
+}
+
+void mn_jvp_median(mn_rule *r) {
+  const mn_median_attrs *a = mn_median_kept(r);
+  if (a->dim == MN_UNSET) push_weighted(r, &(mn_list){-1, {0}}, a->keepdim);
+  else push_picked(r, a->dim, a->index_base, a->keepdim);
+}
+
+void mn_jvp_sort(mn_rule *r) {
+  const mn_sort_attrs *a = mn_sort_kept(r);
+  push_picked(r, a->dim, a->index_base, true);
+}
+
+void mn_jvp_topk(mn_rule *r) {
+  const mn_topk_attrs *a = mn_topk_kept(r);
+  push_picked(r, a->dim, a->index_base, true);
+}
+
+/* y_i = x_i y_(i-1): dy_i = dx_i y_(i-1) + x_i dy_(i-1). */
+void mn_jvp_cumprod(mn_rule *r) {
+  mn_context *ctx = mn_rule_ctx(r);
+  mn_recurrence_attrs along = {.dim = mn_cumprod_kept(r)->dim};
+  mn_tensor *x = mn_saved_in(r, 0), *t = mn_tangent(r, 0);
+  if (mn_in_shape(r, 0).n > 0)
+    t = mn_recurrence(ctx, mn_mul(ctx, t, products_before(ctx, x, along.dim), NULL), x, &along);
+  mn_push(r, 0, t);
+}
+
+/* y_i = x_i + f_i y_(i-1): dy_i = dx_i + df_i y_(i-1) + f_i dy_(i-1). */
+void mn_jvp_recurrence(mn_rule *r) {
+  mn_context *ctx = mn_rule_ctx(r);
+  const mn_recurrence_attrs *a = mn_recurrence_kept(r);
+  mn_tensor *t = mn_tangent(r, 0);
+  if (mn_in_shape(r, 0).n > 0) {
+    mn_tensor *before = shifted(ctx, mn_saved_out(r, 0), a->dim, false, 0);
+    if (mn_has_tangent(r, 1)) t = mn_add(ctx, t, mn_mul(ctx, mn_tangent(r, 1), before, NULL), NULL);
+    t = mn_recurrence(ctx, t, mn_saved_in(r, 1), a);
+  }
+  mn_push(r, 0, t);
+}
+
+void mn_jvp_log_softmax(mn_rule *r) {
+  mn_context *ctx = mn_rule_ctx(r);
+  int64_t dim = mn_log_softmax_kept(r)->dim;
+  mn_sum_attrs over = {.dim = {mn_in_shape(r, 0).n ? 1 : 0, {dim}}, .keepdim = 1};
+  mn_tensor *t = mn_tangent(r, 0), *p = mn_exp(ctx, mn_saved_out(r, 0), NULL);
+  mn_push(r, 0, mn_sub(ctx, t, mn_sum(ctx, mn_mul(ctx, p, t, NULL), &over), NULL));
+}

@@ -122,6 +122,10 @@ int mn_infer_view(mn_infer *x) {
 }
 
 void mn_vjp_view(mn_rule *r) { mn_give(r, 0, mn_reshape(mn_rule_ctx(r), mn_grad(r, 0), mn_in_shape(r, 0))); }
+/* A tangent may have another layout than the input had. */
+void mn_jvp_view(mn_rule *r) {
+  mn_push(r, 0, mn_reshape(mn_rule_ctx(r), mn_tangent(r, 0), mn_out_shape(r, 0)));
+}
 
 int mn_infer_transpose(mn_infer *x) {
   mn_transpose_attrs *a = mn_transpose_given(x);
@@ -510,6 +514,13 @@ void mn_vjp_pad(mn_rule *r) {
   }
   crop.value = 0;
   mn_give(r, 0, mn_pad(mn_rule_ctx(r), mn_grad(r, 0), &crop));
+}
+
+/* What is added around is a constant. */
+void mn_jvp_pad(mn_rule *r) {
+  mn_pad_attrs with_zeros = *mn_pad_kept(r);
+  with_zeros.value = 0;
+  mn_push(r, 0, mn_pad(mn_rule_ctx(r), mn_tangent(r, 0), &with_zeros));
 }
 
 int mn_infer_tril(mn_infer *x) { return check_has_dims(x, like_input(x), 2); }
