@@ -41,8 +41,9 @@ struct mn_backend {
 /* What every backend's device begins with. */
 struct mn_device {
   const mn_backend *backend;
-  const mn_kernel *kernels; /* by op; NULL for views, and for what it can't do */
-  int32_t number;           /* mn_array.device of what lies on it, set by the engine: 0 is the host */
+  const mn_kernel *kernels;    /* by op; NULL for views, and for what it can't do */
+  const mn_line_kernel *lines; /* the host's: by op, NULL for rows that are more than a loop over elements */
+  int32_t number;              /* mn_array.device of what lies on it, set by the engine: 0 is the host */
 };
 
 /* backends.c: those that this library is built with. The first is the host's. */

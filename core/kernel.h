@@ -5,19 +5,18 @@
 #ifndef MN_KERNEL_H
 #define MN_KERNEL_H
 
-#include <stdio.h>
+#define MN_NO_ROWS
 #include "metann.h"
-
-enum {
-#define MN_OP(name, ...) MN_OP_##name,
-#include "ops.def"
-  MN_OP_COUNT
-};
+#include <stdio.h>
 
 /* A kernel of a row: 0, or nonzero with a message in call->error. One that can fail (an index out of range) checks
  * before it writes. Scratch memory is asked for before the first write to an output. It calls nothing above it: what it
  * needs stands in the call. */
 typedef int (*mn_kernel)(mn_call *call);
+
+/* Says what a pointwise row does with a line of elements of that dtype (line->loop is NULL where that is not defined). It
+ * reads the call's attributes, and of `in` which of them are absent. */
+typedef void (*mn_line_kernel)(const mn_call *call, int dtype, mn_line *line);
 
 /* Scratch of at least that many bytes, 64-byte aligned, until the call is over; NULL (the kernel returns nonzero at
  * once) when there is none. Call it only from the thread that the kernel was called on. */

@@ -1,7 +1,8 @@
-/* backend.c: the CPU as a backend. Chooses, once, the kernel table that this processor can run. METANN_CPU=c|avx2|avx512 lowers
- * the choice. */
+/* backend.c: the CPU as a backend. Chooses, once, the tables of kernels and of lines that this processor can run.
+ * METANN_CPU=c|avx2|avx512 lowers the choice. */
 #include "cpu/query.h"
 #include "cpu/threads.h"
+#include "rows.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,14 +11,16 @@
 #include <cpuid.h>
 #endif
 
-extern const mn_kernel mn_cpu_kernels_c[MN_OP_COUNT];
+extern const mn_kernel mn_cpu_kernels_c[];
+extern const mn_line_kernel mn_cpu_lines_c[];
 #ifdef MN_HAVE_AVX2
-extern const mn_kernel mn_cpu_kernels_avx2[MN_OP_COUNT], mn_cpu_kernels_avx512[MN_OP_COUNT];
+extern const mn_kernel mn_cpu_kernels_avx2[], mn_cpu_kernels_avx512[];
+extern const mn_line_kernel mn_cpu_lines_avx2[], mn_cpu_lines_avx512[];
 #endif
 extern const mn_backend mn_cpu_backend;
 
-static mn_device device;
-static const char *path;
+static mn_device device = {.backend = &mn_cpu_backend, .kernels = mn_cpu_kernels_c, .lines = mn_cpu_lines_c};
+static const char *path = "c";
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static int allowed(const char *name) {
@@ -40,25 +43,32 @@ static int has_f16c(void) {
 #endif
 
 static void choose(void) {
-  const mn_kernel *chosen = mn_cpu_kernels_c;
-  path = "c";
 #ifdef MN_HAVE_AVX2
   __builtin_cpu_init();
   if (allowed("avx2") && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c())
-    chosen = mn_cpu_kernels_avx2, path = "avx2";
-  if (allowed("avx512") && chosen == mn_cpu_kernels_avx2 && __builtin_cpu_supports("avx512f") &&
+    device.kernels = mn_cpu_kernels_avx2, device.lines = mn_cpu_lines_avx2, path = "avx2";
+  if (allowed("avx512") && device.lines == mn_cpu_lines_avx2 && __builtin_cpu_supports("avx512f") &&
       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
       __builtin_cpu_supports("avx512vl"))
-    chosen = mn_cpu_kernels_avx512, path = "avx512";
+    device.kernels = mn_cpu_kernels_avx512, device.lines = mn_cpu_lines_avx512, path = "avx512";
 #else
   (void)allowed;
 #endif
-  device = (mn_device){.backend = &mn_cpu_backend, .kernels = chosen};
 }
 
 const char *mn_cpu_path(void) {
   pthread_once(&once, choose);
   return path;
+}
+
+int mn_cpu_line(int op, const mn_slot *attrs, int dtype, int absent, mn_line *line) {
+  pthread_once(&once, choose);
+  mn_line_kernel line_of = op >= 0 && op < MN_OP_COUNT ? device.lines[op] : NULL;
+  if (!line_of || dtype < 0 || dtype >= MN_DTYPE_COUNT) return -1;
+  const mn_array some = {.dtype = dtype}, *in[] = {&some, &some, &some};
+  if (absent >= 0 && absent < 3) in[absent] = NULL;
+  line_of(&(mn_call){.in = in, .attrs = attrs}, dtype, line);
+  return line->loop ? 0 : -1;
 }
 
 /* ---- the backend ---- */

@@ -2,6 +2,7 @@
  * the kernel executed, a node recorded if gradients are wanted, and the row noted if a recording is on.
  * Whatever can fail for want of memory comes before the kernel, so a failed call has no side effect. */
 #include "engine/door.h"
+#include "rows.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -111,7 +112,7 @@ int mn_door_storages(mn_door *d) {
     mn_tensor *view = d->out[0];
     view->storage = d->in[0]->storage;
     view->storage->refs++;
-    if (d->op->flags & MN_F_VIEW) view->flags |= T_VIEW, view->storage->views++;
+    if (!(d->op->flags & MN_F_NODIFF)) view->flags |= T_VIEW, view->storage->views++;
     return 0;
   }
   for (int k = 0; k < d->n_out; k++)

@@ -1,6 +1,7 @@
 /* copy.c: elements between arrays of any layout on any device, and the host's memory. What lies on a device is touched
  * by its backend alone: by copies of adjacent bytes, and for other layouts by the kernels of clone and assign. */
 #include "engine/engine.h"
+#include "rows.h"
 #include <string.h>
 
 static size_t bytes_of(const mn_array *a) { return (size_t)a->numel * mn_dtype_size(a->dtype); }

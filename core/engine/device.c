@@ -59,7 +59,7 @@ int mn_device_find(mn_context *ctx, const char *name) {
   for (int i = 0; read >= 1 && name[end] == 0 && index >= 0 && i < ctx->n_backends; i++) {
     if (strcmp(ctx->backends[i]->name, kind) != 0 || (i == 0 && index > 0)) continue;
     if (i == 0) return 0; /* cpu:0 */
-    snprintf(full, sizeof full, "%.24s:%d", kind, index);
+    snprintf(full, sizeof full, "%.24s:%d", kind, index % 1000);
     number = find_open(ctx, full);
     return number >= 0 ? number : open_device(ctx, ctx->backends[i], index, full);
   }

@@ -258,6 +258,10 @@ void mn_number_died(mn_context *ctx, double number);
 /* walk.c */
 const mn_node *mn_walk_node(const mn_walk *w); /* that Lua is asked about */
 
+/* push.c: mn_push_tangents, with new references as results. */
+int mn_tangents(mn_context *ctx, int n_out, mn_tensor *const *outputs, int n_in, mn_tensor *const *inputs,
+                mn_tensor *const *tangents, int create_graph, mn_tensor **results);
+
 /* anomaly.c: detect_anomaly. */
 int mn_anomaly_begin(mn_context *ctx); /* -1 and MN_ERR_PLACE where the place of the call is unknown */
 void mn_anomaly_end(mn_context *ctx);  /* the place was for one call */
@@ -268,6 +272,7 @@ const char *mn_anomaly_in(const mn_tensor *t); /* "nan", "inf" or NULL */
 typedef struct mn_op_rules {
   int (*infer)(mn_infer *);
   void (*vjp)(mn_rule *);
+  void (*jvp)(mn_rule *);
   uint32_t saves;
   uint32_t optional; /* bit i: input i may be absent */
   bool required;     /* has an attribute without default */

@@ -1,6 +1,7 @@
 /* execute.c: runs kernels; nobody else does. All that it looks at stands in the call, so the door uses it, and so may
  * a replay, on any thread. */
 #include "engine/engine.h"
+#include "rows.h"
 #include <stdio.h>
 
 int mn_execute(int op, mn_call *call) {

@@ -175,3 +175,14 @@ double mn_function_make(mn_context *ctx, const char *name, int n_in, mn_tensor *
   free(made);
   return number;
 }
+
+int mn_push_tangents(mn_context *ctx, int n_out, mn_tensor *const *outputs, int n_in,
+                     mn_tensor *const *inputs, mn_tensor *const *tangents, int create_graph,
+                     mn_handle *const *results) {
+  mn_tensor **made = calloc((size_t)n_out + 1, sizeof *made);
+  if (!made) return mn_error_set(ctx, MN_ERR_MEMORY, "out of memory");
+  int result = mn_tangents(ctx, n_out, outputs, n_in, inputs, tangents, create_graph, made);
+  for (int k = 0; k < n_out && result == 0; k++) mn_handle_fill(ctx, results[k], made[k]);
+  free(made);
+  return result;
+}

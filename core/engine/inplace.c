@@ -2,6 +2,7 @@
  * in its way it writes there itself; else the result is made apart, by the functional row, and assigned. Either way the
  * shape rule is asked once: `assign` needs none, since the result has been checked against the target. */
 #include "engine/door.h"
+#include "rows.h"
 #include <string.h>
 
 /* Would autograd be deceived? Only where gradients are on and one of the tensors needs them. */

@@ -3,9 +3,12 @@
 
 mn_context *mn_rule_ctx(mn_rule *r) { return r->ctx; }
 const mn_slot *mn_rule_attrs(mn_rule *r) { return r->node->attrs; }
-int mn_rule_op(mn_rule *r) { return r->node->op; }
 int mn_rule_inputs(mn_rule *r) { return r->node->n_in; }
-bool mn_need(mn_rule *r, int i) { return i < r->node->n_in && mn_edge_wanted(r->walk, &r->node->edges[i]); }
+bool mn_need(mn_rule *r, int i) {
+  if (i >= r->node->n_in) return false;
+  if (r->tangents) return r->only < 0 ? r->tangents[i] != NULL : i == r->only;
+  return mn_edge_wanted(r->walk, &r->node->edges[i]);
+}
 bool mn_has_grad(mn_rule *r, int k) { return r->slots[k].sum != NULL; }
 
 const int64_t *mn_node_shape(const mn_node *node, int i) {

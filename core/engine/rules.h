@@ -60,8 +60,7 @@ static inline void mn_same_shape(mn_array *out, const mn_array *a) {
 /* ---- derivative rules ---- */
 typedef struct mn_rule mn_rule;
 mn_context *mn_rule_ctx(mn_rule *r);
-const mn_slot *mn_rule_attrs(mn_rule *r); /* as the shape rule left them; cast to const mn_<op>_attrs* */
-int mn_rule_op(mn_rule *r);               /* MN_OP_... */
+const mn_slot *mn_rule_attrs(mn_rule *r); /* as the shape rule left them; read as mn_<op>_kept(r) */
 int mn_rule_inputs(mn_rule *r);
 bool mn_need(mn_rule *r, int i);            /* is the gradient of input i wanted? (false for absent inputs) */
 bool mn_has_grad(mn_rule *r, int k);        /* has output k a cotangent? */
@@ -74,6 +73,25 @@ int mn_in_device(mn_rule *r, int i);
 /* Gives input i its gradient. One whose shape is broader than the input's (broadcasting) is summed to it by
  * the walk, and one of another dtype is cast. Give nothing, or MN_NONE, for zero. */
 void mn_give(mn_rule *r, int i, mn_tensor *grad);
+
+/* ---- tangents ---- */
+/* A tangent rule gives each output its tangent, given those of the inputs, of which at least one has one. It sees the
+ * same saved tensors and attributes as a derivative rule. */
+bool mn_has_tangent(mn_rule *r, int i);
+mn_tensor *mn_tangent(mn_rule *r, int i);            /* zeros where input i has none */
+void mn_push(mn_rule *r, int k, mn_tensor *tangent); /* of output k; nothing, or MN_NONE, for zero */
+mn_list mn_out_shape(mn_rule *r, int k);
+int mn_out_dtype(mn_rule *r, int k);
+bool mn_saves_in(mn_rule *r, int i); /* does the row save input i? */
+/* What the row's derivative rule gives input i for the cotangent g of output k alone: MN_NONE for zero. */
+mn_tensor *mn_pull(mn_rule *r, int i, int k, mn_tensor *g);
+/* The row itself with the same attributes: its inputs, to be filled in, and its outputs for them (0, or -1 with the
+ * error set). */
+mn_tensor **mn_row_inputs(mn_rule *r);
+int mn_row_again(mn_rule *r, mn_tensor **outputs);
+/* Pushes tangents by two derivatives: the gradient is linear in its cotangents, and its derivative with respect to them
+ * is the tangent. For rows whose tangent rule would be as long as that. */
+void mn_push_twice(mn_rule *r);
 
 /* Compositions that many rules need (ops/compose.c). */
 mn_tensor *mn_reshape(mn_context *ctx, mn_tensor *t,

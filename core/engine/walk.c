@@ -57,7 +57,7 @@ static int check_anomaly(mn_walk *w, const mn_node *node, mn_tensor **results) {
 
 static int run_rule(mn_walk *w, visit *x, mn_tensor **results) {
   mn_node *node = x->node;
-  mn_rule r = {w->ctx, node, w, &w->slots[x->first_slot], results};
+  mn_rule r = {.ctx = w->ctx, .node = node, .walk = w, .slots = &w->slots[x->first_slot], .results = results};
   if (mn_saved_check(node)) return -1;
   if (node->op == MN_OP_FUNCTION) {
     if (mn_ask_function(w, node, results)) return -1;
@@ -210,7 +210,7 @@ static int check_outputs(mn_context *ctx, int n_out, mn_tensor *const *outputs, 
   return 0;
 }
 
-static int set_inputs(mn_walk *w, int n_in, mn_tensor *const *inputs) {
+int mn_walk_inputs(mn_walk *w, int n_in, mn_tensor *const *inputs) {
   size_t n = (size_t)n_in + 1;
   w->inputs = calloc(n, sizeof *w->inputs);
   w->results = calloc(n, sizeof *w->results);
@@ -250,7 +250,7 @@ mn_walk *mn_walk_new(mn_context *ctx, int n_out, mn_tensor *const *outputs, mn_t
   mn_quiet saved = begin_quiet(w);
   int mark = mn_scope_open(ctx);
   w->since = (uint64_t)since;
-  int failed = set_inputs(w, n_in, inputs) || mn_visits_collect(w, n_out, outputs) || mn_visits_want(w);
+  int failed = mn_walk_inputs(w, n_in, inputs) || mn_visits_collect(w, n_out, outputs) || mn_visits_want(w);
   for (int i = 0; i < n_out && !failed; i++) failed = seed(w, outputs[i], grad_outputs[i]);
   w->next = w->n_visits - 1;
   mn_scope_close(ctx, mark);

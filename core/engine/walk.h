@@ -1,11 +1,12 @@
-/* walk.h: a backward walk, as the files that make it up see it: visits.c, cotangents.c, rule.c, ask.c, walk.c. Each
- * calls those before it alone. */
+/* walk.h: walks over the graph, as the files that make them up see them: visits.c, cotangents.c, rule.c, ask.c, walk.c
+ * (backward) and push.c (forward). Each calls those before it alone. */
 #ifndef MN_WALK_H
 #define MN_WALK_H
 
 #include "engine/engine.h"
 #include "engine/pointers.h"
 #include "engine/reach.h"
+#include "rows.h"
 
 /* A place that gathers cotangents. `more` holds, from `first` on, what could not be added yet. */
 typedef struct slot {
@@ -53,6 +54,10 @@ struct mn_rule {
   mn_walk *walk;
   slot *slots;
   mn_tensor **results;
+  /* In a forward walk (push.c): the tangents of inputs and of outputs, NULL for zero; room for as many inputs; the input
+   * whose gradient is wanted, or -1 for those with a tangent. NULL in a backward one. */
+  mn_tensor **tangents, **pushed, **row;
+  int only;
 };
 
 static inline int mn_walk_no_memory(mn_walk *w) {
@@ -113,5 +118,7 @@ int mn_ask_hooks(mn_walk *w, const visit *x);
 int mn_ask_function(mn_walk *w, mn_node *node, mn_tensor **results);
 int mn_ask_leaf_hooks(mn_walk *w);
 void mn_ask_forget(mn_walk *w); /* gives back what was answered */
+
+int mn_walk_inputs(mn_walk *w, int n_in, mn_tensor *const *inputs); /* walk.c: what the walk is for */
 
 #endif

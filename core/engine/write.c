@@ -1,6 +1,7 @@
 /* write.c: many tensors overwritten at once, all of them or none. Whatever can fail comes first; the copies that
  * follow ask for no memory and look at no flag, so an update of a whole model is never left half done. */
 #include "engine/engine.h"
+#include "rows.h"
 #include <string.h>
 
 static int check_target(mn_context *ctx, const char *name, int i, mn_tensor *target, mn_tensor *source) {

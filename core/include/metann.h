@@ -23,7 +23,7 @@ extern "C" {
 #endif
 
 /* ffi: begin */
-enum { MN_ABI = 2, MN_MAX_DIMS = 8, MN_MAX_OUT = 4, MN_MAX_SLOTS = 56 };
+enum { MN_ABI = 3, MN_MAX_DIMS = 8, MN_MAX_OUT = 4, MN_MAX_SLOTS = 56 };
 
 typedef enum mn_dtype {
   MN_FLOAT32, MN_FLOAT64, MN_INT64, MN_INT32, MN_UINT8, MN_BOOL, MN_FLOAT16, MN_BFLOAT16, MN_DTYPE_COUNT
@@ -51,15 +51,16 @@ typedef struct mn_array {
   int64_t size[8], stride[8];
 } mn_array;
 
-/* One attribute slot: INT, BOOL, ENUM, DTYPE, DIM, INDEX use i; NUM uses f; a LIST is an mn_list, 9 slots. */
+/* One attribute slot: INT, BOOL, ENUM, DTYPE, DIM, INDEX use i; NUM uses f; a LIST, DIMS or PAIR is an mn_list, 9 slots. */
 typedef union mn_slot { int64_t i; double f; } mn_slot;
 typedef struct mn_list { int64_t n; int64_t v[8]; } mn_list;
 
 /* Kinds of attributes (mn_attr_info.kind). DIM and DIMS count dimensions from 0 here (Lua: from 1), negative from the
- * end; INDEX likewise is a position; BASE is the number that the first index has in index tensors (C 0, Lua 1). */
+ * end; INDEX likewise is a position; BASE is the number that the first index has in index tensors (C 0, Lua 1). A PAIR
+ * is a list for the two sides of a plane, of which one number stands for both. */
 typedef enum mn_attr_kind {
   MN_ATTR_INT, MN_ATTR_NUM, MN_ATTR_BOOL, MN_ATTR_ENUM, MN_ATTR_DTYPE,
-  MN_ATTR_LIST, MN_ATTR_DIM, MN_ATTR_DIMS, MN_ATTR_INDEX, MN_ATTR_BASE
+  MN_ATTR_LIST, MN_ATTR_DIM, MN_ATTR_DIMS, MN_ATTR_INDEX, MN_ATTR_BASE, MN_ATTR_PAIR
 } mn_attr_kind;
 
 typedef struct mn_attr_info {
@@ -107,6 +108,16 @@ typedef struct mn_counter { int32_t n; } mn_counter;
 int mn_abi(void);
 const char *mn_version(void);
 const char *mn_cpu_path(void); /* "c", "avx2" or "avx512": the kernels chosen at load */
+
+/* What a pointwise row does with one line of n elements: ptr[0] is the output, dense, which may be the first input;
+ * ptr[1] to ptr[n_in] are the inputs, each dense or one element that is repeated (step, in bytes, 0; the first one is
+ * dense if all could be repeated). mn_cpu_line says which loop, of how many inputs and with which numbers, a row with
+ * these attributes runs for inputs of a dtype (of `where`: of what is chosen from), input `absent` being a number of that
+ * dtype, repeated (-1: none is); attrs is not NULL. 0; -1 where the row runs no such loop, or has none for the dtype. Rows
+ * that divide integers look for zeros first. */
+typedef void (*mn_loop)(char *const *ptr, const int64_t *step, int64_t n, const double *number);
+typedef struct mn_line { mn_loop loop; int32_t n_in; double number[2]; } mn_line;
+int mn_cpu_line(int op, const mn_slot *attrs, int dtype, int absent, mn_line *line);
 
 mn_context *mn_context_new(void);
 void mn_context_release(mn_context *ctx);
@@ -287,6 +298,11 @@ int mn_walk_run(mn_walk *walk);
 mn_tensor *mn_walk_result(mn_walk *walk, int i);
 int mn_walk_retains(const mn_walk *walk); /* will the graph be there for another walk? */
 void mn_walk_free(mn_walk *walk);
+/* The derivative of outputs along tangents of inputs (a Jacobian-vector product), through the graph that a backward walk
+ * with MN_WALK_PARTIAL would go: 0 with the outputs' tangents in handles; -1; 1 where a function's derivative or a hook of
+ * the binding's stands between, which only backward walks can ask for. */
+int mn_push_tangents(mn_context *ctx, int n_out, mn_tensor *const *outputs, int n_in, mn_tensor *const *inputs,
+                     mn_tensor *const *tangents, int create_graph, mn_handle *const *results);
 /* For bindings that may be stopped between any two steps: the same into a box that is there before, 0 or -1. What a box
  * held is freed first; closing it again does nothing. */
 typedef struct mn_walk_box { mn_walk *walk; } mn_walk_box;
@@ -389,6 +405,8 @@ void mn_program_free(mn_program *program);
 #define MN_EACH_9(M, a, ...) M(a) MN_EACH_8(M, __VA_ARGS__)
 #define MN_EACH_10(M, a, ...) M(a) MN_EACH_9(M, __VA_ARGS__)
 
+#include "ops/presets.def"
+
 /* A row's attributes become struct mn_<op>_attrs, all of 8-byte members, so that it is also an array of slots.
  * Pass NULL where a prototype takes attrs for the defaults of a row without required attributes. */
 #define MN_FIELD(attr) MN_FIELD_##attr
@@ -398,16 +416,19 @@ void mn_program_free(mn_program *program);
 #define MN_FIELD_ENUM(name, ...) int64_t name;
 #define MN_FIELD_DTYPE(name, ...) int64_t name;
 #define MN_FIELD_LIST(name, ...) mn_list name;
+#define MN_FIELD_PAIR(name, ...) mn_list name;
 #define MN_FIELD_DIM(name, ...) int64_t name;
 #define MN_FIELD_DIMS(name, ...) mn_list name;
 #define MN_FIELD_INDEX(name, ...) int64_t name;
 #define MN_FIELD_BASE(name, ...) int64_t name;
 #define MN_FIELD_NOATTR int64_t none_;
-#define MN_OP(op, inputs, outputs, attributes, ...)                                                          \
-  typedef struct mn_##op##_attrs {                                                                           \
-    MN_EACH(MN_FIELD, attributes)                                                                            \
-  } mn_##op##_attrs;
-#include "ops.def"
+#define MN_FIELD_GROUP(group, name) union { struct { group(MN_FIELD) }; mn_##name name; };
+#define MN_FIELD_WINDOWS MN_FIELD_GROUP(MN_WINDOWS, windows)
+#define MN_FIELD_AVERAGING MN_FIELD_GROUP(MN_AVERAGING, averaging)
+typedef struct mn_windows { MN_WINDOWS(MN_FIELD) } mn_windows;
+typedef struct mn_averaging { MN_AVERAGING(MN_FIELD) } mn_averaging;
+#define MN_ROW_ATTRS(op, inputs, outputs, attributes, ...)                                                   \
+  typedef struct mn_##op##_attrs { MN_EACH(MN_FIELD, attributes) } mn_##op##_attrs;
 
 /* mn_<op>(ctx, inputs..., attrs) returns the output; of a row with more outputs, 0 or -1, and writes them to out. */
 #define MN_PARAM(input) MN_PARAM_##input
@@ -421,8 +442,14 @@ void mn_program_free(mn_program *program);
 #define MN_PROTO_2 MN_PROTO_N
 #define MN_PROTO_3 MN_PROTO_N
 #define MN_PROTO_4 MN_PROTO_N
-#define MN_OP(op, inputs, outputs, ...) MN_PROTO_##outputs(op, inputs);
+#define MN_ROW_PROTOTYPE(op, inputs, outputs, ...) MN_PROTO_##outputs(op, inputs);
+
+#ifndef MN_NO_ROWS /* the core's own files, which include the sections that they need: a new row doesn't concern others */
+#define MN_OP MN_ROW_ATTRS
 #include "ops.def"
+#define MN_OP MN_ROW_PROTOTYPE
+#include "ops.def"
+#endif
 
 #if defined(__GNUC__)
 #pragma GCC visibility pop

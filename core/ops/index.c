@@ -38,7 +38,7 @@ static int check_vector(mn_infer *x, const mn_array *index) {
 }
 
 int mn_infer_index_select(mn_infer *x) {
-  mn_index_select_attrs *a = (mn_index_select_attrs *)x->attrs;
+  mn_index_select_attrs *a = mn_index_select_given(x);
   const mn_array *in = like_input(x), *index = x->in[1];
   if (mn_check_dim(x, &a->dim, in->ndim) || check_vector(x, index)) return -1;
   if (in->ndim > 0) x->out[0]->size[a->dim] = index->numel;
@@ -49,7 +49,7 @@ int mn_infer_index_select(mn_infer *x) {
 
 void mn_vjp_index_select(mn_rule *r) {
   if (!mn_need(r, 0)) return;
-  const mn_index_select_attrs *a = (const mn_index_select_attrs *)mn_rule_attrs(r);
+  const mn_index_select_attrs *a = mn_index_select_kept(r);
   mn_context *ctx = mn_rule_ctx(r);
   mn_index_add_attrs to = {.dim = a->dim, .alpha = 1, .index_base = a->index_base};
   mn_tensor *zeros = mn_zeros(ctx, mn_in_shape(r, 0), mn_in_dtype(r, 0));
@@ -57,7 +57,7 @@ void mn_vjp_index_select(mn_rule *r) {
 }
 
 int mn_infer_index_add(mn_infer *x) {
-  mn_index_add_attrs *a = (mn_index_add_attrs *)x->attrs;
+  mn_index_add_attrs *a = mn_index_add_given(x);
   const mn_array *in = like_input(x), *index = x->in[1], *source = x->in[2];
   if (mn_check_dim(x, &a->dim, in->ndim) || check_vector(x, index) || check_dtype(x, source, in) ||
       mn_check_number(x, in->dtype, "factor alpha", a->alpha))
@@ -73,7 +73,7 @@ int mn_infer_index_add(mn_infer *x) {
 }
 
 void mn_vjp_index_add(mn_rule *r) {
-  const mn_index_add_attrs *a = (const mn_index_add_attrs *)mn_rule_attrs(r);
+  const mn_index_add_attrs *a = mn_index_add_kept(r);
   mn_context *ctx = mn_rule_ctx(r);
   if (mn_need(r, 0)) mn_give(r, 0, mn_grad(r, 0));
   if (!mn_need(r, 2)) return;
@@ -99,7 +99,7 @@ static int check_beside(mn_infer *x, const mn_array *index, const mn_array *t, i
 }
 
 int mn_infer_gather(mn_infer *x) {
-  mn_gather_attrs *a = (mn_gather_attrs *)x->attrs;
+  mn_gather_attrs *a = mn_gather_given(x);
   const mn_array *in = x->in[0], *index = x->in[1];
   if (mn_check_dim(x, &a->dim, in->ndim) || check_index(x, index)) return -1;
   if (check_beside(x, index, in, a->dim, "input")) return -1;
@@ -110,15 +110,17 @@ int mn_infer_gather(mn_infer *x) {
 
 void mn_vjp_gather(mn_rule *r) {
   if (!mn_need(r, 0)) return;
-  const mn_gather_attrs *a = (const mn_gather_attrs *)mn_rule_attrs(r);
+  const mn_gather_attrs *a = mn_gather_kept(r);
   mn_context *ctx = mn_rule_ctx(r);
   mn_scatter_add_attrs to = {.dim = a->dim, .index_base = a->index_base};
   mn_tensor *zeros = mn_zeros(ctx, mn_in_shape(r, 0), mn_in_dtype(r, 0));
   mn_give(r, 0, mn_scatter_add(ctx, zeros, mn_saved_in(r, 1), mn_grad(r, 0), &to));
 }
 
+MN_ALIKE(scatter, scatter_add, dim);
+
 int mn_infer_scatter(mn_infer *x) {
-  mn_scatter_attrs *a = (mn_scatter_attrs *)x->attrs;
+  mn_scatter_attrs *a = mn_scatter_given(x);
   const mn_array *in = like_input(x), *index = x->in[1], *source = x->in[2];
   if (mn_check_dim(x, &a->dim, in->ndim) || check_index(x, index) || check_dtype(x, source, in)) return -1;
   if (check_beside(x, index, in, a->dim, "input")) return -1;
@@ -179,7 +181,7 @@ static void give_source(mn_rule *r, int64_t dim, int64_t index_base, bool adds) 
 }
 
 void mn_vjp_scatter(mn_rule *r) {
-  const mn_scatter_attrs *a = (const mn_scatter_attrs *)mn_rule_attrs(r);
+  const mn_scatter_attrs *a = mn_scatter_kept(r);
   mn_context *ctx = mn_rule_ctx(r);
   if (mn_need(r, 0)) {
     mn_tensor *zero = mn_zeros(ctx, (mn_list){.n = 0}, mn_in_dtype(r, 0));
@@ -189,7 +191,7 @@ void mn_vjp_scatter(mn_rule *r) {
 }
 
 void mn_vjp_scatter_add(mn_rule *r) {
-  const mn_scatter_add_attrs *a = (const mn_scatter_add_attrs *)mn_rule_attrs(r);
+  const mn_scatter_add_attrs *a = mn_scatter_add_kept(r);
   if (mn_need(r, 0)) mn_give(r, 0, mn_grad(r, 0));
   if (mn_need(r, 2)) give_source(r, a->dim, a->index_base, true);
 }
@@ -239,8 +241,7 @@ void mn_vjp_index(mn_rule *r) {
   int n = mn_rule_inputs(r);
   mn_tensor *all[MN_MAX_DIMS + 2] = {mn_zeros(ctx, mn_in_shape(r, 0), mn_in_dtype(r, 0)), mn_grad(r, 0)};
   for (int i = 1; i < n; i++) all[i + 1] = mn_saved_in(r, i);
-  mn_index_put_attrs to = {.accumulate = 1,
-                           .index_base = ((const mn_index_attrs *)mn_rule_attrs(r))->index_base};
+  mn_index_put_attrs to = {.accumulate = 1, .index_base = mn_index_kept(r)->index_base};
   mn_give(r, 0, mn_index_put(ctx, n + 1, all, &to));
 }
 
@@ -267,7 +268,7 @@ int mn_infer_index_put(mn_infer *x) {
 static mn_tensor *last_put(mn_rule *r, mn_tensor *grad, mn_tensor **all) {
   mn_context *ctx = mn_rule_ctx(r);
   int n = mn_rule_inputs(r);
-  const mn_index_put_attrs *a = (const mn_index_put_attrs *)mn_rule_attrs(r);
+  const mn_index_put_attrs *a = mn_index_put_kept(r);
   mn_list room = mn_in_shape(r, 0);
   for (int d = 0; d < room.n; d++)
     if (d + 2 >= n || all[d + 2] == MN_NONE) room.v[d] = 1;
@@ -282,7 +283,7 @@ static mn_tensor *last_put(mn_rule *r, mn_tensor *grad, mn_tensor **all) {
 }
 
 void mn_vjp_index_put(mn_rule *r) {
-  const mn_index_put_attrs *a = (const mn_index_put_attrs *)mn_rule_attrs(r);
+  const mn_index_put_attrs *a = mn_index_put_kept(r);
   mn_context *ctx = mn_rule_ctx(r);
   int n = mn_rule_inputs(r);
   mn_tensor *all[MN_MAX_DIMS + 2];
@@ -314,7 +315,7 @@ int mn_infer_nonzero(mn_infer *x) {
 }
 
 int mn_infer_one_hot(mn_infer *x) {
-  mn_one_hot_attrs *a = (mn_one_hot_attrs *)x->attrs;
+  mn_one_hot_attrs *a = mn_one_hot_given(x);
   const mn_array *in = like_input(x);
   mn_array *out = x->out[0];
   if (check_index(x, in)) return -1;
@@ -328,7 +329,7 @@ int mn_infer_one_hot(mn_infer *x) {
 }
 
 int mn_infer_bincount(mn_infer *x) {
-  mn_bincount_attrs *a = (mn_bincount_attrs *)x->attrs;
+  mn_bincount_attrs *a = mn_bincount_given(x);
   const mn_array *in = x->in[0], *weights = x->in[1];
   mn_array *out = x->out[0];
   char text[128];

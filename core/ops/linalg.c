@@ -27,7 +27,7 @@ int mn_matrix_shape(const mn_infer *x, const mn_array *a, const mn_array *b, int
 }
 
 int mn_infer_matmul(mn_infer *x) {
-  const mn_matmul_attrs *t = (const mn_matmul_attrs *)x->attrs;
+  const mn_matmul_attrs *t = mn_matmul_given(x);
   const mn_array *a = x->in[0], *b = x->in[1];
   char left[64], right[64];
   if (a->ndim < 2 || b->ndim < 2)
@@ -58,7 +58,7 @@ static mn_tensor *flat(mn_rule *r, mn_tensor *t, int64_t cols) {
  * are formed as the transposed product. A matrix b that stands beside a batch gets its sum over the batch in
  * one product. */
 void mn_vjp_matmul(mn_rule *r) {
-  const mn_matmul_attrs *t = (const mn_matmul_attrs *)mn_rule_attrs(r);
+  const mn_matmul_attrs *t = mn_matmul_kept(r);
   mn_tensor *a = mn_saved_in(r, 0), *b = mn_saved_in(r, 1), *g = mn_grad(r, 0);
   int ta = t->transpose_input != 0, tb = t->transpose_other != 0;
   if (mn_need(r, 0)) mn_give(r, 0, ta ? product(r, b, g, tb, 1) : product(r, g, b, 0, !tb));

@@ -83,7 +83,7 @@ int mn_infer_batch_norm_grad_grad(mn_infer *x) {
 /* ---- derivatives ---- */
 
 void mn_vjp_batch_norm(mn_rule *r) {
-  const mn_batch_norm_attrs *t = (const mn_batch_norm_attrs *)mn_rule_attrs(r);
+  const mn_batch_norm_attrs *t = mn_batch_norm_kept(r);
   mn_tensor *out[3] = {NULL, NULL, NULL};
   mn_batch_norm_grad(mn_rule_ctx(r), mn_grad(r, 0), mn_saved_in(r, 0), mn_saved_in(r, 1), mn_saved_out(r, 1),
                      mn_saved_out(r, 2), &(mn_batch_norm_grad_attrs){t->eps}, out);
@@ -93,7 +93,7 @@ void mn_vjp_batch_norm(mn_rule *r) {
 
 /* mean and var are functions of input that happen to be at hand: all of their derivative is in input's. */
 void mn_vjp_batch_norm_grad(mn_rule *r) {
-  const mn_batch_norm_grad_attrs *t = (const mn_batch_norm_grad_attrs *)mn_rule_attrs(r);
+  const mn_batch_norm_grad_attrs *t = mn_batch_norm_grad_kept(r);
   mn_tensor *out[3] = {NULL, NULL, NULL}, *cotangent[3];
   for (int k = 0; k < 3; k++) cotangent[k] = mn_has_grad(r, k) ? mn_grad(r, k) : MN_NONE;
   mn_batch_norm_grad_grad(mn_rule_ctx(r), cotangent[0], cotangent[1], cotangent[2], mn_saved_in(r, 0),
@@ -167,7 +167,7 @@ static void begin(third *z, mn_rule *r) {
                .var = mn_saved_in(r, 7),
                .wide = {.n = size.n},
                .count = 1,
-               .eps = ((const mn_batch_norm_grad_grad_attrs *)mn_rule_attrs(r))->eps};
+               .eps = mn_batch_norm_grad_grad_kept(r)->eps};
   mn_list dims = {.n = size.n - 1};
   for (int64_t d = 0; d < size.n; d++) {
     z->wide.v[d] = d == 1 ? size.v[1] : 1;
@@ -221,4 +221,27 @@ void mn_vjp_batch_norm_grad_grad(mn_rule *rule) {
             plus(&z, times(&z, in_sq, q.big), plus(&z, times(&z, in_sv, v.big), times(&z, in_sg, g.big))));
   mn_tensor *dk = scaled(&z, times(&z, times(&z, k, z.r), times(&z, triple, z.xh)), -1 / z.count);
   mn_give(rule, 4, plus(&z, dx, dk));
+}
+
+/* ---- tangents ---- */
+
+/* y = w xh + b: w r P(dx) + dw xh + db, where batch_norm_grad without a weight gives r P(dx). */
+void mn_jvp_batch_norm(mn_rule *r) {
+  mn_context *ctx = mn_rule_ctx(r);
+  const mn_batch_norm_attrs *t = mn_batch_norm_kept(r);
+  mn_tensor *x = mn_saved_in(r, 0), *w = mn_saved_in(r, 1), *sum = MN_NONE, *out[3] = {NULL, NULL, NULL};
+  mn_list size = mn_in_shape(r, 0);
+  third z = {.ctx = ctx, .wide = {.n = size.n}};
+  for (int64_t d = 0; d < size.n; d++) z.wide.v[d] = d == 1 ? size.v[1] : 1;
+  if (mn_has_tangent(r, 0)) {
+    mn_batch_norm_grad(ctx, mn_tangent(r, 0), x, MN_NONE, mn_saved_out(r, 1), mn_saved_out(r, 2),
+                       &(mn_batch_norm_grad_attrs){t->eps}, out);
+    sum = w == MN_NONE ? out[0] : times(&z, wide(&z, w), out[0]);
+  }
+  if (mn_has_tangent(r, 1)) {
+    mn_batch_norm(ctx, x, MN_NONE, MN_NONE, t, out);
+    sum = plus(&z, sum, times(&z, wide(&z, mn_tangent(r, 1)), out[0]));
+  }
+  if (mn_has_tangent(r, 2)) sum = plus(&z, sum, wide(&z, mn_tangent(r, 2)));
+  mn_push(r, 0, sum);
 }

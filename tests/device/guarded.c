@@ -4,6 +4,7 @@
  * Its rows go over the host's kernels, on memory that is open for as long as they run. */
 #define _GNU_SOURCE
 #include "backend.h"
+#include "rows.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>

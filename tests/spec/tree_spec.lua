@@ -83,7 +83,7 @@ describe('the tree', function()
     local function includes(folders)
       return function(line)
         local name = line:match '^%s*#%s*include%s+"([^"]+)"'
-        if not name then return false end
+        if not name or name:find '%.def$' then return false end -- the op table's sections are for all
         for _, folder in ipairs(folders) do
           if name:find('^' .. folder .. '/') or name:find('../' .. folder .. '/', 1, true) then return true end
         end
@@ -211,7 +211,7 @@ describe('the core by its symbols', function()
     { 'graph', 'engine/', 'storage release scope tensor node mapping' },
     { 'door', 'engine/', 'resolve execute scratch copy apply inplace api anomaly' },
     { 'data', 'engine/', 'data digest write' },
-    { 'reverse', 'engine/', 'visits cotangents rule ask walk function frontier' },
+    { 'reverse', 'engine/', 'visits cotangents rule ask walk push function frontier' },
     { 'handle', 'engine/', 'handle' },
   }
   local ALLOWED = {

@@ -10,8 +10,4 @@
 /* The kernel of a row: int MN_KERNEL(add)(mn_call *call). Use it for any function shared between files here. */
 #define MN_KERNEL(name) MN_PASTE(name, MN_VARIANT)
 
-#define MN_VIEW(...)
-#define MN_OP(name, ...) int MN_KERNEL(name)(mn_call * call);
-#include "ops.def"
-
 #endif

@@ -133,8 +133,9 @@ local function name_of_call(fn, co, level)
 end
 
 --- What debug.getinfo says of the nearest function that is not metann's; nil where there is none, for example at the
--- bottom of a coroutine. And the name of the function of ours that it called, and a set of what that called in turn.
-local function user_frame()
+-- bottom of a coroutine. And, with `names`, the name of the function of ours that it called, and a set of what that called
+-- in turn.
+local function user_frame(names)
   if not getinfo then return nil end
   local level, co, called, settled, users, inner = 3, running(), nil, false, false, nil
   local info = getinfo(level, 'f')
@@ -145,6 +146,8 @@ local function user_frame()
       level = 0
     elseif not is_passed(info.func) then
       return co and getinfo(co, level, 'Sl') or getinfo(level, 'Sl'), called, inner
+    elseif not names then
+      level = level + 1
     else
       users = users or calls_users(info.func, co, level)
       local name = not settled and not (users and may_call[info.func]) and name_of_call(info.func, co, level)
@@ -205,7 +208,7 @@ local function place_of(info) return info.short_src .. ':' .. info.currentline e
 -- Only the first `%`-format arguments are used when more than one argument is given.
 function errors.raise(message, ...)
   if select('#', ...) > 0 then message = message:format(...) end
-  local info, called, inner = user_frame()
+  local info, called, inner = user_frame(true)
   message = renamed(message, called, inner) .. errors.in_module()
   if info and info.currentline >= 0 then message = place_of(info) .. ': ' .. message end
   error(message, 0)
