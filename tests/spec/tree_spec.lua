@@ -176,7 +176,7 @@ describe('the core by its symbols', function()
   -- compiled once for each instruction set, those in plain C.
   local function symbols()
     local defined, lacks = {}, {}
-    local objects = "find '%s/CMakeFiles' -path '*/core/*' -name '*.c.o' | grep -v 'kernels_avx' | xargs nm -g -A"
+    local objects = "find '%s/CMakeFiles' -path '*/core/*' -name '*.c.o' | grep -v 'kernels_avx' | LD_PRELOAD= xargs nm -g -A"
     for _, line in ipairs(lines(objects:format(build))) do
       local source, kind, name = line:match '%.dir/(core/.-)%.o:%S*%s+(%a) ([%w_]+)$'
       if sources[source] then -- a build keeps objects of sources that are gone

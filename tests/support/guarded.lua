@@ -5,7 +5,7 @@ local ffi, C, ctx = handle.ffi, handle.C, handle.ctx
 
 local folder = scratch.folder()
 local library = folder .. '/guarded.so'
-local status, said = scratch.run(('cc -shared -fPIC -O1 -g -std=gnu11 -Wall -Wextra -Icore -Icore/include -o %s '
+local status, said = scratch.run(('LD_PRELOAD= cc -shared -fPIC -O1 -g -std=gnu11 -Wall -Wextra -Icore -Icore/include -o %s '
   .. 'tests/device/guarded.c'):format(library))
 assert(status == 0, said)
 ffi.cdef 'const mn_backend *guarded_backend(mn_device *on, int (*by)(int op, mn_call *call));'
