@@ -3,6 +3,7 @@
  * against. LAPACK's routines are looked up at the first op that needs those. */
 #define _GNU_SOURCE
 #include "cpu/blas.h"
+#include "cpu/threads.h"
 #include "kernel.h"
 #include <dlfcn.h>
 #include <pthread.h>
@@ -41,7 +42,7 @@ static int own_threads(void) {
 }
 
 static int has_room(char *error, size_t size) {
-  int had = atomic_load(&rooms), wanted = mn_threads_get();
+  int had = atomic_load(&rooms), wanted = mn_threads(0);
   if (wanted <= had) return 1;
   int more = had == 0 ? wanted + own_threads() - 1 : wanted - had;
   size_t bytes = (size_t)more * BUFFER + SLACK;

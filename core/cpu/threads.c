@@ -6,7 +6,7 @@
  * machine that made two threads three times slower than one.) A job that meets another one, of a kernel inside a
  * kernel or of a second context, runs in its own thread. After a fork the child runs serially: it has no workers. */
 #define _GNU_SOURCE
-#include "kernel.h"
+#include "cpu/threads.h"
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -137,13 +137,9 @@ static void start(void) {
   atomic_compare_exchange_strong(&threads, &expected, n);
 }
 
-void mn_threads_set(int n) {
+int mn_threads(int n) {
   pthread_once(&once, start);
-  atomic_store(&threads, n < MOST_THREADS ? n : MOST_THREADS);
-}
-
-int mn_threads_get(void) {
-  pthread_once(&once, start);
+  if (n > 0) atomic_store(&threads, n < MOST_THREADS ? n : MOST_THREADS);
   return atomic_load(&threads);
 }
 
@@ -167,7 +163,7 @@ static void close_job(void) {
 }
 
 void mn_parallel(int64_t blocks, void (*body)(void *arg, int64_t block), void *arg) {
-  int n = blocks > 1 ? mn_threads_get() : 1;
+  int n = blocks > 1 ? mn_threads(0) : 1;
   if (n > blocks) n = (int)blocks;
   if (n <= 1 || atomic_load_explicit(&forked, memory_order_relaxed) ||
       atomic_flag_test_and_set_explicit(&pool.busy, memory_order_acquire)) {

@@ -4,8 +4,6 @@
  * that it sees every use after free. */
 #include "engine/engine.h"
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -22,8 +20,6 @@
 struct mn_block {
   mn_block *next;
 };
-
-static const size_t HUGE_PAGE = (size_t)2 << 20;
 
 /* The class of a size, and the size of its blocks. */
 static int size_class(size_t bytes, size_t *rounded) {
@@ -44,19 +40,10 @@ void mn_empty_cache(mn_context *ctx) {
     while (ctx->cache[i]) {
       mn_block *b = ctx->cache[i];
       ctx->cache[i] = b->next;
-      free(b);
+      ctx->devices[0]->backend->put(ctx->devices[0], b);
     }
   }
   ctx->stats.cached_bytes = 0;
-}
-
-static void *system_memory(size_t bytes) {
-  if (bytes < 2 * HUGE_PAGE) return aligned_alloc(64, bytes);
-  void *p = aligned_alloc(HUGE_PAGE, (bytes + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1));
-#ifdef MADV_HUGEPAGE
-  if (p) madvise(p, bytes, MADV_HUGEPAGE);
-#endif
-  return p;
 }
 
 static void *fresh(mn_context *ctx, size_t bytes) {
@@ -68,8 +55,9 @@ static void *fresh(mn_context *ctx, size_t bytes) {
   double size = (double)bytes;
   if (s->live_bytes + s->cached_bytes + size > s->limit_bytes) mn_empty_cache(ctx);
   if (s->live_bytes + size <= s->limit_bytes) {
-    void *p = system_memory(bytes);
-    if (!p && s->cached_bytes > 0) mn_empty_cache(ctx), p = system_memory(bytes);
+    void *p = ctx->devices[0]->backend->get(ctx->devices[0], bytes);
+    if (!p && s->cached_bytes > 0)
+      mn_empty_cache(ctx), p = ctx->devices[0]->backend->get(ctx->devices[0], bytes);
     if (p) return p;
   }
   mn_error_set(ctx, MN_ERR_MEMORY, "out of memory: asked for %.0f bytes with %.0f in use and a limit of %.0f",
@@ -103,7 +91,7 @@ void mn_memory_put(mn_context *ctx, void *p, size_t bytes) {
   int k = size_class(bytes, &rounded);
   ctx->stats.live_bytes -= (double)rounded;
   if (!CACHING || ctx->closed) {
-    free(p);
+    ctx->devices[0]->backend->put(ctx->devices[0], p);
     return;
   }
   ((mn_block *)p)->next = ctx->cache[k];

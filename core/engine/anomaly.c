@@ -27,7 +27,8 @@ void mn_anomaly_end(mn_context *ctx) {
 
 const char *mn_anomaly_in(const mn_tensor *t) {
   static const char *const names[] = {NULL, "inf", "nan"};
-  return names[mn_find_nonfinite(&t->a)];
+  int64_t found = mn_query(t->ctx, MN_FIND_NONFINITE, &t->a);
+  return found > 0 ? names[found] : NULL;
 }
 
 /* An infinity that an input or a number already had is no news: masks are made of them. */

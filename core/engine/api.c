@@ -1,5 +1,6 @@
 /* api.c: mn_<op> for C users and for rules, one per row, expanded from ops.def. */
 #include "engine/engine.h"
+#include "rows.h"
 #include <string.h>
 
 #define ARG(input) ARG_##input

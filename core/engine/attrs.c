@@ -34,6 +34,7 @@ static int check_attr(mn_context *ctx, const mn_op_info *op, const mn_attr_info 
     return 0;
   case MN_ATTR_LIST:
   case MN_ATTR_DIMS:
+  case MN_ATTR_PAIR:
     return check_list(ctx, op, a, (const mn_list *)slot);
   case MN_ATTR_BOOL:
     return v == 0 || v == 1 ? 0 : refuse(ctx, op, a, "0 or 1", v);

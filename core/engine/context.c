@@ -1,7 +1,5 @@
-/* context.c: the state of one user (one Lua state): errors, modes, interruption, lifetime. */
+/* context.c: the state of one user (one Lua state): modes and lifetime. */
 #include "engine/engine.h"
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +15,7 @@ static mn_context *begin(mn_context *ctx, bool owned) {
   ctx->default_dtype = MN_FLOAT32;
   ctx->next_id = 1, ctx->next_seq = 1;
   ctx->seed = 5489;
-  ctx->backend = mn_cpu_backend();
+  mn_devices_open(ctx);
   ctx->stats.limit_bytes = mn_memory_default_limit();
   return ctx;
 }
@@ -32,6 +30,7 @@ void mn_context_release(mn_context *ctx) {
   mn_program_free(ctx->recording);
   ctx->recording = NULL;
   mn_empty_cache(ctx);
+  mn_devices_close(ctx);
   free(ctx->scope.items);
   free(ctx->dead_numbers);
   ctx->scope = (mn_scope){0};
@@ -39,30 +38,7 @@ void mn_context_release(mn_context *ctx) {
   if (!ctx->owned) free(ctx);
 }
 
-void mn_context_close(mn_context *ctx) {
-  if (ctx->closed) return;
-  ctx->closed = true;
-  ctx->stats.limit_bytes = -1;
-  mn_forget_signals(ctx);
-  mn_places_free(ctx);
-  mn_context_release(ctx);
-}
-
 const mn_stats *mn_context_stats(mn_context *ctx) { return &ctx->stats; }
-
-int mn_error_set(mn_context *ctx, mn_error code, const char *format, ...) {
-  if (ctx->error_code != MN_OK) return -1; /* the first error wins */
-  ctx->error_code = code;
-  va_list args;
-  va_start(args, format);
-  vsnprintf(ctx->error, sizeof ctx->error, format, args);
-  va_end(args);
-  return -1;
-}
-
-mn_error mn_error_code(mn_context *ctx) { return ctx->error_code; }
-const char *mn_error_message(mn_context *ctx) { return ctx->error; }
-void mn_error_clear(mn_context *ctx) { ctx->error_code = MN_OK, ctx->error[0] = 0; }
 
 int mn_grad_enabled(mn_context *ctx) { return ctx->grad_enabled; }
 void mn_set_grad_enabled(mn_context *ctx, int enabled) { ctx->grad_enabled = enabled != 0; }
@@ -82,10 +58,10 @@ int mn_set_default_dtype(mn_context *ctx, int dtype) {
 int mn_set_num_threads(mn_context *ctx, int n) {
   if (n < 1 || n > 1024)
     return mn_error_set(ctx, MN_ERR_ARGUMENT, "set_num_threads: expected 1 to 1024 threads, got %d", n);
-  mn_threads_set(n);
+  ctx->devices[0]->backend->threads(n);
   return 0;
 }
-int mn_num_threads(mn_context *ctx) { return (void)ctx, mn_threads_get(); }
+int mn_num_threads(mn_context *ctx) { return ctx->devices[0]->backend->threads(0); }
 
 int mn_set_memory_limit(mn_context *ctx, double bytes) {
   if (!(bytes >= 0))

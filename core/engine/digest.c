@@ -21,8 +21,7 @@ static void add_bytes(uint64_t lanes[LANES], const char *p, size_t n) {
 }
 
 /* In row-major order. A dense tensor's digest and a strided one's differ: the layout is part of what is compared. */
-double mn_tensor_digest(const mn_tensor *t) {
-  const mn_array *a = &t->a;
+static double digest(const mn_array *a) {
   size_t item = mn_dtype_size(a->dtype);
   uint64_t lanes[LANES] = {1, 2, 3, 4};
   if (a->contiguous && a->numel > 0) {
@@ -44,4 +43,16 @@ double mn_tensor_digest(const mn_tensor *t) {
   uint64_t h = (uint64_t)a->numel;
   for (int i = 0; i < LANES; i++) h = mix(h, lanes[i]);
   return (double)(h >> 11); /* as many bits as a double holds */
+}
+
+double mn_tensor_digest(const mn_tensor *t) {
+  mn_array a = t->a;
+  size_t bytes = (size_t)a.numel * mn_dtype_size(a.dtype);
+  if (mn_on_host(t->ctx, a.device)) return digest(&a);
+  a.data = mn_memory_get(t->ctx, bytes);
+  a.contiguous = 1;
+  double number =
+      a.data && mn_array_read(t->ctx, &t->a, a.data) == 0 ? digest(&a) : NAN; /* NaN equals nothing */
+  mn_memory_put(t->ctx, a.data, bytes);
+  return number;
 }

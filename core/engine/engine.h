@@ -11,16 +11,24 @@
 #define MN_ENGINE_H
 
 #include <stdatomic.h>
+#include "backend.h"
 #include "engine/rules.h"
 
 typedef struct mn_node mn_node;
 
+struct mn_map {
+  char *start;
+  size_t bytes;
+  uint32_t refs;
+};
+
 typedef struct mn_storage {
-  void *data;
+  void *data;  /* behind this header, or apart: on a device, or a map's */
   mn_map *map; /* whose pages the data are; NULL where they stand behind this header */
   size_t bytes;
   double id;
   uint32_t refs, version;
+  int32_t device;
   int32_t
       views; /* live tensors made by view ops: an in-place write would change them behind autograd's back */
   bool written; /* write.c: while it looks whether sources and targets are apart */
@@ -98,6 +106,9 @@ typedef struct mn_places {
   unsigned sweeps; /* how many have begun */
 } mn_places;
 
+/* What a context has room for. */
+enum { MN_DEVICES = 16, MN_BACKENDS = 8, MN_DEVICE_NAME = 32 };
+
 struct mn_context {
   mn_stats stats;
   int refs;
@@ -111,7 +122,11 @@ struct mn_context {
   int grad_enabled, default_dtype, message_base;
   uint64_t seed, offset, next_seq;
   double next_id;
-  const mn_backend *backend;
+  mn_device *devices[MN_DEVICES]; /* by number; the host's is 0 */
+  mn_device_stats device_stats[MN_DEVICES];
+  const mn_backend *backends[MN_BACKENDS];
+  char device_names[MN_DEVICES][MN_DEVICE_NAME];
+  int n_devices, n_backends, default_device;
   mn_block *cache[MN_CLASSES];
   mn_scope scope;
   mn_tensor *dead_tensors;
@@ -124,33 +139,75 @@ struct mn_context {
   int live_numbers, dead_capacity;
 };
 
-/* context.c */
+/* error.c */
 int mn_error_set(mn_context *ctx, mn_error code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* interrupt.c */
 void mn_forget_signals(mn_context *ctx);
-void mn_places_free(mn_context *ctx); /* gives back what they hold */
-int mn_interrupted(mn_context *ctx);  /* clears the flag; -1 and the error 'interrupted' */
+int mn_interrupted(mn_context *ctx); /* clears the flag; -1 and the error 'interrupted' */
 static inline int mn_check_interrupt(mn_context *ctx) {
   return atomic_load_explicit(&ctx->interrupted, memory_order_relaxed) ? mn_interrupted(ctx) : 0;
 }
+
+/* device.c: what else the engine does with devices. Errors say the device's name. */
+int mn_devices_open(mn_context *ctx); /* the host's */
+void mn_devices_close(mn_context *ctx);
+void *mn_device_get(mn_context *ctx, int device, size_t bytes); /* counted; NULL with MN_ERR_MEMORY set */
+void mn_device_put(mn_context *ctx, int device, void *p, size_t bytes);
+int mn_device_upload(mn_context *ctx, int device, void *to, const void *from, size_t bytes);
+int mn_device_download(mn_context *ctx, int device, void *to, const void *from, size_t bytes);
+int mn_device_within(mn_context *ctx, int device, void *to, const void *from, size_t bytes);
+static inline bool mn_on_host(const mn_context *ctx, int device) {
+  return device == 0 || ctx->devices[device]->backend->host;
+}
+
+/* scratch.c: scratch memory of a device from the context, given back when the kernel has returned. */
+enum { MN_SCRATCHES = 16 };
+typedef struct mn_scratches {
+  mn_arena arena; /* first: mn_arena* is cast to mn_scratches* */
+  mn_context *ctx;
+  int device, n;
+  struct {
+    void *p;
+    size_t bytes;
+  } blocks[MN_SCRATCHES];
+} mn_scratches;
+void mn_scratches_open(mn_scratches *s, mn_context *ctx, int device);
+void mn_scratches_close(mn_scratches *s);
+
+/* copy.c: elements between arrays of any layout on any device, and the host's memory. 0, or -1 with the error set. */
+int mn_array_read(mn_context *ctx, const mn_array *a, void *buffer);    /* row-major and dense */
+int mn_array_write(mn_context *ctx, mn_array *a, const void *buffer);   /* from the same */
+int mn_array_copy(mn_context *ctx, mn_array *to, const mn_array *from); /* of one size and dtype */
+int mn_array_zero(mn_context *ctx, mn_array *a);
+
+/* query.c: asks the backend of the device that the array is on. Below -1, with the error set, where it failed. */
+int64_t mn_query(mn_context *ctx, mn_question what, const mn_array *a);
 
 /* allocator.c: NULL with MN_ERR_MEMORY set when there is none. The caller remembers the size. */
 void *mn_memory_get(mn_context *ctx, size_t bytes);
 void mn_memory_put(mn_context *ctx, void *p, size_t bytes);
 double mn_memory_default_limit(void);
 
+/* storage.c */
+mn_storage *mn_storage_new(mn_context *ctx, int device, size_t bytes);
+void mn_storage_unref(mn_context *ctx, mn_storage *s);
+
 /* tensor.c */
 mn_tensor *mn_tensor_header(mn_context *ctx); /* no storage yet */
 int mn_tensor_allocate(mn_tensor *t);         /* contiguous storage for t->a's size and dtype */
-int mn_array_finish(mn_context *ctx, const char *name,
-                    mn_array *a); /* numel and contiguous strides from size */
-int mn_array_is_contiguous(const mn_array *a);
-mn_tensor *mn_tensor_alias(mn_tensor *t); /* same storage, shape and id; no history */
+mn_tensor *mn_tensor_alias(mn_tensor *t);     /* same storage, shape and id; no history */
+
+extern mn_tensor mn_absent; /* absent.c: what mn_none returns */
+
+/* release.c */
 void mn_drain(mn_context *ctx);
 void mn_node_unref(mn_node *node);                      /* queues; call mn_drain after */
+void mn_node_free_saved(mn_node *node);                 /* queues, too */
 void mn_tensor_unref(mn_tensor *t);                     /* queues; call mn_drain after */
 void mn_tensor_put_grad(mn_tensor *t, mn_tensor *grad); /* takes a reference over; queues the old one */
-static inline bool mn_is_none(const mn_tensor *t) { return t == mn_none(); }
+static inline bool mn_is_none(const mn_tensor *t) { return t == &mn_absent; }
 static inline bool mn_tensor_needs_grad(const mn_tensor *t) {
   return t->node || (t->flags & T_REQUIRES_GRAD);
 }
@@ -161,27 +218,49 @@ void mn_scope_add(mn_context *ctx, mn_tensor *t); /* after mn_scope_reserve */
 int mn_scope_open(mn_context *ctx);               /* returns a mark */
 void mn_scope_close(mn_context *ctx, int mark);
 
-/* autograd.c: nodes. */
+/* What is put aside while the engine calls rows of its own accord, and comes back after: until then their results are
+ * the caller's and no scope's, and how gradients and places stand is for the caller to say. */
+typedef struct mn_quiet {
+  int depth, grad_enabled, place_state, default_device;
+} mn_quiet;
+static inline mn_quiet mn_quiet_begin(mn_context *ctx) {
+  mn_quiet saved = {ctx->scope.depth, ctx->grad_enabled, ctx->place_state, ctx->default_device};
+  ctx->scope.depth = 0;
+  return saved;
+}
+static inline void mn_quiet_end(mn_context *ctx, mn_quiet saved) {
+  ctx->scope.depth = saved.depth, ctx->grad_enabled = saved.grad_enabled;
+  ctx->place_state = saved.place_state, ctx->default_device = saved.default_device;
+}
+
+/* node.c: nodes. */
 mn_node *mn_node_new(mn_context *ctx, int op, int n_in, mn_tensor *const *in, int n_out,
                      mn_tensor *const *out, const mn_slot *attrs, bool inplace);
 /* After the kernel has run: remembers what is current. overwritten: what an in-place row wrote to, else NULL. */
 void mn_node_saved_versions(mn_node *node, const mn_storage *overwritten);
 int mn_node_outputs(mn_node *node); /* room for outputs that keep their gradient */
-void mn_node_destroy(mn_node *node);
-void mn_node_free_saved(mn_node *node);
 const char *mn_node_name(const mn_node *node);
 mn_node *mn_node_make(mn_context *ctx, int op, int n_in, mn_tensor *const *in, int n_out,
                       mn_tensor *const *out, int n_saved, int n_slots); /* saves nothing yet, attrs unset */
 int mn_node_save(mn_node *node, mn_tensor *t, int which, bool alias);
-void mn_shape_read(const int64_t *words, mn_array *out); /* dtype, ndim and sizes */
-
-/* function.c: what a node or a leaf needs of Lua. */
+/* Shapes in words: dtype and device, ndim, sizes. */
+enum { MN_SHAPE_WORDS = 2 + MN_MAX_DIMS };
+int64_t *mn_shape_write(int64_t *words, const mn_array *a); /* returns where the next one goes */
+void mn_shape_read(const int64_t *words, mn_array *out);
 mn_tensor *mn_edge_tensor(mn_context *ctx, const mn_edge *e,
                           const int64_t *shape); /* the leaf, or a tensor without storage: a new reference */
+
+/* numbers.c: what a node or a leaf needs of Lua. */
+int mn_number_reserve(
+    mn_context *ctx); /* room in the queue for one more than there are, so that dying needs none */
 void mn_number_died(mn_context *ctx, double number);
 
 /* walk.c */
 const mn_node *mn_walk_node(const mn_walk *w); /* that Lua is asked about */
+
+/* push.c: mn_push_tangents, with new references as results. */
+int mn_tangents(mn_context *ctx, int n_out, mn_tensor *const *outputs, int n_in, mn_tensor *const *inputs,
+                mn_tensor *const *tangents, int create_graph, mn_tensor **results);
 
 /* anomaly.c: detect_anomaly. */
 int mn_anomaly_begin(mn_context *ctx); /* -1 and MN_ERR_PLACE where the place of the call is unknown */
@@ -193,6 +272,7 @@ const char *mn_anomaly_in(const mn_tensor *t); /* "nan", "inf" or NULL */
 typedef struct mn_op_rules {
   int (*infer)(mn_infer *);
   void (*vjp)(mn_rule *);
+  void (*jvp)(mn_rule *);
   uint32_t saves;
   uint32_t optional; /* bit i: input i may be absent */
   bool required;     /* has an attribute without default */
@@ -204,10 +284,24 @@ const mn_op_rules *mn_rules(int op); /* table.c */
 /* attrs.c */
 int mn_check_attrs(mn_context *ctx, const mn_op_info *op, const mn_slot *attrs);
 
-/* apply.c: may two elements have one place in memory, so that the tensor can't be written to? */
+/* layout.c: sizes and strides of arrays. */
+int mn_array_finish(mn_context *ctx, const char *name,
+                    mn_array *a); /* numel and contiguous strides from size */
+int mn_array_is_contiguous(const mn_array *a);
+/* May two elements have one place in memory, so that the array can't be written to? */
 bool mn_may_share_places(const mn_array *a);
+bool mn_same_size(const mn_array *a, const mn_array *b);
 
-/* infer.c */
+/* resolve.c: what mn_resolve is made of, for the door, which casts in between. */
+int mn_check_row(mn_context *ctx, const mn_op_info *op, int n_in, const mn_array *const *in,
+                 const mn_slot *attrs); /* numbers of inputs, absent ones, kinds of attributes */
+/* The dtype that inputs are cast to, or -1 for none: in place, too, where the result is cast to the target's. */
+int mn_wanted_dtype(const mn_context *ctx, const mn_op_info *op, int n_in, const mn_array *const *in,
+                    const mn_slot *attrs);
+int mn_resolve_outputs(mn_context *ctx, const mn_op_info *op, int n_in, const mn_array *const *in,
+                       mn_slot *attrs, mn_array *const *out); /* which arrive zeroed */
+
+/* dtype.c */
 int mn_promote_all(const mn_array *const *arrays, int n); /* NULL entries are skipped */
 bool mn_can_hold(int dtype, int value_dtype);             /* in place: bool < integers < floats */
 
@@ -216,7 +310,7 @@ static inline uint64_t mn_random_count(const mn_array *out) {
   return ((uint64_t)out->numel + 3) & ~(uint64_t)3;
 }
 
-/* program.c */
+/* recording.c */
 int mn_record_row(mn_context *ctx, int op, bool inplace, int n_in, mn_tensor *const *in, int n_out,
                   mn_tensor *const *out, const mn_slot *attrs);
 void mn_record_cut(mn_context *ctx, int n); /* forgets the rows after the first n */

@@ -72,6 +72,15 @@ void mn_places_free(mn_context *ctx) {
   *p = (mn_places){.sweeps = p->sweeps};
 }
 
+void mn_context_close(mn_context *ctx) {
+  if (ctx->closed) return;
+  ctx->closed = true;
+  ctx->stats.limit_bytes = -1;
+  mn_forget_signals(ctx);
+  mn_places_free(ctx);
+  mn_context_release(ctx);
+}
+
 int mn_count(mn_counter *c) { return ++c->n; }
 
 /* ---- handles ---- */
@@ -165,4 +174,15 @@ double mn_function_make(mn_context *ctx, const char *name, int n_in, mn_tensor *
     if (attached[k]) mn_handle_fill(ctx, attached[k], made[k]);
   free(made);
   return number;
+}
+
+int mn_push_tangents(mn_context *ctx, int n_out, mn_tensor *const *outputs, int n_in,
+                     mn_tensor *const *inputs, mn_tensor *const *tangents, int create_graph,
+                     mn_handle *const *results) {
+  mn_tensor **made = calloc((size_t)n_out + 1, sizeof *made);
+  if (!made) return mn_error_set(ctx, MN_ERR_MEMORY, "out of memory");
+  int result = mn_tangents(ctx, n_out, outputs, n_in, inputs, tangents, create_graph, made);
+  for (int k = 0; k < n_out && result == 0; k++) mn_handle_fill(ctx, results[k], made[k]);
+  free(made);
+  return result;
 }

@@ -1,20 +1,7 @@
-/* infer.c: what shape rules share: checks, messages, promotion, broadcasting. */
+/* infer.c: what shape rules share: checks, messages, broadcasting. */
 #include "engine/engine.h"
 #include <stdarg.h>
 #include <stdio.h>
-
-const char *mn_dtype_name(int dtype) {
-  static const char *const names[MN_DTYPE_COUNT] = {"float32", "float64", "int64",   "int32",
-                                                    "uint8",   "bool",    "float16", "bfloat16"};
-  return dtype >= 0 && dtype < MN_DTYPE_COUNT ? names[dtype] : "no dtype";
-}
-
-const char *mn_undefined_for(int dtype, char text[MN_UNDEFINED_TEXT]) {
-  int storage = dtype == MN_FLOAT16 || dtype == MN_BFLOAT16;
-  snprintf(text, MN_UNDEFINED_TEXT, "not defined for dtype %s%s", mn_dtype_name(dtype),
-           storage ? ", which is for storage: cast it first" : "");
-  return text;
-}
 
 int mn_fail(const mn_infer *x, const char *format, ...) {
   char text[800];
@@ -55,6 +42,11 @@ int mn_check_number(const mn_infer *x, int dtype, const char *what, double value
                  value, mn_dtype_name(dtype));
 }
 
+int mn_check_device(const mn_infer *x, int64_t device) {
+  if (device >= 0 && device < x->ctx->n_devices) return 0;
+  return mn_fail(x, "no device has the number %lld", (long long)device);
+}
+
 int mn_check_dims(const mn_infer *x, mn_list *dims, int ndim) {
   if (dims->n == -1) {
     dims->n = ndim;
@@ -72,38 +64,6 @@ int mn_check_dims(const mn_infer *x, mn_list *dims, int ndim) {
   if (ndim == 0) dims->n = 0; /* a 0-dim tensor's only dim is imagined */
   return 0;
 }
-
-/* ---- dtypes ---- */
-
-static int category(int dtype) { return dtype == MN_BOOL ? 0 : mn_dtype_is_float(dtype) ? 2 : 1; }
-
-/* Rank within a category; float16 and bfloat16 meet in float32. */
-static int wider(int a, int b) {
-  static const unsigned char rank[MN_DTYPE_COUNT] = {3, 4, 3, 2, 1, 0, 1, 2};
-  if (a == b) return a;
-  if (category(a) != category(b)) return category(a) > category(b) ? a : b;
-  if ((a == MN_FLOAT16 && b == MN_BFLOAT16) || (a == MN_BFLOAT16 && b == MN_FLOAT16)) return MN_FLOAT32;
-  return rank[a] > rank[b] ? a : b;
-}
-
-int mn_promote_all(const mn_array *const *arrays, int n) {
-  int with_dims = -1, without = -1;
-  for (int i = 0; i < n; i++) {
-    if (!arrays[i]) continue;
-    int *slot = arrays[i]->ndim > 0 ? &with_dims : &without;
-    *slot = *slot < 0 ? arrays[i]->dtype : wider(*slot, arrays[i]->dtype);
-  }
-  if (with_dims < 0) return without;
-  if (without < 0 || category(with_dims) >= category(without)) return with_dims;
-  return wider(with_dims, without);
-}
-
-int mn_promote(const mn_array *a, const mn_array *b) {
-  const mn_array *both[2] = {a, b};
-  return mn_promote_all(both, 2);
-}
-
-bool mn_can_hold(int dtype, int value_dtype) { return category(dtype) >= category(value_dtype); }
 
 /* ---- broadcasting ---- */
 

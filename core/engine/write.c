@@ -1,6 +1,7 @@
 /* write.c: many tensors overwritten at once, all of them or none. Whatever can fail comes first; the copies that
  * follow ask for no memory and look at no flag, so an update of a whole model is never left half done. */
 #include "engine/engine.h"
+#include "rows.h"
 #include <string.h>
 
 static int check_target(mn_context *ctx, const char *name, int i, mn_tensor *target, mn_tensor *source) {
@@ -20,10 +21,8 @@ static int check_target(mn_context *ctx, const char *name, int i, mn_tensor *tar
 static int check_source(mn_context *ctx, const char *name, const mn_tensor *target, const mn_tensor *source) {
   if (mn_is_none(source)) return 0;
   const mn_array *a = &target->a, *b = &source->a;
-  bool same = a->ndim == b->ndim;
-  for (int d = 0; same && d < a->ndim; d++) same = a->size[d] == b->size[d];
   char want[128], got[128];
-  if (!same)
+  if (!mn_same_size(a, b))
     return mn_error_set(ctx, MN_ERR_ARGUMENT, "%s: expected a tensor of size %s, got %s", name,
                         mn_shape_text(a, want), mn_shape_text(b, got));
   return a->dtype != b->dtype || !b->contiguous || source->storage->written;
@@ -61,36 +60,15 @@ static int record(mn_context *ctx, int n, mn_tensor *const *targets, mn_tensor *
   return 0;
 }
 
-static void fill_zero(mn_tensor *t) {
-  size_t item = mn_dtype_size(t->a.dtype);
-  if (t->a.contiguous) {
-    if (t->a.numel > 0) memset(t->a.data, 0, (size_t)t->a.numel * item);
-    return;
-  }
-  int64_t index[MN_MAX_DIMS] = {0};
-  for (int64_t i = 0, offset = 0; i < t->a.numel; i++) {
-    memset((char *)t->a.data + offset * (int64_t)item, 0, item);
-    for (int d = t->a.ndim - 1; d >= 0; d--) {
-      offset += t->a.stride[d];
-      if (++index[d] < t->a.size[d]) break;
-      offset -= t->a.stride[d] * t->a.size[d];
-      index[d] = 0;
-    }
-  }
-}
-
 int mn_tensors_write(mn_context *ctx, const char *name, int n, mn_tensor *const *targets,
                      mn_tensor *const *sources) {
   int failed = check(ctx, name, n, targets, sources);
   if (failed) return failed;
   if (ctx->recording && record(ctx, n, targets, sources)) return -1;
   for (int i = 0; i < n; i++) {
-    if (!mn_is_none(sources[i])) {
-      mn_tensor_write(ctx, targets[i], sources[i]->a.data);
-      continue;
-    }
-    fill_zero(targets[i]);
+    mn_array *to = &targets[i]->a;
     targets[i]->storage->version++;
+    if (mn_is_none(sources[i]) ? mn_array_zero(ctx, to) : mn_array_copy(ctx, to, &sources[i]->a)) return -1;
   }
   return 0;
 }

@@ -23,7 +23,7 @@ extern "C" {
 #endif
 
 /* ffi: begin */
-enum { MN_ABI = 2, MN_MAX_DIMS = 8, MN_MAX_OUT = 4, MN_MAX_SLOTS = 56 };
+enum { MN_ABI = 3, MN_MAX_DIMS = 8, MN_MAX_OUT = 4, MN_MAX_SLOTS = 56 };
 
 typedef enum mn_dtype {
   MN_FLOAT32, MN_FLOAT64, MN_INT64, MN_INT32, MN_UINT8, MN_BOOL, MN_FLOAT16, MN_BFLOAT16, MN_DTYPE_COUNT
@@ -38,9 +38,12 @@ typedef struct mn_tensor mn_tensor;
 typedef struct mn_walk mn_walk;
 typedef struct mn_program mn_program;
 typedef struct mn_map mn_map;
+typedef struct mn_device mn_device;
+typedef struct mn_backend mn_backend;
 
 /* What a kernel sees of a tensor, and the first member of every mn_tensor: cast mn_tensor* to const mn_array*.
- * size and stride (in elements) have ndim entries; contiguous is 1 for dense row-major layout. */
+ * size and stride (in elements) have ndim entries; contiguous is 1 for dense row-major layout; device is a number of
+ * mn_device_find: data may be looked at where it is 0, the host. */
 typedef struct mn_array {
   void *data;
   int64_t numel;
@@ -48,15 +51,16 @@ typedef struct mn_array {
   int64_t size[8], stride[8];
 } mn_array;
 
-/* One attribute slot: INT, BOOL, ENUM, DTYPE, DIM, INDEX use i; NUM uses f; a LIST is an mn_list, 9 slots. */
+/* One attribute slot: INT, BOOL, ENUM, DTYPE, DIM, INDEX use i; NUM uses f; a LIST, DIMS or PAIR is an mn_list, 9 slots. */
 typedef union mn_slot { int64_t i; double f; } mn_slot;
 typedef struct mn_list { int64_t n; int64_t v[8]; } mn_list;
 
 /* Kinds of attributes (mn_attr_info.kind). DIM and DIMS count dimensions from 0 here (Lua: from 1), negative from the
- * end; INDEX likewise is a position; BASE is the number that the first index has in index tensors (C 0, Lua 1). */
+ * end; INDEX likewise is a position; BASE is the number that the first index has in index tensors (C 0, Lua 1). A PAIR
+ * is a list for the two sides of a plane, of which one number stands for both. */
 typedef enum mn_attr_kind {
   MN_ATTR_INT, MN_ATTR_NUM, MN_ATTR_BOOL, MN_ATTR_ENUM, MN_ATTR_DTYPE,
-  MN_ATTR_LIST, MN_ATTR_DIM, MN_ATTR_DIMS, MN_ATTR_INDEX, MN_ATTR_BASE
+  MN_ATTR_LIST, MN_ATTR_DIM, MN_ATTR_DIMS, MN_ATTR_INDEX, MN_ATTR_BASE, MN_ATTR_PAIR
 } mn_attr_kind;
 
 typedef struct mn_attr_info {
@@ -105,6 +109,16 @@ int mn_abi(void);
 const char *mn_version(void);
 const char *mn_cpu_path(void); /* "c", "avx2" or "avx512": the kernels chosen at load */
 
+/* What a pointwise row does with one line of n elements: ptr[0] is the output, dense, which may be the first input;
+ * ptr[1] to ptr[n_in] are the inputs, each dense or one element that is repeated (step, in bytes, 0; the first one is
+ * dense if all could be repeated). mn_cpu_line says which loop, of how many inputs and with which numbers, a row with
+ * these attributes runs for inputs of a dtype (of `where`: of what is chosen from), input `absent` being a number of that
+ * dtype, repeated (-1: none is); attrs is not NULL. 0; -1 where the row runs no such loop, or has none for the dtype. Rows
+ * that divide integers look for zeros first. */
+typedef void (*mn_loop)(char *const *ptr, const int64_t *step, int64_t n, const double *number);
+typedef struct mn_line { mn_loop loop; int32_t n_in; double number[2]; } mn_line;
+int mn_cpu_line(int op, const mn_slot *attrs, int dtype, int absent, mn_line *line);
+
 mn_context *mn_context_new(void);
 void mn_context_release(mn_context *ctx);
 /* A context in memory of the caller's, of mn_context_size() bytes, which must stay until nothing can call any more.
@@ -115,6 +129,19 @@ void mn_context_close(mn_context *ctx);
 const mn_stats *mn_context_stats(mn_context *ctx);
 int mn_set_memory_limit(mn_context *ctx, double bytes);
 void mn_empty_cache(mn_context *ctx);
+/* Devices. mn_device_find opens the device of that name, unless it is open, and returns its number, or -1: 'cpu' is 0,
+ * others are 'name' or 'name:i'. What is made without inputs is made on the default device. mn_backend_add makes the
+ * devices of a backend known (backend.h), which must outlive the context. Memory is counted and limited for each device
+ * but the host, whose is in mn_stats; 0 is no limit. mn_device_settle waits until all work is done. */
+typedef struct mn_device_stats { double live_bytes, peak_bytes, limit_bytes, live_storages; } mn_device_stats;
+int mn_backend_add(mn_context *ctx, const mn_backend *backend);
+int mn_device_find(mn_context *ctx, const char *name);
+const char *mn_device_name(mn_context *ctx, int device);
+const mn_device_stats *mn_device_memory(mn_context *ctx, int device);
+int mn_set_device_limit(mn_context *ctx, int device, double bytes);
+int mn_device_settle(mn_context *ctx, int device);
+int mn_set_default_device(mn_context *ctx, int device);
+int mn_default_device(mn_context *ctx);
 int mn_set_num_threads(mn_context *ctx, int n);
 int mn_num_threads(mn_context *ctx);
 /* What counts as the first dim and index in error messages: 0 (default) or 1. */
@@ -177,6 +204,8 @@ double mn_tensor_number(mn_context *ctx, mn_tensor *t);
  * the bits of NaNs, as LuaJIT does). */
 int mn_tensor_read(mn_context *ctx, mn_tensor *t, void *out);
 int mn_tensor_values(mn_context *ctx, mn_tensor *t, void *out);
+/* Writes the n elements of t's storage that begin `before` elements in front of t's first to out. */
+int mn_tensor_stretch(mn_context *ctx, mn_tensor *t, double before, double n, void *out);
 /* Overwrites t's elements (any layout) from row-major data of t's dtype; bumps the version. */
 int mn_tensor_write(mn_context *ctx, mn_tensor *t, const void *data);
 /* Overwrites targets[i] (any layout) by sources[i], of the same size, for all i < n; when it doesn't return 0, none of
@@ -196,6 +225,34 @@ mn_tensor *mn_apply0(mn_context *ctx, int op, const mn_slot *attrs);
 mn_tensor *mn_apply1(mn_context *ctx, int op, mn_tensor *a, const mn_slot *attrs);
 mn_tensor *mn_apply2(mn_context *ctx, int op, mn_tensor *a, mn_tensor *b, const mn_slot *attrs);
 mn_tensor *mn_apply3(mn_context *ctx, int op, mn_tensor *a, mn_tensor *b, mn_tensor *c, const mn_slot *attrs);
+
+/* What stands under the door, for those who keep arrays of their own, as a replay does: no tensor is looked at or made.
+ * mn_resolve checks a row's inputs (NULL: absent) and attributes and says what its outputs are: dtype, size and layout in
+ * out[k], a view's data too; attributes are normalised where they stand, as kernels want them. It changes nothing else,
+ * and reads elements only for rows with MN_F_DATA_SHAPE. Inputs have the dtypes that the door casts to.
+ * mn_execute runs the row's kernel on arrays so resolved; out[k]->data has room for the elements. It is the only caller of
+ * kernels, and looks at nothing but the call: calls with arenas of their own may run on several threads. Returns 0, or -1
+ * with call->error, without the row's name. */
+typedef struct mn_arena mn_arena;
+struct mn_arena {
+  void *(*get)(mn_arena *arena, size_t bytes); /* 64-byte aligned, or NULL */
+  char *memory;
+  size_t bytes, used; /* set used to 0 between two calls; after one, it says what the row needs */
+};
+typedef struct mn_call {
+  const mn_array *const *in; /* NULL for an absent optional input */
+  mn_array *const *out;      /* contiguous, except that an in-place call's out[0] has in[0]'s layout and data */
+  int32_t n_in, n_out;
+  const mn_slot *attrs;   /* cast to const mn_<op>_attrs* */
+  uint64_t seed, counter; /* rows with MN_F_RANDOM: Philox key and first counter */
+  mn_arena *arena;        /* scratch memory, on the device */
+  mn_device *device;
+  char error[200]; /* a kernel that fails writes here, without the op's name */
+} mn_call;
+void mn_arena_over(mn_arena *arena, void *memory, size_t bytes); /* memory: 64-byte aligned */
+mn_device *mn_context_device(mn_context *ctx, int device); /* NULL where it isn't open */
+int mn_resolve(mn_context *ctx, int op, int n_in, const mn_array *const *in, mn_slot *attrs, mn_array *const *out);
+int mn_execute(int op, mn_call *call);
 
 /* Handles, for bindings whose code can be stopped or entered again between any two steps. mn_make, mn_make0 to 3 are
  * mn_apply and mn_apply0 to 3 into handles. A handle with a place shares its reference with that place of the context,
@@ -241,6 +298,11 @@ int mn_walk_run(mn_walk *walk);
 mn_tensor *mn_walk_result(mn_walk *walk, int i);
 int mn_walk_retains(const mn_walk *walk); /* will the graph be there for another walk? */
 void mn_walk_free(mn_walk *walk);
+/* The derivative of outputs along tangents of inputs (a Jacobian-vector product), through the graph that a backward walk
+ * with MN_WALK_PARTIAL would go: 0 with the outputs' tangents in handles; -1; 1 where a function's derivative or a hook of
+ * the binding's stands between, which only backward walks can ask for. */
+int mn_push_tangents(mn_context *ctx, int n_out, mn_tensor *const *outputs, int n_in, mn_tensor *const *inputs,
+                     mn_tensor *const *tangents, int create_graph, mn_handle *const *results);
 /* For bindings that may be stopped between any two steps: the same into a box that is there before, 0 or -1. What a box
  * held is freed first; closing it again does nothing. */
 typedef struct mn_walk_box { mn_walk *walk; } mn_walk_box;
@@ -343,6 +405,8 @@ void mn_program_free(mn_program *program);
 #define MN_EACH_9(M, a, ...) M(a) MN_EACH_8(M, __VA_ARGS__)
 #define MN_EACH_10(M, a, ...) M(a) MN_EACH_9(M, __VA_ARGS__)
 
+#include "ops/presets.def"
+
 /* A row's attributes become struct mn_<op>_attrs, all of 8-byte members, so that it is also an array of slots.
  * Pass NULL where a prototype takes attrs for the defaults of a row without required attributes. */
 #define MN_FIELD(attr) MN_FIELD_##attr
@@ -352,16 +416,19 @@ void mn_program_free(mn_program *program);
 #define MN_FIELD_ENUM(name, ...) int64_t name;
 #define MN_FIELD_DTYPE(name, ...) int64_t name;
 #define MN_FIELD_LIST(name, ...) mn_list name;
+#define MN_FIELD_PAIR(name, ...) mn_list name;
 #define MN_FIELD_DIM(name, ...) int64_t name;
 #define MN_FIELD_DIMS(name, ...) mn_list name;
 #define MN_FIELD_INDEX(name, ...) int64_t name;
 #define MN_FIELD_BASE(name, ...) int64_t name;
 #define MN_FIELD_NOATTR int64_t none_;
-#define MN_OP(op, inputs, outputs, attributes, ...)                                                          \
-  typedef struct mn_##op##_attrs {                                                                           \
-    MN_EACH(MN_FIELD, attributes)                                                                            \
-  } mn_##op##_attrs;
-#include "ops.def"
+#define MN_FIELD_GROUP(group, name) union { struct { group(MN_FIELD) }; mn_##name name; };
+#define MN_FIELD_WINDOWS MN_FIELD_GROUP(MN_WINDOWS, windows)
+#define MN_FIELD_AVERAGING MN_FIELD_GROUP(MN_AVERAGING, averaging)
+typedef struct mn_windows { MN_WINDOWS(MN_FIELD) } mn_windows;
+typedef struct mn_averaging { MN_AVERAGING(MN_FIELD) } mn_averaging;
+#define MN_ROW_ATTRS(op, inputs, outputs, attributes, ...)                                                   \
+  typedef struct mn_##op##_attrs { MN_EACH(MN_FIELD, attributes) } mn_##op##_attrs;
 
 /* mn_<op>(ctx, inputs..., attrs) returns the output; of a row with more outputs, 0 or -1, and writes them to out. */
 #define MN_PARAM(input) MN_PARAM_##input
@@ -375,8 +442,14 @@ void mn_program_free(mn_program *program);
 #define MN_PROTO_2 MN_PROTO_N
 #define MN_PROTO_3 MN_PROTO_N
 #define MN_PROTO_4 MN_PROTO_N
-#define MN_OP(op, inputs, outputs, ...) MN_PROTO_##outputs(op, inputs);
+#define MN_ROW_PROTOTYPE(op, inputs, outputs, ...) MN_PROTO_##outputs(op, inputs);
+
+#ifndef MN_NO_ROWS /* the core's own files, which include the sections that they need: a new row doesn't concern others */
+#define MN_OP MN_ROW_ATTRS
 #include "ops.def"
+#define MN_OP MN_ROW_PROTOTYPE
+#include "ops.def"
+#endif
 
 #if defined(__GNUC__)
 #pragma GCC visibility pop

@@ -1,5 +1,6 @@
 /* compose.c: what many derivative rules need, made of ordinary ops. */
 #include "ops/shape.h"
+#include "rows.h"
 
 mn_list mn_shape_list(const mn_tensor *t) {
   if (!t) return (mn_list){0}; /* what made it failed: the first error is the one that counts */

@@ -5,17 +5,17 @@
 /* ---- checks ---- */
 
 static int check_float(const mn_infer *x, int i, const char *name) {
-  const mn_array *a = mn_arr(x->in[i]);
+  const mn_array *a = x->in[i];
   if (a->dtype != MN_FLOAT32 && a->dtype != MN_FLOAT64)
     return mn_fail(x, "%s must be float32 or float64, got %s", name, mn_dtype_name(a->dtype));
-  if (i > 0 && a->dtype != mn_arr(x->in[0])->dtype)
+  if (i > 0 && a->dtype != x->in[0]->dtype)
     return mn_fail(x, "%s is %s but the first input is %s", name, mn_dtype_name(a->dtype),
-                   mn_dtype_name(mn_arr(x->in[0])->dtype));
+                   mn_dtype_name(x->in[0]->dtype));
   return 0;
 }
 
 static int check_picture(const mn_infer *x, int i, const char *name) {
-  const mn_array *a = mn_arr(x->in[i]);
+  const mn_array *a = x->in[i];
   char text[128];
   if (a->ndim == 3 || a->ndim == 4) return check_float(x, i, name);
   return mn_fail(x, "%s must be (N, C, H, W) or (C, H, W), got %s", name, mn_shape_text(a, text));
@@ -40,27 +40,15 @@ static int check_pair(const mn_infer *x, mn_list *l, const char *name, int64_t l
 
 /* What the three rows share; conv2d has no size. */
 typedef struct conv {
-  mn_list *size, *stride, *padding, *dilation;
+  mn_list *size;
+  mn_windows *windows;
   int64_t groups;
 } conv;
 
-static conv conv_attrs(const mn_infer *x) {
-  mn_list *rest;
-  conv c = {0};
-  if (x->op->index == MN_OP_conv2d) {
-    mn_conv2d_attrs *t = (mn_conv2d_attrs *)x->attrs;
-    rest = &t->stride, c.groups = t->groups;
-  } else {
-    mn_conv2d_input_grad_attrs *t = (mn_conv2d_input_grad_attrs *)x->attrs;
-    c.size = &t->size, rest = &t->stride, c.groups = t->groups;
-  }
-  c.stride = rest, c.padding = rest + 1, c.dilation = rest + 2;
-  return c;
-}
-
 static int check_conv(const mn_infer *x, const conv *c) {
-  if (check_pair(x, c->stride, "stride", 1) || check_pair(x, c->padding, "padding", 0) ||
-      check_pair(x, c->dilation, "dilation", 1) || (c->size && check_pair(x, c->size, "size", 0)))
+  mn_windows *w = c->windows;
+  if (check_pair(x, &w->stride, "stride", 1) || check_pair(x, &w->padding, "padding", 0) ||
+      check_pair(x, &w->dilation, "dilation", 1) || (c->size && check_pair(x, c->size, "size", 0)))
     return -1;
   if (c->groups < 1) return mn_fail(x, "groups must be at least 1, got %lld", (long long)c->groups);
   return 0;
@@ -71,16 +59,18 @@ static int check_padded(const mn_infer *x, const mn_array *picture, const int64_
   double elements = 1;
   char text[128], around[128];
   for (int d = 0; d < picture->ndim - 2; d++) elements *= picture->size[d] ? (double)picture->size[d] : 1;
-  for (int d = 0; d < 2; d++) elements *= (double)size[d] + 2 * (double)c->padding->v[d];
+  for (int d = 0; d < 2; d++) elements *= (double)size[d] + 2 * (double)c->windows->padding.v[d];
   if (elements <= 0x1p44) return 0;
   return mn_fail(x, "a picture of %s padded by %s is too large",
-                 mn_list_text(&(mn_list){2, {size[0], size[1]}}, text), mn_list_text(c->padding, around));
+                 mn_list_text(&(mn_list){2, {size[0], size[1]}}, text),
+                 mn_list_text(&c->windows->padding, around));
 }
 
 /* Size of the result along dim d; less than 1 where the kernel doesn't fit. */
 static int64_t conv_size(const conv *c, int d, int64_t size, int64_t kernel) {
-  int64_t room = size + 2 * c->padding->v[d] - c->dilation->v[d] * (kernel - 1) - 1;
-  return room < 0 ? 0 : room / c->stride->v[d] + 1;
+  const mn_windows *w = c->windows;
+  int64_t room = size + 2 * w->padding.v[d] - w->dilation.v[d] * (kernel - 1) - 1;
+  return room < 0 ? 0 : room / w->stride.v[d] + 1;
 }
 
 static int check_weight(const mn_infer *x, const mn_array *w, const conv *c) {
@@ -98,9 +88,10 @@ static int check_weight(const mn_infer *x, const mn_array *w, const conv *c) {
 }
 
 int mn_infer_conv2d(mn_infer *x) {
-  const mn_array *in = mn_arr(x->in[0]), *w = mn_arr(x->in[1]);
+  const mn_array *in = x->in[0], *w = x->in[1];
   mn_array *out = x->out[0];
-  conv c = conv_attrs(x);
+  mn_conv2d_attrs *t = mn_conv2d_given(x);
+  conv c = {NULL, &t->windows, t->groups};
   char left[128], right[128];
   if (check_picture(x, 0, "input") || check_float(x, 1, "weight") || check_conv(x, &c) ||
       check_weight(x, w, &c))
@@ -110,8 +101,8 @@ int mn_infer_conv2d(mn_infer *x) {
     return mn_fail(x, "input %s has %lld channels, weight %s with groups %lld expects %lld",
                    mn_shape_text(in, left), (long long)in->size[channel], mn_shape_text(w, right),
                    (long long)c.groups, (long long)(w->size[1] * c.groups));
-  if (x->in[2] != MN_NONE) {
-    const mn_array *b = mn_arr(x->in[2]);
+  if (x->in[2]) {
+    const mn_array *b = x->in[2];
     if (check_float(x, 2, "bias")) return -1;
     if (b->ndim != 1 || b->size[0] != w->size[0])
       return mn_fail(x, "bias %s does not fit weight %s", mn_shape_text(b, left), mn_shape_text(w, right));
@@ -130,9 +121,10 @@ int mn_infer_conv2d(mn_infer *x) {
 }
 
 int mn_infer_conv2d_input_grad(mn_infer *x) {
-  const mn_array *g = mn_arr(x->in[0]), *w = mn_arr(x->in[1]);
+  const mn_array *g = x->in[0], *w = x->in[1];
   mn_array *out = x->out[0];
-  conv c = conv_attrs(x);
+  mn_conv2d_input_grad_attrs *t = mn_conv2d_input_grad_given(x);
+  conv c = {&t->size, &t->windows, t->groups};
   char left[128], right[128];
   if (check_picture(x, 0, "grad") || check_float(x, 1, "weight") || check_conv(x, &c) ||
       check_weight(x, w, &c))
@@ -155,9 +147,10 @@ int mn_infer_conv2d_input_grad(mn_infer *x) {
 }
 
 int mn_infer_conv2d_weight_grad(mn_infer *x) {
-  const mn_array *g = mn_arr(x->in[0]), *in = mn_arr(x->in[1]);
+  const mn_array *g = x->in[0], *in = x->in[1];
   mn_array *out = x->out[0];
-  conv c = conv_attrs(x);
+  mn_conv2d_weight_grad_attrs *t = mn_conv2d_weight_grad_given(x);
+  conv c = {&t->size, &t->windows, t->groups};
   char left[128], right[128];
   if (check_picture(x, 0, "grad") || check_picture(x, 1, "input") || check_conv(x, &c)) return -1;
   int channel = g->ndim - 3;
@@ -183,48 +176,48 @@ static mn_list last_two(mn_list l) { return (mn_list){2, {l.v[l.n - 2], l.v[l.n 
 
 /* conv2d, its input gradient and its weight gradient are the three derivatives of one trilinear form in
  * (input, weight, grad), so each one's rule is made of the other two. */
-static mn_tensor *conv_of(mn_rule *r, const mn_list *rest, int64_t groups, mn_tensor *input,
+static mn_tensor *conv_of(mn_rule *r, const mn_windows *windows, int64_t groups, mn_tensor *input,
                           mn_tensor *weight) {
   return mn_conv2d(mn_rule_ctx(r), input, weight, MN_NONE,
-                   &(mn_conv2d_attrs){rest[0], rest[1], rest[2], groups});
+                   &(mn_conv2d_attrs){.windows = *windows, .groups = groups});
 }
-static mn_tensor *input_grad_of(mn_rule *r, const mn_list *rest, int64_t groups, mn_tensor *grad,
+static mn_tensor *input_grad_of(mn_rule *r, const mn_windows *windows, int64_t groups, mn_tensor *grad,
                                 mn_tensor *weight, mn_list input_shape) {
-  mn_conv2d_input_grad_attrs t = {last_two(input_shape), rest[0], rest[1], rest[2], groups};
+  mn_conv2d_input_grad_attrs t = {.size = last_two(input_shape), .windows = *windows, .groups = groups};
   return mn_conv2d_input_grad(mn_rule_ctx(r), grad, weight, &t);
 }
-static mn_tensor *weight_grad_of(mn_rule *r, const mn_list *rest, int64_t groups, mn_tensor *grad,
+static mn_tensor *weight_grad_of(mn_rule *r, const mn_windows *windows, int64_t groups, mn_tensor *grad,
                                  mn_tensor *input, mn_list weight_shape) {
-  mn_conv2d_weight_grad_attrs t = {last_two(weight_shape), rest[0], rest[1], rest[2], groups};
+  mn_conv2d_weight_grad_attrs t = {.size = last_two(weight_shape), .windows = *windows, .groups = groups};
   return mn_conv2d_weight_grad(mn_rule_ctx(r), grad, input, &t);
 }
 
 void mn_vjp_conv2d(mn_rule *r) {
-  const mn_conv2d_attrs *t = (const mn_conv2d_attrs *)mn_rule_attrs(r);
+  const mn_conv2d_attrs *t = mn_conv2d_kept(r);
   mn_tensor *g = mn_grad(r, 0);
   mn_list in = mn_in_shape(r, 0);
-  if (mn_need(r, 0)) mn_give(r, 0, input_grad_of(r, &t->stride, t->groups, g, mn_saved_in(r, 1), in));
+  if (mn_need(r, 0)) mn_give(r, 0, input_grad_of(r, &t->windows, t->groups, g, mn_saved_in(r, 1), in));
   if (mn_need(r, 1))
-    mn_give(r, 1, weight_grad_of(r, &t->stride, t->groups, g, mn_saved_in(r, 0), mn_in_shape(r, 1)));
+    mn_give(r, 1, weight_grad_of(r, &t->windows, t->groups, g, mn_saved_in(r, 0), mn_in_shape(r, 1)));
   if (!mn_need(r, 2)) return;
   mn_list all = {3, {0, 2, 3}}, picture = {2, {1, 2}};
   mn_give(r, 2, mn_sum(mn_rule_ctx(r), g, &(mn_sum_attrs){in.n == 4 ? all : picture, 0}));
 }
 
 void mn_vjp_conv2d_input_grad(mn_rule *r) {
-  const mn_conv2d_input_grad_attrs *t = (const mn_conv2d_input_grad_attrs *)mn_rule_attrs(r);
+  const mn_conv2d_input_grad_attrs *t = mn_conv2d_input_grad_kept(r);
   mn_tensor *v = mn_grad(r, 0);
-  if (mn_need(r, 0)) mn_give(r, 0, conv_of(r, &t->stride, t->groups, v, mn_saved_in(r, 1)));
+  if (mn_need(r, 0)) mn_give(r, 0, conv_of(r, &t->windows, t->groups, v, mn_saved_in(r, 1)));
   if (mn_need(r, 1))
-    mn_give(r, 1, weight_grad_of(r, &t->stride, t->groups, mn_saved_in(r, 0), v, mn_in_shape(r, 1)));
+    mn_give(r, 1, weight_grad_of(r, &t->windows, t->groups, mn_saved_in(r, 0), v, mn_in_shape(r, 1)));
 }
 
 void mn_vjp_conv2d_weight_grad(mn_rule *r) {
-  const mn_conv2d_weight_grad_attrs *t = (const mn_conv2d_weight_grad_attrs *)mn_rule_attrs(r);
+  const mn_conv2d_weight_grad_attrs *t = mn_conv2d_weight_grad_kept(r);
   mn_tensor *v = mn_grad(r, 0);
-  if (mn_need(r, 0)) mn_give(r, 0, conv_of(r, &t->stride, t->groups, mn_saved_in(r, 1), v));
+  if (mn_need(r, 0)) mn_give(r, 0, conv_of(r, &t->windows, t->groups, mn_saved_in(r, 1), v));
   if (mn_need(r, 1))
-    mn_give(r, 1, input_grad_of(r, &t->stride, t->groups, mn_saved_in(r, 0), v, mn_in_shape(r, 1)));
+    mn_give(r, 1, input_grad_of(r, &t->windows, t->groups, mn_saved_in(r, 0), v, mn_in_shape(r, 1)));
 }
 
 /* ---- pooling ---- */
@@ -259,7 +252,7 @@ static int infer_pooled(mn_infer *x, const int64_t *size, mn_list *kernel, mn_li
 
 /* A picture to be pooled; it must have channels. */
 static int check_pooled(const mn_infer *x) {
-  const mn_array *a = mn_arr(x->in[0]);
+  const mn_array *a = x->in[0];
   char text[128];
   if (check_picture(x, 0, "input")) return -1;
   if (a->size[a->ndim - 3] > 0) return 0;
@@ -274,8 +267,8 @@ static bool misses(int64_t size, int64_t count, int64_t stride, int64_t around, 
 }
 
 int mn_infer_max_pool2d(mn_infer *x) {
-  mn_max_pool2d_attrs *t = (mn_max_pool2d_attrs *)x->attrs;
-  const mn_array *in = mn_arr(x->in[0]);
+  mn_max_pool2d_attrs *t = mn_max_pool2d_given(x);
+  const mn_array *in = x->in[0];
   if (check_pooled(x) || check_pair(x, &t->dilation, "dilation", 1)) return -1;
   for (int k = 0; k < 2; k++) mn_same_shape(x->out[k], in);
   x->out[0]->dtype = in->dtype, x->out[1]->dtype = MN_INT64;
@@ -298,13 +291,13 @@ static mn_tensor *scatter(mn_rule *r, mn_tensor *t, mn_tensor *index, mn_list sh
 }
 
 void mn_vjp_max_pool2d(mn_rule *r) {
-  const mn_max_pool2d_attrs *t = (const mn_max_pool2d_attrs *)mn_rule_attrs(r);
+  const mn_max_pool2d_attrs *t = mn_max_pool2d_kept(r);
   mn_give(r, 0, scatter(r, mn_grad(r, 0), mn_saved_out(r, 1), mn_in_shape(r, 0), t->index_base));
 }
 
 /* Indices are int64, and all but the last two dims are the input's. */
 static int check_plane_index(const mn_infer *x, int all) {
-  const mn_array *a = mn_arr(x->in[0]), *index = mn_arr(x->in[1]);
+  const mn_array *a = x->in[0], *index = x->in[1];
   char left[128], right[128];
   if (check_float(x, 0, "input")) return -1;
   if (index->dtype != MN_INT64) return mn_fail(x, "index must be int64, got %s", mn_dtype_name(index->dtype));
@@ -315,8 +308,8 @@ static int check_plane_index(const mn_infer *x, int all) {
 }
 
 int mn_infer_plane_scatter(mn_infer *x) {
-  mn_plane_scatter_attrs *t = (mn_plane_scatter_attrs *)x->attrs;
-  const mn_array *a = mn_arr(x->in[0]);
+  mn_plane_scatter_attrs *t = mn_plane_scatter_given(x);
+  const mn_array *a = x->in[0];
   if (check_plane_index(x, 1) || check_pair(x, &t->size, "size", 0)) return -1;
   mn_same_shape(x->out[0], a);
   x->out[0]->dtype = a->dtype;
@@ -325,27 +318,27 @@ int mn_infer_plane_scatter(mn_infer *x) {
 }
 
 void mn_vjp_plane_scatter(mn_rule *r) {
-  const mn_plane_scatter_attrs *t = (const mn_plane_scatter_attrs *)mn_rule_attrs(r);
+  const mn_plane_scatter_attrs *t = mn_plane_scatter_kept(r);
   mn_plane_gather_attrs same = {t->index_base};
   if (mn_need(r, 0)) mn_give(r, 0, mn_plane_gather(mn_rule_ctx(r), mn_grad(r, 0), mn_saved_in(r, 1), &same));
 }
 
 int mn_infer_plane_gather(mn_infer *x) {
   if (check_plane_index(x, 0)) return -1;
-  mn_same_shape(x->out[0], mn_arr(x->in[1]));
-  x->out[0]->dtype = mn_arr(x->in[0])->dtype;
+  mn_same_shape(x->out[0], x->in[1]);
+  x->out[0]->dtype = x->in[0]->dtype;
   return 0;
 }
 
 void mn_vjp_plane_gather(mn_rule *r) {
-  const mn_plane_gather_attrs *t = (const mn_plane_gather_attrs *)mn_rule_attrs(r);
+  const mn_plane_gather_attrs *t = mn_plane_gather_kept(r);
   if (mn_need(r, 0))
     mn_give(r, 0, scatter(r, mn_grad(r, 0), mn_saved_in(r, 1), mn_in_shape(r, 0), t->index_base));
 }
 
 int mn_infer_avg_pool2d(mn_infer *x) {
-  mn_avg_pool2d_attrs *t = (mn_avg_pool2d_attrs *)x->attrs;
-  const mn_array *in = mn_arr(x->in[0]);
+  mn_avg_pool2d_attrs *t = mn_avg_pool2d_given(x);
+  const mn_array *in = x->in[0];
   if (check_pooled(x)) return -1;
   mn_same_shape(x->out[0], in);
   x->out[0]->dtype = in->dtype;
@@ -354,15 +347,14 @@ int mn_infer_avg_pool2d(mn_infer *x) {
 }
 
 void mn_vjp_avg_pool2d(mn_rule *r) {
-  const mn_avg_pool2d_attrs *t = (const mn_avg_pool2d_attrs *)mn_rule_attrs(r);
-  mn_avg_pool2d_grad_attrs same = {
-      last_two(mn_in_shape(r, 0)), t->kernel_size, t->stride, t->padding, t->ceil_mode, t->count_include_pad};
+  const mn_avg_pool2d_attrs *t = mn_avg_pool2d_kept(r);
+  mn_avg_pool2d_grad_attrs same = {.size = last_two(mn_in_shape(r, 0)), .averaging = t->averaging};
   mn_give(r, 0, mn_avg_pool2d_grad(mn_rule_ctx(r), mn_grad(r, 0), &same));
 }
 
 /* The gradient's shape: grad's, with the picture's size in the last two dims. */
 static int infer_wide(mn_infer *x, const mn_list *size) {
-  const mn_array *g = mn_arr(x->in[0]);
+  const mn_array *g = x->in[0];
   mn_same_shape(x->out[0], g);
   x->out[0]->dtype = g->dtype;
   for (int d = 0; d < 2; d++) x->out[0]->size[g->ndim - 2 + d] = size->v[d];
@@ -370,8 +362,8 @@ static int infer_wide(mn_infer *x, const mn_list *size) {
 }
 
 int mn_infer_avg_pool2d_grad(mn_infer *x) {
-  mn_avg_pool2d_grad_attrs *t = (mn_avg_pool2d_grad_attrs *)x->attrs;
-  const mn_array *g = mn_arr(x->in[0]);
+  mn_avg_pool2d_grad_attrs *t = mn_avg_pool2d_grad_given(x);
+  const mn_array *g = x->in[0];
   int64_t pooled[2];
   char text[128];
   if (check_picture(x, 0, "grad") || check_pair(x, &t->size, "size", 0) ||
@@ -384,14 +376,14 @@ int mn_infer_avg_pool2d_grad(mn_infer *x) {
 }
 
 void mn_vjp_avg_pool2d_grad(mn_rule *r) {
-  const mn_avg_pool2d_grad_attrs *t = (const mn_avg_pool2d_grad_attrs *)mn_rule_attrs(r);
-  mn_avg_pool2d_attrs same = {t->kernel_size, t->stride, t->padding, t->ceil_mode, t->count_include_pad};
+  const mn_avg_pool2d_grad_attrs *t = mn_avg_pool2d_grad_kept(r);
+  mn_avg_pool2d_attrs same = {.averaging = t->averaging};
   mn_give(r, 0, mn_avg_pool2d(mn_rule_ctx(r), mn_grad(r, 0), &same));
 }
 
 int mn_infer_adaptive_avg_pool2d(mn_infer *x) {
-  mn_adaptive_avg_pool2d_attrs *t = (mn_adaptive_avg_pool2d_attrs *)x->attrs;
-  const mn_array *in = mn_arr(x->in[0]);
+  mn_adaptive_avg_pool2d_attrs *t = mn_adaptive_avg_pool2d_given(x);
+  const mn_array *in = x->in[0];
   char text[128];
   if (check_picture(x, 0, "input") || check_pair(x, &t->output_size, "output_size", 1)) return -1;
   if (in->size[in->ndim - 1] < 1 || in->size[in->ndim - 2] < 1)
@@ -405,7 +397,7 @@ void mn_vjp_adaptive_avg_pool2d(mn_rule *r) {
 }
 
 int mn_infer_adaptive_avg_pool2d_grad(mn_infer *x) {
-  mn_adaptive_avg_pool2d_grad_attrs *t = (mn_adaptive_avg_pool2d_grad_attrs *)x->attrs;
+  mn_adaptive_avg_pool2d_grad_attrs *t = mn_adaptive_avg_pool2d_grad_given(x);
   if (check_picture(x, 0, "grad") || check_pair(x, &t->size, "size", 1)) return -1;
   return infer_wide(x, &t->size);
 }
@@ -413,4 +405,9 @@ int mn_infer_adaptive_avg_pool2d_grad(mn_infer *x) {
 void mn_vjp_adaptive_avg_pool2d_grad(mn_rule *r) {
   mn_adaptive_avg_pool2d_attrs t = {last_two(mn_in_shape(r, 0))};
   mn_give(r, 0, mn_adaptive_avg_pool2d(mn_rule_ctx(r), mn_grad(r, 0), &t));
+}
+
+void mn_jvp_max_pool2d(mn_rule *r) {
+  mn_plane_gather_attrs a = {mn_max_pool2d_kept(r)->index_base};
+  mn_push(r, 0, mn_plane_gather(mn_rule_ctx(r), mn_tangent(r, 0), mn_saved_out(r, 1), &a));
 }

@@ -1,10 +1,10 @@
 /* index.c: shape and derivative rules of the rows that read or write by index tensors. What the indices hold
- * is checked by the kernels; only rows whose output size depends on data have it read here, by cpu/count.c.
+ * is checked by the kernels; only rows whose output size depends on data ask about it here.
  */
 #include "ops/prototypes.h"
 
 static const mn_array *like_input(mn_infer *x) {
-  const mn_array *in = mn_arr(x->in[0]);
+  const mn_array *in = x->in[0];
   mn_same_shape(x->out[0], in);
   x->out[0]->dtype = in->dtype;
   return in;
@@ -38,8 +38,8 @@ static int check_vector(mn_infer *x, const mn_array *index) {
 }
 
 int mn_infer_index_select(mn_infer *x) {
-  mn_index_select_attrs *a = (mn_index_select_attrs *)x->attrs;
-  const mn_array *in = like_input(x), *index = mn_arr(x->in[1]);
+  mn_index_select_attrs *a = mn_index_select_given(x);
+  const mn_array *in = like_input(x), *index = x->in[1];
   if (mn_check_dim(x, &a->dim, in->ndim) || check_vector(x, index)) return -1;
   if (in->ndim > 0) x->out[0]->size[a->dim] = index->numel;
   else if (index->numel != 1)
@@ -49,7 +49,7 @@ int mn_infer_index_select(mn_infer *x) {
 
 void mn_vjp_index_select(mn_rule *r) {
   if (!mn_need(r, 0)) return;
-  const mn_index_select_attrs *a = (const mn_index_select_attrs *)mn_rule_attrs(r);
+  const mn_index_select_attrs *a = mn_index_select_kept(r);
   mn_context *ctx = mn_rule_ctx(r);
   mn_index_add_attrs to = {.dim = a->dim, .alpha = 1, .index_base = a->index_base};
   mn_tensor *zeros = mn_zeros(ctx, mn_in_shape(r, 0), mn_in_dtype(r, 0));
@@ -57,8 +57,8 @@ void mn_vjp_index_select(mn_rule *r) {
 }
 
 int mn_infer_index_add(mn_infer *x) {
-  mn_index_add_attrs *a = (mn_index_add_attrs *)x->attrs;
-  const mn_array *in = like_input(x), *index = mn_arr(x->in[1]), *source = mn_arr(x->in[2]);
+  mn_index_add_attrs *a = mn_index_add_given(x);
+  const mn_array *in = like_input(x), *index = x->in[1], *source = x->in[2];
   if (mn_check_dim(x, &a->dim, in->ndim) || check_vector(x, index) || check_dtype(x, source, in) ||
       mn_check_number(x, in->dtype, "factor alpha", a->alpha))
     return -1;
@@ -73,7 +73,7 @@ int mn_infer_index_add(mn_infer *x) {
 }
 
 void mn_vjp_index_add(mn_rule *r) {
-  const mn_index_add_attrs *a = (const mn_index_add_attrs *)mn_rule_attrs(r);
+  const mn_index_add_attrs *a = mn_index_add_kept(r);
   mn_context *ctx = mn_rule_ctx(r);
   if (mn_need(r, 0)) mn_give(r, 0, mn_grad(r, 0));
   if (!mn_need(r, 2)) return;
@@ -99,8 +99,8 @@ static int check_beside(mn_infer *x, const mn_array *index, const mn_array *t, i
 }
 
 int mn_infer_gather(mn_infer *x) {
-  mn_gather_attrs *a = (mn_gather_attrs *)x->attrs;
-  const mn_array *in = mn_arr(x->in[0]), *index = mn_arr(x->in[1]);
+  mn_gather_attrs *a = mn_gather_given(x);
+  const mn_array *in = x->in[0], *index = x->in[1];
   if (mn_check_dim(x, &a->dim, in->ndim) || check_index(x, index)) return -1;
   if (check_beside(x, index, in, a->dim, "input")) return -1;
   mn_same_shape(x->out[0], index);
@@ -110,16 +110,18 @@ int mn_infer_gather(mn_infer *x) {
 
 void mn_vjp_gather(mn_rule *r) {
   if (!mn_need(r, 0)) return;
-  const mn_gather_attrs *a = (const mn_gather_attrs *)mn_rule_attrs(r);
+  const mn_gather_attrs *a = mn_gather_kept(r);
   mn_context *ctx = mn_rule_ctx(r);
   mn_scatter_add_attrs to = {.dim = a->dim, .index_base = a->index_base};
   mn_tensor *zeros = mn_zeros(ctx, mn_in_shape(r, 0), mn_in_dtype(r, 0));
   mn_give(r, 0, mn_scatter_add(ctx, zeros, mn_saved_in(r, 1), mn_grad(r, 0), &to));
 }
 
+MN_ALIKE(scatter, scatter_add, dim);
+
 int mn_infer_scatter(mn_infer *x) {
-  mn_scatter_attrs *a = (mn_scatter_attrs *)x->attrs;
-  const mn_array *in = like_input(x), *index = mn_arr(x->in[1]), *source = mn_arr(x->in[2]);
+  mn_scatter_attrs *a = mn_scatter_given(x);
+  const mn_array *in = like_input(x), *index = x->in[1], *source = x->in[2];
   if (mn_check_dim(x, &a->dim, in->ndim) || check_index(x, index) || check_dtype(x, source, in)) return -1;
   if (check_beside(x, index, in, a->dim, "input")) return -1;
   return source->ndim == 0 ? 0 : check_beside(x, index, source, -1, "a source");
@@ -179,7 +181,7 @@ static void give_source(mn_rule *r, int64_t dim, int64_t index_base, bool adds) 
 }
 
 void mn_vjp_scatter(mn_rule *r) {
-  const mn_scatter_attrs *a = (const mn_scatter_attrs *)mn_rule_attrs(r);
+  const mn_scatter_attrs *a = mn_scatter_kept(r);
   mn_context *ctx = mn_rule_ctx(r);
   if (mn_need(r, 0)) {
     mn_tensor *zero = mn_zeros(ctx, (mn_list){.n = 0}, mn_in_dtype(r, 0));
@@ -189,7 +191,7 @@ void mn_vjp_scatter(mn_rule *r) {
 }
 
 void mn_vjp_scatter_add(mn_rule *r) {
-  const mn_scatter_add_attrs *a = (const mn_scatter_add_attrs *)mn_rule_attrs(r);
+  const mn_scatter_add_attrs *a = mn_scatter_add_kept(r);
   if (mn_need(r, 0)) mn_give(r, 0, mn_grad(r, 0));
   if (mn_need(r, 2)) give_source(r, a->dim, a->index_base, true);
 }
@@ -199,12 +201,12 @@ void mn_vjp_scatter_add(mn_rule *r) {
 /* The shape of input[indices]: the indices, broadcast, take the place of the dims that they index if those
  * are adjacent, and come first otherwise. */
 static int indexed_shape(mn_infer *x, int first, mn_array *out) {
-  const mn_array *in = mn_arr(x->in[0]), *arrays[MN_MAX_DIMS];
+  const mn_array *in = x->in[0], *arrays[MN_MAX_DIMS];
   int n = x->n_in - first, low = -1, high = -1, count = 0;
   if (n < 1) return mn_fail(x, "expected at least one index tensor");
   if (n > in->ndim) return mn_fail(x, "%d indices are too many for a tensor with %d dims", n, in->ndim);
   for (int i = 0; i < n; i++) {
-    arrays[i] = x->in[first + i] == MN_NONE ? NULL : mn_arr(x->in[first + i]);
+    arrays[i] = x->in[first + i];
     if (!arrays[i]) continue;
     if (check_index(x, arrays[i])) return -1;
     low = low < 0 ? i : low, high = i, count++;
@@ -229,7 +231,7 @@ static int indexed_shape(mn_infer *x, int first, mn_array *out) {
 }
 
 int mn_infer_index(mn_infer *x) {
-  x->out[0]->dtype = mn_arr(x->in[0])->dtype;
+  x->out[0]->dtype = x->in[0]->dtype;
   return indexed_shape(x, 1, x->out[0]);
 }
 
@@ -239,16 +241,14 @@ void mn_vjp_index(mn_rule *r) {
   int n = mn_rule_inputs(r);
   mn_tensor *all[MN_MAX_DIMS + 2] = {mn_zeros(ctx, mn_in_shape(r, 0), mn_in_dtype(r, 0)), mn_grad(r, 0)};
   for (int i = 1; i < n; i++) all[i + 1] = mn_saved_in(r, i);
-  mn_index_put_attrs to = {.accumulate = 1,
-                           .index_base = ((const mn_index_attrs *)mn_rule_attrs(r))->index_base};
+  mn_index_put_attrs to = {.accumulate = 1, .index_base = mn_index_kept(r)->index_base};
   mn_give(r, 0, mn_index_put(ctx, n + 1, all, &to));
 }
 
 int mn_infer_index_put(mn_infer *x) {
   const mn_array *in = like_input(x);
-  if (x->n_in < 3 || x->in[1] == MN_NONE)
-    return mn_fail(x, "expected a tensor, values and at least one index tensor");
-  const mn_array *values = mn_arr(x->in[1]);
+  if (x->n_in < 3 || !x->in[1]) return mn_fail(x, "expected a tensor, values and at least one index tensor");
+  const mn_array *values = x->in[1];
   mn_array place = {0};
   if (check_dtype(x, values, in) || indexed_shape(x, 2, &place)) return -1;
   char want[128], got[128];
@@ -268,7 +268,7 @@ int mn_infer_index_put(mn_infer *x) {
 static mn_tensor *last_put(mn_rule *r, mn_tensor *grad, mn_tensor **all) {
   mn_context *ctx = mn_rule_ctx(r);
   int n = mn_rule_inputs(r);
-  const mn_index_put_attrs *a = (const mn_index_put_attrs *)mn_rule_attrs(r);
+  const mn_index_put_attrs *a = mn_index_put_kept(r);
   mn_list room = mn_in_shape(r, 0);
   for (int d = 0; d < room.n; d++)
     if (d + 2 >= n || all[d + 2] == MN_NONE) room.v[d] = 1;
@@ -283,7 +283,7 @@ static mn_tensor *last_put(mn_rule *r, mn_tensor *grad, mn_tensor **all) {
 }
 
 void mn_vjp_index_put(mn_rule *r) {
-  const mn_index_put_attrs *a = (const mn_index_put_attrs *)mn_rule_attrs(r);
+  const mn_index_put_attrs *a = mn_index_put_kept(r);
   mn_context *ctx = mn_rule_ctx(r);
   int n = mn_rule_inputs(r);
   mn_tensor *all[MN_MAX_DIMS + 2];
@@ -305,17 +305,17 @@ void mn_vjp_index_put(mn_rule *r) {
 /* ---- positions, classes, counts ---- */
 
 int mn_infer_nonzero(mn_infer *x) {
-  const mn_array *in = mn_arr(x->in[0]);
+  const mn_array *in = x->in[0];
   mn_array *out = x->out[0];
   out->dtype = MN_INT64;
   out->ndim = 2;
-  out->size[0] = mn_count_nonzero(in);
+  out->size[0] = mn_nonzero_count(x, in);
   out->size[1] = in->ndim;
   return 0;
 }
 
 int mn_infer_one_hot(mn_infer *x) {
-  mn_one_hot_attrs *a = (mn_one_hot_attrs *)x->attrs;
+  mn_one_hot_attrs *a = mn_one_hot_given(x);
   const mn_array *in = like_input(x);
   mn_array *out = x->out[0];
   if (check_index(x, in)) return -1;
@@ -329,8 +329,8 @@ int mn_infer_one_hot(mn_infer *x) {
 }
 
 int mn_infer_bincount(mn_infer *x) {
-  mn_bincount_attrs *a = (mn_bincount_attrs *)x->attrs;
-  const mn_array *in = mn_arr(x->in[0]), *weights = x->in[1] == MN_NONE ? NULL : mn_arr(x->in[1]);
+  mn_bincount_attrs *a = mn_bincount_given(x);
+  const mn_array *in = x->in[0], *weights = x->in[1];
   mn_array *out = x->out[0];
   char text[128];
   if (in->ndim != 1) return mn_fail(x, "expected a tensor with 1 dim, got size %s", mn_shape_text(in, text));
@@ -340,7 +340,7 @@ int mn_infer_bincount(mn_infer *x) {
   if (weights && (weights->ndim != 1 || weights->numel != in->numel))
     return mn_fail(x, "expected as many weights as elements, %lld, got size %s", (long long)in->numel,
                    mn_shape_text(weights, text));
-  int64_t last = mn_largest_index(in);
+  int64_t last = mn_largest_index(x, in);
   out->dtype = !weights ? MN_INT64 : weights->dtype == MN_FLOAT32 ? MN_FLOAT32 : MN_FLOAT64;
   out->ndim = 1;
   out->size[0] = last - a->index_base + 1 > a->minlength ? last - a->index_base + 1 : a->minlength;

@@ -8,7 +8,7 @@
 
 /* ---- shapes ---- */
 
-static const mn_array *input(const mn_infer *x) { return mn_arr(x->in[0]); }
+static const mn_array *input(const mn_infer *x) { return x->in[0]; }
 static int64_t rows_of(const mn_array *a) { return a->size[a->ndim - 2]; }
 static int64_t cols_of(const mn_array *a) { return a->size[a->ndim - 1]; }
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -56,7 +56,7 @@ int mn_infer_svd(mn_infer *x) {
   const mn_array *in = input(x);
   if (check_matrices(x, in, false)) return -1;
   int64_t m = rows_of(in), n = cols_of(in), k = least(m, n);
-  bool full = ((const mn_svd_attrs *)x->attrs)->full_matrices != 0;
+  bool full = mn_svd_given(x)->full_matrices != 0;
   shaped(in, x->out[0], m, full ? m : k);
   shaped(in, x->out[1], k, -1);
   shaped(in, x->out[2], full ? n : k, n);
@@ -66,14 +66,14 @@ int mn_infer_svd(mn_infer *x) {
 int mn_infer_qr(mn_infer *x) {
   const mn_array *in = input(x);
   if (check_matrices(x, in, false)) return -1;
-  int64_t m = rows_of(in), n = cols_of(in), k = ((const mn_qr_attrs *)x->attrs)->mode == 1 ? m : least(m, n);
+  int64_t m = rows_of(in), n = cols_of(in), k = mn_qr_given(x)->mode == 1 ? m : least(m, n);
   shaped(in, x->out[0], m, k);
   shaped(in, x->out[1], k, n);
   return 0;
 }
 
 int mn_infer_solve(mn_infer *x) {
-  const mn_array *a = input(x), *b = mn_arr(x->in[1]);
+  const mn_array *a = input(x), *b = x->in[1];
   char left[128], right[128];
   if (check_matrices(x, a, true) || check_matrices(x, b, false)) return -1;
   if (a->dtype != b->dtype)
@@ -145,7 +145,7 @@ static mn_tensor *triangular(mn_rule *r, mn_tensor *a, mn_tensor *b, bool upper,
 
 /* A = L L^T. With P the lower triangle of L^T G, its diagonal halved: L^-T P L^-1, made symmetric. */
 void mn_vjp_cholesky(mn_rule *r) {
-  bool upper = ((const mn_cholesky_attrs *)mn_rule_attrs(r))->upper != 0;
+  bool upper = mn_cholesky_kept(r)->upper != 0;
   mn_tensor *factor = mn_saved_out(r, 0), *g = mn_grad(r, 0);
   mn_tensor *lower = upper ? turned(r, factor) : factor, *l_t = upper ? factor : turned(r, factor);
   mn_tensor *p = product(r, lower, upper ? turned(r, g) : g, 1, 0);
@@ -181,7 +181,7 @@ void mn_vjp_solve(mn_rule *r) {
 }
 
 void mn_vjp_solve_triangular(mn_rule *r) {
-  const mn_solve_triangular_attrs *t = (const mn_solve_triangular_attrs *)mn_rule_attrs(r);
+  const mn_solve_triangular_attrs *t = mn_solve_triangular_kept(r);
   bool upper = t->upper != 0, unit = t->unitriangular != 0;
   mn_tensor *gb = triangular(r, turned(r, mn_saved_in(r, 0)), mn_grad(r, 0), !upper, unit);
   mn_tensor *ga = neg(r, product(r, gb, mn_saved_out(r, 0), 0, 1));
@@ -326,4 +326,131 @@ void mn_vjp_qr(mn_rule *r) {
     result = square_qr(r, q, tri, gq, gr);
   }
   if (result) mn_give(r, 0, result);
+}
+
+/* ---- tangents ---- */
+
+/* dL = L P with P the lower triangle of L^-1 dA L^-T, its diagonal halved. */
+void mn_jvp_cholesky(mn_rule *r) {
+  bool upper = mn_cholesky_kept(r)->upper != 0;
+  mn_tensor *factor = mn_saved_out(r, 0), *lower = upper ? turned(r, factor) : factor;
+  mn_tensor *p = triangular(r, lower, symmetric(r, mn_tangent(r, 0)), false, false);
+  p = triangular(r, lower, turned(r, p), false, false); /* symmetric, so that it need not be turned back */
+  p = mn_mul_number(mn_rule_ctx(r), add(r, triangle(r, p, false, 0), triangle(r, p, false, -1)), 0.5);
+  mn_tensor *t = product(r, lower, p, 0, 0);
+  mn_push(r, 0, upper ? turned(r, t) : t);
+}
+
+/* dY = -Y dA Y */
+void mn_jvp_inverse(mn_rule *r) {
+  mn_tensor *y = mn_saved_out(r, 0);
+  mn_push(r, 0, neg(r, product(r, product(r, y, mn_tangent(r, 0), 0, 0), y, 0, 0)));
+}
+
+/* dP = -P dA P + P P^T dA^T (I - A P) + (I - P A) dA^T P^T P */
+void mn_jvp_pinverse(mn_rule *r) {
+  mn_tensor *a = mn_saved_in(r, 0), *p = mn_saved_out(r, 0), *t = mn_tangent(r, 0);
+  mn_tensor *left = product(r, p, product(r, p, t, 1, 1), 0, 0),
+            *right = product(r, product(r, t, p, 1, 1), p, 0, 0);
+  mn_tensor *sum = sub(r, left, product(r, product(r, left, a, 0, 0), p, 0, 0));
+  sum = add(r, sum, sub(r, right, product(r, p, product(r, a, right, 0, 0), 0, 0)));
+  mn_push(r, 0, sub(r, sum, product(r, product(r, p, t, 0, 0), p, 0, 0)));
+}
+
+/* What A dX has to be: dB - dA X, with dA given. */
+static mn_tensor *right_side(mn_rule *r, mn_tensor *ta) {
+  mn_tensor *from_a = ta ? neg(r, product(r, ta, mn_saved_out(r, 0), 0, 0)) : NULL;
+  if (!mn_has_tangent(r, 1)) return from_a;
+  return from_a ? add(r, from_a, mn_tangent(r, 1)) : mn_tangent(r, 1);
+}
+
+void mn_jvp_solve(mn_rule *r) {
+  mn_tensor *b = right_side(r, mn_has_tangent(r, 0) ? mn_tangent(r, 0) : NULL);
+  mn_push(r, 0, mn_solve(mn_rule_ctx(r), mn_saved_in(r, 0), b, NULL));
+}
+
+void mn_jvp_solve_triangular(mn_rule *r) {
+  const mn_solve_triangular_attrs *t = mn_solve_triangular_kept(r);
+  bool upper = t->upper != 0, unit = t->unitriangular != 0;
+  mn_tensor *ta =
+      mn_has_tangent(r, 0) ? triangle(r, mn_tangent(r, 0), upper, unit ? (upper ? 1 : -1) : 0) : NULL;
+  mn_push(r, 0, triangular(r, mn_saved_in(r, 0), right_side(r, ta), upper, unit));
+}
+
+/* The sum of g * dA over each matrix. */
+static mn_tensor *inner(mn_rule *r, mn_tensor *g) {
+  return mn_sum(mn_rule_ctx(r), mul(r, g, mn_tangent(r, 0)), &(mn_sum_attrs){.dim = {2, {-2, -1}}});
+}
+
+void mn_jvp_det(mn_rule *r) { mn_push(r, 0, inner(r, mn_cofactor(mn_rule_ctx(r), mn_saved_in(r, 0), NULL))); }
+
+void mn_jvp_slogdet(mn_rule *r) {
+  mn_push(r, 1, inner(r, turned(r, mn_inverse(mn_rule_ctx(r), mn_saved_in(r, 0), NULL))));
+}
+
+/* With M = V^T dA V: dw is its diagonal, dV = V (sym(M) / E) with E[i][j] = w[j] - w[i]. */
+void mn_jvp_eigh(mn_rule *r) {
+  mn_tensor *w = mn_saved_out(r, 0), *v = mn_saved_out(r, 1);
+  mn_tensor *m = symmetric(r, product(r, product(r, v, mn_tangent(r, 0), 1, 0), v, 0, 0));
+  mn_tensor *gaps = inverted(r, sub(r, row(r, w), column(r, w)));
+  mn_push(r, 0, mn_diagonal(mn_rule_ctx(r), m, &(mn_diagonal_attrs){.dim1 = -2, .dim2 = -1}));
+  mn_push(r, 1, product(r, v, mul(r, m, gaps), 0, 0));
+}
+
+/* The tangent of [b c] (see basis_grad), given that of its `first` columns b: dc = -b db^T c. */
+static mn_tensor *basis_tangent(mn_rule *r, mn_tensor *all, mn_tensor *db, int64_t first) {
+  if (!all || !db) return NULL;
+  int64_t count = cols_of(mn_arr(all));
+  if (count == first) return db;
+  mn_tensor *b = part(r, all, -1, 0, first), *c = part(r, all, -1, first, count - first);
+  mn_tensor *both[2] = {db, neg(r, product(r, b, product(r, db, c, 1, 0), 0, 0))};
+  return mn_cat(mn_rule_ctx(r), 2, both, &(mn_cat_attrs){-1});
+}
+
+/* With P = U^T dA V: ds is its diagonal, dU = U skew(P diag(s) / E), dV = V skew(diag(s) P / E), with E as above, and
+ * where A is not square the parts across: of dA V / s across U's columns, of dA^T U / s across V's. */
+void mn_jvp_svd(mn_rule *r) {
+  svd_parts p = svd_saved(r);
+  mn_tensor *t = mn_tangent(r, 0), *rows = row(r, p.s), *cols = column(r, p.s);
+  mn_tensor *tv = product(r, t, p.v, 0, 0), *tu = product(r, t, p.u, 1, 0), *m = product(r, p.u, tv, 1, 0);
+  mn_tensor *gaps = inverted(r, mul(r, sub(r, rows, cols), add(r, rows, cols)));
+  mn_tensor *du = product(r, p.u, skew(r, mul(r, mul(r, m, rows), gaps)), 0, 0);
+  mn_tensor *dv = product(r, p.v, skew(r, mul(r, mul(r, m, cols), gaps)), 0, 0);
+  if (p.m > p.k) du = add(r, du, across(r, p.u, mul(r, tv, inverted(r, rows))));
+  if (p.n > p.k) dv = add(r, dv, across(r, p.v, mul(r, tu, inverted(r, rows))));
+  mn_push(r, 0, basis_tangent(r, mn_saved_out(r, 0), du, p.k));
+  mn_push(r, 1, mn_diagonal(mn_rule_ctx(r), m, &(mn_diagonal_attrs){.dim1 = -2, .dim2 = -1}));
+  mn_push(r, 2, turned(r, basis_tangent(r, turned(r, mn_saved_out(r, 2)), dv, p.k)));
+}
+
+/* A = Q R with a square R: with T = dA R^-1, M = Q^T T and X = skew of the lower triangle of M, dQ = Q X + T - Q M and
+ * dR = (M - X) R. */
+static void square_qr_tangent(mn_rule *r, mn_tensor *q, mn_tensor *tri, mn_tensor *t, mn_tensor **dq,
+                              mn_tensor **dr) {
+  t = turned(r, triangular(r, turned(r, tri), turned(r, t), false, false));
+  mn_tensor *m = product(r, q, t, 1, 0), *x = skew(r, triangle(r, m, false, -1)), *rest = sub(r, m, x);
+  *dq = sub(r, t, product(r, q, rest, 0, 0));
+  *dr = product(r, rest, tri, 0, 0);
+}
+
+void mn_jvp_qr(mn_rule *r) {
+  mn_context *ctx = mn_rule_ctx(r);
+  mn_tensor *q = mn_saved_out(r, 0), *tri = mn_saved_out(r, 1), *t = mn_tangent(r, 0), *dq = NULL, *dr = NULL;
+  if (!q || !tri || !t) return;
+  int64_t m = rows_of(mn_arr(q)), n = cols_of(mn_arr(tri)), k = least(m, n), below = rows_of(mn_arr(tri)) - k;
+  square_qr_tangent(r, part(r, q, -1, 0, k), part(r, part(r, tri, -2, 0, k), -1, 0, k), part(r, t, -1, 0, k),
+                    &dq, &dr);
+  if (n > k) { /* R is [S T] with T = Q^T Y, Y being the other columns of A */
+    mn_tensor *y = part(r, mn_saved_in(r, 0), -1, k, n - k), *dy = part(r, t, -1, k, n - k);
+    mn_tensor *both[2] = {dr, add(r, product(r, dq, y, 1, 0), product(r, q, dy, 1, 0))};
+    dr = mn_cat(ctx, 2, both, &(mn_cat_attrs){-1});
+  }
+  mn_push(r, 0, basis_tangent(r, q, dq, k));
+  if (below > 0) {
+    mn_list size = mn_out_shape(r, 1);
+    size.v[size.n - 2] = below;
+    mn_tensor *both[2] = {dr, mn_zeros(ctx, size, mn_out_dtype(r, 1))};
+    dr = mn_cat(ctx, 2, both, &(mn_cat_attrs){-2});
+  }
+  mn_push(r, 1, dr);
 }

@@ -27,8 +27,8 @@ int mn_matrix_shape(const mn_infer *x, const mn_array *a, const mn_array *b, int
 }
 
 int mn_infer_matmul(mn_infer *x) {
-  const mn_matmul_attrs *t = (const mn_matmul_attrs *)x->attrs;
-  const mn_array *a = mn_arr(x->in[0]), *b = mn_arr(x->in[1]);
+  const mn_matmul_attrs *t = mn_matmul_given(x);
+  const mn_array *a = x->in[0], *b = x->in[1];
   char left[64], right[64];
   if (a->ndim < 2 || b->ndim < 2)
     return mn_fail(x, "expected tensors of at least 2 dims, got %d and %d", a->ndim, b->ndim);
@@ -58,7 +58,7 @@ static mn_tensor *flat(mn_rule *r, mn_tensor *t, int64_t cols) {
  * are formed as the transposed product. A matrix b that stands beside a batch gets its sum over the batch in
  * one product. */
 void mn_vjp_matmul(mn_rule *r) {
-  const mn_matmul_attrs *t = (const mn_matmul_attrs *)mn_rule_attrs(r);
+  const mn_matmul_attrs *t = mn_matmul_kept(r);
   mn_tensor *a = mn_saved_in(r, 0), *b = mn_saved_in(r, 1), *g = mn_grad(r, 0);
   int ta = t->transpose_input != 0, tb = t->transpose_other != 0;
   if (mn_need(r, 0)) mn_give(r, 0, ta ? product(r, b, g, tb, 1) : product(r, g, b, 0, !tb));
@@ -70,7 +70,7 @@ void mn_vjp_matmul(mn_rule *r) {
 }
 
 int mn_infer_linear(mn_infer *x) {
-  const mn_array *in = mn_arr(x->in[0]), *w = mn_arr(x->in[1]), *out = x->out[0];
+  const mn_array *in = x->in[0], *w = x->in[1], *out = x->out[0];
   char left[128], right[128];
   if (w->ndim != 2) return mn_fail(x, "weight must have 2 dims, got %s", mn_shape_text(w, left));
   if (in->ndim < 1 || in->size[in->ndim - 1] != w->size[1])
@@ -80,8 +80,8 @@ int mn_infer_linear(mn_infer *x) {
     return mn_fail(x, "input is %s but weight is %s", mn_dtype_name(in->dtype), mn_dtype_name(w->dtype));
   if (in->dtype != MN_FLOAT32 && in->dtype != MN_FLOAT64)
     return mn_fail(x, "expected float32 or float64, got %s", mn_dtype_name(in->dtype));
-  if (x->in[2] != MN_NONE) {
-    const mn_array *b = mn_arr(x->in[2]);
+  if (x->in[2]) {
+    const mn_array *b = x->in[2];
     if (b->ndim != 1 || b->size[0] != w->size[0])
       return mn_fail(x, "bias %s does not fit weight %s", mn_shape_text(b, left), mn_shape_text(w, right));
     if (b->dtype != w->dtype)

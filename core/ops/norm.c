@@ -4,7 +4,7 @@
 /* ---- shapes ---- */
 
 static int check_float(const mn_infer *x, int i, const char *name) {
-  const mn_array *a = mn_arr(x->in[i]);
+  const mn_array *a = x->in[i];
   if (a->dtype == MN_FLOAT32 || a->dtype == MN_FLOAT64) return 0;
   return mn_fail(x, "%s must be float32 or float64, got %s", name, mn_dtype_name(a->dtype));
 }
@@ -12,8 +12,8 @@ static int check_float(const mn_infer *x, int i, const char *name) {
 /* Input i, if it is there, has one number for each of the channels. */
 static int check_channels(const mn_infer *x, int i, const char *name, const mn_array *input) {
   char left[128], right[128];
-  if (x->in[i] == MN_NONE) return 0;
-  const mn_array *a = mn_arr(x->in[i]);
+  if (!x->in[i]) return 0;
+  const mn_array *a = x->in[i];
   if (a->ndim != 1 || a->size[0] != input->size[1])
     return mn_fail(x, "%s %s does not fit the %lld channels of input %s", name, mn_shape_text(a, left),
                    (long long)input->size[1], mn_shape_text(input, right));
@@ -24,8 +24,8 @@ static int check_channels(const mn_infer *x, int i, const char *name, const mn_a
 
 static int check_like(const mn_infer *x, int i, const char *name, const mn_array *input) {
   char left[128], right[128];
-  if (x->in[i] == MN_NONE) return 0;
-  const mn_array *a = mn_arr(x->in[i]);
+  if (!x->in[i]) return 0;
+  const mn_array *a = x->in[i];
   int same = a->ndim == input->ndim && a->dtype == input->dtype;
   for (int d = 0; same && d < a->ndim; d++) same = a->size[d] == input->size[d];
   if (same) return 0;
@@ -34,7 +34,7 @@ static int check_like(const mn_infer *x, int i, const char *name, const mn_array
 }
 
 static int check_input(const mn_infer *x, int i) {
-  const mn_array *a = mn_arr(x->in[i]);
+  const mn_array *a = x->in[i];
   char text[128];
   if (check_float(x, i, "input")) return -1;
   return a->ndim >= 2 ? 0 : mn_fail(x, "input must be (N, C, ...), got %s", mn_shape_text(a, text));
@@ -51,7 +51,7 @@ static void of_input(mn_array *out, const mn_array *input) {
 }
 
 int mn_infer_batch_norm(mn_infer *x) {
-  const mn_array *in = mn_arr(x->in[0]);
+  const mn_array *in = x->in[0];
   if (check_input(x, 0) || check_channels(x, 1, "weight", in) || check_channels(x, 2, "bias", in)) return -1;
   of_input(x->out[0], in);
   of_channels(x->out[1], in), of_channels(x->out[2], in);
@@ -59,7 +59,7 @@ int mn_infer_batch_norm(mn_infer *x) {
 }
 
 int mn_infer_batch_norm_grad(mn_infer *x) {
-  const mn_array *in = mn_arr(x->in[1]);
+  const mn_array *in = x->in[1];
   if (check_input(x, 1) || check_like(x, 0, "grad", in) || check_channels(x, 2, "weight", in) ||
       check_channels(x, 3, "mean", in) || check_channels(x, 4, "var", in))
     return -1;
@@ -69,7 +69,7 @@ int mn_infer_batch_norm_grad(mn_infer *x) {
 }
 
 int mn_infer_batch_norm_grad_grad(mn_infer *x) {
-  const mn_array *in = mn_arr(x->in[4]);
+  const mn_array *in = x->in[4];
   if (check_input(x, 4) || check_like(x, 0, "grad_input", in) || check_channels(x, 1, "grad_weight", in) ||
       check_channels(x, 2, "grad_bias", in) || check_like(x, 3, "grad", in) ||
       check_channels(x, 5, "weight", in) || check_channels(x, 6, "mean", in) ||
@@ -83,7 +83,7 @@ int mn_infer_batch_norm_grad_grad(mn_infer *x) {
 /* ---- derivatives ---- */
 
 void mn_vjp_batch_norm(mn_rule *r) {
-  const mn_batch_norm_attrs *t = (const mn_batch_norm_attrs *)mn_rule_attrs(r);
+  const mn_batch_norm_attrs *t = mn_batch_norm_kept(r);
   mn_tensor *out[3] = {NULL, NULL, NULL};
   mn_batch_norm_grad(mn_rule_ctx(r), mn_grad(r, 0), mn_saved_in(r, 0), mn_saved_in(r, 1), mn_saved_out(r, 1),
                      mn_saved_out(r, 2), &(mn_batch_norm_grad_attrs){t->eps}, out);
@@ -93,7 +93,7 @@ void mn_vjp_batch_norm(mn_rule *r) {
 
 /* mean and var are functions of input that happen to be at hand: all of their derivative is in input's. */
 void mn_vjp_batch_norm_grad(mn_rule *r) {
-  const mn_batch_norm_grad_attrs *t = (const mn_batch_norm_grad_attrs *)mn_rule_attrs(r);
+  const mn_batch_norm_grad_attrs *t = mn_batch_norm_grad_kept(r);
   mn_tensor *out[3] = {NULL, NULL, NULL}, *cotangent[3];
   for (int k = 0; k < 3; k++) cotangent[k] = mn_has_grad(r, k) ? mn_grad(r, k) : MN_NONE;
   mn_batch_norm_grad_grad(mn_rule_ctx(r), cotangent[0], cotangent[1], cotangent[2], mn_saved_in(r, 0),
@@ -167,7 +167,7 @@ static void begin(third *z, mn_rule *r) {
                .var = mn_saved_in(r, 7),
                .wide = {.n = size.n},
                .count = 1,
-               .eps = ((const mn_batch_norm_grad_grad_attrs *)mn_rule_attrs(r))->eps};
+               .eps = mn_batch_norm_grad_grad_kept(r)->eps};
   mn_list dims = {.n = size.n - 1};
   for (int64_t d = 0; d < size.n; d++) {
     z->wide.v[d] = d == 1 ? size.v[1] : 1;
@@ -221,4 +221,27 @@ void mn_vjp_batch_norm_grad_grad(mn_rule *rule) {
             plus(&z, times(&z, in_sq, q.big), plus(&z, times(&z, in_sv, v.big), times(&z, in_sg, g.big))));
   mn_tensor *dk = scaled(&z, times(&z, times(&z, k, z.r), times(&z, triple, z.xh)), -1 / z.count);
   mn_give(rule, 4, plus(&z, dx, dk));
+}
+
+/* ---- tangents ---- */
+
+/* y = w xh + b: w r P(dx) + dw xh + db, where batch_norm_grad without a weight gives r P(dx). */
+void mn_jvp_batch_norm(mn_rule *r) {
+  mn_context *ctx = mn_rule_ctx(r);
+  const mn_batch_norm_attrs *t = mn_batch_norm_kept(r);
+  mn_tensor *x = mn_saved_in(r, 0), *w = mn_saved_in(r, 1), *sum = MN_NONE, *out[3] = {NULL, NULL, NULL};
+  mn_list size = mn_in_shape(r, 0);
+  third z = {.ctx = ctx, .wide = {.n = size.n}};
+  for (int64_t d = 0; d < size.n; d++) z.wide.v[d] = d == 1 ? size.v[1] : 1;
+  if (mn_has_tangent(r, 0)) {
+    mn_batch_norm_grad(ctx, mn_tangent(r, 0), x, MN_NONE, mn_saved_out(r, 1), mn_saved_out(r, 2),
+                       &(mn_batch_norm_grad_attrs){t->eps}, out);
+    sum = w == MN_NONE ? out[0] : times(&z, wide(&z, w), out[0]);
+  }
+  if (mn_has_tangent(r, 1)) {
+    mn_batch_norm(ctx, x, MN_NONE, MN_NONE, t, out);
+    sum = plus(&z, sum, times(&z, wide(&z, mn_tangent(r, 1)), out[0]));
+  }
+  if (mn_has_tangent(r, 2)) sum = plus(&z, sum, wide(&z, mn_tangent(r, 2)));
+  mn_push(r, 0, sum);
 }

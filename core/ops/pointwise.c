@@ -7,33 +7,33 @@
 /* ---- shape rules ---- */
 
 static int same_as(mn_infer *x, int dtype) {
-  const mn_array *in = mn_arr(x->in[0]);
+  const mn_array *in = x->in[0];
   mn_same_shape(x->out[0], in);
   x->out[0]->dtype = dtype;
   return 0;
 }
 
-int mn_infer_same(mn_infer *x) { return same_as(x, mn_arr(x->in[0])->dtype); }
+int mn_infer_same(mn_infer *x) { return same_as(x, x->in[0]->dtype); }
 /* Of clamp and clamp_gate: a whole limit beyond an integer dtype's numbers is as good as none. */
 static int check_limits(mn_infer *x, double min, double max) {
-  int dtype = mn_arr(x->in[0])->dtype;
+  int dtype = x->in[0]->dtype;
   return (min != floor(min) && mn_check_number(x, dtype, "limit", min)) ||
          (max != floor(max) && mn_check_number(x, dtype, "limit", max));
 }
 
 int mn_infer_clamp(mn_infer *x) {
-  const mn_clamp_attrs *t = (const mn_clamp_attrs *)x->attrs;
+  const mn_clamp_attrs *t = mn_clamp_given(x);
   return check_limits(x, t->min, t->max) ? -1 : mn_infer_same(x);
 }
 /* The square of a bool is an integer, as a sum of bools is. */
 int mn_infer_no_bool(mn_infer *x) {
-  int dtype = mn_arr(x->in[0])->dtype;
+  int dtype = x->in[0]->dtype;
   return same_as(x, dtype == MN_BOOL ? MN_INT64 : dtype);
 }
 int mn_infer_same_bool(mn_infer *x) { return same_as(x, MN_BOOL); }
 
 int mn_infer_cast(mn_infer *x) {
-  int64_t *dtype = &((mn_cast_attrs *)x->attrs)->dtype;
+  int64_t *dtype = &mn_cast_given(x)->dtype;
   if (*dtype == -1) *dtype = mn_default_float(x->ctx);
   if (*dtype < 0 || *dtype >= MN_DTYPE_COUNT)
     return mn_fail(x, "expected a dtype, got %lld", (long long)*dtype);
@@ -43,28 +43,36 @@ int mn_infer_cast(mn_infer *x) {
 static int broadcast(mn_infer *x, const mn_array **given) {
   const mn_array *arrays[2] = {NULL, NULL};
   for (int i = 0; i < 2; i++)
-    if (x->in[i] != MN_NONE) *given = arrays[i] = mn_arr(x->in[i]);
-  if ((!arrays[0] || !arrays[1]) && mn_check_number(x, (*given)->dtype, "number", x->attrs[0].f)) return -1;
-  if (!arrays[0] || !arrays[1]) mn_same_shape(x->out[0], *given);
-  else if (mn_broadcast(x, arrays, 2, x->out[0])) return -1;
+    if (x->in[i]) *given = arrays[i] = x->in[i];
+  if (arrays[0] && arrays[1]) return mn_broadcast(x, arrays, 2, x->out[0]);
+  if (mn_check_number(x, (*given)->dtype, "number", mn_value_given(x))) return -1;
+  mn_same_shape(x->out[0], *given);
   return 0;
 }
 
 int mn_infer_broadcast(mn_infer *x) {
   const mn_array *given = NULL;
   if (broadcast(x, &given)) return -1;
-  int dtype = given->dtype, op = x->op->index;
-  if ((op == MN_OP_add || op == MN_OP_sub) &&
-      mn_check_number(x, dtype, "factor alpha", ((mn_add_attrs *)x->attrs)->alpha))
-    return -1;
-  if (op == MN_OP_pow && x->in[1] == MN_NONE && !mn_dtype_is_float(dtype) && x->attrs[0].f < 0)
-    return mn_fail(
-        x,
-        "a %s tensor can't be raised to the negative power %.14g; make it a float tensor first, with "
-        ":float()",
-        mn_dtype_name(dtype), x->attrs[0].f);
-  x->out[0]->dtype = dtype;
+  x->out[0]->dtype = given->dtype;
   return 0;
+}
+
+/* Of add and sub: the factor must be a number that the dtype holds. */
+static int broadcast_scaled(mn_infer *x, double alpha) {
+  return mn_infer_broadcast(x) || mn_check_number(x, x->out[0]->dtype, "factor alpha", alpha) ? -1 : 0;
+}
+
+int mn_infer_add(mn_infer *x) { return broadcast_scaled(x, mn_add_given(x)->alpha); }
+int mn_infer_sub(mn_infer *x) { return broadcast_scaled(x, mn_sub_given(x)->alpha); }
+
+int mn_infer_pow(mn_infer *x) {
+  double power = mn_pow_given(x)->value;
+  if (mn_infer_broadcast(x)) return -1;
+  if (x->in[1] || mn_dtype_is_float(x->out[0]->dtype) || !(power < 0)) return 0;
+  return mn_fail(
+      x,
+      "a %s tensor can't be raised to the negative power %.14g; make it a float tensor first, with :float()",
+      mn_dtype_name(x->out[0]->dtype), power);
 }
 
 int mn_infer_broadcast_bool(mn_infer *x) {
@@ -75,7 +83,7 @@ int mn_infer_broadcast_bool(mn_infer *x) {
 }
 
 int mn_infer_where(mn_infer *x) {
-  const mn_array *arrays[3] = {mn_arr(x->in[0]), mn_arr(x->in[1]), mn_arr(x->in[2])};
+  const mn_array *arrays[3] = {x->in[0], x->in[1], x->in[2]};
   if (arrays[0]->dtype != MN_BOOL && arrays[0]->dtype != MN_UINT8)
     return mn_fail(x, "expected a bool or uint8 condition, got %s", mn_dtype_name(arrays[0]->dtype));
   if (arrays[1]->dtype != arrays[2]->dtype)
@@ -85,20 +93,26 @@ int mn_infer_where(mn_infer *x) {
   return mn_broadcast(x, arrays, 3, x->out[0]);
 }
 
-int mn_infer_gate(mn_infer *x) {
-  const mn_array *input = mn_arr(x->in[0]), *by = mn_arr(x->in[1]);
+/* Of gate and clamp_gate, whose inputs aren't broadcast. */
+static int same_as_both(mn_infer *x) {
+  const mn_array *input = x->in[0], *by = x->in[1];
   bool same = input->ndim == by->ndim && input->dtype == by->dtype;
   for (int d = 0; same && d < input->ndim; d++) same = input->size[d] == by->size[d];
-  if (same && x->op->index == MN_OP_gate &&
-      mn_check_number(x, input->dtype, "slope", ((const mn_gate_attrs *)x->attrs)->slope))
-    return -1;
-  const mn_clamp_gate_attrs *limits = (const mn_clamp_gate_attrs *)x->attrs;
-  if (same && x->op->index == MN_OP_clamp_gate && check_limits(x, limits->min, limits->max)) return -1;
   if (same) return mn_infer_same(x);
   char a[128], b[128];
   return mn_fail(x, "expected two tensors of one size and dtype, got %s %s and %s %s",
                  mn_shape_text(input, a), mn_dtype_name(input->dtype), mn_shape_text(by, b),
                  mn_dtype_name(by->dtype));
+}
+
+int mn_infer_gate(mn_infer *x) {
+  double slope = mn_gate_given(x)->slope;
+  return same_as_both(x) || mn_check_number(x, x->out[0]->dtype, "slope", slope) ? -1 : 0;
+}
+
+int mn_infer_clamp_gate(mn_infer *x) {
+  const mn_clamp_gate_attrs *a = mn_clamp_gate_given(x);
+  return same_as_both(x) || check_limits(x, a->min, a->max) ? -1 : 0;
 }
 
 /* ---- derivatives of rows with one input ---- */
@@ -184,10 +198,10 @@ RULE(sinh, times(c, g, mn_cosh(c, X, NULL)))
 RULE(cosh, times(c, g, mn_sinh(c, X, NULL)))
 RULE(tanh, times(c, g, one_minus_square(c, Y)))
 RULE(relu, mn_gate(c, g, Y, NULL))
-RULE(leaky_relu, mn_gate(c, g, X, &(mn_gate_attrs){.slope = mn_rule_attrs(r)[0].f}))
+RULE(leaky_relu, mn_gate(c, g, X, &(mn_gate_attrs){.slope = mn_leaky_relu_kept(r)->negative_slope}))
 
 void mn_vjp_clamp(mn_rule *r) {
-  const mn_clamp_attrs *a = (const mn_clamp_attrs *)mn_rule_attrs(r);
+  const mn_clamp_attrs *a = mn_clamp_kept(r);
   mn_clamp_gate_attrs within = {.min = a->min, .max = a->max};
   mn_give(r, 0, mn_clamp_gate(mn_rule_ctx(r), mn_grad(r, 0), X, &within));
 }
@@ -225,7 +239,7 @@ void mn_vjp_elu(mn_rule *r) {
   mn_context *c = mn_rule_ctx(r);
   mn_tensor *x = X, *g = mn_grad(r, 0);
   mn_tensor *low = mn_exp(c, mn_clamp(c, x, &(mn_clamp_attrs){.min = -INFINITY, .max = 0}), NULL);
-  mn_tensor *slope = mn_mul_number(c, low, mn_rule_attrs(r)[0].f);
+  mn_tensor *slope = mn_mul_number(c, low, mn_elu_kept(r)->alpha);
   mn_tensor *positive = mn_gt(c, x, MN_NONE, NULL);
   mn_give(r, 0, mn_where(c, positive, g, times(c, g, slope), NULL));
 }
@@ -241,7 +255,7 @@ void mn_vjp_silu(mn_rule *r) {
 
 void mn_vjp_softplus(mn_rule *r) {
   mn_context *c = mn_rule_ctx(r);
-  const mn_softplus_attrs *a = (const mn_softplus_attrs *)mn_rule_attrs(r);
+  const mn_softplus_attrs *a = mn_softplus_kept(r);
   mn_tensor *g = mn_grad(r, 0), *scaled = mn_mul_number(c, X, a->beta);
   mn_tensor *linear = mn_gt(c, scaled, MN_NONE, &(mn_gt_attrs){.value = a->threshold});
   mn_give(r, 0, mn_where(c, linear, g, times(c, g, mn_sigmoid(c, scaled, NULL)), NULL));
@@ -268,7 +282,7 @@ static mn_tensor *gelu_tanh_slope(mn_context *c, mn_tensor *x) {
 
 void mn_vjp_gelu(mn_rule *r) {
   mn_context *c = mn_rule_ctx(r);
-  bool by_tanh = ((const mn_gelu_attrs *)mn_rule_attrs(r))->approximate != 0;
+  bool by_tanh = mn_gelu_kept(r)->approximate != 0;
   mn_tensor *x = within(c, X, 40);
   mn_give(r, 0, times(c, mn_grad(r, 0), by_tanh ? gelu_tanh_slope(c, x) : gelu_slope(c, x)));
 }
@@ -276,14 +290,14 @@ void mn_vjp_gelu(mn_rule *r) {
 /* ---- derivatives of rows with more inputs. The walk sums a gradient that was broadcast. ---- */
 
 void mn_vjp_add(mn_rule *r) {
-  double alpha = ((const mn_add_attrs *)mn_rule_attrs(r))->alpha;
+  double alpha = mn_add_kept(r)->alpha;
   mn_tensor *g = mn_grad(r, 0);
   if (mn_need(r, 0)) mn_give(r, 0, g);
   if (mn_need(r, 1)) mn_give(r, 1, alpha == 1 ? g : mn_mul_number(mn_rule_ctx(r), g, alpha));
 }
 
 void mn_vjp_sub(mn_rule *r) {
-  double alpha = ((const mn_sub_attrs *)mn_rule_attrs(r))->alpha;
+  double alpha = mn_sub_kept(r)->alpha;
   mn_context *c = mn_rule_ctx(r);
   mn_tensor *g = mn_grad(r, 0);
   if (mn_need(r, 0)) mn_give(r, 0, g);
@@ -292,7 +306,7 @@ void mn_vjp_sub(mn_rule *r) {
 
 /* An absent input stays absent in the product, and `value` stands for it there too. */
 void mn_vjp_mul(mn_rule *r) {
-  const mn_mul_attrs *attrs = (const mn_mul_attrs *)mn_rule_attrs(r);
+  const mn_mul_attrs *attrs = mn_mul_kept(r);
   mn_context *c = mn_rule_ctx(r);
   mn_tensor *g = mn_grad(r, 0);
   if (mn_need(r, 0)) mn_give(r, 0, mn_mul(c, g, mn_saved_in(r, 1), attrs));
@@ -300,7 +314,7 @@ void mn_vjp_mul(mn_rule *r) {
 }
 
 void mn_vjp_div(mn_rule *r) {
-  const mn_div_attrs *attrs = (const mn_div_attrs *)mn_rule_attrs(r);
+  const mn_div_attrs *attrs = mn_div_kept(r);
   mn_context *c = mn_rule_ctx(r);
   mn_tensor *quotient = mn_div(c, mn_grad(r, 0), mn_saved_in(r, 1), attrs);
   if (mn_need(r, 0)) mn_give(r, 0, quotient);
@@ -325,7 +339,7 @@ static void give_power_of_number(mn_rule *r, double base) {
 void mn_vjp_pow(mn_rule *r) {
   mn_context *c = mn_rule_ctx(r);
   mn_tensor *g = mn_grad(r, 0), *a = mn_saved_in(r, 0), *b = mn_saved_in(r, 1);
-  double value = mn_rule_attrs(r)[0].f;
+  double value = mn_pow_kept(r)->value;
   if (b == MN_NONE) {
     if (value == 1) mn_give(r, 0, g);
     else if (value != 0) mn_give(r, 0, times(c, g, power_slope(c, a, value)));
@@ -350,7 +364,7 @@ void mn_vjp_pow(mn_rule *r) {
 /* Input i, or a 0-dim tensor for the number in its place. */
 static mn_tensor *operand(mn_rule *r, int i) {
   mn_tensor *t = mn_saved_in(r, i);
-  return t == MN_NONE ? number_like(mn_rule_ctx(r), mn_saved_in(r, 1 - i), mn_rule_attrs(r)[0].f) : t;
+  return t == MN_NONE ? number_like(mn_rule_ctx(r), mn_saved_in(r, 1 - i), mn_value_kept(r)) : t;
 }
 
 /* Both get half where they are equal. `loses` says where the first is not the result. */
@@ -359,7 +373,7 @@ static void give_extreme(mn_rule *r,
                          mn_tensor *(*wins)(mn_context *, mn_tensor *, mn_tensor *, const mn_gt_attrs *)) {
   mn_context *c = mn_rule_ctx(r);
   mn_tensor *g = mn_grad(r, 0), *a = mn_saved_in(r, 0), *b = mn_saved_in(r, 1);
-  double value = mn_rule_attrs(r)[0].f;
+  double value = mn_value_kept(r);
   mn_tensor *equal = mn_eq(c, a, b, &(mn_eq_attrs){.value = value});
   mn_tensor *share = mn_where(c, equal, mn_mul_number(c, g, 0.5), g, NULL);
   if (mn_need(r, 0)) mn_give(r, 0, keep_unless(c, loses(c, a, b, &(mn_lt_attrs){.value = value}), share));
@@ -375,7 +389,7 @@ static mn_tensor *greater(mn_context *c, mn_tensor *a, mn_tensor *b, const mn_lt
 void mn_vjp_maximum(mn_rule *r) { give_extreme(r, mn_lt, mn_gt); }
 void mn_vjp_minimum(mn_rule *r) { give_extreme(r, greater, less); }
 
-typedef mn_tensor *(*quotient_row)(mn_context *, mn_tensor *, mn_tensor *, const void *);
+typedef mn_tensor *(*quotient_row)(mn_context *, mn_tensor *, mn_tensor *, double);
 
 /* a - b times the whole quotient, whose derivative counts as 0, as in PyTorch. */
 static void give_modulo(mn_rule *r, quotient_row quotient) {
@@ -383,14 +397,14 @@ static void give_modulo(mn_rule *r, quotient_row quotient) {
   mn_tensor *g = mn_grad(r, 0);
   if (mn_need(r, 0)) mn_give(r, 0, g);
   if (!mn_need(r, 1)) return;
-  mn_tensor *whole = quotient(c, mn_saved_in(r, 0), mn_saved_in(r, 1), mn_rule_attrs(r));
+  mn_tensor *whole = quotient(c, mn_saved_in(r, 0), mn_saved_in(r, 1), mn_value_kept(r));
   mn_give(r, 1, mn_neg(c, times(c, g, whole), NULL));
 }
-static mn_tensor *towards_zero(mn_context *c, mn_tensor *a, mn_tensor *b, const void *attrs) {
-  return mn_trunc_divide(c, a, b, attrs);
+static mn_tensor *towards_zero(mn_context *c, mn_tensor *a, mn_tensor *b, double value) {
+  return mn_trunc_divide(c, a, b, &(mn_trunc_divide_attrs){.value = value});
 }
-static mn_tensor *downwards(mn_context *c, mn_tensor *a, mn_tensor *b, const void *attrs) {
-  return mn_floor_divide(c, a, b, attrs);
+static mn_tensor *downwards(mn_context *c, mn_tensor *a, mn_tensor *b, double value) {
+  return mn_floor_divide(c, a, b, &(mn_floor_divide_attrs){.value = value});
 }
 void mn_vjp_fmod(mn_rule *r) { give_modulo(r, towards_zero); }
 void mn_vjp_remainder(mn_rule *r) { give_modulo(r, downwards); }
@@ -428,12 +442,10 @@ void mn_vjp_where(mn_rule *r) {
 
 void mn_vjp_gate(mn_rule *r) {
   if (mn_need(r, 0))
-    mn_give(
-        r, 0,
-        mn_gate(mn_rule_ctx(r), mn_grad(r, 0), mn_saved_in(r, 1), (const mn_gate_attrs *)mn_rule_attrs(r)));
+    mn_give(r, 0, mn_gate(mn_rule_ctx(r), mn_grad(r, 0), mn_saved_in(r, 1), mn_gate_kept(r)));
 }
 
 void mn_vjp_clamp_gate(mn_rule *r) {
-  const mn_clamp_gate_attrs *attrs = (const mn_clamp_gate_attrs *)mn_rule_attrs(r);
+  const mn_clamp_gate_attrs *attrs = mn_clamp_gate_kept(r);
   if (mn_need(r, 0)) mn_give(r, 0, mn_clamp_gate(mn_rule_ctx(r), mn_grad(r, 0), mn_saved_in(r, 1), attrs));
 }

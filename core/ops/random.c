@@ -26,7 +26,7 @@ static int vector(mn_infer *x, const char *name, int64_t count, int64_t *dtype) 
 }
 
 int mn_infer_create(mn_infer *x) {
-  mn_full_attrs *a = (mn_full_attrs *)x->attrs;
+  mn_full_attrs *a = mn_full_given(x);
   return create(x, &a->size, &a->dtype);
 }
 
@@ -34,21 +34,21 @@ int mn_infer_create(mn_infer *x) {
 static bool whole(int dtype) { return !mn_dtype_is_float(dtype) && dtype != MN_BOOL; }
 
 int mn_infer_arange(mn_infer *x) {
-  mn_arange_attrs *a = (mn_arange_attrs *)x->attrs;
+  mn_arange_attrs *a = mn_arange_given(x);
   if (vector(x, "count", a->count, &a->dtype)) return -1;
   if (whole((int)a->dtype)) a->start = trunc(a->start), a->step = trunc(a->step);
   return 0;
 }
 
 int mn_infer_linspace(mn_infer *x) {
-  mn_linspace_attrs *a = (mn_linspace_attrs *)x->attrs;
+  mn_linspace_attrs *a = mn_linspace_given(x);
   if (vector(x, "count", a->count, &a->dtype)) return -1;
   if (whole((int)a->dtype)) a->start = trunc(a->start), a->stop = trunc(a->stop);
   return 0;
 }
 
 int mn_infer_eye(mn_infer *x) {
-  mn_eye_attrs *a = (mn_eye_attrs *)x->attrs;
+  mn_eye_attrs *a = mn_eye_given(x);
   if (a->m == MN_UNSET) a->m = a->n;
   return create(x, &(mn_list){.n = 2, .v = {a->n, a->m}}, &a->dtype);
 }
@@ -61,14 +61,14 @@ static int check_float(mn_infer *x, int64_t dtype) {
 }
 
 int mn_infer_rand(mn_infer *x) {
-  mn_rand_attrs *a = (mn_rand_attrs *)x->attrs;
+  mn_rand_attrs *a = mn_rand_given(x);
   if (create(x, &a->size, &a->dtype) || check_float(x, a->dtype)) return -1;
   if (a->low <= a->high) return 0;
   return mn_fail(x, "low must not exceed high, got %g and %g", a->low, a->high);
 }
 
 int mn_infer_randn(mn_infer *x) {
-  mn_randn_attrs *a = (mn_randn_attrs *)x->attrs;
+  mn_randn_attrs *a = mn_randn_given(x);
   if (create(x, &a->size, &a->dtype) || check_float(x, a->dtype)) return -1;
   return a->std >= 0 ? 0 : mn_fail(x, "std must not be negative, got %g", a->std);
 }
@@ -82,7 +82,7 @@ static bool holds(int dtype, int64_t low, int64_t high) {
 }
 
 int mn_infer_randint(mn_infer *x) {
-  mn_randint_attrs *a = (mn_randint_attrs *)x->attrs;
+  mn_randint_attrs *a = mn_randint_given(x);
   if (create(x, &a->size, &a->dtype)) return -1;
   if (a->low >= a->high)
     return mn_fail(x, "low must be less than high, got %lld and %lld", (long long)a->low, (long long)a->high);
@@ -92,22 +92,22 @@ int mn_infer_randint(mn_infer *x) {
 }
 
 int mn_infer_randperm(mn_infer *x) {
-  mn_randperm_attrs *a = (mn_randperm_attrs *)x->attrs;
+  mn_randperm_attrs *a = mn_randperm_given(x);
   if (vector(x, "n", a->n, &a->dtype)) return -1;
   if (holds((int)a->dtype, a->index_base, a->index_base + a->n)) return 0;
   return mn_fail(x, "%s does not hold all of 1..%lld", mn_dtype_name((int)a->dtype), (long long)a->n);
 }
 
 int mn_infer_bernoulli(mn_infer *x) {
-  const mn_array *in = mn_arr(x->in[0]);
+  const mn_array *in = x->in[0];
   mn_same_shape(x->out[0], in);
   x->out[0]->dtype = in->dtype;
   return check_float(x, in->dtype);
 }
 
 int mn_infer_multinomial(mn_infer *x) {
-  const mn_multinomial_attrs *a = (const mn_multinomial_attrs *)x->attrs;
-  const mn_array *in = mn_arr(x->in[0]);
+  const mn_multinomial_attrs *a = mn_multinomial_given(x);
+  const mn_array *in = x->in[0];
   mn_array *out = x->out[0];
   if (check_float(x, in->dtype)) return -1;
   if (in->ndim != 1 && in->ndim != 2) return mn_fail(x, "expected 1 or 2 dims, got %d", in->ndim);
@@ -125,8 +125,8 @@ int mn_infer_multinomial(mn_infer *x) {
 }
 
 int mn_infer_dropout(mn_infer *x) {
-  const mn_array *in = mn_arr(x->in[0]);
-  double p = ((const mn_dropout_attrs *)x->attrs)->p;
+  const mn_array *in = x->in[0];
+  double p = mn_dropout_given(x)->p;
   for (int k = 0; k < 2; k++) {
     mn_same_shape(x->out[k], in);
     x->out[k]->dtype = in->dtype;

@@ -3,7 +3,7 @@
 
 /* ---- shapes ---- */
 
-static const mn_array *input(const mn_infer *x) { return mn_arr(x->in[0]); }
+static const mn_array *input(const mn_infer *x) { return x->in[0]; }
 
 /* out: the input without dims, or with 1 in their place. */
 static int reduced(mn_infer *x, mn_array *out, mn_list *dims, bool keepdim) {
@@ -18,14 +18,39 @@ static int reduced(mn_infer *x, mn_array *out, mn_list *dims, bool keepdim) {
   return 0;
 }
 
+/* What rows that share a rule have in common. */
+MN_ALIKE(mean, logsumexp, dim);
+MN_ALIKE(mean, logsumexp, keepdim);
+MN_ALIKE(mean, amax, dim);
+MN_ALIKE(mean, amax, keepdim);
+MN_ALIKE(amax, amin, dim);
+MN_ALIKE(amax, amin, keepdim);
+MN_ALIKE(any, all, dim);
+MN_ALIKE(any, all, keepdim);
+MN_ALIKE(var, std, dim);
+MN_ALIKE(var, std, keepdim);
+MN_ALIKE(max, min, dim);
+MN_ALIKE(max, min, keepdim);
+MN_ALIKE(max, min, index_base);
+MN_ALIKE(max, mode, dim);
+MN_ALIKE(max, mode, keepdim);
+MN_ALIKE(max, mode, index_base);
+MN_ALIKE(argmax, argmin, dim);
+MN_ALIKE(argmax, argmin, keepdim);
+MN_ALIKE(cumsum, cumprod, dim);
+MN_ALIKE(softmax, log_softmax, dim);
+
 static int integer_widened(int dtype) { return mn_dtype_is_float(dtype) ? dtype : MN_INT64; }
 
-/* The attributes of all these rows begin alike: dim, keepdim. */
 int mn_infer_reduce(mn_infer *x) {
-  mn_mean_attrs *a = (mn_mean_attrs *)x->attrs;
+  mn_mean_attrs *a = mn_mean_given(x);
   x->out[0]->dtype = input(x)->dtype;
-  if (reduced(x, x->out[0], &a->dim, a->keepdim)) return -1;
-  if (x->op->index != MN_OP_amax && x->op->index != MN_OP_amin) return 0;
+  return reduced(x, x->out[0], &a->dim, a->keepdim);
+}
+
+int mn_infer_amax(mn_infer *x) {
+  const mn_amax_attrs *a = mn_amax_given(x);
+  if (mn_infer_reduce(x)) return -1;
   for (int i = 0; i < a->dim.n; i++)
     if (input(x)->size[a->dim.v[i]] == 0)
       return mn_fail(x, "an empty dim has no largest or smallest element");
@@ -33,32 +58,32 @@ int mn_infer_reduce(mn_infer *x) {
 }
 
 int mn_infer_sum(mn_infer *x) {
-  mn_sum_attrs *a = (mn_sum_attrs *)x->attrs;
+  mn_sum_attrs *a = mn_sum_given(x);
   x->out[0]->dtype = integer_widened(input(x)->dtype);
   return reduced(x, x->out[0], &a->dim, a->keepdim);
 }
 
 int mn_infer_reduce_bool(mn_infer *x) {
-  mn_any_attrs *a = (mn_any_attrs *)x->attrs;
+  mn_any_attrs *a = mn_any_given(x);
   x->out[0]->dtype = MN_BOOL;
   return reduced(x, x->out[0], &a->dim, a->keepdim);
 }
 
 int mn_infer_var(mn_infer *x) {
-  mn_var_attrs *a = (mn_var_attrs *)x->attrs;
+  mn_var_attrs *a = mn_var_given(x);
   x->out[0]->dtype = input(x)->dtype;
   return reduced(x, x->out[0], &a->dim, a->keepdim);
 }
 
 int mn_infer_norm(mn_infer *x) {
-  mn_norm_attrs *a = (mn_norm_attrs *)x->attrs;
+  mn_norm_attrs *a = mn_norm_given(x);
   x->out[0]->dtype = input(x)->dtype;
   if (!(fabs(a->p) > 0 && isfinite(a->p))) return mn_fail(x, "p must be a finite number but 0, got %g", a->p);
   return reduced(x, x->out[0], &a->dim, a->keepdim);
 }
 
 int mn_infer_sum_to(mn_infer *x) {
-  const mn_list *size = &((const mn_sum_to_attrs *)x->attrs)->size;
+  const mn_list *size = &mn_sum_to_given(x)->size;
   const mn_array *in = input(x);
   int lead = in->ndim - (int)size->n;
   bool fits = lead >= 0 && size->n >= 0;
@@ -83,7 +108,7 @@ static int one_or_all(mn_infer *x, mn_array *out, int64_t *dim, bool keepdim) {
 }
 
 int mn_infer_prod(mn_infer *x) {
-  mn_prod_attrs *a = (mn_prod_attrs *)x->attrs;
+  mn_prod_attrs *a = mn_prod_given(x);
   x->out[0]->dtype = integer_widened(input(x)->dtype);
   return one_or_all(x, x->out[0], &a->dim, a->keepdim);
 }
@@ -103,19 +128,22 @@ static int chosen(mn_infer *x, int64_t *dim, bool keepdim) {
 }
 
 int mn_infer_max(mn_infer *x) {
-  mn_max_attrs *a = (mn_max_attrs *)x->attrs;
+  mn_max_attrs *a = mn_max_given(x);
   return chosen(x, &a->dim, a->keepdim) || refuse_empty(x, a->dim, "largest or smallest element") ? -1 : 0;
 }
 
-/* Of median and mode, whose attributes begin alike. */
 int mn_infer_median(mn_infer *x) {
-  mn_median_attrs *a = (mn_median_attrs *)x->attrs;
-  const char *what = x->op->index == MN_OP_median ? "median" : "mode";
-  return chosen(x, &a->dim, a->keepdim) || refuse_empty(x, a->dim, what) ? -1 : 0;
+  mn_median_attrs *a = mn_median_given(x);
+  return chosen(x, &a->dim, a->keepdim) || refuse_empty(x, a->dim, "median") ? -1 : 0;
+}
+
+int mn_infer_mode(mn_infer *x) {
+  mn_mode_attrs *a = mn_mode_given(x);
+  return chosen(x, &a->dim, a->keepdim) || refuse_empty(x, a->dim, "mode") ? -1 : 0;
 }
 
 int mn_infer_kthvalue(mn_infer *x) {
-  mn_kthvalue_attrs *a = (mn_kthvalue_attrs *)x->attrs;
+  mn_kthvalue_attrs *a = mn_kthvalue_given(x);
   if (chosen(x, &a->dim, a->keepdim)) return -1;
   int64_t size = input(x)->ndim ? input(x)->size[a->dim] : 1;
   if (a->k >= 1 && a->k <= size) return 0;
@@ -123,7 +151,7 @@ int mn_infer_kthvalue(mn_infer *x) {
 }
 
 int mn_infer_argmax(mn_infer *x) {
-  mn_argmax_attrs *a = (mn_argmax_attrs *)x->attrs;
+  mn_argmax_attrs *a = mn_argmax_given(x);
   x->out[0]->dtype = MN_INT64;
   if (one_or_all(x, x->out[0], &a->dim, a->keepdim)) return -1;
   return refuse_empty(x, a->dim, "largest or smallest element");
@@ -136,29 +164,29 @@ static int along(mn_infer *x, int64_t *dim, int dtype) {
 }
 
 int mn_infer_cumsum(mn_infer *x) {
-  return along(x, &((mn_cumsum_attrs *)x->attrs)->dim, integer_widened(input(x)->dtype));
+  return along(x, &mn_cumsum_given(x)->dim, integer_widened(input(x)->dtype));
 }
 
 int mn_infer_recurrence(mn_infer *x) {
-  const mn_array *in = input(x), *factor = mn_arr(x->in[1]);
+  const mn_array *in = input(x), *factor = x->in[1];
   bool same = in->ndim == factor->ndim && in->dtype == factor->dtype;
   for (int d = 0; same && d < in->ndim; d++) same = in->size[d] == factor->size[d];
   if (!same) return mn_fail(x, "expected two tensors of one size and dtype");
   if (in->dtype != MN_FLOAT32 && in->dtype != MN_FLOAT64)
     return mn_fail(x, "expected float32 or float64, got %s", mn_dtype_name(in->dtype));
-  return along(x, &((mn_recurrence_attrs *)x->attrs)->dim, in->dtype);
+  return along(x, &mn_recurrence_given(x)->dim, in->dtype);
 }
 
-int mn_infer_softmax(mn_infer *x) { return along(x, &((mn_softmax_attrs *)x->attrs)->dim, input(x)->dtype); }
+int mn_infer_softmax(mn_infer *x) { return along(x, &mn_softmax_given(x)->dim, input(x)->dtype); }
 
 int mn_infer_sort(mn_infer *x) {
   x->out[1]->dtype = MN_INT64;
   mn_same_shape(x->out[1], input(x));
-  return along(x, &((mn_sort_attrs *)x->attrs)->dim, input(x)->dtype);
+  return along(x, &mn_sort_given(x)->dim, input(x)->dtype);
 }
 
 int mn_infer_topk(mn_infer *x) {
-  mn_topk_attrs *a = (mn_topk_attrs *)x->attrs;
+  mn_topk_attrs *a = mn_topk_given(x);
   if (along(x, &a->dim, input(x)->dtype)) return -1;
   int64_t size = input(x)->ndim ? input(x)->size[a->dim] : 1;
   if (a->k < 0 || a->k > size)
@@ -178,9 +206,8 @@ static bool is_target(const mn_array *in, const mn_array *target) {
   return true;
 }
 
-static int check_weight(mn_infer *x, const mn_tensor *weight, int64_t classes, int dtype) {
-  if (weight == MN_NONE) return 0;
-  const mn_array *w = mn_arr(weight);
+static int check_weight(mn_infer *x, const mn_array *w, int64_t classes, int dtype) {
+  if (!w) return 0;
   char text[128];
   if (w->ndim != 1 || w->size[0] != classes)
     return mn_fail(x, "weight must have size (%lld), got %s", (long long)classes, mn_shape_text(w, text));
@@ -190,8 +217,8 @@ static int check_weight(mn_infer *x, const mn_tensor *weight, int64_t classes, i
 }
 
 int mn_infer_nll_loss(mn_infer *x) {
-  const mn_nll_loss_attrs *a = (const mn_nll_loss_attrs *)x->attrs;
-  const mn_array *in = input(x), *target = mn_arr(x->in[1]);
+  const mn_nll_loss_attrs *a = mn_nll_loss_given(x);
+  const mn_array *in = input(x), *target = x->in[1];
   char text[128], other[128];
   if (in->dtype != MN_FLOAT32 && in->dtype != MN_FLOAT64)
     return mn_fail(x, "input must be float32 or float64, got %s", mn_dtype_name(in->dtype));
@@ -205,8 +232,8 @@ int mn_infer_nll_loss(mn_infer *x) {
 }
 
 int mn_infer_nll_loss_grad(mn_infer *x) {
-  const mn_nll_loss_grad_attrs *a = (const mn_nll_loss_grad_attrs *)x->attrs;
-  const mn_array *grad = input(x), *target = mn_arr(x->in[1]), *total = mn_arr(x->in[3]);
+  const mn_nll_loss_grad_attrs *a = mn_nll_loss_grad_given(x);
+  const mn_array *grad = input(x), *target = x->in[1], *total = x->in[3];
   mn_array *out = x->out[0];
   if (grad->dtype != MN_FLOAT32 && grad->dtype != MN_FLOAT64)
     return mn_fail(x, "grad must be float32 or float64, got %s", mn_dtype_name(grad->dtype));
@@ -248,7 +275,7 @@ static double count(mn_rule *r, const mn_list *dims) {
 }
 
 void mn_vjp_sum(mn_rule *r) {
-  const mn_sum_attrs *a = (const mn_sum_attrs *)mn_rule_attrs(r);
+  const mn_sum_attrs *a = mn_sum_kept(r);
   mn_give(r, 0, spread(r, mn_grad(r, 0), &a->dim, a->keepdim));
 }
 
@@ -258,14 +285,14 @@ void mn_vjp_sum_to(mn_rule *r) {
 }
 
 void mn_vjp_mean(mn_rule *r) {
-  const mn_mean_attrs *a = (const mn_mean_attrs *)mn_rule_attrs(r);
+  const mn_mean_attrs *a = mn_mean_kept(r);
   mn_tensor *g = mn_mul_number(mn_rule_ctx(r), mn_grad(r, 0), 1 / count(r, &a->dim));
   mn_give(r, 0, spread(r, g, &a->dim, a->keepdim));
 }
 
 void mn_vjp_var(mn_rule *r) {
   mn_context *ctx = mn_rule_ctx(r);
-  const mn_var_attrs *a = (const mn_var_attrs *)mn_rule_attrs(r);
+  const mn_var_attrs *a = mn_var_kept(r);
   mn_mean_attrs keep = {.dim = a->dim, .keepdim = 1};
   mn_tensor *x = mn_saved_in(r, 0), *centered = mn_sub(ctx, x, mn_mean(ctx, x, &keep), NULL);
   mn_tensor *g = mn_mul_number(ctx, mn_grad(r, 0), 2 / (count(r, &a->dim) - a->correction));
@@ -275,7 +302,7 @@ void mn_vjp_var(mn_rule *r) {
 /* The centered numbers over (n - correction) times the result, or 0 where that is 0. */
 void mn_vjp_std(mn_rule *r) {
   mn_context *ctx = mn_rule_ctx(r);
-  const mn_std_attrs *a = (const mn_std_attrs *)mn_rule_attrs(r);
+  const mn_std_attrs *a = mn_std_kept(r);
   mn_mean_attrs keep = {.dim = a->dim, .keepdim = 1};
   mn_tensor *x = mn_saved_in(r, 0), *centered = mn_sub(ctx, x, mn_mean(ctx, x, &keep), NULL);
   mn_tensor *y = with_dims(r, mn_saved_out(r, 0), &a->dim, a->keepdim);
@@ -287,7 +314,7 @@ void mn_vjp_std(mn_rule *r) {
 /* (|x| / y)^(p - 1) with x's sign; 0 where y is 0 or the slope is unbounded. */
 void mn_vjp_norm(mn_rule *r) {
   mn_context *ctx = mn_rule_ctx(r);
-  const mn_norm_attrs *a = (const mn_norm_attrs *)mn_rule_attrs(r);
+  const mn_norm_attrs *a = mn_norm_kept(r);
   mn_tensor *x = mn_saved_in(r, 0), *y = with_dims(r, mn_saved_out(r, 0), &a->dim, a->keepdim);
   mn_tensor *slope = mn_mul(ctx, x, mn_reciprocal_no_nan(ctx, y, NULL), NULL);
   if (a->p != 2) {
@@ -301,7 +328,7 @@ void mn_vjp_norm(mn_rule *r) {
 
 void mn_vjp_logsumexp(mn_rule *r) {
   mn_context *ctx = mn_rule_ctx(r);
-  const mn_logsumexp_attrs *a = (const mn_logsumexp_attrs *)mn_rule_attrs(r);
+  const mn_logsumexp_attrs *a = mn_logsumexp_kept(r);
   mn_tensor *y = with_dims(r, mn_saved_out(r, 0), &a->dim, a->keepdim);
   mn_tensor *p = mn_exp(ctx, mn_sub(ctx, mn_saved_in(r, 0), y, NULL), NULL);
   mn_give(r, 0, mn_mul(ctx, p, with_dims(r, mn_grad(r, 0), &a->dim, a->keepdim), NULL));
@@ -310,7 +337,7 @@ void mn_vjp_logsumexp(mn_rule *r) {
 /* Ties share the gradient evenly. The choice itself has no derivative. */
 void mn_vjp_amax(mn_rule *r) {
   mn_context *ctx = mn_rule_ctx(r);
-  const mn_amax_attrs *a = (const mn_amax_attrs *)mn_rule_attrs(r);
+  const mn_amax_attrs *a = mn_amax_kept(r);
   mn_tensor *y = with_dims(r, mn_saved_out(r, 0), &a->dim, a->keepdim);
   mn_tensor *g = with_dims(r, mn_grad(r, 0), &a->dim, a->keepdim);
   mn_cast_attrs to = {.dtype = mn_in_dtype(r, 0)};
@@ -338,7 +365,7 @@ static void scatter_back(mn_rule *r, int64_t dim, int64_t base, bool keepdim) {
 }
 
 void mn_vjp_kthvalue(mn_rule *r) {
-  const mn_kthvalue_attrs *a = (const mn_kthvalue_attrs *)mn_rule_attrs(r);
+  const mn_kthvalue_attrs *a = mn_kthvalue_kept(r);
   scatter_back(r, a->dim, a->index_base, a->keepdim);
 }
 
@@ -354,24 +381,24 @@ static void share_median(mn_rule *r) {
 }
 
 void mn_vjp_median(mn_rule *r) {
-  const mn_median_attrs *a = (const mn_median_attrs *)mn_rule_attrs(r);
+  const mn_median_attrs *a = mn_median_kept(r);
   if (a->dim == MN_UNSET) share_median(r);
   else scatter_back(r, a->dim, a->index_base, a->keepdim);
 }
 
 void mn_vjp_max(mn_rule *r) {
-  const mn_max_attrs *a = (const mn_max_attrs *)mn_rule_attrs(r);
+  const mn_max_attrs *a = mn_max_kept(r);
   scatter_back(r, a->dim, a->index_base, a->keepdim);
 }
 
 void mn_vjp_sort(mn_rule *r) {
-  if (mn_rule_op(r) == MN_OP_topk) {
-    const mn_topk_attrs *a = (const mn_topk_attrs *)mn_rule_attrs(r);
-    scatter_back(r, a->dim, a->index_base, true);
-  } else {
-    const mn_sort_attrs *a = (const mn_sort_attrs *)mn_rule_attrs(r);
-    scatter_back(r, a->dim, a->index_base, true);
-  }
+  const mn_sort_attrs *a = mn_sort_kept(r);
+  scatter_back(r, a->dim, a->index_base, true);
+}
+
+void mn_vjp_topk(mn_rule *r) {
+  const mn_topk_attrs *a = mn_topk_kept(r);
+  scatter_back(r, a->dim, a->index_base, true);
 }
 
 static mn_tensor *flip(mn_context *ctx, mn_tensor *t, int64_t dim) {
@@ -381,7 +408,7 @@ static mn_tensor *flip(mn_context *ctx, mn_tensor *t, int64_t dim) {
 
 void mn_vjp_cumsum(mn_rule *r) {
   mn_context *ctx = mn_rule_ctx(r);
-  const mn_cumsum_attrs *a = (const mn_cumsum_attrs *)mn_rule_attrs(r);
+  const mn_cumsum_attrs *a = mn_cumsum_kept(r);
   if (mn_in_shape(r, 0).n == 0) {
     mn_give(r, 0, mn_grad(r, 0));
     return;
@@ -413,7 +440,7 @@ static mn_tensor *backward_recurrence(mn_context *ctx, mn_tensor *g, mn_tensor *
 
 void mn_vjp_recurrence(mn_rule *r) {
   mn_context *ctx = mn_rule_ctx(r);
-  int64_t dim = ((const mn_recurrence_attrs *)mn_rule_attrs(r))->dim;
+  int64_t dim = mn_recurrence_kept(r)->dim;
   mn_tensor *g = mn_grad(r, 0), *factor = mn_saved_in(r, 1), *y = mn_saved_out(r, 0);
   bool line = mn_in_shape(r, 0).n > 0;
   mn_tensor *s = line ? backward_recurrence(ctx, g, factor, dim) : g;
@@ -423,7 +450,7 @@ void mn_vjp_recurrence(mn_rule *r) {
 
 void mn_vjp_prod(mn_rule *r) {
   mn_context *ctx = mn_rule_ctx(r);
-  const mn_prod_attrs *a = (const mn_prod_attrs *)mn_rule_attrs(r);
+  const mn_prod_attrs *a = mn_prod_kept(r);
   mn_list shape = mn_in_shape(r, 0);
   mn_tensor *x = mn_saved_in(r, 0), *g = mn_grad(r, 0);
   if (shape.n == 0) {
@@ -452,7 +479,7 @@ void mn_vjp_prod(mn_rule *r) {
  * so that it is exact where elements are 0. */
 void mn_vjp_cumprod(mn_rule *r) {
   mn_context *ctx = mn_rule_ctx(r);
-  const mn_cumprod_attrs *a = (const mn_cumprod_attrs *)mn_rule_attrs(r);
+  const mn_cumprod_attrs *a = mn_cumprod_kept(r);
   mn_list shape = mn_in_shape(r, 0);
   mn_tensor *x = mn_saved_in(r, 0), *g = mn_grad(r, 0);
   if (shape.n == 0) mn_give(r, 0, g);
@@ -462,7 +489,7 @@ void mn_vjp_cumprod(mn_rule *r) {
 
 void mn_vjp_softmax(mn_rule *r) {
   mn_context *ctx = mn_rule_ctx(r);
-  int64_t dim = ((const mn_softmax_attrs *)mn_rule_attrs(r))->dim;
+  int64_t dim = mn_softmax_kept(r)->dim;
   mn_sum_attrs over = {.dim = {mn_in_shape(r, 0).n ? 1 : 0, {dim}}, .keepdim = 1};
   mn_tensor *y = mn_saved_out(r, 0), *gy = mn_mul(ctx, mn_grad(r, 0), y, NULL);
   mn_give(r, 0, mn_sub(ctx, gy, mn_mul(ctx, y, mn_sum(ctx, gy, &over), NULL), NULL));
@@ -470,14 +497,14 @@ void mn_vjp_softmax(mn_rule *r) {
 
 void mn_vjp_log_softmax(mn_rule *r) {
   mn_context *ctx = mn_rule_ctx(r);
-  int64_t dim = ((const mn_log_softmax_attrs *)mn_rule_attrs(r))->dim;
+  int64_t dim = mn_log_softmax_kept(r)->dim;
   mn_sum_attrs over = {.dim = {mn_in_shape(r, 0).n ? 1 : 0, {dim}}, .keepdim = 1};
   mn_tensor *g = mn_grad(r, 0), *p = mn_exp(ctx, mn_saved_out(r, 0), NULL);
   mn_give(r, 0, mn_sub(ctx, g, mn_mul(ctx, p, mn_sum(ctx, g, &over), NULL), NULL));
 }
 
 void mn_vjp_nll_loss(mn_rule *r) {
-  const mn_nll_loss_attrs *a = (const mn_nll_loss_attrs *)mn_rule_attrs(r);
+  const mn_nll_loss_attrs *a = mn_nll_loss_kept(r);
   mn_list shape = mn_in_shape(r, 0);
   mn_nll_loss_grad_attrs b = {.classes = shape.v[shape.n > 1],
                               .reduction = a->reduction,
@@ -490,11 +517,122 @@ void mn_vjp_nll_loss(mn_rule *r) {
 }
 
 void mn_vjp_nll_loss_grad(mn_rule *r) {
-  const mn_nll_loss_grad_attrs *a = (const mn_nll_loss_grad_attrs *)mn_rule_attrs(r);
+  const mn_nll_loss_grad_attrs *a = mn_nll_loss_grad_kept(r);
   mn_nll_loss_attrs b = {
       .reduction = a->reduction, .ignore_index = a->ignore_index, .index_base = a->index_base};
   mn_tensor *out[2];
   if (!mn_need(r, 0)) return;
   if (mn_nll_loss(mn_rule_ctx(r), mn_grad(r, 0), mn_saved_in(r, 1), mn_saved_in(r, 2), &b, out) == 0)
     mn_give(r, 0, out[0]);
+}
+
+/* ---- tangents ---- */
+
+/* Of a reduction, whose elements have a weight each: what its derivative rule gives for a cotangent of ones. */
+static void push_weighted(mn_rule *r, const mn_list *dims, bool keepdim) {
+  mn_context *ctx = mn_rule_ctx(r);
+  mn_full_attrs ones = {.size = mn_out_shape(r, 0), .value = 1, .dtype = mn_out_dtype(r, 0)};
+  mn_tensor *weight = mn_pull(r, 0, 0, mn_full(ctx, &ones));
+  if (!weight || weight == MN_NONE) return;
+  mn_tensor *weighted = mn_mul(ctx, mn_tangent(r, 0), weight, NULL);
+  mn_push(r, 0, mn_sum(ctx, weighted, &(mn_sum_attrs){.dim = *dims, .keepdim = keepdim}));
+}
+
+void mn_jvp_amax(mn_rule *r) {
+  const mn_amax_attrs *a = mn_amax_kept(r);
+  push_weighted(r, &a->dim, a->keepdim);
+}
+
+void mn_jvp_var(mn_rule *r) {
+  const mn_var_attrs *a = mn_var_kept(r);
+  push_weighted(r, &a->dim, a->keepdim);
+}
+
+void mn_jvp_std(mn_rule *r) {
+  const mn_std_attrs *a = mn_std_kept(r);
+  push_weighted(r, &a->dim, a->keepdim);
+}
+
+void mn_jvp_norm(mn_rule *r) {
+  const mn_norm_attrs *a = mn_norm_kept(r);
+  push_weighted(r, &a->dim, a->keepdim);
+}
+
+void mn_jvp_logsumexp(mn_rule *r) {
+  const mn_logsumexp_attrs *a = mn_logsumexp_kept(r);
+  push_weighted(r, &a->dim, a->keepdim);
+}
+
+void mn_jvp_prod(mn_rule *r) {
+  const mn_prod_attrs *a = mn_prod_kept(r);
+  mn_list all = {-1, {0}}, one = {1, {a->dim}};
+  push_weighted(r, a->dim == MN_UNSET ? &all : &one, a->keepdim);
+}
+
+/* Those of the elements that were picked. */
+static void push_picked(mn_rule *r, int64_t dim, int64_t base, bool keepdim) {
+  mn_context *ctx = mn_rule_ctx(r);
+  mn_tensor *t = mn_tangent(r, 0), *index = mn_saved_out(r, 1);
+  if (mn_in_shape(r, 0).n > 0) {
+    if (!keepdim) index = mn_unsqueeze(ctx, index, &(mn_unsqueeze_attrs){.dim = dim});
+    t = mn_gather(ctx, t, index, &(mn_gather_attrs){.dim = dim, .index_base = base});
+  }
+  mn_push(r, 0, mn_reshape(ctx, t, mn_out_shape(r, 0)));
+}
+
+void mn_jvp_max(mn_rule *r) {
+  const mn_max_attrs *a = mn_max_kept(r);
+  push_picked(r, a->dim, a->index_base, a->keepdim);
+}
+
+void mn_jvp_kthvalue(mn_rule *r) {
+  const mn_kthvalue_attrs *a = mn_kthvalue_kept(r);
+  push_picked(r, a->dim, a->index_base, a->keepdim);
+}
+
+void mn_jvp_median(mn_rule *r) {
+  const mn_median_attrs *a = mn_median_kept(r);
+  if (a->dim == MN_UNSET) push_weighted(r, &(mn_list){-1, {0}}, a->keepdim);
+  else push_picked(r, a->dim, a->index_base, a->keepdim);
+}
+
+void mn_jvp_sort(mn_rule *r) {
+  const mn_sort_attrs *a = mn_sort_kept(r);
+  push_picked(r, a->dim, a->index_base, true);
+}
+
+void mn_jvp_topk(mn_rule *r) {
+  const mn_topk_attrs *a = mn_topk_kept(r);
+  push_picked(r, a->dim, a->index_base, true);
+}
+
+/* y_i = x_i y_(i-1): dy_i = dx_i y_(i-1) + x_i dy_(i-1). */
+void mn_jvp_cumprod(mn_rule *r) {
+  mn_context *ctx = mn_rule_ctx(r);
+  mn_recurrence_attrs along = {.dim = mn_cumprod_kept(r)->dim};
+  mn_tensor *x = mn_saved_in(r, 0), *t = mn_tangent(r, 0);
+  if (mn_in_shape(r, 0).n > 0)
+    t = mn_recurrence(ctx, mn_mul(ctx, t, products_before(ctx, x, along.dim), NULL), x, &along);
+  mn_push(r, 0, t);
+}
+
+/* y_i = x_i + f_i y_(i-1): dy_i = dx_i + df_i y_(i-1) + f_i dy_(i-1). */
+void mn_jvp_recurrence(mn_rule *r) {
+  mn_context *ctx = mn_rule_ctx(r);
+  const mn_recurrence_attrs *a = mn_recurrence_kept(r);
+  mn_tensor *t = mn_tangent(r, 0);
+  if (mn_in_shape(r, 0).n > 0) {
+    mn_tensor *before = shifted(ctx, mn_saved_out(r, 0), a->dim, false, 0);
+    if (mn_has_tangent(r, 1)) t = mn_add(ctx, t, mn_mul(ctx, mn_tangent(r, 1), before, NULL), NULL);
+    t = mn_recurrence(ctx, t, mn_saved_in(r, 1), a);
+  }
+  mn_push(r, 0, t);
+}
+
+void mn_jvp_log_softmax(mn_rule *r) {
+  mn_context *ctx = mn_rule_ctx(r);
+  int64_t dim = mn_log_softmax_kept(r)->dim;
+  mn_sum_attrs over = {.dim = {mn_in_shape(r, 0).n ? 1 : 0, {dim}}, .keepdim = 1};
+  mn_tensor *t = mn_tangent(r, 0), *p = mn_exp(ctx, mn_saved_out(r, 0), NULL);
+  mn_push(r, 0, mn_sub(ctx, t, mn_sum(ctx, mn_mul(ctx, p, t, NULL), &over), NULL));
 }

@@ -6,7 +6,7 @@
 /* ---- helpers ---- */
 
 static const mn_array *as_view(mn_infer *x) {
-  const mn_array *in = mn_arr(x->in[0]);
+  const mn_array *in = x->in[0];
   mn_array *out = x->out[0];
   out->dtype = in->dtype;
   out->data = in->data;
@@ -16,7 +16,7 @@ static const mn_array *as_view(mn_infer *x) {
 }
 
 static const mn_array *like_input(mn_infer *x) {
-  const mn_array *in = mn_arr(x->in[0]);
+  const mn_array *in = x->in[0];
   mn_same_shape(x->out[0], in);
   x->out[0]->dtype = in->dtype;
   return in;
@@ -107,8 +107,8 @@ bool mn_view_strides(mn_array *out, const mn_array *in) {
 }
 
 int mn_infer_view(mn_infer *x) {
-  mn_view_attrs *a = (mn_view_attrs *)x->attrs;
-  const mn_array *in = mn_arr(x->in[0]);
+  mn_view_attrs *a = mn_view_given(x);
+  const mn_array *in = x->in[0];
   mn_array *out = x->out[0];
   if (resolve_size(x, &a->size, in->numel)) return -1;
   out->dtype = in->dtype;
@@ -122,9 +122,13 @@ int mn_infer_view(mn_infer *x) {
 }
 
 void mn_vjp_view(mn_rule *r) { mn_give(r, 0, mn_reshape(mn_rule_ctx(r), mn_grad(r, 0), mn_in_shape(r, 0))); }
+/* A tangent may have another layout than the input had. */
+void mn_jvp_view(mn_rule *r) {
+  mn_push(r, 0, mn_reshape(mn_rule_ctx(r), mn_tangent(r, 0), mn_out_shape(r, 0)));
+}
 
 int mn_infer_transpose(mn_infer *x) {
-  mn_transpose_attrs *a = (mn_transpose_attrs *)x->attrs;
+  mn_transpose_attrs *a = mn_transpose_given(x);
   const mn_array *in = as_view(x);
   if (mn_check_dim(x, &a->dim0, in->ndim) || mn_check_dim(x, &a->dim1, in->ndim)) return -1;
   if (in->ndim == 0) return 0;
@@ -135,11 +139,11 @@ int mn_infer_transpose(mn_infer *x) {
 }
 
 void mn_vjp_transpose(mn_rule *r) {
-  mn_give(r, 0, mn_transpose(mn_rule_ctx(r), mn_grad(r, 0), (const mn_transpose_attrs *)mn_rule_attrs(r)));
+  mn_give(r, 0, mn_transpose(mn_rule_ctx(r), mn_grad(r, 0), mn_transpose_kept(r)));
 }
 
 int mn_infer_permute(mn_infer *x) {
-  mn_permute_attrs *a = (mn_permute_attrs *)x->attrs;
+  mn_permute_attrs *a = mn_permute_given(x);
   const mn_array *in = as_view(x);
   if (check_length(x, "dims", &a->dims, in->ndim)) return -1;
   if (mn_check_dims(x, &a->dims, in->ndim)) return -1;
@@ -151,14 +155,14 @@ int mn_infer_permute(mn_infer *x) {
 }
 
 void mn_vjp_permute(mn_rule *r) {
-  const mn_permute_attrs *a = (const mn_permute_attrs *)mn_rule_attrs(r);
+  const mn_permute_attrs *a = mn_permute_kept(r);
   mn_permute_attrs inverse = {.dims = {.n = a->dims.n}};
   for (int d = 0; d < a->dims.n; d++) inverse.dims.v[a->dims.v[d]] = d;
   mn_give(r, 0, mn_permute(mn_rule_ctx(r), mn_grad(r, 0), &inverse));
 }
 
 int mn_infer_expand(mn_infer *x) {
-  mn_expand_attrs *a = (mn_expand_attrs *)x->attrs;
+  mn_expand_attrs *a = mn_expand_given(x);
   const mn_array *in = as_view(x);
   mn_array *out = x->out[0];
   char text[128], shape[128];
@@ -184,7 +188,7 @@ void mn_vjp_expand(mn_rule *r) {
 }
 
 int mn_infer_squeeze(mn_infer *x) {
-  mn_squeeze_attrs *a = (mn_squeeze_attrs *)x->attrs;
+  mn_squeeze_attrs *a = mn_squeeze_given(x);
   const mn_array *in = as_view(x);
   mn_array *out = x->out[0];
   if (mn_check_dims(x, &a->dim, in->ndim)) return -1;
@@ -216,14 +220,14 @@ static void remove_dim(mn_array *out, int64_t dim) {
 }
 
 int mn_infer_unsqueeze(mn_infer *x) {
-  mn_unsqueeze_attrs *a = (mn_unsqueeze_attrs *)x->attrs;
+  mn_unsqueeze_attrs *a = mn_unsqueeze_given(x);
   const mn_array *in = as_view(x);
   if (mn_check_dim(x, &a->dim, in->ndim + 1)) return -1;
   return insert_dim(x, a->dim, 1, a->dim < in->ndim ? in->size[a->dim] * in->stride[a->dim] : 1);
 }
 
 int mn_infer_select(mn_infer *x) {
-  mn_select_attrs *a = (mn_select_attrs *)x->attrs;
+  mn_select_attrs *a = mn_select_given(x);
   const mn_array *in = as_view(x);
   mn_array *out = x->out[0];
   if (check_has_dims(x, in, 1) || mn_check_dim(x, &a->dim, in->ndim)) return -1;
@@ -241,7 +245,7 @@ int mn_infer_select(mn_infer *x) {
 }
 
 void mn_vjp_select(mn_rule *r) {
-  const mn_select_attrs *a = (const mn_select_attrs *)mn_rule_attrs(r);
+  const mn_select_attrs *a = mn_select_kept(r);
   mn_context *ctx = mn_rule_ctx(r);
   mn_tensor *grad = mn_unsqueeze(ctx, mn_grad(r, 0), &(mn_unsqueeze_attrs){.dim = a->dim});
   mn_unslice_attrs to = {.dim = a->dim, .start = a->index, .size = mn_in_shape(r, 0).v[a->dim], .step = 1};
@@ -264,7 +268,7 @@ static int check_range(mn_infer *x, int64_t dim, int64_t *start, int64_t length,
 }
 
 int mn_infer_slice(mn_infer *x) {
-  mn_slice_attrs *a = (mn_slice_attrs *)x->attrs;
+  mn_slice_attrs *a = mn_slice_given(x);
   const mn_array *in = as_view(x);
   mn_array *out = x->out[0];
   if (check_has_dims(x, in, 1) || mn_check_dim(x, &a->dim, in->ndim)) return -1;
@@ -277,14 +281,14 @@ int mn_infer_slice(mn_infer *x) {
 }
 
 void mn_vjp_slice(mn_rule *r) {
-  const mn_slice_attrs *a = (const mn_slice_attrs *)mn_rule_attrs(r);
+  const mn_slice_attrs *a = mn_slice_kept(r);
   mn_unslice_attrs to = {
       .dim = a->dim, .start = a->start, .size = mn_in_shape(r, 0).v[a->dim], .step = a->step};
   mn_give(r, 0, mn_unslice(mn_rule_ctx(r), mn_grad(r, 0), &to));
 }
 
 int mn_infer_unslice(mn_infer *x) {
-  mn_unslice_attrs *a = (mn_unslice_attrs *)x->attrs;
+  mn_unslice_attrs *a = mn_unslice_given(x);
   const mn_array *in = like_input(x);
   if (check_has_dims(x, in, 1) || mn_check_dim(x, &a->dim, in->ndim)) return -1;
   if (a->size < 0) return mn_fail(x, "size must not be negative, got %lld", (long long)a->size);
@@ -294,7 +298,7 @@ int mn_infer_unslice(mn_infer *x) {
 }
 
 void mn_vjp_unslice(mn_rule *r) {
-  const mn_unslice_attrs *a = (const mn_unslice_attrs *)mn_rule_attrs(r);
+  const mn_unslice_attrs *a = mn_unslice_kept(r);
   mn_slice_attrs to = {
       .dim = a->dim, .start = a->start, .length = mn_in_shape(r, 0).v[a->dim], .step = a->step};
   mn_give(r, 0, mn_slice(mn_rule_ctx(r), mn_grad(r, 0), &to));
@@ -315,7 +319,7 @@ static int64_t diagonal_length(int64_t rows, int64_t cols, int64_t offset) {
 }
 
 int mn_infer_diagonal(mn_infer *x) {
-  mn_diagonal_attrs *a = (mn_diagonal_attrs *)x->attrs;
+  mn_diagonal_attrs *a = mn_diagonal_given(x);
   const mn_array *in = as_view(x);
   mn_array *out = x->out[0];
   if (check_has_dims(x, in, 2) || check_two_dims(x, &a->dim1, &a->dim2, in->ndim)) return -1;
@@ -329,14 +333,14 @@ int mn_infer_diagonal(mn_infer *x) {
 }
 
 void mn_vjp_diagonal(mn_rule *r) {
-  const mn_diagonal_attrs *a = (const mn_diagonal_attrs *)mn_rule_attrs(r);
+  const mn_diagonal_attrs *a = mn_diagonal_kept(r);
   mn_undiagonal_attrs to = {.size = mn_in_shape(r, 0), .offset = a->offset, .dim1 = a->dim1, .dim2 = a->dim2};
   mn_give(r, 0, mn_undiagonal(mn_rule_ctx(r), mn_grad(r, 0), &to));
 }
 
 int mn_infer_undiagonal(mn_infer *x) {
-  mn_undiagonal_attrs *a = (mn_undiagonal_attrs *)x->attrs;
-  const mn_array *in = mn_arr(x->in[0]);
+  mn_undiagonal_attrs *a = mn_undiagonal_given(x);
+  const mn_array *in = x->in[0];
   mn_array *out = x->out[0];
   char text[128], shape[128];
   if (a->size.n < 2)
@@ -356,13 +360,13 @@ int mn_infer_undiagonal(mn_infer *x) {
 }
 
 void mn_vjp_undiagonal(mn_rule *r) {
-  const mn_undiagonal_attrs *a = (const mn_undiagonal_attrs *)mn_rule_attrs(r);
+  const mn_undiagonal_attrs *a = mn_undiagonal_kept(r);
   mn_diagonal_attrs to = {.offset = a->offset, .dim1 = a->dim1, .dim2 = a->dim2};
   mn_give(r, 0, mn_diagonal(mn_rule_ctx(r), mn_grad(r, 0), &to));
 }
 
 int mn_infer_unfold(mn_infer *x) {
-  mn_unfold_attrs *a = (mn_unfold_attrs *)x->attrs;
+  mn_unfold_attrs *a = mn_unfold_given(x);
   const mn_array *in = as_view(x);
   if (mn_check_dim(x, &a->dim, in->ndim)) return -1;
   int64_t have = in->ndim ? in->size[a->dim] : 1, base = mn_index_base_of_user(x->ctx);
@@ -377,7 +381,7 @@ int mn_infer_unfold(mn_infer *x) {
 }
 
 void mn_vjp_unfold(mn_rule *r) {
-  const mn_unfold_attrs *a = (const mn_unfold_attrs *)mn_rule_attrs(r);
+  const mn_unfold_attrs *a = mn_unfold_kept(r);
   if (mn_in_shape(r, 0).n == 0) {
     mn_give(r, 0, mn_sum_to(mn_rule_ctx(r), mn_grad(r, 0), &(mn_sum_to_attrs){.size = {.n = 0}}));
     return;
@@ -387,7 +391,7 @@ void mn_vjp_unfold(mn_rule *r) {
 }
 
 int mn_infer_fold(mn_infer *x) {
-  mn_fold_attrs *a = (mn_fold_attrs *)x->attrs;
+  mn_fold_attrs *a = mn_fold_given(x);
   const mn_array *in = like_input(x);
   if (check_has_dims(x, in, 2) || mn_check_dim(x, &a->dim, in->ndim - 1)) return -1;
   if (a->step < 1) return mn_fail(x, "step must be at least 1, got %lld", (long long)a->step);
@@ -401,7 +405,7 @@ int mn_infer_fold(mn_infer *x) {
 }
 
 void mn_vjp_fold(mn_rule *r) {
-  const mn_fold_attrs *a = (const mn_fold_attrs *)mn_rule_attrs(r);
+  const mn_fold_attrs *a = mn_fold_kept(r);
   mn_list shape = mn_in_shape(r, 0);
   mn_unfold_attrs to = {.dim = a->dim, .size = shape.v[shape.n - 1], .step = a->step};
   mn_give(r, 0, mn_unfold(mn_rule_ctx(r), mn_grad(r, 0), &to));
@@ -415,14 +419,16 @@ static bool joins_any(int n, int64_t first_size) { return n == 1 && first_size =
 /* The input whose dims all others must have: the first one that does not join with any, if there is one. */
 static int cat_model(mn_infer *x) {
   for (int i = 0; i < x->n_in; i++)
-    if (!joins_any(mn_arr(x->in[i])->ndim, mn_arr(x->in[i])->size[0])) return i;
+    if (!joins_any(x->in[i]->ndim, x->in[i]->size[0])) return i;
   return 0;
 }
 
 int mn_infer_cat(mn_infer *x) {
-  mn_cat_attrs *a = (mn_cat_attrs *)x->attrs;
+  mn_cat_attrs *a = mn_cat_given(x);
+  for (int i = 0; i < x->n_in; i++)
+    if (!x->in[i]) return mn_fail(x, "input %d is absent", i + 1);
   int at = cat_model(x);
-  const mn_array *model = mn_arr(x->in[at]);
+  const mn_array *model = x->in[at];
   mn_array *out = x->out[0];
   char want[128], got[128];
   mn_same_shape(out, model);
@@ -430,7 +436,7 @@ int mn_infer_cat(mn_infer *x) {
   if (model->ndim == 0) return mn_fail(x, "0-dim tensors can't be concatenated, use stack");
   if (mn_check_dim(x, &a->dim, model->ndim)) return -1;
   for (int i = 0; i < x->n_in; i++) {
-    const mn_array *in = mn_arr(x->in[i]);
+    const mn_array *in = x->in[i];
     if (i == at || joins_any(in->ndim, in->size[0])) continue;
     bool fits = in->ndim == model->ndim;
     for (int d = 0; d < model->ndim && fits; d++) fits = d == a->dim || in->size[d] == model->size[d];
@@ -444,7 +450,7 @@ int mn_infer_cat(mn_infer *x) {
 }
 
 void mn_vjp_cat(mn_rule *r) {
-  const mn_cat_attrs *a = (const mn_cat_attrs *)mn_rule_attrs(r);
+  const mn_cat_attrs *a = mn_cat_kept(r);
   int64_t at = 0;
   for (int i = 0; i < mn_rule_inputs(r); i++) {
     mn_list size = mn_in_shape(r, i);
@@ -457,16 +463,12 @@ void mn_vjp_cat(mn_rule *r) {
   }
 }
 
-int mn_infer_flip(mn_infer *x) {
-  return mn_check_dims(x, &((mn_flip_attrs *)x->attrs)->dims, like_input(x)->ndim);
-}
+int mn_infer_flip(mn_infer *x) { return mn_check_dims(x, &mn_flip_given(x)->dims, like_input(x)->ndim); }
 
-void mn_vjp_flip(mn_rule *r) {
-  mn_give(r, 0, mn_flip(mn_rule_ctx(r), mn_grad(r, 0), (const mn_flip_attrs *)mn_rule_attrs(r)));
-}
+void mn_vjp_flip(mn_rule *r) { mn_give(r, 0, mn_flip(mn_rule_ctx(r), mn_grad(r, 0), mn_flip_kept(r))); }
 
 int mn_infer_roll(mn_infer *x) {
-  mn_roll_attrs *a = (mn_roll_attrs *)x->attrs;
+  mn_roll_attrs *a = mn_roll_given(x);
   const mn_array *in = like_input(x);
   if (a->shifts.n != a->dims.n)
     return mn_fail(x, "expected a shift for each dim, got %lld shifts and %lld dims", (long long)a->shifts.n,
@@ -482,13 +484,13 @@ int mn_infer_roll(mn_infer *x) {
 }
 
 void mn_vjp_roll(mn_rule *r) {
-  mn_roll_attrs back = *(const mn_roll_attrs *)mn_rule_attrs(r);
+  mn_roll_attrs back = *mn_roll_kept(r);
   for (int i = 0; i < back.shifts.n; i++) back.shifts.v[i] = -back.shifts.v[i];
   mn_give(r, 0, mn_roll(mn_rule_ctx(r), mn_grad(r, 0), &back));
 }
 
 int mn_infer_pad(mn_infer *x) {
-  mn_pad_attrs *a = (mn_pad_attrs *)x->attrs;
+  mn_pad_attrs *a = mn_pad_given(x);
   const mn_array *in = like_input(x);
   mn_array *out = x->out[0];
   if (check_length(x, "before", &a->before, in->ndim) || check_length(x, "after", &a->after, in->ndim) ||
@@ -507,7 +509,7 @@ int mn_infer_pad(mn_infer *x) {
 }
 
 void mn_vjp_pad(mn_rule *r) {
-  mn_pad_attrs crop = *(const mn_pad_attrs *)mn_rule_attrs(r);
+  mn_pad_attrs crop = *mn_pad_kept(r);
   for (int d = 0; d < crop.before.n; d++) {
     crop.before.v[d] = -crop.before.v[d];
     crop.after.v[d] = -crop.after.v[d];
@@ -516,14 +518,28 @@ void mn_vjp_pad(mn_rule *r) {
   mn_give(r, 0, mn_pad(mn_rule_ctx(r), mn_grad(r, 0), &crop));
 }
 
-int mn_infer_tril(mn_infer *x) { return check_has_dims(x, like_input(x), 2); }
-
-void mn_vjp_tril(mn_rule *r) {
-  mn_give(r, 0, mn_tril(mn_rule_ctx(r), mn_grad(r, 0), (const mn_tril_attrs *)mn_rule_attrs(r)));
+/* What is added around is a constant. */
+void mn_jvp_pad(mn_rule *r) {
+  mn_pad_attrs with_zeros = *mn_pad_kept(r);
+  with_zeros.value = 0;
+  mn_push(r, 0, mn_pad(mn_rule_ctx(r), mn_tangent(r, 0), &with_zeros));
 }
 
-void mn_vjp_triu(mn_rule *r) {
-  mn_give(r, 0, mn_triu(mn_rule_ctx(r), mn_grad(r, 0), (const mn_triu_attrs *)mn_rule_attrs(r)));
+int mn_infer_tril(mn_infer *x) { return check_has_dims(x, like_input(x), 2); }
+
+void mn_vjp_tril(mn_rule *r) { mn_give(r, 0, mn_tril(mn_rule_ctx(r), mn_grad(r, 0), mn_tril_kept(r))); }
+
+void mn_vjp_triu(mn_rule *r) { mn_give(r, 0, mn_triu(mn_rule_ctx(r), mn_grad(r, 0), mn_triu_kept(r))); }
+
+int mn_infer_transfer(mn_infer *x) {
+  int64_t device = mn_transfer_given(x)->device;
+  like_input(x);
+  x->out[0]->device = (int32_t)device;
+  return mn_check_device(x, device);
+}
+
+void mn_vjp_transfer(mn_rule *r) {
+  mn_give(r, 0, mn_transfer(mn_rule_ctx(r), mn_grad(r, 0), &(mn_transfer_attrs){mn_in_device(r, 0)}));
 }
 
 /* Does source broadcast to n sizes? */
@@ -542,7 +558,7 @@ static int check_source(mn_infer *x, const mn_array *source, int n, const int64_
 
 int mn_infer_assign(mn_infer *x) {
   const mn_array *in = like_input(x);
-  return check_source(x, mn_arr(x->in[1]), in->ndim, in->size);
+  return check_source(x, x->in[1], in->ndim, in->size);
 }
 
 void mn_vjp_assign(mn_rule *r) {
@@ -550,18 +566,18 @@ void mn_vjp_assign(mn_rule *r) {
 }
 
 int mn_infer_region_put(mn_infer *x) {
-  mn_region_put_attrs *a = (mn_region_put_attrs *)x->attrs;
+  mn_region_put_attrs *a = mn_region_put_given(x);
   const mn_array *in = like_input(x);
   if (check_length(x, "start", &a->start, in->ndim) || check_length(x, "size", &a->size, in->ndim) ||
       check_length(x, "step", &a->step, in->ndim))
     return -1;
   for (int d = 0; d < in->ndim; d++)
     if (check_range(x, d, &a->start.v[d], a->size.v[d], a->step.v[d], in->size[d])) return -1;
-  return check_source(x, mn_arr(x->in[1]), in->ndim, a->size.v);
+  return check_source(x, x->in[1], in->ndim, a->size.v);
 }
 
 void mn_vjp_region_put(mn_rule *r) {
-  const mn_region_put_attrs *a = (const mn_region_put_attrs *)mn_rule_attrs(r);
+  const mn_region_put_attrs *a = mn_region_put_kept(r);
   mn_context *ctx = mn_rule_ctx(r);
   mn_tensor *grad = mn_grad(r, 0);
   if (mn_need(r, 0)) {

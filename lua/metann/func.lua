@@ -6,6 +6,7 @@
 local reader = require 'metann.arguments'
 local binding = require 'metann.binding'
 local autograd = require 'metann.autograd'
+local forward = require 'metann.autograd.forward'
 local tree = require 'metann.autograd.tree'
 local ops = require 'metann.tensor.ops'
 local handle, errors, scope, derivatives = binding.handle, binding.errors, binding.scope, binding.derivatives
@@ -16,7 +17,7 @@ local func = {}
 
 local function is_input(t) return t:is_floating_point() end
 local function size_text(t) return '(' .. table.concat(t.shape, ', ') .. ')' end
-local function zeros(like) return raw.full(like.shape, 0, like.dtype) end
+local function zeros(like) return like:new_zeros(like.shape) end
 local function enabled(fn, ...) return scope.with_grad(true, 'func', fn, ...) end
 
 -- ---- options ----
@@ -249,7 +250,34 @@ function func.vjp(fn, primals, ...)
   return settle(run, run.output), pull, settle(run, run.aux)
 end
 
---- fn's value and its derivative along tangents (a Jacobian-vector product), by two vector-Jacobian products.
+--- Tangents of the run's outputs by two gradients: the first is linear in its cotangents u, and its derivative with
+-- respect to them is what is sought.
+local function push_by_gradients(run, along, create)
+  return enabled(function()
+    local u = {}
+    for k, y in ipairs(run.outputs) do u[k] = zeros(y):requires_grad_(true) end
+    return gradients(gradients(run.outputs, u, run.inputs, true, true), along, u, create, create)
+  end)
+end
+
+--- Tangents of the run's outputs, by the rows' tangent rules where all that was computed has them.
+local function push(run, along, create)
+  local outputs, pushed = {}, {}
+  for _, y in ipairs(run.outputs) do
+    if y.requires_grad then outputs[#outputs + 1] = y end
+  end
+  local list = #outputs == 0 and {} or forward.push(outputs, run.inputs, along, create)
+  if not list then return push_by_gradients(run, along, create) end
+  local at = 0
+  for k, y in ipairs(run.outputs) do
+    if y.requires_grad then at = at + 1 end
+    pushed[k] = y.requires_grad and list[at] or zeros(y)
+  end
+  return pushed
+end
+
+--- fn's value and its derivative along tangents (a Jacobian-vector product): the tangents go forward through what fn
+-- computes, or, where a Function, a checkpoint or a hook stands in between, by two vector-Jacobian products.
 -- @param fn as for vjp
 -- @param primals as for vjp
 -- @param tangents in the shape of primals; false for zero
@@ -262,12 +290,7 @@ function func.jvp(fn, primals, tangents, ...)
   local along = match('jvp', arguments, check_given('jvp', 'tangents', tangents, o), 'tangents')
   local run = evaluate(o, fn, #arguments, arguments)
   local create = run.record or (autograd.is_grad_enabled() and any_needs_grad(along))
-  local pushed = enabled(function()
-    -- the gradient is linear in its cotangents u; its derivative with respect to them is what is sought
-    local u = {}
-    for k, y in ipairs(run.outputs) do u[k] = zeros(y):requires_grad_(true) end
-    return gradients(gradients(run.outputs, u, run.inputs, true, true), along, u, create, create)
-  end)
+  local pushed = push(run, along, create)
   local value = settle(run, run.output)
   return value, tree.only(run.output, pushed, is_input), settle(run, run.aux)
 end
@@ -300,7 +323,7 @@ local function jacobian_of(y, run)
   local n, size, rows = y:numel(), y.shape, {}
   for i = 1, #run.inputs do rows[i] = {} end
   for k = 1, n do
-    local one = raw.full({ n }, 0, y.dtype)
+    local one = y:new_zeros(n)
     one[k] = 1
     local grads = gradients({ y }, { one:reshape(size) }, run.inputs, run.record, true)
     for i, g in ipairs(grads) do rows[i][k] = g end
@@ -309,7 +332,7 @@ local function jacobian_of(y, run)
   for i, x in ipairs(run.inputs) do
     local whole = y.shape
     for _, s in ipairs(x.shape) do whole[#whole + 1] = s end
-    list[i] = n > 0 and ops.stack(rows[i], 1):reshape(whole) or raw.full(whole, 0, x.dtype)
+    list[i] = n > 0 and ops.stack(rows[i], 1):reshape(whole) or x:new_zeros(whole)
   end
   return list
 end

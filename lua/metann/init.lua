@@ -4,6 +4,7 @@ local next = require('metann.binding.traversal').next
 local version = require 'metann.version'
 local binding = require 'metann.binding'
 local arguments = require 'metann.arguments'
+local devices = require 'metann.binding.devices'
 local handle, errors = binding.handle, binding.errors
 local C, ctx = handle.C, handle.ctx
 
@@ -47,6 +48,15 @@ function metann.set_default_dtype(dtype)
   if C.mn_set_default_dtype(ctx, code) ~= 0 then handle.fail() end
 end
 function metann.get_default_dtype() return handle.dtype_names[C.mn_default_dtype(ctx)] end
+
+--- The device that tensors are made on where nothing else says which: 'cpu' (at the start).
+function metann.set_default_device(device)
+  if type(device) ~= 'string' then
+    errors.raise("set_default_device: expected a device such as 'cpu', got %s", errors.describe(device))
+  end
+  devices.set_default(device)
+end
+function metann.get_default_device() return devices.default() end
 
 --- How many threads kernels use, 1 to 1024. Results don't depend on it. The threads are the process's, so it holds for
 -- all of its Lua states.

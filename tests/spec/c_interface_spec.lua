@@ -89,7 +89,7 @@ describe('attributes', function()
         for i = 0, info.n_attrs - 1 do
           local a = info.attrs[i]
           local v = ENDS[(round * (i + 3) + i) % #ENDS + 1]
-          if a.kind == C.MN_ATTR_LIST or a.kind == C.MN_ATTR_DIMS then
+          if a.kind == C.MN_ATTR_LIST or a.kind == C.MN_ATTR_DIMS or a.kind == C.MN_ATTR_PAIR then
             slots[a.slot].i = sizes[round % #sizes + 1]
             for k = 1, 8 do slots[a.slot + k].i = ENDS[(round + k * (i + 1)) % #ENDS + 1] end
           elseif a.kind == C.MN_ATTR_NUM then
@@ -150,5 +150,89 @@ describe('another context', function()
     C.mn_context_release(other)
     loss:backward()
     assert.same({ 2, 2 }, t.grad:to_table())
+  end)
+end)
+
+describe('lines of pointwise rows', function()
+  local N = 37
+  local element = {
+    float32 = function() return (metann.randn(N) * 2) end,
+    float64 = function() return (metann.randn(N, { dtype = 'float64' }) * 2) end,
+    int64 = function() return metann.randint(1, 9, { N }) end,
+    int32 = function() return metann.randint(1, 9, { N }):to 'int32' end,
+    uint8 = function() return metann.randint(1, 9, { N }):to 'uint8' end,
+    bool = function() return metann.randint(0, 2, { N }):to 'bool' end,
+  }
+  local function array(p) return ffi.cast('const mn_array *', p) end
+  local WIDTH = { [0] = 4, 8, 8, 4, 1, 1, 2, 2 } -- of each dtype
+  local function bytes(a, data) return ffi.string(data or a.data, tonumber(a.numel) * WIDTH[a.dtype]) end
+
+  --- What the row gives, and what its line gives for the same elements; nil where it has no line for the dtype.
+  -- `absent`: the input, counted from 1, in whose place the attribute `value` stands.
+  local function both(name, dtype, set, absent)
+    local op, info = row_of(name)
+    local slots, line = slots_of(info, set), ffi.new 'mn_line'
+    local code = handle.dtypes[dtype]
+    if C.mn_cpu_line(op, slots, code, absent and absent - 1 or -1, line) ~= 0 then return nil end
+    local list, ptr, step = {}, ffi.new 'char *[5]', ffi.new('int64_t[5]')
+    local number = absent and metann.full({ 1 }, set.value, { dtype = dtype })
+    for i = 1, info.n_in do
+      list[i] = i ~= absent and (name == 'where' and i == 1 and element.bool() or element[dtype]())
+      local t = list[i] or number
+      ptr[i], step[i] = ffi.cast('char *', array(t.p).data), list[i] and #bytes(array(t.p)) / N or 0
+    end
+    local out = ffi.new 'mn_tensor *[4]'
+    assert(C.mn_apply(ctx, op, info.n_in, inputs_of(list), slots, out) == 0, message())
+    local got = array(out[0])
+    local want = bytes(got)
+    local room = ffi.new('double[?]', N)
+    ptr[0] = ffi.cast('char *', room)
+    step[0] = #want / N
+    assert(line.n_in <= info.n_in)
+    line.loop(ptr, step, N, line.number)
+    local gave = bytes(got, room)
+    C.mn_tensor_release(out[0])
+    return want, gave
+  end
+
+  local function compare(name, dtype, set, absent)
+    local want, gave = both(name, dtype, set, absent)
+    assert(want == gave, ('%s of %s: the line gives other bits than the row'):format(name, dtype))
+    return want ~= nil
+  end
+
+  local COPIES = { cast = true, clone = true, transfer = true } -- of whole arrays, without a loop over elements
+  it('are found, and give the bits of their rows', function()
+    local samples = dofile('tests/samples/pointwise.lua')(require 'tests.samples.support')
+    for name in pairs(samples) do
+      local found = 0
+      for dtype in pairs(element) do
+        if compare(name, dtype, {}) then found = found + 1 end
+      end
+      if COPIES[name] then assert.equal(0, found, name) else assert.is_true(found >= 2, name) end
+    end
+    local op, info = row_of 'sum'
+    assert.equal(-1, C.mn_cpu_line(op, info.defaults, 0, -1, ffi.new 'mn_line'))
+  end)
+
+  it('depend on attributes and on numbers in the place of inputs', function()
+    for _, case in ipairs{
+      { 'add', { alpha = 3 } }, { 'sub', { alpha = 2 } }, { 'sub', { value = 2 }, 1 }, { 'mul', { value = 3 }, 2 },
+      { 'pow', { value = 2 }, 2 }, { 'pow', { value = 3 }, 2 }, { 'pow', { value = 2 }, 1 },
+      { 'fmod', { value = 2 }, 2 },
+      { 'clamp', { min = 2, max = 3 } }, { 'clamp_gate', { min = 2, max = 3 } }, { 'gate', { slope = 2 } },
+    } do
+      for _, dtype in ipairs{ 'float32', 'float64', 'int64', 'int32', 'uint8' } do
+        assert.is_true(compare(case[1], dtype, case[2], case[3]))
+      end
+    end
+    for _, case in ipairs{
+      { 'pow', { value = 0.5 }, 2 }, { 'pow', { value = -1 }, 2 }, { 'div', { value = 3 }, 1 },
+      { 'gelu', { approximate = 1 } },
+      { 'softplus', { beta = 2, threshold = 1 } }, { 'leaky_relu', { negative_slope = 0.5 } }, { 'elu', { alpha = 2 } },
+    } do
+      assert.is_true(compare(case[1], 'float32', case[2], case[3]))
+      assert.is_true(compare(case[1], 'float64', case[2], case[3]))
+    end
   end)
 end)

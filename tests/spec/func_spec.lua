@@ -164,6 +164,56 @@ describe('func.vjp and func.jvp', function()
     assert.equal('aux', aux)
   end)
 
+  it('push tangents through what is differentiable backward only', function()
+    local Cube = metann.autograd.Function{
+      forward = function(context, x)
+        context:save_for_backward(x)
+        return x ^ 3
+      end,
+      backward = function(context, g) return g * 3 * context:saved_tensors() ^ 2 end,
+    }
+    local x, along = vector{ 1, 2 }, vector{ 1, 10 }
+    local function slope(f) return select(2, func.jvp(f, x, along)):to_table() end
+    assert.same({ 6, 240 }, slope(function(t) return Cube(t) * 2 end))
+    assert.same({ 3, 120 }, slope(function(t) return metann.checkpoint(function(u) return u ^ 3 end, t) end))
+    -- a hook changes gradients, and so the tangents that are made of them
+    assert.same({ 5, 50 }, slope(function(t)
+      local y = t * 1
+      y:register_hook(function(g) return g * 5 end)
+      return y
+    end))
+    -- what doesn't depend on the argument, and the argument itself
+    local _, tangents = func.jvp(function(t) return { same = t, other = vector{ 3 }, twice = t + t } end, x, along)
+    assert.same({ 1, 10 }, tangents.same:to_table())
+    assert.same({ 0 }, tangents.other:to_table())
+    assert.same({ 2, 20 }, tangents.twice:to_table())
+  end)
+
+  it('push tangents of any order', function()
+    -- d^n/dt^n of sin at 0.5, and of a product of matrices with its inverse, which is constant
+    local f, want = function(t) return t:sin() end, { math.cos(0.5), -math.sin(0.5), -math.cos(0.5), math.sin(0.5) }
+    for n = 1, 4 do
+      local inner = f
+      f = function(t) return (select(2, func.jvp(inner, t, vector(1)))) end
+      assert.near(want[n], f(vector(0.5)):item(), 1e-12)
+    end
+    local matrix, along = vector{ { 2, 1 }, { 0.5, 3 } }, vector{ { 1, 2 }, { 3, 4 } }
+    local function one(m) return m:matmul(m:inverse()) end
+    local _, first = func.jvp(one, matrix, along)
+    local function swapped(m) return (select(2, func.jvp(one, m, vector{ { 0, 1 }, { 1, 0 } }))) end
+    local _, second = func.jvp(swapped, matrix, along)
+    assert.near(0, first:abs():max():item(), 1e-12)
+    assert.near(0, second:abs():max():item(), 1e-12)
+  end)
+
+  it('names what makes a tangent no number', function()
+    local ok, said = pcall(metann.detect_anomaly, function()
+      return func.jvp(function(t) return t:reciprocal() * 2 end, vector{ 1e-200 }, vector{ 1 })
+    end)
+    assert.is_false(ok)
+    assert.truthy(tostring(said):find('detect_anomaly: the tangent of output 1 of reciprocal has inf', 1, true), said)
+  end)
+
   it('nest and mix', function()
     -- the derivative of the derivative of x^4 along 1: 12 x^2
     local function slope(x)

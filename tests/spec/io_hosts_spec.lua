@@ -44,7 +44,8 @@ local function names_in(text)
   for tag in text:gmatch '%f[%w_]union%s+([%a_][%w_]*)' do names[#names + 1] = tag end
   for tag in text:gmatch '%f[%w_]enum%s+([%a_][%w_]*)' do names[#names + 1] = tag end
   for statement in text:gsub('%b{}', ' '):gmatch '[^;]+' do
-    local name = statement:match '([%a_][%w_]*)%s*%(' or statement:match '([%a_][%w_]*)%s*$'
+    local name = statement:match '%(%s*%*%s*([%a_][%w_]*)%s*%)%s*%('
+      or statement:match '([%a_][%w_]*)%s*%(' or statement:match '([%a_][%w_]*)%s*$'
     if name and name ~= 'enum' then -- constants without a name of their own
       names[#names + 1] = name
       symbols[name] = statement:match '__asm__%("([%w_]+)"%)' or (statement:find '%(' and name) or nil

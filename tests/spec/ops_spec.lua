@@ -6,24 +6,9 @@ local metann = require 'metann'
 local binding = require 'metann.binding'
 local rows = require 'tests.support.rows'
 local S = require 'tests.samples.support'
-local scratch = require 'tests.support.scratch'
 local table_rows, order = binding.stub.rows, binding.stub.order
 
-local function load_samples()
-  local samples = {}
-  local _, listing = scratch.run 'ls tests/samples'
-  for file in listing:gmatch '[%w_]+%.lua' do
-    if file ~= 'support.lua' then
-      for op, list in pairs(dofile('tests/samples/' .. file)(S)) do
-        assert(not samples[op], op .. ' has samples in two files')
-        assert(table_rows[op], file .. ' has samples of ' .. op .. ', which is no row of the table')
-        samples[op] = list
-      end
-    end
-  end
-  return samples
-end
-local samples = load_samples()
+local samples = require('tests.support.samples').load(table_rows)
 
 -- What was done, by op, for the coverage table.
 -- 'reference': samples with values from plain Lua; 'property': samples whose values are not unique (factors up to their
@@ -317,7 +302,7 @@ end
 local function is_elementwise(row)
   if not (rows.has(row, 'INPLACE') or row.value_slot) or #row.bases > 0 then return false end
   for _, a in ipairs(row.attrs) do
-    if a.kind == 'DIM' or a.kind == 'DIMS' or a.kind == 'LIST' or a.kind == 'INDEX' then return false end
+    if a.kind == 'DIM' or a.kind == 'DIMS' or a.kind == 'LIST' or a.kind == 'PAIR' or a.kind == 'INDEX' then return false end
   end
   return not row.inputs[1].variadic
 end

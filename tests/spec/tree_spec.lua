@@ -83,7 +83,7 @@ describe('the tree', function()
     local function includes(folders)
       return function(line)
         local name = line:match '^%s*#%s*include%s+"([^"]+)"'
-        if not name then return false end
+        if not name or name:find '%.def$' then return false end -- the op table's sections are for all
         for _, folder in ipairs(folders) do
           if name:find('^' .. folder .. '/') or name:find('../' .. folder .. '/', 1, true) then return true end
         end
@@ -228,5 +228,121 @@ describe('the tree', function()
       return text and (line:find '%f[%w]TODO%f[%W]' or line:find '%f[%w]FIXME%f[%W]'
         or line:find '%f[%w]XXX%f[%W]')
     end))
+  end)
+end)
+
+-- ---- what calls what: the undefined symbols of the object files ----
+
+describe('the core by its symbols', function()
+  -- The folder that the library in use was built in; its objects tell who calls whom, which headers don't.
+  local build = (os.getenv 'METANN_LIBRARY' or 'build/'):match '^(.*)/[^/]*$'
+  local sources = {}
+  for _, path in ipairs(matching '^core/.*%.c$') do sources[path] = true end
+
+  --- symbol -> the source that defines it; source -> { symbol = true } of what it lacks. Of the kernels, which are
+  -- compiled once for each instruction set, those in plain C.
+  local function symbols()
+    local defined, lacks = {}, {}
+    local objects = "find '%s/CMakeFiles' -path '*/core/*' -name '*.c.o' | grep -v 'kernels_avx' "
+      .. '| LD_PRELOAD= xargs nm -g -A' -- without sanitizers, as nm has leaks of its own
+    for _, line in ipairs(lines(objects:format(build))) do
+      local source, kind, name = line:match '%.dir/(core/.-)%.o:%S*%s+(%a) ([%w_]+)$'
+      if sources[source] then -- a build keeps objects of sources that are gone
+        lacks[source] = lacks[source] or {}
+        if kind == 'U' then lacks[source][name] = true else defined[name] = source end
+      end
+    end
+    for source in pairs(sources) do assert(lacks[source], 'no object file of ' .. source .. ' in ' .. build) end
+    return defined, lacks
+  end
+
+  --- { from, to, symbol } for each call or address that goes from one file to another.
+  local function arrows()
+    local defined, lacks = symbols()
+    local list = {}
+    for source, names in pairs(lacks) do
+      for name in pairs(names) do
+        local to = defined[name]
+        if to and to ~= source then list[#list + 1] = { source, to, name } end
+      end
+    end
+    table.sort(list, function(a, b) return a[1] .. a[3] < b[1] .. b[3] end)
+    return list
+  end
+
+  -- Rooms: folders, and the rooms of engine/ from the ground up. A file calls its own room and the rooms that are named
+  -- for it. The table holds the rules' addresses, and backends.c the backends', without calling them.
+  local ROOMS = {
+    { 'table', 'engine/table.c' }, { 'backends', 'backends.c' }, { 'kernels', 'cpu/kernels/' }, { 'cpu', 'cpu/' },
+    { 'ops', 'ops/' },
+    { 'base', 'engine/',
+      'absent error device allocator context interrupt recording numbers rng query layout dtype attrs infer' },
+    { 'graph', 'engine/', 'storage release scope tensor node mapping' },
+    { 'door', 'engine/', 'resolve execute scratch copy apply inplace api anomaly' },
+    { 'data', 'engine/', 'data digest write' },
+    { 'reverse', 'engine/', 'visits cotangents rule ask walk push function frontier' },
+    { 'handle', 'engine/', 'handle' },
+  }
+  local ALLOWED = {
+    table = 'ops', backends = 'cpu', kernels = 'cpu', cpu = 'kernels', ops = 'ops base door reverse',
+    base = 'table backends', graph = 'base table', door = 'graph base table',
+    data = 'door graph base', reverse = 'door graph base table',
+    handle = 'reverse door graph base table',
+  }
+
+  local function room_of(source)
+    for _, room in ipairs(ROOMS) do
+      local rest = source:sub(#'core/' + 1)
+      if rest == room[2] then return room[1] end
+      if room[2]:sub(-1) == '/' and rest:sub(1, #room[2]) == room[2] then
+        local name = rest:sub(#room[2] + 1):gsub('%.c$', '')
+        if not room[3] or (' ' .. room[3] .. ' '):find(' ' .. name .. ' ', 1, true) then return room[1] end
+      end
+    end
+    error(source .. ' is in no room of this spec')
+  end
+
+  it('calls only what its room may call', function()
+    local wrong = {}
+    for _, arrow in ipairs(arrows()) do
+      local from, to = room_of(arrow[1]), room_of(arrow[2])
+      if from ~= to and not (' ' .. ALLOWED[from] .. ' '):find(' ' .. to .. ' ', 1, true) then
+        wrong[#wrong + 1] = ('%s (%s) calls %s of %s (%s)'):format(arrow[1], from, arrow[3], arrow[2], to)
+      end
+    end
+    none(wrong)
+  end)
+
+  it('has no circle of more than two files', function()
+    local calls = {}
+    for _, arrow in ipairs(arrows()) do
+      if room_of(arrow[1]) ~= 'table' then
+        calls[arrow[1]] = calls[arrow[1]] or {}
+        calls[arrow[1]][arrow[2]] = true
+      end
+    end
+    local function reaches(from)
+      local seen, queue = {}, { from }
+      while #queue > 0 do
+        for to in pairs(calls[table.remove(queue)] or {}) do
+          if not seen[to] then
+            seen[to] = true
+            queue[#queue + 1] = to
+          end
+        end
+      end
+      return seen
+    end
+    local reached, circles = {}, {}
+    for source in pairs(calls) do reached[source] = reaches(source) end
+    for source in pairs(calls) do
+      local circle = {}
+      for other in pairs(reached[source]) do
+        if reached[other] and reached[other][source] then circle[#circle + 1] = other end
+      end
+      table.sort(circle)
+      if #circle > 2 and circle[1] == source then circles[#circles + 1] = table.concat(circle, ', ') end
+    end
+    none(circles)
   end)
 end)

@@ -2,6 +2,8 @@
  * of result pixels (or of weights) by shape alone. It must not know of derivatives. */
 #include "variant.h"
 #include "dense.h"
+#define MN_SECTION "ops/conv.def"
+#include "section.h"
 
 enum {
   BLOCK_WORK = 300000, /* multiply-adds that are worth another thread's waking up */
@@ -84,26 +86,27 @@ static int64_t *tap_offsets(mn_call *call, int64_t channels, int64_t plane, cons
 
 /* What conv2d and its weight gradient share: the padded input and where each tap is read. */
 static int read_input(mn_call *call, correlation *g, const mn_array *x, int64_t kh, int64_t kw,
-                      const mn_list *stride, const mn_list *around, const mn_list *dilation) {
-  padding p = {.top = around->v[0],
-               .left = around->v[1],
-               .height = x->size[2] + 2 * around->v[0],
-               .width = x->size[3] + 2 * around->v[1]};
+                      const mn_windows *windows) {
+  const int64_t *stride = windows->stride.v, *around = windows->padding.v, *dilation = windows->dilation.v;
+  padding p = {.top = around[0],
+               .left = around[1],
+               .height = x->size[2] + 2 * around[0],
+               .width = x->size[3] + 2 * around[1]};
   int64_t channels = x->size[1] / g->groups, plane = plane_step(p.height, p.width, x->dtype);
   p.plane = plane;
   int64_t *taps = mn_scratch(call, (size_t)(kh * kw + 1) * sizeof *taps);
   if (!taps) return 1;
-  for (int64_t t = 0; t < kh * kw; t++) taps[t] = t / kw * dilation->v[0] * p.width + t % kw * dilation->v[1];
+  for (int64_t t = 0; t < kh * kw; t++) taps[t] = t / kw * dilation[0] * p.width + t % kw * dilation[1];
   g->images = x->size[0], g->depth = channels * kh * kw;
   g->from_image = x->size[1] * plane, g->from_group = channels * plane;
-  g->from_h = stride->v[0] * p.width, g->from_w = stride->v[1];
+  g->from_h = stride[0] * p.width, g->from_w = stride[1];
   g->offset = tap_offsets(call, channels, plane, taps, kh * kw);
   g->source = pad(call, x, &p);
   return !g->offset || !g->source;
 }
 
 int MN_KERNEL(conv2d)(mn_call *call) {
-  const mn_conv2d_attrs *t = (const mn_conv2d_attrs *)call->attrs;
+  const mn_conv2d_attrs *t = mn_conv2d_of(call);
   const mn_array *w = call->in[1], *bias = call->in[2];
   mn_array x = with_images(call->in[0]), y = with_images(call->out[0]);
   correlation g = {.groups = t->groups,
@@ -118,8 +121,7 @@ int MN_KERNEL(conv2d)(mn_call *call) {
   if (y.numel == 0) return 0;
   if (bias) g.bias = bias->data, g.bias_step = bias->stride[0];
   g.weight = (void *)mn_dense(call, w);
-  if (!g.weight || read_input(call, &g, &x, w->size[2], w->size[3], &t->stride, &t->padding, &t->dilation))
-    return 1;
+  if (!g.weight || read_input(call, &g, &x, w->size[2], w->size[3], &t->windows)) return 1;
   if (y.dtype == MN_FLOAT32) correlate_f32(&g);
   else correlate_f64(&g);
   return 0;
@@ -174,7 +176,7 @@ static void input_grad_phase(correlation *g, const mn_array *w, const axis *h, c
 }
 
 int MN_KERNEL(conv2d_input_grad)(mn_call *call) {
-  const mn_conv2d_input_grad_attrs *t = (const mn_conv2d_input_grad_attrs *)call->attrs;
+  const mn_conv2d_input_grad_attrs *t = mn_conv2d_input_grad_of(call);
   const mn_array *w = call->in[1];
   mn_array y = with_images(call->in[0]), x = with_images(call->out[0]);
   axis h = make_axis(t, 0, w->size[2], y.size[2]), v = make_axis(t, 1, w->size[3], y.size[3]);
@@ -211,7 +213,7 @@ int MN_KERNEL(conv2d_input_grad)(mn_call *call) {
 }
 
 int MN_KERNEL(conv2d_weight_grad)(mn_call *call) {
-  const mn_conv2d_weight_grad_attrs *t = (const mn_conv2d_weight_grad_attrs *)call->attrs;
+  const mn_conv2d_weight_grad_attrs *t = mn_conv2d_weight_grad_of(call);
   mn_array y = with_images(call->in[0]), x = with_images(call->in[1]), *w = call->out[0];
   correlation g = {.groups = t->groups,
                    .rows = w->size[0] / t->groups,
@@ -223,7 +225,7 @@ int MN_KERNEL(conv2d_weight_grad)(mn_call *call) {
   size_t size = mn_dtype_size(w->dtype);
   if (w->numel == 0) return 0;
   if (y.numel == 0 || x.numel == 0) return memset(w->data, 0, (size_t)w->numel * size), 0;
-  if (read_input(call, &g, &x, w->size[2], w->size[3], &t->stride, &t->padding, &t->dilation)) return 1;
+  if (read_input(call, &g, &x, w->size[2], w->size[3], &t->windows)) return 1;
   int64_t units = g.groups * divide_up(g.depth, 16), pixels = y.size[0] * y.size[2] * y.size[3];
   while (units * g.parts < 8 && pixels / g.parts > 2048) g.parts *= 2;
   g.weight = mn_scratch(call, (size_t)y.numel * size);

@@ -1,6 +1,10 @@
 /* create.c: kernels of full, fill, arange and linspace, and the driver by which random.c makes elements too.
  */
 #include "create.h"
+#define MN_SECTION "ops/create.def"
+#include "section.h"
+#define MN_SECTION "ops/shape.def"
+#include "section.h"
 #include <math.h>
 #include <stdio.h>
 
@@ -49,14 +53,14 @@ static int check_value(mn_call *call, int dtype, double value) {
 }
 
 int MN_KERNEL(full)(mn_call *call) {
-  double value = ((const mn_full_attrs *)call->attrs)->value;
+  double value = mn_full_of(call)->value;
   if (check_value(call, call->out[0]->dtype, value)) return -1;
   MN_KERNEL(fill_array)(call->out[0], value);
   return 0;
 }
 
 int MN_KERNEL(fill)(mn_call *call) {
-  double value = ((const mn_fill_attrs *)call->attrs)->value;
+  double value = mn_fill_of(call)->value;
   if (check_value(call, call->out[0]->dtype, value)) return -1;
   MN_KERNEL(fill_array)(call->out[0], value);
   return 0;
@@ -75,7 +79,7 @@ static int check_ends(mn_call *call, double first, double last) {
 }
 
 int MN_KERNEL(arange)(mn_call *call) {
-  const mn_arange_attrs *a = (const mn_arange_attrs *)call->attrs;
+  const mn_arange_attrs *a = mn_arange_of(call);
   if (check_ends(call, a->start, a->start + (double)(a->count - 1) * a->step)) return -1;
   MN_KERNEL(generate)(call->out[0], make_arange, call->attrs, MN_FLOAT64);
   return 0;
@@ -92,7 +96,7 @@ static void make_linspace(const void *arg, int64_t first, int64_t n, void *buffe
 }
 
 int MN_KERNEL(linspace)(mn_call *call) {
-  const mn_linspace_attrs *a = (const mn_linspace_attrs *)call->attrs;
+  const mn_linspace_attrs *a = mn_linspace_of(call);
   if (check_ends(call, a->start, a->count > 1 ? a->stop : a->start)) return -1;
   MN_KERNEL(generate)(call->out[0], make_linspace, call->attrs, MN_FLOAT64);
   return 0;

@@ -7,11 +7,6 @@
 
 enum { MN_MAX_OPERANDS = 4 };
 
-/* One line of n elements: ptr[0] is the output, dense; ptr[1..] the inputs, each dense or repeated (step, in
- * bytes, 0), the first dense if all could be repeated; number: the row's number attributes. The output may be
- * the first input. */
-typedef void (*mn_loop)(char *const *ptr, const int64_t *step, int64_t n, const double *number);
-
 /* out = loop over n_in (up to 3) inputs, broadcast to out's shape. Fails, with a message in the call, when
  * loop is NULL: dtype, which the message names, has none. */
 int MN_KERNEL(elementwise)(mn_call *call, mn_loop loop, int dtype, int n_in, const mn_array *const *in,

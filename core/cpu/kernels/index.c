@@ -2,6 +2,8 @@
  * dims move together. The indices become one list of offsets; what an offset leads to is a block of the other
  * dims. Adding goes through the list in order, so that sums don't depend on threads. */
 #include "index.h"
+#define MN_SECTION "ops/index.def"
+#include "section.h"
 #include <string.h>
 
 enum { PARALLEL = 65536, BLOCK = 32768 };
@@ -126,7 +128,7 @@ static int plan_along(block_moves *m, mn_call *call, const mn_array *array, int6
 }
 
 int MN_KERNEL(index_select)(mn_call *call) {
-  const mn_index_select_attrs *a = (const mn_index_select_attrs *)call->attrs;
+  const mn_index_select_attrs *a = mn_index_select_of(call);
   const mn_array *in = call->in[0];
   block_moves m = {.indexed = in->data, .dense = call->out[0]->data};
   if (plan_along(&m, call, in, a->dim, a->index_base)) return -1;
@@ -163,7 +165,7 @@ static const mn_array *scaled(mn_call *call, const mn_array *a, double alpha, mn
 }
 
 int MN_KERNEL(index_add)(mn_call *call) {
-  const mn_index_add_attrs *a = (const mn_index_add_attrs *)call->attrs;
+  const mn_index_add_attrs *a = mn_index_add_of(call);
   const mn_array *in = call->in[0], *out = call->out[0], *source = call->in[2];
   mn_array room, copied;
   block_moves m = {.indexed = out->data};
@@ -251,7 +253,7 @@ static int plan_indices(block_moves *m, mn_call *call, const mn_array *a, int fi
 }
 
 int MN_KERNEL(index)(mn_call *call) {
-  const mn_index_attrs *a = (const mn_index_attrs *)call->attrs;
+  const mn_index_attrs *a = mn_index_of(call);
   const mn_array *in = call->in[0];
   block_moves m = {.indexed = in->data, .dense = call->out[0]->data};
   if (plan_indices(&m, call, in, 1, a->index_base)) return -1;
@@ -282,7 +284,7 @@ static const char *spread_values(mn_call *call, const mn_array *a, const mn_arra
 }
 
 int MN_KERNEL(index_put)(mn_call *call) {
-  const mn_index_put_attrs *a = (const mn_index_put_attrs *)call->attrs;
+  const mn_index_put_attrs *a = mn_index_put_of(call);
   const mn_array *in = call->in[0], *out = call->out[0], *values = call->in[1];
   block_moves m = {.indexed = out->data};
   mn_array room;

@@ -1,13 +1,15 @@
 /* index_count.c: kernels of nonzero, one_hot and bincount. */
 #include "copy.h"
 #include "index.h"
+#define MN_SECTION "ops/index.def"
+#include "section.h"
 #include <string.h>
 
 /* Row by row along the last dim, as bools, so that one loop serves all dtypes and layouts. */
 int MN_KERNEL(nonzero)(mn_call *call) {
   enum { CHUNK = 512 };
   uint8_t truth[CHUNK];
-  int64_t base = ((const mn_nonzero_attrs *)call->attrs)->index_base, at[MN_MAX_DIMS] = {0};
+  int64_t base = mn_nonzero_of(call)->index_base, at[MN_MAX_DIMS] = {0};
   const mn_array *in = call->in[0];
   int64_t *to = call->out[0]->data, item = (int64_t)mn_dtype_size(in->dtype);
   int n = in->ndim, last = n - 1;
@@ -31,7 +33,7 @@ int MN_KERNEL(nonzero)(mn_call *call) {
 }
 
 int MN_KERNEL(one_hot)(mn_call *call) {
-  const mn_one_hot_attrs *a = (const mn_one_hot_attrs *)call->attrs;
+  const mn_one_hot_attrs *a = mn_one_hot_of(call);
   const mn_array *in = call->in[0], *out = call->out[0];
   int64_t *index = MN_KERNEL(read_index)(call, in, a->index_base, a->num_classes, in->ndim, 0);
   if (!index) return -1;
@@ -57,7 +59,7 @@ static void count_weights(const mn_array *out, const int64_t *index, const doubl
 }
 
 int MN_KERNEL(bincount)(mn_call *call) {
-  const mn_bincount_attrs *a = (const mn_bincount_attrs *)call->attrs;
+  const mn_bincount_attrs *a = mn_bincount_of(call);
   const mn_array *in = call->in[0], *weights = call->in[1], *out = call->out[0];
   int64_t n = in->numel, *index = MN_KERNEL(read_index)(call, in, a->index_base, out->size[0], 0, 0);
   if (!index) return -1;

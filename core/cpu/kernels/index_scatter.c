@@ -1,6 +1,8 @@
 /* index_scatter.c: kernels of gather, scatter and scatter_add: one index for each element, along one dim.
  * Work is cut along the other dims, so that whatever goes to one place is added by one thread, in order. */
 #include "index.h"
+#define MN_SECTION "ops/index.def"
+#include "section.h"
 
 enum { PARALLEL = 65536, BLOCK = 32768 };
 
@@ -64,7 +66,7 @@ static void run(scatter *s, const mn_array *index, const mn_array *indexed, cons
 }
 
 int MN_KERNEL(gather)(mn_call *call) {
-  const mn_gather_attrs *a = (const mn_gather_attrs *)call->attrs;
+  const mn_gather_attrs *a = mn_gather_of(call);
   mn_array in = mn_with_dims(call->in[0]), index = mn_with_dims(call->in[1]);
   const mn_array *out = call->out[0];
   scatter s = {.gathers = 1, .row = MN_KERNEL(take_row)(in.dtype), .dst = out->data, .src = in.data};
@@ -75,7 +77,7 @@ int MN_KERNEL(gather)(mn_call *call) {
 }
 
 static int scatter_by(mn_call *call, mn_indexed_fn row) {
-  const mn_scatter_attrs *a = (const mn_scatter_attrs *)call->attrs;
+  const mn_scatter_attrs *a = mn_scatter_of(call);
   const mn_array *in = call->in[0], *out = call->out[0];
   mn_array room, index = mn_with_dims(call->in[1]), to = mn_with_dims(out);
   scatter s = {.row = row, .dst = out->data};

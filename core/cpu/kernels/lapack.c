@@ -3,6 +3,8 @@
 #include "variant.h"
 #include "matrices.h"
 #include "cpu/blas.h"
+#define MN_SECTION "ops/factorizations.def"
+#include "section.h"
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -134,7 +136,7 @@ static const double precision_f32 = FLT_EPSILON, precision_f64 = DBL_EPSILON;
 #define BY_TYPE(j, name) ((j)->a->dtype == MN_FLOAT32 ? name##_f32 : name##_f64)
 
 int MN_KERNEL(cholesky)(mn_call *call) {
-  job j = {.option = ((const mn_cholesky_attrs *)call->attrs)->upper != 0};
+  job j = {.option = mn_cholesky_of(call)->upper != 0};
   if (begin(call, &j)) return 1;
   j.one = BY_TYPE(&j, cholesky);
   j.reals = square(j.n);
@@ -161,7 +163,7 @@ int MN_KERNEL(solve)(mn_call *call) {
 }
 
 int MN_KERNEL(solve_triangular)(mn_call *call) {
-  const mn_solve_triangular_attrs *t = (const mn_solve_triangular_attrs *)call->attrs;
+  const mn_solve_triangular_attrs *t = mn_solve_triangular_of(call);
   job j = {.option = t->upper != 0, .unit = t->unitriangular != 0};
   if (begin(call, &j)) return 1;
   j.one = BY_TYPE(&j, solve_triangular);
@@ -198,7 +200,7 @@ int MN_KERNEL(cofactor)(mn_call *call) {
 }
 
 int MN_KERNEL(eigh)(mn_call *call) {
-  job j = {.option = ((const mn_eigh_attrs *)call->attrs)->UPLO != 0, .weight = ITERATED};
+  job j = {.option = mn_eigh_of(call)->UPLO != 0, .weight = ITERATED};
   if (begin(call, &j)) return 1;
   j.one = BY_TYPE(&j, eigh);
   BY_TYPE(&j, eigh_work)(&j);
@@ -208,7 +210,7 @@ int MN_KERNEL(eigh)(mn_call *call) {
 }
 
 int MN_KERNEL(svd)(mn_call *call) {
-  job j = {.option = ((const mn_svd_attrs *)call->attrs)->full_matrices != 0, .weight = ITERATED};
+  job j = {.option = mn_svd_of(call)->full_matrices != 0, .weight = ITERATED};
   if (begin(call, &j)) return 1;
   j.one = BY_TYPE(&j, svd);
   BY_TYPE(&j, svd_work)(&j);
@@ -219,7 +221,7 @@ int MN_KERNEL(svd)(mn_call *call) {
 }
 
 int MN_KERNEL(pinverse)(mn_call *call) {
-  const mn_pinverse_attrs *t = (const mn_pinverse_attrs *)call->attrs;
+  const mn_pinverse_attrs *t = mn_pinverse_of(call);
   job j = {.rtol = t->rtol, .atol = t->atol, .weight = ITERATED};
   if (begin(call, &j)) return 1;
   if (j.rtol < 0) j.rtol = (j.m > j.n ? j.m : j.n) * BY_TYPE(&j, precision);
@@ -232,7 +234,7 @@ int MN_KERNEL(pinverse)(mn_call *call) {
 }
 
 int MN_KERNEL(qr)(mn_call *call) {
-  job j = {.option = ((const mn_qr_attrs *)call->attrs)->mode == 1};
+  job j = {.option = mn_qr_of(call)->mode == 1};
   if (begin(call, &j)) return 1;
   j.one = BY_TYPE(&j, qr);
   BY_TYPE(&j, qr_work)(&j);

@@ -5,6 +5,8 @@
 #include "copy.h"
 #include "reduce.h"
 #include "scalar_math.h"
+#define MN_SECTION "ops/reduce.def"
+#include "section.h"
 
 enum { MOST_BLOCKS = 64 };
 
@@ -116,26 +118,26 @@ static int run_along(mn_call *call, lines *x, const line_function *functions, in
 }
 
 int MN_KERNEL(var)(mn_call *call) {
-  const mn_var_attrs *a = (const mn_var_attrs *)call->attrs;
+  const mn_var_attrs *a = mn_var_of(call);
   lines x = {.number = a->correction};
   return run(call, &x, variance_functions, mn_mask_of(&a->dim), 0);
 }
 
 int MN_KERNEL(std)(mn_call *call) {
-  const mn_std_attrs *a = (const mn_std_attrs *)call->attrs;
+  const mn_std_attrs *a = mn_std_of(call);
   lines x = {.number = a->correction};
   return run(call, &x, deviation_functions, mn_mask_of(&a->dim), 0);
 }
 
 int MN_KERNEL(norm)(mn_call *call) {
-  const mn_norm_attrs *a = (const mn_norm_attrs *)call->attrs;
+  const mn_norm_attrs *a = mn_norm_of(call);
   lines x = {.number = a->p};
   return run(call, &x, norm_functions, mn_mask_of(&a->dim), 0);
 }
 
 int MN_KERNEL(logsumexp)(mn_call *call) {
   lines x = {0};
-  return run(call, &x, logsumexp_functions, mn_mask_of(&((const mn_logsumexp_attrs *)call->attrs)->dim), 1);
+  return run(call, &x, logsumexp_functions, mn_mask_of(&mn_logsumexp_of(call)->dim), 1);
 }
 
 /* One dim, or all of them where it is left out. */
@@ -149,71 +151,71 @@ static int arg(mn_call *call, int64_t dim, int64_t base, bool smallest) {
 }
 
 int MN_KERNEL(kthvalue)(mn_call *call) {
-  const mn_kthvalue_attrs *a = (const mn_kthvalue_attrs *)call->attrs;
+  const mn_kthvalue_attrs *a = mn_kthvalue_of(call);
   lines x = {.k = a->k, .base = a->index_base};
   return run(call, &x, kth_functions, mask_of(call, a->dim), 2);
 }
 
 int MN_KERNEL(median)(mn_call *call) {
-  const mn_median_attrs *a = (const mn_median_attrs *)call->attrs;
+  const mn_median_attrs *a = mn_median_of(call);
   lines x = {.base = a->index_base};
   return run(call, &x, median_functions, mask_of(call, a->dim), 2);
 }
 
 int MN_KERNEL(mode)(mn_call *call) {
-  const mn_mode_attrs *a = (const mn_mode_attrs *)call->attrs;
+  const mn_mode_attrs *a = mn_mode_of(call);
   lines x = {.base = a->index_base};
   return run(call, &x, mode_functions, mask_of(call, a->dim), 2);
 }
 
 int MN_KERNEL(argmax)(mn_call *call) {
-  const mn_argmax_attrs *a = (const mn_argmax_attrs *)call->attrs;
+  const mn_argmax_attrs *a = mn_argmax_of(call);
   return arg(call, a->dim, a->index_base, false);
 }
 
 int MN_KERNEL(argmin)(mn_call *call) {
-  const mn_argmin_attrs *a = (const mn_argmin_attrs *)call->attrs;
+  const mn_argmin_attrs *a = mn_argmin_of(call);
   return arg(call, a->dim, a->index_base, true);
 }
 
 int MN_KERNEL(max)(mn_call *call) {
-  const mn_max_attrs *a = (const mn_max_attrs *)call->attrs;
+  const mn_max_attrs *a = mn_max_of(call);
   return arg(call, a->dim, a->index_base, false);
 }
 
 int MN_KERNEL(min)(mn_call *call) {
-  const mn_min_attrs *a = (const mn_min_attrs *)call->attrs;
+  const mn_min_attrs *a = mn_min_of(call);
   return arg(call, a->dim, a->index_base, true);
 }
 
 int MN_KERNEL(cumsum)(mn_call *call) {
   lines x = {0};
-  return run_along(call, &x, cumulate_functions, ((const mn_cumsum_attrs *)call->attrs)->dim, 0);
+  return run_along(call, &x, cumulate_functions, mn_cumsum_of(call)->dim, 0);
 }
 
 int MN_KERNEL(cumprod)(mn_call *call) {
   lines x = {.flag = true};
-  return run_along(call, &x, cumulate_functions, ((const mn_cumprod_attrs *)call->attrs)->dim, 0);
+  return run_along(call, &x, cumulate_functions, mn_cumprod_of(call)->dim, 0);
 }
 
 int MN_KERNEL(sort)(mn_call *call) {
-  const mn_sort_attrs *a = (const mn_sort_attrs *)call->attrs;
+  const mn_sort_attrs *a = mn_sort_of(call);
   lines x = {.flag = a->descending != 0, .base = a->index_base};
   return run_along(call, &x, sort_functions, a->dim, 2);
 }
 
 int MN_KERNEL(topk)(mn_call *call) {
-  const mn_topk_attrs *a = (const mn_topk_attrs *)call->attrs;
+  const mn_topk_attrs *a = mn_topk_of(call);
   lines x = {.flag = a->largest != 0, .base = a->index_base};
   return run_along(call, &x, sort_functions, a->dim, 2);
 }
 
 int MN_KERNEL(softmax)(mn_call *call) {
   lines x = {0};
-  return run_along(call, &x, softmax_functions, ((const mn_softmax_attrs *)call->attrs)->dim, 1);
+  return run_along(call, &x, softmax_functions, mn_softmax_of(call)->dim, 1);
 }
 
 int MN_KERNEL(log_softmax)(mn_call *call) {
   lines x = {.flag = true};
-  return run_along(call, &x, softmax_functions, ((const mn_log_softmax_attrs *)call->attrs)->dim, 1);
+  return run_along(call, &x, softmax_functions, mn_log_softmax_of(call)->dim, 1);
 }

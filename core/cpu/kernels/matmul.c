@@ -4,6 +4,8 @@
 #include "dense.h"
 #include "matrices.h"
 #include "cpu/blas.h"
+#define MN_SECTION "ops/products.def"
+#include "section.h"
 #include <string.h>
 
 enum {
@@ -134,7 +136,7 @@ static int rows_fold(const mn_array *a, int64_t *rows, int64_t *step) {
 }
 
 int MN_KERNEL(matmul)(mn_call *call) {
-  const mn_matmul_attrs *t = (const mn_matmul_attrs *)call->attrs;
+  const mn_matmul_attrs *t = mn_matmul_of(call);
   const mn_array *a = call->in[0], *b = call->in[1], *c = call->out[0];
   int ar = a->ndim - 2 + (t->transpose_input != 0), ac = 2 * a->ndim - 3 - ar;
   int br = b->ndim - 2 + (t->transpose_other != 0), bc = 2 * b->ndim - 3 - br;

@@ -2,6 +2,8 @@
 #include <math.h>
 #include <stdio.h>
 #include "reduce.h"
+#define MN_SECTION "ops/reduce.def"
+#include "section.h"
 
 /* Where element (n, c, rest) of an array (N, classes, rest...) stands: target position i gives n and rest. */
 typedef struct places {
@@ -87,7 +89,7 @@ static int64_t rest_of(const mn_array *target) {
 }
 
 int MN_KERNEL(nll_loss)(mn_call *call) {
-  const mn_nll_loss_attrs *a = (const mn_nll_loss_attrs *)call->attrs;
+  const mn_nll_loss_attrs *a = mn_nll_loss_of(call);
   const mn_array *in = call->in[0], *target = call->in[1];
   places p = {in->size[in->ndim > 1], rest_of(target), target->numel, target, call->in[2],
               a->index_base,          a->ignore_index};
@@ -106,7 +108,7 @@ int MN_KERNEL(nll_loss)(mn_call *call) {
 }
 
 int MN_KERNEL(nll_loss_grad)(mn_call *call) {
-  const mn_nll_loss_grad_attrs *a = (const mn_nll_loss_grad_attrs *)call->attrs;
+  const mn_nll_loss_grad_attrs *a = mn_nll_loss_grad_of(call);
   const mn_array *grad = call->in[0], *target = call->in[1], *out = call->out[0];
   places p = {a->classes,  rest_of(target), target->numel,  target,
               call->in[2], a->index_base,   a->ignore_index};

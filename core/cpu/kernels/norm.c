@@ -2,6 +2,8 @@
  * It must not know of derivatives beyond these formulas. */
 #include "variant.h"
 #include "dense.h"
+#define MN_SECTION "ops/norm.def"
+#include "section.h"
 #include <math.h>
 
 /* What is added up over a channel; the arrays of a call. */
@@ -79,7 +81,7 @@ int MN_KERNEL(batch_norm)(mn_call *call) {
   norm p = {.weight = call->in[1],
             .bias = call->in[2],
             .small = {call->out[1]->data, call->out[2]->data},
-            .eps = ((const mn_batch_norm_attrs *)call->attrs)->eps};
+            .eps = mn_batch_norm_of(call)->eps};
   p.channel = call->out[0]->dtype == MN_FLOAT32 ? forward_f32 : forward_f64;
   if (!take_shape(call, &p, 0, 1)) return 0;
   return take_input(call, &p, X, 0) || run(call, &p, 1);
@@ -90,7 +92,7 @@ int MN_KERNEL(batch_norm_grad)(mn_call *call) {
             .mean = call->in[3],
             .var = call->in[4],
             .small = {call->out[1]->data, call->out[2]->data},
-            .eps = ((const mn_batch_norm_grad_attrs *)call->attrs)->eps};
+            .eps = mn_batch_norm_grad_of(call)->eps};
   p.channel = call->out[0]->dtype == MN_FLOAT32 ? backward_f32 : backward_f64;
   if (!take_shape(call, &p, 1, 1)) return 0;
   return take_input(call, &p, X, 1) || take_input(call, &p, G, 0) || run(call, &p, 1);
@@ -103,7 +105,7 @@ int MN_KERNEL(batch_norm_grad_grad)(mn_call *call) {
             .mean = call->in[6],
             .var = call->in[7],
             .small = {call->out[2]->data},
-            .eps = ((const mn_batch_norm_grad_grad_attrs *)call->attrs)->eps};
+            .eps = mn_batch_norm_grad_grad_of(call)->eps};
   p.channel = call->out[0]->dtype == MN_FLOAT32 ? twice_f32 : twice_f64;
   if (!take_shape(call, &p, 4, 2)) return 0;
   return take_input(call, &p, X, 4) || take_input(call, &p, G, 3) || take_input(call, &p, V, 0) ||

@@ -3,6 +3,8 @@
 #include "copy.h"
 #include "elementwise.h"
 #include "scalar_math.h"
+#define MN_SECTION "ops/pointwise.def"
+#include "section.h"
 #include <stdio.h>
 
 #define T float
@@ -55,11 +57,15 @@
 #define ANY(name)                                                                                            \
   { name##_f32, name##_f64, name##_i64, name##_i32, name##_u8, name##_b8 }
 
-static int run1(mn_call *call, const mn_loop *loops, int numbers) {
-  double number[2] = {0};
-  for (int i = 0; i < numbers; i++) number[i] = call->attrs[i].f;
-  int dtype = call->in[0]->dtype;
-  return MN_KERNEL(elementwise)(call, loops[dtype], dtype, 1, call->in, number);
+/* The line of a row of n_in inputs. The numbers of its formula are its attributes: ROW asserts that there are no
+ * others. */
+static void set_line(mn_line *line, mn_loop loop, int n_in, const mn_call *call, int numbers) {
+  *line = (mn_line){.loop = loop, .n_in = n_in};
+  for (int i = 0; i < numbers; i++) line->number[i] = call->attrs[i].f;
+}
+
+static int run1(mn_call *call, const mn_line *line) {
+  return MN_KERNEL(elementwise)(call, line->loop, call->in[0]->dtype, 1, call->in, line->number);
 }
 
 /* The two inputs of a row; a number in the place of one becomes an array of one element. */
@@ -77,7 +83,7 @@ static int take(operands *o, mn_call *call) {
   o->in[0] = call->in[0], o->in[1] = call->in[1];
   int absent = !o->in[0] ? 0 : !o->in[1] ? 1 : -1;
   if (absent < 0) return o->in[0]->dtype;
-  double value = call->attrs[0].f;
+  double value = mn_mul_of(call)->value; /* where every row that allows a number has it */
   int dtype = o->in[1 - absent]->dtype;
   o->number.data = &o->element, o->number.numel = 1, o->number.ndim = 0;
   o->number.dtype = dtype, o->number.contiguous = 1;
@@ -88,29 +94,39 @@ static int take(operands *o, mn_call *call) {
   return dtype;
 }
 
-static int run2(mn_call *call, const mn_loop *loops, int numbers) {
-  double number[2] = {0};
+static int run2(mn_call *call, const mn_line *line) {
   operands o;
-  for (int i = 0; i < numbers; i++) number[i] = call->attrs[i].f;
   int dtype = take(&o, call);
-  return MN_KERNEL(elementwise)(call, loops[dtype], dtype, 2, o.in, number);
+  return MN_KERNEL(elementwise)(call, line->loop, dtype, line->n_in, o.in, line->number);
 }
 
-#define ROW(name, run, numbers, table)                                                                       \
-  int MN_KERNEL(name)(mn_call * call) {                                                                      \
-    static const mn_loop loops[MN_DTYPE_COUNT] = table;                                                      \
-    return run(call, loops, numbers);                                                                        \
+/* A row's loops, which the table of lines (table.c) points to, and its kernel, which runs them. */
+#define LINES(name, n, numbers, ...)                                                                         \
+  void MN_KERNEL(name##_line)(const mn_call *call, int dtype, mn_line *line) {                               \
+    static const mn_loop loops[MN_DTYPE_COUNT] = __VA_ARGS__;                                                \
+    set_line(line, loops[dtype], n, call, numbers);                                                          \
   }
-#define MN_SCALAR1(name, numbers, formula) ROW(name, run1, numbers, FLOATS(name))
-#define MN_SCALAR1_NUMBER(name, numbers, formula) ROW(name, run1, numbers, NUMBERS(name))
-#define MN_SCALAR1_ANY(name, numbers, formula) ROW(name, run1, numbers, ANY(name))
-#define MN_SCALAR1_TEST(name, numbers, formula) ROW(name, run1, numbers, ANY(name))
+#define KERNEL(name, run)                                                                                    \
+  int MN_KERNEL(name)(mn_call * call) {                                                                      \
+    mn_line line;                                                                                            \
+    MN_KERNEL(name##_line)(call, (call->in[0] ? call->in[0] : call->in[1])->dtype, &line);                   \
+    return run(call, &line);                                                                                 \
+  }
+#define ROW(name, n, numbers, ...)                                                                           \
+  _Static_assert((numbers) == 0 || sizeof(mn_##name##_attrs) == (numbers) * sizeof(mn_slot),                 \
+                 "the attributes of " #name " are the numbers of its formula");                              \
+  LINES(name, n, numbers, __VA_ARGS__)                                                                       \
+  KERNEL(name, run##n)
+#define MN_SCALAR1(name, numbers, formula) ROW(name, 1, numbers, FLOATS(name))
+#define MN_SCALAR1_NUMBER(name, numbers, formula) ROW(name, 1, numbers, NUMBERS(name))
+#define MN_SCALAR1_ANY(name, numbers, formula) ROW(name, 1, numbers, ANY(name))
+#define MN_SCALAR1_TEST(name, numbers, formula) ROW(name, 1, numbers, ANY(name))
 #define MN_SCALAR1_PART(...)
 #define MN_SCALAR1_PART_NUMBER(...)
-#define MN_SCALAR2(name, numbers, formula) ROW(name, run2, numbers, FLOATS(name))
-#define MN_SCALAR2_NUMBER(name, numbers, formula) ROW(name, run2, numbers, NUMBERS(name))
-#define MN_SCALAR2_ANY(name, numbers, formula) ROW(name, run2, numbers, ANY(name))
-#define MN_SCALAR2_TEST(name, numbers, formula) ROW(name, run2, numbers, ANY(name))
+#define MN_SCALAR2(name, numbers, formula) ROW(name, 2, numbers, FLOATS(name))
+#define MN_SCALAR2_NUMBER(name, numbers, formula) ROW(name, 2, numbers, NUMBERS(name))
+#define MN_SCALAR2_ANY(name, numbers, formula) ROW(name, 2, numbers, ANY(name))
+#define MN_SCALAR2_TEST(name, numbers, formula) ROW(name, 2, numbers, ANY(name))
 #define MN_SCALAR2_PART(...)
 #define MN_SCALAR2_PART_NUMBER(...)
 #define MN_SCALAR2_PART_ANY(...)
@@ -124,6 +140,9 @@ static int any_huge(const float *x, int64_t n) {
   return huge;
 }
 
+#define GUARDED(name)                                                                                        \
+  { name##_guarded, name##_f64 }
+
 /* The float32 sine and its like; lines with arguments too large for their reduction take those from libm. */
 #define CIRCULAR(name)                                                                                       \
   static void name##_guarded(char *const *ptr, const int64_t *step, int64_t n, const double *number) {       \
@@ -136,42 +155,39 @@ static int any_huge(const float *x, int64_t n) {
     for (int64_t i = 0; i < n; i++)                                                                          \
       out[i] = fabsf(in[i]) > MN_HUGE ? name##f(in[i]) : mn_##name##_f32(in[i]);                             \
   }                                                                                                          \
-  int MN_KERNEL(name)(mn_call * call) {                                                                      \
-    static const mn_loop loops[MN_DTYPE_COUNT] = {name##_guarded, name##_f64};                               \
-    return run1(call, loops, 0);                                                                             \
-  }
+  ROW(name, 1, 0, GUARDED(name))
 CIRCULAR(sin)
 CIRCULAR(cos)
 CIRCULAR(tan)
 
-int MN_KERNEL(gelu)(mn_call *call) {
+void MN_KERNEL(gelu_line)(const mn_call *call, int dtype, mn_line *line) {
   static const mn_loop loops[2][MN_DTYPE_COUNT] = {FLOATS(gelu_exact), FLOATS(gelu_tanh)};
-  return run1(call, loops[((const mn_gelu_attrs *)call->attrs)->approximate != 0], 0);
+  set_line(line, loops[mn_gelu_of(call)->approximate != 0][dtype], 1, call, 0);
 }
+KERNEL(gelu, run1)
 
-static int add(mn_call *call, const mn_loop *plain, double alpha, int plainly) {
+/* a + alpha b, by the plain loop where the factor need not be multiplied by. */
+static void add_line(mn_line *line, mn_loop plain, int dtype, double alpha, int plainly) {
   static const mn_loop scaled[MN_DTYPE_COUNT] = ANY(add_scaled);
-  operands o;
-  int dtype = take(&o, call);
   /* what subtracts a factor that fits the dtype */
   if (dtype == MN_UINT8 && alpha < 0) alpha += 256;
   if ((dtype == MN_INT32 && alpha == 0x1p31) || (dtype == MN_INT64 && alpha == 0x1p63)) alpha = -alpha;
-  double number[2] = {alpha, 0};
-  mn_loop loop = plainly || !plain[dtype] ? plain[dtype] : scaled[dtype];
-  return MN_KERNEL(elementwise)(call, loop, dtype, 2, o.in, number);
+  *line = (mn_line){.loop = plainly || !plain ? plain : scaled[dtype], .n_in = 2, .number = {alpha, 0}};
 }
 
-int MN_KERNEL(add)(mn_call *call) {
+void MN_KERNEL(add_line)(const mn_call *call, int dtype, mn_line *line) {
   static const mn_loop plain[MN_DTYPE_COUNT] = ANY(add);
-  double alpha = ((const mn_add_attrs *)call->attrs)->alpha;
-  return add(call, plain, alpha, alpha == 1.0);
+  double alpha = mn_add_of(call)->alpha;
+  add_line(line, plain[dtype], dtype, alpha, alpha == 1.0);
 }
+KERNEL(add, run2)
 
-int MN_KERNEL(sub)(mn_call *call) {
+void MN_KERNEL(sub_line)(const mn_call *call, int dtype, mn_line *line) {
   static const mn_loop plain[MN_DTYPE_COUNT] = NUMBERS(sub);
-  double alpha = ((const mn_sub_attrs *)call->attrs)->alpha;
-  return add(call, plain, -alpha, alpha == 1.0);
+  double alpha = mn_sub_of(call)->alpha;
+  add_line(line, plain[dtype], dtype, -alpha, alpha == 1.0);
 }
+KERNEL(sub, run2)
 
 /* The square of a bool is an integer, as a sum of bools is. */
 static void square_b8(char *const *ptr, const int64_t *step, int64_t n, const double *number) {
@@ -181,10 +197,7 @@ static void square_b8(char *const *ptr, const int64_t *step, int64_t n, const do
   MN_EACH_LANE for (int64_t i = 0; i < n; i++) out[i] = in[i];
 }
 
-int MN_KERNEL(square)(mn_call *call) {
-  static const mn_loop loops[MN_DTYPE_COUNT] = ANY(square);
-  return run1(call, loops, 0);
-}
+ROW(square, 1, 0, ANY(square))
 
 /* a^b for one b that needs no logarithm: NULL if there is no such loop. */
 static mn_loop simple_power(double b, int dtype) {
@@ -193,14 +206,12 @@ static mn_loop simple_power(double b, int dtype) {
   return b == 2.0 ? squares[dtype] : b == 0.5 ? roots[dtype] : b == -1.0 ? inverses[dtype] : NULL;
 }
 
-int MN_KERNEL(pow)(mn_call *call) {
+void MN_KERNEL(pow_line)(const mn_call *call, int dtype, mn_line *line) {
   static const mn_loop loops[MN_DTYPE_COUNT] = NUMBERS(pow);
-  double number[2] = {0};
-  operands o;
-  int dtype = take(&o, call);
-  mn_loop simple = call->in[1] ? NULL : simple_power(call->attrs[0].f, dtype);
-  return MN_KERNEL(elementwise)(call, simple ? simple : loops[dtype], dtype, simple ? 1 : 2, o.in, number);
+  mn_loop simple = call->in[1] ? NULL : simple_power(mn_pow_of(call)->value, dtype);
+  set_line(line, simple ? simple : loops[dtype], simple ? 1 : 2, call, 0);
 }
+KERNEL(pow, run2)
 
 /* Is any element of an integer array 0? */
 static int has_zero(const mn_array *a) {
@@ -222,22 +233,19 @@ static int has_zero(const mn_array *a) {
 }
 
 /* Rows that divide: of integers they look for a divisor of 0 before they write. */
-static int divide(mn_call *call, const mn_loop *loops) {
-  double number[2] = {0};
+static int divide(mn_call *call, const mn_line *line) {
   operands o;
   int dtype = take(&o, call);
-  if (!mn_dtype_is_float(dtype) && loops[dtype] && has_zero(o.in[1])) {
+  if (!mn_dtype_is_float(dtype) && line->loop && has_zero(o.in[1])) {
     snprintf(call->error, sizeof call->error, "division of an integer by zero");
     return 1;
   }
-  return MN_KERNEL(elementwise)(call, loops[dtype], dtype, 2, o.in, number);
+  return MN_KERNEL(elementwise)(call, line->loop, dtype, 2, o.in, line->number);
 }
 
 #define DIVIDES(name)                                                                                        \
-  int MN_KERNEL(name)(mn_call * call) {                                                                      \
-    static const mn_loop loops[MN_DTYPE_COUNT] = NUMBERS(name);                                              \
-    return divide(call, loops);                                                                              \
-  }
+  LINES(name, 2, 0, NUMBERS(name))                                                                           \
+  KERNEL(name, divide)
 DIVIDES(fmod)
 DIVIDES(remainder)
 DIVIDES(floor_divide)
@@ -270,9 +278,15 @@ WHERE(uint16_t)
 WHERE(uint32_t)
 WHERE(uint64_t)
 
-int MN_KERNEL(where)(mn_call *call) {
+void MN_KERNEL(where_line)(const mn_call *call, int dtype, mn_line *line) {
   static const mn_loop loops[9] = {
       [1] = where_uint8_t, [2] = where_uint16_t, [4] = where_uint32_t, [8] = where_uint64_t};
+  set_line(line, loops[mn_dtype_size(dtype)], 3, call, 0);
+}
+
+int MN_KERNEL(where)(mn_call *call) {
+  mn_line line;
   int dtype = call->in[1]->dtype;
-  return MN_KERNEL(elementwise)(call, loops[mn_dtype_size(dtype)], dtype, 3, call->in, NULL);
+  MN_KERNEL(where_line)(call, dtype, &line);
+  return MN_KERNEL(elementwise)(call, line.loop, dtype, 3, call->in, line.number);
 }

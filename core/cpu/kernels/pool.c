@@ -2,6 +2,8 @@
  * It must not know of derivatives. */
 #include "variant.h"
 #include "dense.h"
+#define MN_SECTION "ops/conv.def"
+#include "section.h"
 #include <math.h>
 #include <stdio.h>
 
@@ -56,7 +58,7 @@ static void run(int64_t blocks, const mn_array *out, body f32, body f64, pooling
 }
 
 int MN_KERNEL(max_pool2d)(mn_call *call) {
-  const mn_max_pool2d_attrs *t = (const mn_max_pool2d_attrs *)call->attrs;
+  const mn_max_pool2d_attrs *t = mn_max_pool2d_of(call);
   pooling p = {.base = t->index_base,
                .kernel_h = t->kernel_size.v[0],
                .kernel_w = t->kernel_size.v[1],
@@ -86,7 +88,7 @@ static int check_indices(mn_call *call, const int64_t *index, int64_t count, int
 }
 
 int MN_KERNEL(plane_scatter)(mn_call *call) {
-  const mn_plane_scatter_attrs *t = (const mn_plane_scatter_attrs *)call->attrs;
+  const mn_plane_scatter_attrs *t = mn_plane_scatter_of(call);
   pooling p = {.base = t->index_base, .out = call->out[0]->data};
   int64_t blocks = plan(&p, call->out[0], call->in[0]);
   if (!(p.in = mn_dense(call, call->in[0])) || !(p.index = mn_dense(call, call->in[1]))) return 1;
@@ -96,7 +98,7 @@ int MN_KERNEL(plane_scatter)(mn_call *call) {
 }
 
 int MN_KERNEL(plane_gather)(mn_call *call) {
-  const mn_plane_gather_attrs *t = (const mn_plane_gather_attrs *)call->attrs;
+  const mn_plane_gather_attrs *t = mn_plane_gather_of(call);
   pooling p = {.base = t->index_base, .out = call->out[0]->data};
   int64_t blocks = plan(&p, call->in[0], call->out[0]);
   if (!(p.in = mn_dense(call, call->in[0])) || !(p.index = mn_dense(call, call->in[1]))) return 1;
@@ -132,8 +134,7 @@ static window *take_windows(mn_call *call, pooling *p, int64_t blocks) {
   return all;
 }
 
-/* t: the attributes, which the gradient has too. */
-static int average(mn_call *call, const mn_avg_pool2d_attrs *t, int backward) {
+static int average(mn_call *call, const mn_averaging *t, int backward) {
   pooling p = {.out = call->out[0]->data};
   int64_t blocks = backward ? plan(&p, call->out[0], call->in[0]) : plan(&p, call->in[0], call->out[0]);
   window *all = take_windows(call, &p, blocks);
@@ -158,14 +159,10 @@ static int adaptive(mn_call *call, int backward) {
   return 0;
 }
 
-int MN_KERNEL(avg_pool2d)(mn_call *call) {
-  return average(call, (const mn_avg_pool2d_attrs *)call->attrs, 0);
-}
+int MN_KERNEL(avg_pool2d)(mn_call *call) { return average(call, &mn_avg_pool2d_of(call)->averaging, 0); }
 
 int MN_KERNEL(avg_pool2d_grad)(mn_call *call) {
-  const mn_avg_pool2d_grad_attrs *t = (const mn_avg_pool2d_grad_attrs *)call->attrs;
-  mn_avg_pool2d_attrs same = {t->kernel_size, t->stride, t->padding, t->ceil_mode, t->count_include_pad};
-  return average(call, &same, 1);
+  return average(call, &mn_avg_pool2d_grad_of(call)->averaging, 1);
 }
 
 int MN_KERNEL(adaptive_avg_pool2d)(mn_call *call) { return adaptive(call, 0); }

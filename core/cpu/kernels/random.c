@@ -2,6 +2,8 @@
  * element i draws word counter + i, so that threads, chunks and devices don't matter. */
 #include "create.h"
 #include "index.h"
+#define MN_SECTION "ops/create.def"
+#include "section.h"
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -84,7 +86,7 @@ static void make_uniform(const void *arg, int64_t first, int64_t n, void *buffer
 }
 
 int MN_KERNEL(rand)(mn_call *call) {
-  const mn_rand_attrs *a = (const mn_rand_attrs *)call->attrs;
+  const mn_rand_attrs *a = mn_rand_of(call);
   int dtype = call->out[0]->dtype;
   uniform u = {{call->seed, call->counter}, digits(dtype), a->low, a->high - a->low, a->high};
   if (a->low < a->high) {
@@ -117,7 +119,7 @@ static void make_normal(const void *arg, int64_t first, int64_t n, void *buffer)
 }
 
 int MN_KERNEL(randn)(mn_call *call) {
-  const mn_randn_attrs *a = (const mn_randn_attrs *)call->attrs;
+  const mn_randn_attrs *a = mn_randn_of(call);
   normal g = {{call->seed, call->counter}, call->out[0]->dtype == MN_FLOAT64, a->mean, a->std};
   MN_KERNEL(generate)(call->out[0], make_normal, &g, MN_FLOAT64);
   return 0;
@@ -141,7 +143,7 @@ static void make_integers(const void *arg, int64_t first, int64_t n, void *buffe
 }
 
 int MN_KERNEL(randint)(mn_call *call) {
-  const mn_randint_attrs *a = (const mn_randint_attrs *)call->attrs;
+  const mn_randint_attrs *a = mn_randint_of(call);
   integers r = {{call->seed, call->counter}, a->low, (uint64_t)a->high - (uint64_t)a->low};
   MN_KERNEL(generate)(call->out[0], make_integers, &r, MN_INT64);
   return 0;
@@ -149,7 +151,7 @@ int MN_KERNEL(randint)(mn_call *call) {
 
 /* R. A. Fisher and F. Yates' shuffle: element i changes places with one of i .. n-1. */
 int MN_KERNEL(randperm)(mn_call *call) {
-  const mn_randperm_attrs *a = (const mn_randperm_attrs *)call->attrs;
+  const mn_randperm_attrs *a = mn_randperm_of(call);
   int64_t n = a->n, *order = mn_scratch(call, (size_t)(n + 1) * sizeof *order);
   if (!order) return -1;
   stream s = {call->seed, call->counter};
@@ -241,7 +243,7 @@ static void read_weights(weights *w, const mn_array *in, int64_t row) {
 }
 
 int MN_KERNEL(multinomial)(mn_call *call) {
-  const mn_multinomial_attrs *a = (const mn_multinomial_attrs *)call->attrs;
+  const mn_multinomial_attrs *a = mn_multinomial_of(call);
   mn_array room;
   const mn_array *in = MN_KERNEL(dense)(call, call->in[0], &room);
   if (!in) return -1;
@@ -327,7 +329,7 @@ static void make_product(const void *arg, int64_t first, int64_t n, void *buffer
 }
 
 int MN_KERNEL(dropout)(mn_call *call) {
-  double p = ((const mn_dropout_attrs *)call->attrs)->p;
+  double p = mn_dropout_of(call)->p;
   mn_array room;
   const mn_array *in = MN_KERNEL(dense)(call, call->in[0], &room);
   if (!in) return -1;

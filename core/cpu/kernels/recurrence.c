@@ -1,6 +1,8 @@
 /* recurrence.c: kernel of recurrence, the running sums whose sum so far is multiplied at each step. */
 #include <stdbool.h>
 #include "index.h"
+#define MN_SECTION "ops/reduce.def"
+#include "section.h"
 
 enum { BLOCK = 32768 };
 
@@ -29,7 +31,7 @@ LINES(float, f32)
 LINES(double, f64)
 
 int MN_KERNEL(recurrence)(mn_call *call) {
-  int64_t dim = ((const mn_recurrence_attrs *)call->attrs)->dim;
+  int64_t dim = mn_recurrence_of(call)->dim;
   const mn_array *out = call->out[0];
   mn_array room[2];
   const mn_array *in = MN_KERNEL(dense)(call, call->in[0], &room[0]);

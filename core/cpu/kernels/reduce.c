@@ -2,6 +2,8 @@
  * reduce_folds.inc, the walking in reduce_fold.inc. */
 #include <math.h>
 #include "reduce.h"
+#define MN_SECTION "ops/reduce.def"
+#include "section.h"
 
 typedef struct reduction {
   mn_plan plan;
@@ -40,13 +42,9 @@ static int run(mn_call *call, const fold *folds, unsigned mask, bool mean) {
   return f(call, &x);
 }
 
-int MN_KERNEL(sum)(mn_call *call) {
-  return run(call, sum_folds, mn_mask_of(&((const mn_sum_attrs *)call->attrs)->dim), false);
-}
+int MN_KERNEL(sum)(mn_call *call) { return run(call, sum_folds, mn_mask_of(&mn_sum_of(call)->dim), false); }
 
-int MN_KERNEL(mean)(mn_call *call) {
-  return run(call, sum_folds, mn_mask_of(&((const mn_mean_attrs *)call->attrs)->dim), true);
-}
+int MN_KERNEL(mean)(mn_call *call) { return run(call, sum_folds, mn_mask_of(&mn_mean_of(call)->dim), true); }
 
 int MN_KERNEL(sum_to)(mn_call *call) {
   const mn_array *in = call->in[0], *out = call->out[0];
@@ -58,22 +56,18 @@ int MN_KERNEL(sum_to)(mn_call *call) {
 }
 
 int MN_KERNEL(prod)(mn_call *call) {
-  const mn_prod_attrs *a = (const mn_prod_attrs *)call->attrs;
+  const mn_prod_attrs *a = mn_prod_of(call);
   return run(call, prod_folds, a->dim == MN_UNSET ? ~0u : 1u << a->dim, false);
 }
 
 int MN_KERNEL(amax)(mn_call *call) {
-  return run(call, amax_folds, mn_mask_of(&((const mn_amax_attrs *)call->attrs)->dim), false);
+  return run(call, amax_folds, mn_mask_of(&mn_amax_of(call)->dim), false);
 }
 
 int MN_KERNEL(amin)(mn_call *call) {
-  return run(call, amin_folds, mn_mask_of(&((const mn_amin_attrs *)call->attrs)->dim), false);
+  return run(call, amin_folds, mn_mask_of(&mn_amin_of(call)->dim), false);
 }
 
-int MN_KERNEL(any)(mn_call *call) {
-  return run(call, any_folds, mn_mask_of(&((const mn_any_attrs *)call->attrs)->dim), false);
-}
+int MN_KERNEL(any)(mn_call *call) { return run(call, any_folds, mn_mask_of(&mn_any_of(call)->dim), false); }
 
-int MN_KERNEL(all)(mn_call *call) {
-  return run(call, all_folds, mn_mask_of(&((const mn_all_attrs *)call->attrs)->dim), false);
-}
+int MN_KERNEL(all)(mn_call *call) { return run(call, all_folds, mn_mask_of(&mn_all_of(call)->dim), false); }

@@ -1,6 +1,10 @@
 /* shape.c: kernels of the rows that move elements: cat, pad, flip and their like. Each of them is a few
  * strided copies (copy.c) between parts of arrays. */
 #include "index.h"
+#define MN_SECTION "ops/shape.def"
+#include "section.h"
+#define MN_SECTION "ops/create.def"
+#include "section.h"
 #include <string.h>
 
 #define copy MN_KERNEL(copy_array)
@@ -16,7 +20,7 @@ static void fill_part(const mn_array *a, int dim, int64_t start, int64_t size, d
 }
 
 int MN_KERNEL(unslice)(mn_call *call) {
-  const mn_unslice_attrs *a = (const mn_unslice_attrs *)call->attrs;
+  const mn_unslice_attrs *a = mn_unslice_of(call);
   const mn_array *in = call->in[0], *out = call->out[0];
   int dim = (int)a->dim;
   int64_t length = in->size[dim];
@@ -53,7 +57,7 @@ static mn_array diagonal_of(const mn_array *a, int64_t offset, int64_t dim1, int
 }
 
 int MN_KERNEL(undiagonal)(mn_call *call) {
-  const mn_undiagonal_attrs *a = (const mn_undiagonal_attrs *)call->attrs;
+  const mn_undiagonal_attrs *a = mn_undiagonal_of(call);
   const mn_array *in = call->in[0];
   fill_with(call->out[0], 0);
   mn_array diagonal = diagonal_of(call->out[0], a->offset, a->dim1, a->dim2, in->size[in->ndim - 1]);
@@ -62,7 +66,7 @@ int MN_KERNEL(undiagonal)(mn_call *call) {
 }
 
 int MN_KERNEL(eye)(mn_call *call) {
-  const mn_eye_attrs *a = (const mn_eye_attrs *)call->attrs;
+  const mn_eye_attrs *a = mn_eye_of(call);
   fill_with(call->out[0], 0);
   mn_array diagonal = diagonal_of(call->out[0], 0, 0, 1, a->n < a->m ? a->n : a->m);
   fill_with(&diagonal, 1);
@@ -71,7 +75,7 @@ int MN_KERNEL(eye)(mn_call *call) {
 
 /* Windows may overlap: element k of all windows is added at once, for k in order. */
 int MN_KERNEL(fold)(mn_call *call) {
-  const mn_fold_attrs *a = (const mn_fold_attrs *)call->attrs;
+  const mn_fold_attrs *a = mn_fold_of(call);
   const mn_array *in = call->in[0], *out = call->out[0];
   int last = in->ndim - 1, dim = (int)a->dim;
   mn_row_fn add = MN_KERNEL(row_adder)(in->dtype);
@@ -85,7 +89,7 @@ int MN_KERNEL(fold)(mn_call *call) {
 }
 
 int MN_KERNEL(cat)(mn_call *call) {
-  int dim = (int)((const mn_cat_attrs *)call->attrs)->dim;
+  int dim = (int)mn_cat_of(call)->dim;
   int64_t at = 0;
   for (int i = 0; i < call->n_in; i++) {
     if (call->in[i]->numel == 0) continue; /* it may have other dims */
@@ -98,7 +102,7 @@ int MN_KERNEL(cat)(mn_call *call) {
 }
 
 int MN_KERNEL(flip)(mn_call *call) {
-  const mn_flip_attrs *a = (const mn_flip_attrs *)call->attrs;
+  const mn_flip_attrs *a = mn_flip_of(call);
   mn_array from = *call->in[0];
   for (int64_t i = 0; i < a->dims.n; i++) {
     int dim = (int)a->dims.v[i];
@@ -124,7 +128,7 @@ static void roll_from(const mn_roll_attrs *a, int i, const mn_array *out, const 
 }
 
 int MN_KERNEL(roll)(mn_call *call) {
-  if (call->out[0]->numel > 0) roll_from((const mn_roll_attrs *)call->attrs, 0, call->out[0], call->in[0]);
+  if (call->out[0]->numel > 0) roll_from(mn_roll_of(call), 0, call->out[0], call->in[0]);
   return 0;
 }
 
@@ -133,7 +137,7 @@ static int64_t within(int64_t i, int64_t low, int64_t high) { return i < low ? l
 /* The margins of a large array: of one dim after the other are filled, within what the dims before left over.
  */
 int MN_KERNEL(pad)(mn_call *call) {
-  const mn_pad_attrs *a = (const mn_pad_attrs *)call->attrs;
+  const mn_pad_attrs *a = mn_pad_of(call);
   mn_array to = *call->out[0], from = *call->in[0];
   int small = to.numel <= SMALL;
   if (small) fill_with(&to, a->value);
@@ -191,13 +195,12 @@ static int keep_triangle(mn_call *call, int64_t diagonal, int lower) {
   return 0;
 }
 
-int MN_KERNEL(tril)(mn_call *call) {
-  return keep_triangle(call, ((const mn_tril_attrs *)call->attrs)->diagonal, 1);
-}
+int MN_KERNEL(tril)(mn_call *call) { return keep_triangle(call, mn_tril_of(call)->diagonal, 1); }
 
-int MN_KERNEL(triu)(mn_call *call) {
-  return keep_triangle(call, ((const mn_triu_attrs *)call->attrs)->diagonal, 0);
-}
+int MN_KERNEL(triu)(mn_call *call) { return keep_triangle(call, mn_triu_of(call)->diagonal, 0); }
+
+/* Between devices: engine/copy.c. */
+int MN_KERNEL(transfer)(mn_call *call) { return copy(call->out[0], call->in[0]), 0; }
 
 int MN_KERNEL(assign)(mn_call *call) {
   mn_array room;
@@ -208,7 +211,7 @@ int MN_KERNEL(assign)(mn_call *call) {
 }
 
 int MN_KERNEL(region_put)(mn_call *call) {
-  const mn_region_put_attrs *a = (const mn_region_put_attrs *)call->attrs;
+  const mn_region_put_attrs *a = mn_region_put_of(call);
   const mn_array *in = call->in[0], *out = call->out[0];
   mn_array box = *out, room;
   for (int d = 0; d < out->ndim; d++) box = mn_part(&box, d, a->start.v[d], a->size.v[d], a->step.v[d]);

@@ -1,13 +1,28 @@
-/* table.c: the kernel table of one instruction set, expanded from ops.def. */
+/* table.c: the kernels of one instruction set by row, and the loops of its pointwise rows, expanded from ops.def. */
 #include "variant.h"
+#include "rows.h"
 
-extern const mn_backend MN_KERNEL(backend);
-const mn_backend MN_KERNEL(backend) = {
-    .name = "cpu",
-    .kernels =
-        {
+#define MN_VIEW(...)
+#define MN_OP(name, ...) int MN_KERNEL(name)(mn_call * call);
+#include "ops.def"
+
+extern const mn_kernel MN_KERNEL(kernels)[MN_OP_COUNT];
+const mn_kernel MN_KERNEL(kernels)[MN_OP_COUNT] = {
 #define MN_VIEW(...)
 #define MN_OP(name, ...) [MN_OP_##name] = MN_KERNEL(name),
 #include "ops.def"
-        },
+};
+
+/* Of the pointwise section, those that only copy (MN_PLAIN) are no loops over elements. */
+#undef MN_PLAIN
+#define MN_PLAIN(...)
+#define MN_OP(name, ...) void MN_KERNEL(name##_line)(const mn_call *call, int dtype, mn_line *line);
+#include "ops/pointwise.def"
+#undef MN_OP
+
+extern const mn_line_kernel MN_KERNEL(lines)[MN_OP_COUNT];
+const mn_line_kernel MN_KERNEL(lines)[MN_OP_COUNT] = {
+#define MN_OP(name, ...) [MN_OP_##name] = MN_KERNEL(name##_line),
+#include "ops/pointwise.def"
+#undef MN_OP
 };

@@ -3,6 +3,7 @@
 -- take a list are known to `is_list`: a table without names is their value, and one that mixes a list with names is
 -- their list and the options.
 local pairs = require('metann.binding.traversal').pairs
+local devices = require 'metann.binding.devices'
 local dtypes = require 'metann.binding.dtypes'
 local errors = require 'metann.binding.errors'
 local handle = require 'metann.binding.handle'
@@ -111,7 +112,7 @@ function kinds.dtype(v)
 end
 
 --- The name of a device.
-function kinds.device(v) return v == 'cpu' and v or nil, "'cpu', the only device here" end
+function kinds.device(v) return devices.number(v) and v or nil, "'cpu', the only device here" end
 
 --- One of some strings.
 function kinds.choice(...)

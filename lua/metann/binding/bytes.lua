@@ -1,4 +1,5 @@
 --- Tensors from and to raw bytes: row-major elements in the machine's order, as files hold them.
+local devices = require 'metann.binding.devices'
 local handle = require 'metann.binding.handle'
 local ffi = handle.ffi
 
@@ -28,7 +29,7 @@ end
 
 --- A tensor whose elements the caller writes at once: the tensor, a pointer to them, and how many bytes they take.
 function bytes.new_tensor(dtype, sizes)
-  local t = handle.empty(handle.dtypes[dtype], sizes)
+  local t = devices.on(0, handle.empty, handle.dtypes[dtype], sizes)
   return t, ffi.cast('uint8_t *', handle.array(t).data), count(sizes) * bytes.width[dtype]
 end
 
@@ -38,15 +39,15 @@ function bytes.new_numbers(sizes)
   return t, ffi.cast('double *', pointer)
 end
 
---- The elements of a tensor where they lie.
+--- The elements of a tensor where they lie, or a copy in the host's memory where that is elsewhere.
 -- @return a dense tensor, t itself or a copy; a pointer to its elements, good for as long as that tensor lives, which the
 -- caller sees to by naming it once more afterwards; how many bytes
 function bytes.dense(t)
   local dense, a = t, handle.array(t)
-  if a.contiguous == 0 then
+  if a.contiguous == 0 or a.device ~= 0 then
     local sizes = {}
     for d = 1, a.ndim do sizes[d] = tonumber(a.size[d - 1]) end
-    dense = handle.empty(a.dtype, sizes)
+    dense = devices.on(0, handle.empty, a.dtype, sizes)
     if handle.C.mn_tensor_read(handle.ctx, t.p, handle.array(dense).data) ~= 0 then handle.fail(t) end
     a = handle.array(dense)
   end
@@ -69,12 +70,12 @@ end
 
 --- True when all bytes of a dense bool tensor are 0 or 1, as they must be.
 function bytes.are_bools(t)
-  local a = handle.array(t)
-  local pointer, good = ffi.cast('const uint8_t *', a.data), true
-  for i = 0, tonumber(a.numel) - 1 do
-    if pointer[i] > 1 then good = false end
-  end
-  handle.array(t) -- so that it lives until here
+  local good = true
+  bytes.with_elements(t, function(pointer, n)
+    for i = 0, n - 1 do
+      if pointer[i] > 1 then good = false end
+    end
+  end)
   return good
 end
 
@@ -117,9 +118,8 @@ end
 function bytes.stretch(t, before, n)
   local a = handle.array(t)
   local dtype = handle.dtype_names[a.dtype]
-  local first = ffi.cast('const uint8_t *', a.data) - before * bytes.width[dtype]
-  local copy = bytes.to_tensor(dtype, { n }, first)
-  handle.array(t) -- so that it lives until here
+  local copy, pointer = bytes.new_tensor(dtype, { n })
+  if handle.C.mn_tensor_stretch(handle.ctx, t.p, before, n, pointer) ~= 0 then handle.fail(t) end
   return copy
 end
 

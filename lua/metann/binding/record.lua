@@ -1,5 +1,5 @@
 --- Recording: the rows that pass the core's door while a function runs, and running one of them again.
--- What a program is made of; see core/engine/program.c.
+-- What a program is made of; see core/engine/recording.c.
 local handle = require 'metann.binding.handle'
 local ffi, C, ctx = handle.ffi, handle.C, handle.ctx
 local raise = require('metann.binding.errors').raise

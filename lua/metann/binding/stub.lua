@@ -25,9 +25,10 @@ for _, name in ipairs{
   F[name] = tonumber(C['MN_F_' .. name])
 end
 local KIND = {}
-for _, name in ipairs{ 'INT', 'NUM', 'BOOL', 'ENUM', 'DTYPE', 'LIST', 'DIM', 'DIMS', 'INDEX', 'BASE' } do
+for _, name in ipairs{ 'INT', 'NUM', 'BOOL', 'ENUM', 'DTYPE', 'LIST', 'DIM', 'DIMS', 'INDEX', 'BASE', 'PAIR' } do
   KIND[tonumber(C['MN_ATTR_' .. name])] = name
 end
+local IS_LIST = { LIST = true, DIMS = true, PAIR = true } -- kinds of several slots
 local REQUIRED = -0x8000000000000000LL -- MN_REQUIRED
 local PLAIN = {} -- behind a stub's arguments: all is in its place already
 
@@ -92,15 +93,13 @@ function check.enum(x, choices, op, name)
   return value
 end
 
---- Writes a list of up to 8 integers to B[at...]: a table, or a number for `times` times itself. Unrolled: a loop here
--- would split the caller's trace.
+--- Writes a list of up to 8 integers to B[at...]: a table, or a number for a list of one. Unrolled: a loop here would
+-- split the caller's trace.
 local function make_list(element)
-  return function(B, at, x, op, name, times)
+  return function(B, at, x, op, name)
     if type(x) == 'number' then
-      B[at].i = times
-      local v = element(x, op, name)
-      B[at + 1].i = v
-      if times == 2 then B[at + 2].i = v end
+      B[at].i = 1
+      B[at + 1].i = element(x, op, name)
       return
     end
     if type(x) ~= 'table' then raise("%s: '%s' must be a list of integers, got %s", op, name, describe(x)) end
@@ -130,6 +129,18 @@ local function make_list(element)
 end
 check.list = make_list(check.int)
 check.dims = make_list(check.dim)
+
+--- The sides of a plane: one number stands for both.
+function check.pair(B, at, x, op, name)
+  if type(x) ~= 'number' then
+    check.list(B, at, x, op, name)
+    return
+  end
+  local v = check.int(x, op, name)
+  B[at].i = 2
+  B[at + 1].i = v
+  B[at + 2].i = v
+end
 
 function check.missing(op, name) raise("%s: '%s' must be given", op, name) end
 function check.doubled(op, name) raise("%s: '%s' is given twice, by position and by name", op, name) end
@@ -238,8 +249,9 @@ stub.rows, stub.order = rows, order
 local HEAD = [[
 local C, ctx, Handle, istype, fresh, again, fail, NONE, check, new_frame, D, known, names, choices, by_name, PLAIN = ...
 local int, num, bool, dim, index, dtype = check.int, check.num, check.bool, check.dim, check.index, check.dtype
-local enum, list, dims, missing, doubled = check.enum, check.list, check.dims, check.missing, check.doubled
-local tensor, scalar, options_ok, first = check.tensor, check.scalar, check.options, check.first
+local enum, list, dims, pair = check.enum, check.list, check.dims, check.pair
+local missing, doubled, options_ok = check.missing, check.doubled, check.options
+local tensor, scalar, first = check.tensor, check.scalar, check.first
 local is_named, is_mixed = check.is_named, check.is_mixed
 local F, run = new_frame()
 ]]
@@ -254,15 +266,12 @@ local function emitter()
   end
 end
 
--- One number for a list: in rows of planes it stands for both sides.
-local function times(row) return row.name:find('2d', 1, true) and 2 or 1 end
-
 --- Code that writes one attribute, held in the local x<i>, to the buffer.
 local function emit_attr(emit, row, i, a)
   local x, op = 'x' .. i, row.name
   if a.required then
     emit('if %s == nil then missing(%q, %q) end', x, op, a.name)
-  elseif a.kind == 'LIST' or a.kind == 'DIMS' then
+  elseif IS_LIST[a.kind] then
     emit('if %s == nil then', x)
     local n = tonumber(row.defaults[a.slot].i)
     for k = 0, math.max(n, 0) do emit('B[%d].i = D[%d].i', a.slot + k, a.slot + k) end
@@ -271,8 +280,8 @@ local function emit_attr(emit, row, i, a)
     local field = a.kind == 'NUM' and 'f' or 'i'
     emit('if %s == nil then B[%d].%s = D[%d].%s else', x, a.slot, field, a.slot, field)
   end
-  if a.kind == 'LIST' or a.kind == 'DIMS' then
-    emit('%s(B, %d, %s, %q, %q, %d)', a.kind:lower(), a.slot, x, op, a.name, times(row))
+  if IS_LIST[a.kind] then
+    emit('%s(B, %d, %s, %q, %q)', a.kind:lower(), a.slot, x, op, a.name)
   elseif a.kind == 'ENUM' then
     emit('B[%d].i = enum(%s, choices[%d], %q, %q)', a.slot, x, i, op, a.name)
   else
@@ -284,7 +293,7 @@ end
 --- True where the sizes may also be given one by one: view(t, 2, 3).
 local function takes_numbers(row)
   local a = row.attrs[1]
-  return #row.attrs == 1 and (a.kind == 'LIST' or a.kind == 'DIMS') and (a.required or a.kind == 'DIMS')
+  return #row.attrs == 1 and IS_LIST[a.kind] and (a.required or a.kind == 'DIMS')
     and not row.value_slot
 end
 
@@ -387,7 +396,7 @@ local function parameters(row)
     if not input.optional then params.first = i + 1 end
   end
   for i, a in ipairs(row.attrs) do
-    params[#params + 1] = { var = 'x' .. i, name = a.name, list = a.kind == 'LIST' or a.kind == 'DIMS' }
+    params[#params + 1] = { var = 'x' .. i, name = a.name, list = IS_LIST[a.kind] or false }
   end
   return params
 end

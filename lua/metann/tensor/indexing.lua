@@ -200,7 +200,7 @@ local function coordinates(t, keys)
   for d = 1, #sizes do
     local line = {}
     for i = 1, #sizes do line[i] = i == d and sizes[d] or 1 end
-    list[d] = read(raw.expand(raw.view(raw.arange(1, 1, sizes[d], 'int64'), line), sizes), keys)
+    list[d] = read(raw.expand(raw.view(common.beside(t, raw.arange, 1, 1, sizes[d], 'int64'), line), sizes), keys)
   end
   return list
 end

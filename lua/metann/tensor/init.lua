@@ -3,6 +3,7 @@
 -- in indexing.lua, text in printing.lua, backward in autograd/.
 local traversal = require 'metann.binding.traversal'
 local next, pairs = traversal.next, traversal.pairs
+local devices = require 'metann.binding.devices'
 local binding = require 'metann.binding'
 local handle, errors, scope = binding.handle, binding.errors, binding.scope
 local arguments = require 'metann.arguments'
@@ -60,8 +61,8 @@ for name in pairs(methods) do methods[name] = nil end
 getters.shape = common.shape
 function getters.dtype(t) return common.dtype(t) end
 function getters.device(t)
-  array(t)
-  return 'cpu'
+  local number = array(t).device
+  return number == 0 and 'cpu' or devices.name(number)
 end
 function getters.ndim(t) return common.ndim(t) end
 function getters.requires_grad(t)
@@ -168,6 +169,7 @@ local POINTERS = {
 -- item or to_table, which give the usual NaN.
 function methods.data_ptr(t)
   local a = array(t)
+  if a.device ~= 0 then raise('data_ptr: this tensor is on %s; take a copy with :cpu()', devices.name(a.device)) end
   return ffi.cast(POINTERS[handle.dtype_names[a.dtype]], a.data)
 end
 
@@ -232,14 +234,21 @@ local function cast(t, dtype)
 end
 
 local function check_device(device)
-  if device ~= 'cpu' then raise("to: there is no device '%s' here, only 'cpu'", tostring(device)) end
+  if not devices.number(device) then raise("to: there is no device '%s' here, only 'cpu'", tostring(device)) end
+end
+
+local function moved(t, device)
+  local number = devices.number(device)
+  if array(t).device == number then return t end
+  return (raw.transfer(t, number))
 end
 
 local function unknown_dtype(name) raise("to: unknown dtype '%s'%s", tostring(name), common.dtype_suggestion(name)) end
 
---- The dtype that two values by position name: a dtype, a device, a device and a dtype, or another tensor.
-local function target_dtype(target, second)
-  if is_tensor(target) then return getters.dtype(target) end
+--- The dtype and the device that two values by position name: a dtype, a device, a device and a dtype, or another
+-- tensor; nil for what isn't named.
+local function targets(target, second)
+  if is_tensor(target) then return getters.dtype(target), getters.device(target) end
   if target == nil then return nil end
   if type(target) ~= 'string' then raise('to: expected a dtype, a device or a tensor, got %s', describe(target)) end
   if handle.dtypes[target] then return target end
@@ -247,7 +256,7 @@ local function target_dtype(target, second)
   if target:find('%d$') and not target:find(':') then unknown_dtype(target) end
   check_device(target)
   if second ~= nil and not handle.dtypes[second] then unknown_dtype(second) end
-  return second
+  return second, target
 end
 
 --- t in another dtype, or on another device: to('float64'), to('cpu'), to{dtype=, device=}, to(other tensor).
@@ -262,7 +271,9 @@ methods.to = define('to', {
     if target ~= nil and (is_tensor(target) or handle.dtypes[target]) then raise('to: the dtype is given twice') end
   end
   if device ~= nil then check_device(device) end
-  local result = cast(t, target_dtype(target, second) or dtype or getters.dtype(t))
+  local wanted, place = targets(target, second)
+  local result = cast(t, wanted or dtype or getters.dtype(t))
+  if device or place then result = moved(result, device or place) end
   if copy and rawequal(result, t) then return (raw.clone(t)) end
   return result
 end)
@@ -275,11 +286,11 @@ end
 methods.type_as = define('type_as', { input, { 'other', kinds.tensor } }, function(t, other)
   return (cast(t, getters.dtype(other)))
 end)
-function methods.cpu(t)
-  array(t)
-  return t
+function methods.cpu(t) return moved(t, 'cpu') end
+function methods.cuda(t)
+  if not devices.number('cuda') then raise("cuda: there is no device 'cuda' here, only 'cpu'") end
+  return moved(t, 'cuda')
 end
-function methods.cuda() raise("cuda: there is no device 'cuda' here, only 'cpu'") end
 
 -- ---- autograd flags ----
 
@@ -304,7 +315,7 @@ local NEW = {
 local size = { 'size', kinds.shape, {}, rest = true }
 
 local function new_options(t, dtype, device, requires_grad)
-  return { dtype = dtype or getters.dtype(t), device = device, requires_grad = requires_grad }
+  return { dtype = dtype or getters.dtype(t), device = device or getters.device(t), requires_grad = requires_grad }
 end
 
 --- Defines a method that makes a tensor, of t's dtype unless another one is given, out of one value.

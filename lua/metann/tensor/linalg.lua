@@ -185,7 +185,7 @@ local function without_singular(t)
   local sign = raw.slogdet(raw.detach(t))
   local singular = raw.unsqueeze(raw.unsqueeze(raw.eq(sign, 0), -1), -1)
   local n = common.size(t, -1)
-  return raw.where(singular, raw.eye(n, n, common.dtype(t)), t), singular
+  return raw.where(singular, common.beside(t, raw.eye, n, n, common.dtype(t)), t), singular
 end
 
 --- The condition number: the norm of matrices times that of their inverses, which is math.huge for singular ones.

@@ -104,7 +104,7 @@ local function shorten(t)
   local sizes, cut = common.shape(t), {}
   for d = math.max(1, #sizes - 1), #sizes do
     if sizes[d] > 2 * EDGE then
-      t = raw.index_select(t, common.indices(edge_positions(sizes[d])), d)
+      t = raw.index_select(t, common.beside(t, common.indices, edge_positions(sizes[d])), d)
       cut[d] = true
     end
   end

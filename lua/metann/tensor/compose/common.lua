@@ -1,4 +1,5 @@
 --- What the compositions share: reading sizes and arguments. Internal.
+local devices = require 'metann.binding.devices'
 local binding = require 'metann.binding'
 local dtypes = require 'metann.binding.dtypes'
 local handle, errors = binding.handle, binding.errors
@@ -149,10 +150,16 @@ function common.scalar(x, like, op, name)
   if dtypes.integers[dtype] and x % 1 ~= 0 then
     raise('%s: %s does not fit a tensor of %s, use :float() first', op or '?', tostring(x), dtype)
   end
-  return common.raw.full({}, x, dtype)
+  return common.beside(like, common.raw.full, {}, x, dtype)
 end
 
---- An int64 tensor of a list of Lua integers.
+--- What make(...) gives, made on the device of t (or the default one, without t).
+function common.beside(t, make, ...)
+  if not t then return make(...) end
+  return devices.on(handle.array(t).device, make, ...)
+end
+
+--- An int64 tensor of a list of Lua integers, on the default device.
 function common.indices(list)
   local data = handle.buffer(handle.dtypes.int64, math.max(#list, 1))
   for i = 1, #list do data[i - 1] = list[i] end

@@ -1,9 +1,10 @@
 --- Constructors.
--- All take dtype (a name), device ('cpu') and requires_grad by name.
+-- All take dtype, device (names) and requires_grad by name.
 local next = require('metann.binding.traversal').next
 local arguments = require 'metann.arguments'
 local common = require 'metann.tensor.compose.common'
 local dtypes = require 'metann.binding.dtypes'
+local devices = require 'metann.binding.devices'
 local kinds = arguments.kinds
 local raw, handle, raise, describe = common.raw, common.handle, common.raise, common.describe
 local C, ctx, is_tensor, is_int64 = handle.C, handle.ctx, handle.is_tensor, common.is_int64
@@ -23,10 +24,16 @@ end
 local function constructor(name, parameters, fn)
   local n, list = #parameters, { unpack(parameters) }
   list[n + 1], list[n + 2], list[n + 3] = DTYPE, DEVICE, REQUIRES_GRAD
+  local function placed(device, requires_grad, a, b, c, d)
+    local number = devices.number(device)
+    local t = devices.on(number, fn, a, b, c, d)
+    if handle.array(t).device ~= number then t = raw.transfer(t, number) end -- made of another tensor
+    return finish(t, requires_grad)
+  end
   local function build(a, b, c, d, e, f)
-    if n == 1 then return finish(fn(a, b), d) end
-    if n == 2 then return finish(fn(a, b, c), e) end
-    return finish(fn(a, b, c, d), f)
+    if n == 1 then return c and placed(c, d, a, b) or finish(fn(a, b), d) end
+    if n == 2 then return d and placed(d, e, a, b, c) or finish(fn(a, b, c), e) end
+    return e and placed(e, f, a, b, c, d) or finish(fn(a, b, c, d), f)
   end
   -- of three parameters of its own, requires_grad is the sixth
   create[name] = arguments.define(name, list, build)
@@ -177,7 +184,7 @@ local function of_size(name, make)
     return general(a, b, c, ...)
   end
   constructor(name .. '_like', { INPUT }, function(t, dtype)
-    return make(common.shape(t), dtype or common.dtype(t))
+    return devices.on(handle.array(t).device, make, common.shape(t), dtype or common.dtype(t))
   end)
 end
 
@@ -220,7 +227,7 @@ end)
 --- A tensor of t's size and dtype, full of value.
 -- @function full_like
 constructor('full_like', { INPUT, VALUE }, function(t, value, dtype)
-  return raw.full(common.shape(t), (value_of(value)), dtype or common.dtype(t))
+  return devices.on(handle.array(t).device, raw.full, common.shape(t), (value_of(value)), dtype or common.dtype(t))
 end)
 
 --- Identity matrix, n x n or n x m.

@@ -117,7 +117,7 @@ matrix.cholesky_inverse = define('cholesky_inverse', { { 'factor', kinds.tensor 
   function(factor, upper)
     at_least(factor, 2, 'cholesky_inverse', 'factor')
     local n = size(factor, -1)
-    return (cholesky_solve(raw.eye(n, n, common.dtype(factor)), factor, upper))
+    return (cholesky_solve(common.beside(factor, raw.eye, n, n, common.dtype(factor)), factor, upper))
   end)
 
 --- Logarithm of the determinant: NaN where that is negative, -inf where it is 0.
@@ -172,7 +172,7 @@ matrix.matrix_power = define('matrix_power', { input, { 'n', kinds.integer } }, 
   at_least(t, 2, 'matrix_power', 'input')
   local rows, cols = size(t, -2), size(t, -1)
   if rows ~= cols then raise('matrix_power: expected square matrices, got (%d x %d)', rows, cols) end
-  if n == 0 then return (raw.clone(raw.expand(raw.eye(rows, rows, common.dtype(t)), shape(t)))) end
+  if n == 0 then return (raw.clone(raw.expand(common.beside(t, raw.eye, rows, rows, common.dtype(t)), shape(t)))) end
   if n == 1 then return (raw.clone(t)) end
   if n < 0 then t, n = raw.inverse(t), -n end
   local result
@@ -237,7 +237,7 @@ matrix.matrix_exp = define('matrix_exp', { input }, function(t)
   local a, b = raw.cast(t, 'float64'), PADE
   local counts, most = halvings(a)
   if most > 0 then a = raw.mul(a, raw.pow(2, raw.neg(counts))) end
-  local one = raw.eye(n, n, 'float64')
+  local one = common.beside(t, raw.eye, n, n, 'float64')
   local a2 = raw.matmul(a, a)
   local a4 = raw.matmul(a2, a2)
   local a6 = raw.matmul(a2, a4)

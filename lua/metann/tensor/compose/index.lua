@@ -206,7 +206,8 @@ index.index_fill = define('index_fill', {
   end
   for d = 1, #size do line[d] = d == dim and size[d] or 1 end
   local n = size[dim] or 1
-  local marks = raw.index_add(raw.full({ n }, 0), from_start(at, n), raw.full({ common.numel(at) }, 1), 1)
+  local marks = raw.index_add(common.beside(t, raw.full, { n }, 0), from_start(at, n),
+    common.beside(t, raw.full, { common.numel(at) }, 1), 1)
   return (raw.where(raw.ne(raw.view(marks, line), 0), common.scalar(value, t, 'index_fill', 'value'), t))
 end)
 

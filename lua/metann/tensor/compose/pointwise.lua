@@ -176,6 +176,8 @@ end)
 -- @function copy_
 define('copy_', { INPUT, { 'source', kinds.operand } }, function(t, source)
   if not is_tensor(source) then source = scalar(source, t, 'copy_', 'source') end
+  local device = common.array(t).device
+  if common.array(source).device ~= device then source = raw.transfer(source, device) end
   return (raw.assign_(t, source))
 end)
 

@@ -1,6 +1,7 @@
 --- Random numbers made of rows.
 local arguments = require 'metann.arguments'
 local common = require 'metann.tensor.compose.common'
+local devices = require 'metann.binding.devices'
 local kinds = arguments.kinds
 local raw, raise = common.raw, common.raise
 local shape_of, is_tensor = common.shape, common.is_tensor
@@ -47,15 +48,16 @@ define('normal', {
   { 'mean', kinds.operand }, { 'std', kinds.operand, 1 }, { 'size', kinds.shape, optional = true },
   { 'dtype', kinds.dtype, optional = true, named = true }, { 'device', kinds.device, optional = true, named = true },
   { 'requires_grad', kinds.boolean, false, named = true },
-}, function(mean, std, size, dtype, _, requires_grad)
+}, function(mean, std, size, dtype, device, requires_grad)
   local t
   if is_tensor(mean) or is_tensor(std) then
     if size then raise("normal: 'size' is that of the tensors, and must not be given") end
     t = normal_of_tensors(mean, std, dtype)
   else
     if not size then raise("normal: 'size' must be given where 'mean' and 'std' are numbers") end
-    t = raw.randn(size, mean, std, dtype)
+    t = devices.on(devices.number(device or devices.default()), raw.randn, size, mean, std, dtype)
   end
+  if device then t = t:to(device) end
   return requires_grad and t:requires_grad_() or t
 end)
 

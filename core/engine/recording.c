@@ -1,4 +1,4 @@
-/* program.c: recording the rows that pass the door. A recording keeps numbers only (ids, layouts,
+/* recording.c: recording the rows that pass the door. A recording keeps numbers only (ids, layouts,
  * attributes), no tensors, so it neither keeps memory alive nor depends on it. */
 #include "engine/engine.h"
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* map.c: files whose pages stand as storages of tensors. Owns mappings and their counts; knows nothing of formats.
+/* mapping.c: files whose pages stand as storages of tensors. Owns mappings and their counts; knows nothing of formats.
  * A mapping is private: writing to such a tensor changes this process's copy of the page, never the file. It lives as
  * long as its owner or one of its storages. Whoever cuts the file short takes the pages away, and the system ends a
  * process that reads them; replacing the file by renaming leaves them be. */
@@ -7,12 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-
-struct mn_map {
-  char *start;
-  size_t bytes;
-  uint32_t refs;
-};
 
 mn_map *mn_map_new(mn_context *ctx, int fd, double bytes) {
   mn_map *map = malloc(sizeof *map);
@@ -26,17 +20,14 @@ mn_map *mn_map_new(mn_context *ctx, int fd, double bytes) {
   return NULL;
 }
 
-void mn_map_release(mn_map *map) {
-  if (!map || --map->refs > 0) return;
-  munmap(map->start, map->bytes);
-  free(map);
-}
-
 mn_tensor *mn_tensor_mapped(mn_context *ctx, mn_map *map, double offset, int dtype, int ndim,
                             const int64_t *sizes) {
   const int64_t none[MN_MAX_DIMS] = {0};
+  int device = ctx->default_device;
+  ctx->default_device = 0; /* pages are the host's */
   mn_tensor *t =
       mn_tensor_empty(ctx, dtype, ndim, none); /* with its storage's header, and no data of its own */
+  ctx->default_device = device;
   if (!t) return NULL;
   for (int d = 0; d < ndim; d++) t->a.size[d] = sizes[d];
   size_t item = mn_dtype_size(dtype);

@@ -1,4 +1,4 @@
-/* autograd.c: nodes, made by apply and read by derivative rules through rules.h.
+/* node.c: nodes, made by apply and read by derivative rules through rules.h.
  * A node is one block of memory: header, edges, saved tensors, attributes, shapes of inputs and outputs. */
 #include "engine/engine.h"
 #include <string.h>
@@ -11,17 +11,18 @@ const char *mn_node_name(const mn_node *node) {
   return node->op == MN_OP_FUNCTION ? (const char *)node->attrs : mn_op(node->op)->name;
 }
 
-void mn_shape_read(const int64_t *words, mn_array *out) {
-  out->dtype = (int32_t)words[0];
-  out->ndim = (int32_t)words[1];
-  for (int d = 0; d < out->ndim; d++) out->size[d] = words[2 + d];
+int64_t *mn_shape_write(int64_t *words, const mn_array *a) {
+  *words++ = a->dtype | (int64_t)a->device << 8;
+  *words++ = a->ndim;
+  for (int d = 0; d < a->ndim; d++) *words++ = a->size[d];
+  return words;
 }
 
-static int64_t *put_shape(int64_t *at, const mn_tensor *t) {
-  *at++ = t->a.dtype;
-  *at++ = t->a.ndim;
-  for (int d = 0; d < t->a.ndim; d++) *at++ = t->a.size[d];
-  return at;
+void mn_shape_read(const int64_t *words, mn_array *out) {
+  out->dtype = (int32_t)(words[0] & 255);
+  out->device = (int32_t)(words[0] >> 8);
+  out->ndim = (int32_t)words[1];
+  for (int d = 0; d < out->ndim; d++) out->size[d] = words[2 + d];
 }
 
 static int count_saved(uint32_t saves, int n_in, int n_out) {
@@ -103,9 +104,9 @@ static inline mn_node *make(mn_context *ctx, int op, int n_in, mn_tensor *const 
     const mn_node *from = in[i]->node;
     if (from && from->oldest < node->oldest) node->oldest = from->oldest;
     node->edges[i] = edge_of(in[i], node->seq);
-    at = put_shape(at, in[i]);
+    at = mn_shape_write(at, &in[i]->a);
   }
-  for (int k = 0; k < n_out; k++) at = put_shape(at, out[k]);
+  for (int k = 0; k < n_out; k++) at = mn_shape_write(at, &out[k]->a);
   ctx->refs++;
   ctx->stats.live_nodes++;
   return node;
@@ -148,30 +149,12 @@ int mn_node_outputs(mn_node *node) {
   return 0;
 }
 
-void mn_node_free_saved(mn_node *node) {
-  for (int i = 0; i < node->n_saved; i++) {
-    mn_tensor_unref(node->saved[i].t);
-    node->saved[i].t = NULL;
-  }
-  node->freed = true;
-}
-
-void mn_node_unref(mn_node *node) {
-  if (!node || --node->refs > 0) return;
-  node->next_dead = node->ctx->dead_nodes;
-  node->ctx->dead_nodes = node;
-}
-
-void mn_node_destroy(mn_node *node) {
-  mn_context *ctx = node->ctx;
-  mn_node_free_saved(node);
-  for (int i = 0; i < node->n_in; i++) {
-    mn_node_unref(node->edges[i].node);
-    mn_tensor_unref(node->edges[i].leaf);
-  }
-  if (node->outputs) mn_memory_put(ctx, node->outputs, node->n_out * sizeof *node->outputs);
-  if (node->hooked || node->op == MN_OP_FUNCTION) mn_number_died(ctx, (double)node->seq);
-  mn_memory_put(ctx, node, node->bytes);
-  ctx->stats.live_nodes--;
-  ctx->refs--; /* mn_drain holds one more */
+mn_tensor *mn_edge_tensor(mn_context *ctx, const mn_edge *e, const int64_t *shape) {
+  if (e->leaf) return e->leaf->refs++, e->leaf;
+  mn_tensor *t = mn_tensor_header(ctx);
+  if (!t) return NULL;
+  mn_shape_read(shape, &t->a);
+  t->node = e->node, t->out_nr = (uint16_t)e->out_nr;
+  if (e->node) e->node->refs++;
+  return t;
 }

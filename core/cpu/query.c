@@ -1,6 +1,6 @@
-/* count.c: what the engine itself asks of elements: what shape rules of rows with a data-dependent shape must know of
+/* query.c: what the engine itself asks of elements: what shape rules of rows with a data-dependent shape must know of
  * their input before anything is allocated, and what detect_anomaly looks for. */
-#include "kernel.h"
+#include "cpu/query.h"
 #include <math.h>
 
 /* A float16 or bfloat16 as a double that is 0, finite, infinite or NaN as it is. */
@@ -38,13 +38,13 @@ static const char *place(const mn_array *a, int64_t i) {
   return (const char *)a->data + offset * (int64_t)mn_dtype_size(a->dtype);
 }
 
-int64_t mn_count_nonzero(const mn_array *a) {
+static int64_t count_nonzero(const mn_array *a) {
   int64_t count = 0;
   for (int64_t i = 0; i < a->numel; i++) count += element(place(a, i), a->dtype) != 0;
   return count;
 }
 
-int64_t mn_largest_index(const mn_array *a) {
+static int64_t largest_index(const mn_array *a) {
   double largest = -1;
   for (int64_t i = 0; i < a->numel; i++) {
     double v = element(place(a, i), a->dtype);
@@ -53,7 +53,7 @@ int64_t mn_largest_index(const mn_array *a) {
   return largest < 0x1p47 ? (int64_t)floor(largest) : INT64_C(1) << 47;
 }
 
-int mn_find_nonfinite(const mn_array *a) {
+static int find_nonfinite(const mn_array *a) {
   int found = 0;
   if (!mn_dtype_is_float(a->dtype)) return 0;
   for (int64_t i = 0; i < a->numel; i++) {
@@ -62,4 +62,16 @@ int mn_find_nonfinite(const mn_array *a) {
     found |= isinf(v) != 0;
   }
   return found;
+}
+
+int64_t mn_cpu_query(mn_device *device, mn_question what, const mn_array *a) {
+  (void)device;
+  switch (what) {
+  case MN_COUNT_NONZERO:
+    return count_nonzero(a);
+  case MN_LARGEST_INDEX:
+    return largest_index(a);
+  default:
+    return find_nonfinite(a);
+  }
 }

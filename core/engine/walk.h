@@ -1,0 +1,124 @@
+/* walk.h: walks over the graph, as the files that make them up see them: visits.c, cotangents.c, rule.c, ask.c, walk.c
+ * (backward) and push.c (forward). Each calls those before it alone. */
+#ifndef MN_WALK_H
+#define MN_WALK_H
+
+#include "engine/engine.h"
+#include "engine/pointers.h"
+#include "engine/reach.h"
+#include "rows.h"
+
+/* A place that gathers cotangents. `more` holds, from `first` on, what could not be added yet. */
+typedef struct slot {
+  mn_tensor *sum;
+  mn_tensor **more;
+  int first, n_more;
+  bool zero; /* a derivative that is 0 throughout leads here: without a sum, the cotangent is zeros */
+} slot;
+
+typedef struct visit {
+  mn_node *node;
+  uint64_t seq;   /* the node's; sorting would read all nodes many times */
+  int first_slot; /* of n_out slots */
+  bool needed;
+  bool barrier; /* an input of a walk with MN_WALK_PARTIAL: nothing behind it is visited */
+} visit;
+
+struct mn_walk {
+  mn_context *ctx;
+  int flags, n_in, n_visits, n_slots, n_leaves, capacity, next;
+  uint64_t since; /* nodes before it are not visited */
+  reach reach;    /* of the inputs */
+  visit *visits;  /* ascending in age: visits[n-1] is the newest */
+  slot *slots;
+  int slot_capacity, leaf_capacity;
+  mn_tensor **leaves; /* leaf i gathers in slots[leaf_slots[i]] */
+  int *leaf_slots;
+  bool *leaf_wanted;
+  table index;         /* node -> visit, leaf -> leaf number */
+  mn_tensor **inputs;  /* retained */
+  mn_tensor **results; /* for each input, or NULL */
+  int *input_slots;
+  bool failed;
+  /* What Lua is asked, and how far the present node (or leaf) has got: hooks first, then the derivative. */
+  mn_request request;
+  enum { NOTHING, ASKED, HOOKS_DONE, FUNCTION_DONE } stage;
+  int leaf_at;       /* leaves before it have had their hooks */
+  mn_tensor **given; /* gradients of the present node's inputs, by Lua */
+  int n_given;
+};
+
+struct mn_rule {
+  mn_context *ctx;
+  mn_node *node;
+  mn_walk *walk;
+  slot *slots;
+  mn_tensor **results;
+  /* In a forward walk (push.c): the tangents of inputs and of outputs, NULL for zero; room for as many inputs; the input
+   * whose gradient is wanted, or -1 for those with a tangent. NULL in a backward one. */
+  mn_tensor **tangents, **pushed, **row;
+  int only;
+};
+
+static inline int mn_walk_no_memory(mn_walk *w) {
+  return mn_error_set(w->ctx, MN_ERR_MEMORY, "out of memory in the backward walk");
+}
+
+/* The rows that a walk asks for, by their numbers: it knows no rule. */
+static inline mn_tensor *row_add(mn_context *ctx, mn_tensor *a, mn_tensor *b) {
+  return mn_apply2(ctx, MN_OP_add, a, b, NULL);
+}
+static inline mn_tensor *row_cast(mn_context *ctx, mn_tensor *t, int dtype) {
+  const mn_cast_attrs attrs = {.dtype = dtype};
+  return mn_apply1(ctx, MN_OP_cast, t, (const mn_slot *)&attrs);
+}
+static inline mn_tensor *row_full(mn_context *ctx, const mn_array *like, double value) {
+  mn_full_attrs attrs = {.size = {.n = like->ndim}, .value = value, .dtype = like->dtype};
+  for (int d = 0; d < like->ndim; d++) attrs.size.v[d] = like->size[d];
+  int device = ctx->default_device;
+  ctx->default_device = like->device;
+  mn_tensor *t = mn_apply0(ctx, MN_OP_full, (const mn_slot *)&attrs);
+  ctx->default_device = device;
+  return t;
+}
+
+/* visits.c: which nodes are visited, and what is wanted of them. */
+int mn_visits_collect(mn_walk *w, int n_out, mn_tensor *const *outputs);
+int mn_visits_want(mn_walk *w);
+static inline bool mn_edge_wanted(mn_walk *w, const mn_edge *e) {
+  if (e->node) {
+    const int *found = table_find(&w->index, e->node);
+    return found && w->visits[*found].needed;
+  }
+  return e->leaf && w->leaf_wanted[*table_find(&w->index, e->leaf)];
+}
+
+/* The slot of a wanted edge. */
+static inline int mn_slot_of(mn_walk *w, const mn_edge *e) {
+  int found = *table_find(&w->index, e->node ? (void *)e->node : (void *)e->leaf);
+  return e->node ? w->visits[found].first_slot + e->out_nr : w->leaf_slots[found];
+}
+
+/* cotangents.c: slots. */
+int mn_slot_gather(mn_walk *w, int index,
+                   mn_tensor *t);       /* adds t; without memory for the sum it is put aside */
+int mn_slot_flush(mn_walk *w, slot *s); /* adds what was put aside */
+int mn_slot_fill(mn_walk *w, slot *s, const mn_array *like); /* zeros, where that is all that is known */
+void mn_slot_free(slot *s);
+
+/* rule.c: what rules read and give. */
+const int64_t *mn_node_shape(const mn_node *node,
+                             int i);     /* of input i, or, from n_in on, of output i - n_in */
+int mn_saved_check(const mn_node *node); /* are the node's saved tensors still there? */
+mn_tensor *mn_saved_unpack(mn_node *node, mn_saved *s);
+mn_tensor *mn_rule_fit(mn_rule *r, int i, mn_tensor *g);
+
+/* ask.c: what Lua is asked. Those that ask return -1 and leave the walk paused. */
+int mn_ask_hooks(mn_walk *w, const visit *x);
+int mn_ask_function(mn_walk *w, mn_node *node, mn_tensor **results);
+int mn_ask_leaf_hooks(mn_walk *w);
+void mn_ask_forget(mn_walk *w); /* gives back what was answered */
+
+int mn_walk_inputs(mn_walk *w, int n_in, mn_tensor *const *inputs); /* walk.c: what the walk is for */
+
+#endif
