@@ -98,4 +98,5 @@ def main():
     write(given.path, case, tensors)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -346,7 +346,7 @@ return function(S)
     local a = inputs[1]
     return build(a.size, function(index)
       local from = copied(index)
-      for i, d in ipairs(attrs.dims) do
+      for i, d in ipairs(#a.size > 0 and attrs.dims or {}) do -- a 0-dim tensor has nothing to roll
         d = nth(d, #a.size)
         from[d] = (index[d] - 1 - attrs.shifts[i]) % a.size[d] + 1
       end

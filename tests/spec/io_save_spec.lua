@@ -3,6 +3,7 @@ local scratch = require 'tests.support.scratch'
 local rows = require 'tests.support.rows'
 local metann = require 'metann'
 local json = require 'metann.binding.json'
+local namespace = require 'tests.support.namespace'
 local nn, optim, meta = metann.nn, metann.optim, metann.meta
 local safetensors = metann.io.safetensors
 
@@ -155,7 +156,7 @@ describe('training goes on after loading:', function()
     return net, optimizer, optim.lr_scheduler.StepLR(optimizer, { step_size = 2, gamma = 0.5 })
   end
 
-  for _, rule in ipairs { 'SGD', 'Adam', 'RMSprop', 'Adadelta', 'NAdam' } do
+  for _, rule in ipairs(namespace.optimizers()) do
     it(rule .. ' takes the same steps as without the interruption', function()
       metann.manual_seed(3)
       local net, optimizer, schedule = start(rule)

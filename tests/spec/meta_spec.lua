@@ -2,6 +2,7 @@ local metann = require 'metann'
 local nn, meta = metann.nn, metann.meta
 
 local support = require 'tests.support.meta'
+local namespace = require 'tests.support.namespace'
 local message, list, close, mse = support.message, support.list, support.close, support.mse
 local mlp, regression, convnet, images = support.mlp, support.regression, support.convnet, support.images
 local check_gradients = support.check_gradients
@@ -221,7 +222,7 @@ describe('learners', function()
   end)
 
   it('run any optimizer as the inner rule, differentiably', function()
-    for _, rule in ipairs{ 'SGD', 'Adam', 'AdamW', 'RMSprop', 'Adagrad', 'Adadelta', 'Adamax', 'NAdam', 'RAdam' } do
+    for _, rule in ipairs(namespace.optimizers()) do
       local net, data, query = mlp(), regression(), regression()
       local learner = meta.OptimizerLearner(rule, { lr = 0.01, steps = 2, evaluator = mse })
       local function loss() return mse(learner(net, data), query) end

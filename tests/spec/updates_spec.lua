@@ -1,6 +1,7 @@
 -- Updates of many tensors are made or not: never left half done by an interruption or by running out of memory.
 local metann = require 'metann'
 local inject = require 'tests.support.inject'
+local namespace = require 'tests.support.namespace'
 local nn, optim, meta = metann.nn, metann.optim, metann.meta
 
 local function list_of(iterator)
@@ -58,7 +59,7 @@ local function other_state(size, dtype)
 end
 
 local cases = {}
-for _, name in ipairs{ 'SGD', 'Adam', 'AdamW', 'RMSprop', 'Adagrad', 'Adadelta', 'Adamax', 'NAdam', 'RAdam' } do
+for _, name in ipairs(namespace.optimizers()) do
   local options = name == 'SGD' and { lr = 0.1, momentum = 0.9 } or { lr = 0.1 }
   if name == 'Adam' then options.amsgrad = true end
   cases[name .. ', first step'] = optimizer_case(name, options, 0)

@@ -29,6 +29,7 @@ function optim.is_class(value)
 end
 
 return setmetatable(optim, {
+  names = function() return { unpack(NAMES) } end,
   __index = function(self, name)
     local made
     if name == 'lr_scheduler' then
