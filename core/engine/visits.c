@@ -7,7 +7,8 @@
 
 static int new_cotangents(mn_walk *w, int n) {
   while (w->n_cotangents + n > w->cotangent_capacity)
-    if (grow((void **)&w->cotangents, &w->cotangent_capacity, w->cotangent_capacity, sizeof *w->cotangents))
+    if (grow(w->ctx, (void **)&w->cotangents, &w->cotangent_capacity, w->cotangent_capacity,
+             sizeof *w->cotangents))
       return -1;
   memset(&w->cotangents[w->n_cotangents], 0, (size_t)n * sizeof *w->cotangents);
   w->n_cotangents += n;
@@ -16,8 +17,8 @@ static int new_cotangents(mn_walk *w, int n) {
 
 static int add_visit(mn_walk *w, mn_node *node) {
   if (dict_find(&w->index, node)) return 0;
-  if (grow((void **)&w->visits, &w->capacity, w->n_visits, sizeof *w->visits)) return mn_walk_no_memory(w);
-  if (dict_add(&w->index, node, 0)) return mn_walk_no_memory(w);
+  if (grow(w->ctx, (void **)&w->visits, &w->capacity, w->n_visits, sizeof *w->visits)) return -1;
+  if (dict_add(w->ctx, &w->index, node, 0)) return -1;
   node->refs++;
   w->visits[w->n_visits++] = (visit){.node = node, .seq = node->seq};
   return 0;
@@ -26,20 +27,12 @@ static int add_visit(mn_walk *w, mn_node *node) {
 static int leaf_number(mn_walk *w, mn_tensor *leaf) {
   int *found = dict_find(&w->index, leaf);
   if (found) return *found;
-  int n = w->n_leaves, s = new_cotangents(w, 1), capacity = w->leaf_capacity;
-  if (s < 0) return mn_walk_no_memory(w);
-  if (n == capacity) {
-    int wanted = capacity ? 2 * capacity : 64;
-    mn_tensor **leaves = realloc(w->leaves, (size_t)wanted * sizeof *leaves);
-    if (leaves) w->leaves = leaves;
-    int *leaf_cotangents =
-        leaves ? realloc(w->leaf_cotangents, (size_t)wanted * sizeof *leaf_cotangents) : NULL;
-    if (leaf_cotangents) w->leaf_cotangents = leaf_cotangents;
-    bool *wanteds = leaf_cotangents ? realloc(w->leaf_wanted, (size_t)wanted * sizeof *wanteds) : NULL;
-    if (!wanteds) return mn_walk_no_memory(w);
-    w->leaf_wanted = wanteds, w->leaf_capacity = wanted;
-  }
-  if (dict_add(&w->index, leaf, n)) return mn_walk_no_memory(w);
+  int n = w->n_leaves, s = new_cotangents(w, 1), *room = w->leaf_capacity;
+  if (s < 0 || grow(w->ctx, (void **)&w->leaves, &room[0], n, sizeof *w->leaves) ||
+      grow(w->ctx, (void **)&w->leaf_cotangents, &room[1], n, sizeof *w->leaf_cotangents) ||
+      grow(w->ctx, (void **)&w->leaf_wanted, &room[2], n, sizeof *w->leaf_wanted) ||
+      dict_add(w->ctx, &w->index, leaf, n))
+    return -1;
   leaf->refs++;
   w->leaves[n] = leaf, w->leaf_cotangents[n] = s, w->leaf_wanted[n] = false;
   return w->n_leaves++;
@@ -89,8 +82,7 @@ int mn_visits_collect(mn_walk *w, int n_out, mn_tensor *const *outputs) {
   sort_visits(w->visits, w->n_visits);
   for (int v = 0; v < w->n_visits; v++) {
     int s = new_cotangents(w, w->visits[v].node->n_out);
-    if (s < 0) return mn_walk_no_memory(w);
-    if (mn_check_interrupt(w->ctx)) return -1;
+    if (s < 0 || mn_check_interrupt(w->ctx)) return -1;
     w->visits[v].first_cotangent = s;
     dict_set(&w->index, w->visits[v].node, v);
   }

@@ -8,13 +8,11 @@
 #include "engine/reach.h"
 #include "rows.h"
 
-/* What derivatives give for one output of a node, or for a leaf. `more` holds, from `first` on, what could not be added
- * yet. */
+/* What derivatives give for one output of a node, or for a leaf. */
 typedef struct cotangent {
   mn_tensor *sum;
-  mn_tensor **more;
-  int first, n_more;
-  bool zero; /* a derivative that is 0 throughout leads here: without a sum, the cotangent is zeros */
+  mn_tensor *next; /* what sum becomes when all that a node delivers could be added; the scope's */
+  bool zero;       /* a derivative that is 0 throughout leads here: without a sum, the cotangent is zeros */
 } cotangent;
 
 typedef struct visit {
@@ -32,11 +30,12 @@ struct mn_walk {
   reach reach;    /* of the inputs */
   visit *visits;  /* ascending in age: visits[n-1] is the newest */
   cotangent *cotangents;
-  int cotangent_capacity, leaf_capacity;
-  mn_tensor **leaves; /* the cotangent of leaf i is cotangents[leaf_cotangents[i]] */
+  int cotangent_capacity, leaf_capacity[3]; /* of leaves, leaf_cotangents, leaf_wanted */
+  mn_tensor **leaves;                       /* the cotangent of leaf i is cotangents[leaf_cotangents[i]] */
   int *leaf_cotangents;
   bool *leaf_wanted;
   dict index;          /* node -> visit, leaf -> leaf number */
+  int room;            /* of inputs, results and input_cotangents: n_in + 1 */
   mn_tensor **inputs;  /* retained */
   mn_tensor **results; /* for each input, or NULL */
   int *input_cotangents;
@@ -60,10 +59,6 @@ struct mn_rule {
   mn_tensor **tangents, **pushed, **row;
   int only;
 };
-
-static inline int mn_walk_no_memory(mn_walk *w) {
-  return mn_error_set(w->ctx, MN_ERR_MEMORY, "out of memory in the backward walk");
-}
 
 /* The rows that a walk asks for, by their numbers: it knows no rule. */
 static inline mn_tensor *row_add(mn_context *ctx, mn_tensor *a, mn_tensor *b) {
@@ -101,9 +96,10 @@ static inline int mn_cotangent_of(mn_walk *w, const mn_edge *e) {
 }
 
 /* cotangents.c */
-int mn_cotangent_add(mn_walk *w, int index,
-                     mn_tensor *t);               /* adds t; without memory for the sum it is put aside */
-int mn_cotangent_flush(mn_walk *w, cotangent *s); /* adds what was put aside */
+int mn_cotangent_add(mn_walk *w, cotangent *s, mn_tensor *t); /* adds t */
+int mn_cotangent_offer(mn_walk *w, cotangent *s,
+                       mn_tensor *t); /* into next, which sum becomes by mn_cotangent_keep */
+void mn_cotangent_keep(cotangent *s);
 int mn_cotangent_fill(mn_walk *w, cotangent *s,
                       const mn_array *like); /* zeros, where that is all that is known */
 void mn_cotangent_free(cotangent *s);

@@ -45,15 +45,26 @@ function losses.weighted(what, name, loss, weight)
     support.shape_text(weight))
 end
 
---- Raises unless a tensor holds probabilities. It reads two numbers of the data: the one place in the losses that does.
+--- Raises unless a tensor holds probabilities. It reads two numbers of the data: the one place in the losses that does,
+-- and not while recording: see losses.of_probabilities.
 function losses.check_probabilities(what, name, t)
-  if support.numel(t) == 0 then return end
+  if support.numel(t) == 0 or support.is_recording() then return end
   t = ops.detach(t)
   local low, high = ops.amin(t):item(), ops.amax(t):item()
   -- false for NaN, too
   if low >= 0 and high <= 1 then return end
   raise("%s: '%s' must be numbers from 0 to 1, got %s", what, name,
     low == low and ('numbers from %g to %g'):format(low, high) or 'nan')
+end
+
+--- A loss of probabilities, which check_probabilities has looked at; while recording, NaN where one of them is none.
+function losses.of_probabilities(loss, ...)
+  if not support.is_recording() then return loss end
+  for i = 1, select('#', ...) do
+    local t = ops.detach((select(i, ...)))
+    loss = support.nan_unless(ops.logical_and(ops.ge(t, 0), ops.le(t, 1)), loss)
+  end
+  return loss
 end
 
 --- d^2 / 2 where |d| <= delta, else delta * (|d| - delta / 2).
