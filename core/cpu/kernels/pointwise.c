@@ -10,6 +10,7 @@
 #define T float
 #define W float
 #define F(f) mn_##f##_f32
+#define C(name) name##f
 #define KIND 2
 #define LOOP(name) name##_f32
 #include "pointwise_loops.inc"
@@ -17,6 +18,7 @@
 #define T double
 #define W double
 #define F(f) mn_##f##_f64
+#define C(name) name
 #define KIND 2
 #define LOOP(name) name##_f64
 #include "pointwise_loops.inc"
