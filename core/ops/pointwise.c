@@ -197,6 +197,7 @@ RULE(atan, over_circles(c, g, X))
 RULE(sinh, times(c, g, mn_cosh(c, X, NULL)))
 RULE(cosh, times(c, g, mn_sinh(c, X, NULL)))
 RULE(tanh, times(c, g, one_minus_square(c, Y)))
+RULE(asinh, over(c, g, mn_hypot(c, X, MN_NONE, &(mn_hypot_attrs){.value = 1})))
 RULE(relu, mn_gate(c, g, Y, NULL))
 RULE(leaky_relu, mn_gate(c, g, X, &(mn_gate_attrs){.slope = mn_leaky_relu_kept(r)->negative_slope}))
 

@@ -267,6 +267,7 @@ return function(S)
     sinh = unary(sinh, -2, 2),
     cosh = unary(cosh, -2, 2),
     tanh = unary(tanh, -2, 2),
+    asinh = unary(function(x) return log(x + sqrt(x * x + 1)) end, -2, 2),
     sigmoid = unary(sigmoid, -3, 3),
     erf = unary(erf, -2, 2),
     relu = with(
