@@ -234,6 +234,7 @@ return function(S)
       one(whole({ 0, 1 }, 'bool'), function(x) return x end)
     ),
     exp = unary(exp, -2, 2),
+    exp2 = unary(function(x) return 2 ^ x end, -2, 2),
     expm1 = unary(function(x) return exp(x) - 1 end, -2, 2),
     log = unary(function(x) return log(x) end, 0.5, 3),
     log1p = unary(function(x) return log(1 + x) end, -0.5, 3),
