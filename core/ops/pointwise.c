@@ -229,11 +229,13 @@ void mn_vjp_sigmoid(mn_rule *r) {
   mn_give(r, 0, minus(c, t, times(c, t, y)));
 }
 
-void mn_vjp_erf(mn_rule *r) {
-  mn_context *c = mn_rule_ctx(r);
-  mn_tensor *bell = mn_exp(c, mn_neg(c, mn_square(c, within(c, X, 30), NULL), NULL), NULL);
-  mn_give(r, 0, mn_mul_number(c, times(c, mn_grad(r, 0), bell), 1.12837916709551257390));
+/* 2/sqrt(pi) e^(-x^2), the slope of erf; a factor of -1 makes that of erfc */
+static mn_tensor *bell(mn_context *c, mn_tensor *x, mn_tensor *g, double factor) {
+  mn_tensor *y = mn_exp(c, mn_neg(c, mn_square(c, within(c, x, 30), NULL), NULL), NULL);
+  return mn_mul_number(c, times(c, g, y), factor * 1.12837916709551257390);
 }
+RULE(erf, bell(c, X, g, 1))
+RULE(erfc, bell(c, X, g, -1))
 
 /* The exponential sees no positive x: it could overflow there, and 0 times infinity is NaN in later
  * derivatives. */

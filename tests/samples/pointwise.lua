@@ -271,6 +271,7 @@ return function(S)
     asinh = unary(function(x) return log(x + sqrt(x * x + 1)) end, -2, 2),
     sigmoid = unary(sigmoid, -3, 3),
     erf = unary(erf, -2, 2),
+    erfc = unary(function(x) return 1 - erf(x) end, -2, 2),
     relu = with(
       kinked(function(x) return x > 0 and x or 0 end),
       one(whole { -3, 0, 4 }, function(x) return math.max(x, 0) end)
