@@ -2,6 +2,8 @@
 -- as the inner rule, in place, what an adapted model can do.
 local metann = require 'metann'
 local support = require 'tests.support.meta'
+local known = require 'tests.support.optimizers'
+local namespace = require 'tests.support.namespace'
 local nn, meta, utils, optim = metann.nn, metann.meta, metann.utils, metann.optim
 local message, list, names, close = support.message, support.list, support.names, support.close
 local double, mse, mlp, regression = support.double, support.mse, support.mlp, support.regression
@@ -10,30 +12,23 @@ local E = meta.default_evaluator_classification
 
 before_each(function() metann.manual_seed(9) end)
 
--- All optimizers, with options that make their state matter.
-local RULES = {
-  SGD = { momentum = 0.9, nesterov = true, weight_decay = 0.1 }, Adam = { betas = { 0.5, 0.9 } },
-  AdamW = { weight_decay = 0.1 }, RMSprop = { momentum = 0.5, centered = true }, Adagrad = { lr_decay = 0.1 },
-  Adadelta = { rho = 0.5 }, Adamax = { betas = { 0.5, 0.9 } }, NAdam = { betas = { 0.5, 0.9 } },
-  RAdam = { betas = { 0.5, 0.9 } },
-}
 
 local function rate(x) return nn.Parameter(metann.tensor(x, { dtype = 'float64' })) end
 
 local function options_of(rule, more)
   local options = { steps = 3, evaluator = mse }
-  for name, value in pairs(RULES[rule]) do options[name] = value end
+  for name, value in pairs(known[rule].full) do options[name] = value end
   for name, value in pairs(more) do options[name] = value end
   return options
 end
 
 describe('every optimizer is an inner rule:', function()
   it('the list is complete', function()
-    for name in pairs(optim.rules) do assert.is_not_nil(RULES[name], name) end
-    for name in pairs(RULES) do assert.is_true(optim.is_class(optim[name])) end
+    for _, name in ipairs(namespace.optimizers()) do assert.is_not_nil(known[name], name) end
+    for name in pairs(known) do assert.is_true(optim.is_class(optim[name])) end
   end)
 
-  for rule in pairs(RULES) do
+  for rule in pairs(known) do
     it(rule .. ', by name and by class, takes the steps that the optimizer takes', function()
       local net, data = mlp(), regression()
       local own = net:deepcopy()
