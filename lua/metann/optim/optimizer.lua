@@ -1,14 +1,14 @@
 --- Optimizers: what runs a rule over parameters in place, by groups.
--- A rule is a table {name, state, positions, defaults, update, elementwise, check, counts, prepare}. `update(p, g,
--- state, o)` returns the new parameter and the new state (a table of tensors by name, empty at first) and changes
+-- A rule is a table {name, state, positions, defaults, kinds, update, elementwise, check, counts, prepare}. `update(p,
+-- g, state, o)` returns the new parameter and the new state (a table of tensors by name, empty at first) and changes
 -- nothing; `o` are the options of a group. It is made of ordinary ops, so it can be differentiated. Whatever changes
 -- from step to step is a tensor in the state. `state` lists the names that the state may have; `defaults` holds an
--- option's default, or common.REQUIRED; `positions` lists the options that may be given by position, in PyTorch's
--- order; `elementwise` says that each element of a parameter is updated for itself, so that large ones may be in parts;
--- `check(what, o)` raises on bad options. A rule that counts steps names its 0-dim state in `counts`, and
--- `prepare(state, o)` makes of that what is the same for all parameters that have made equally many: a table with the
--- new counts and further numbers, which `update` takes as its last argument, and makes itself where it is not given
--- them.
+-- option's default, or common.REQUIRED; `kinds` the kinds of options that no other rule has; `positions` lists the
+-- options that may be given by position, in PyTorch's order; `elementwise` says that each element of a parameter is
+-- updated for itself, so that large ones may be in parts; `check(what, o)` raises on bad options. A rule that counts
+-- steps names its 0-dim state in `counts`, and `prepare(state, o)` makes of that what is the same for all parameters
+-- that have made equally many: a table with the new counts and further numbers, which `update` takes as its last
+-- argument, and makes itself where it is not given them.
 local pairs = require('metann.binding.traversal').pairs
 local guards = require 'metann.binding.guards'
 local arguments = require 'metann.arguments'
