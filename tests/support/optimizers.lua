@@ -36,4 +36,9 @@ return {
     defaults = { lr = 1e-3, betas = BETAS, eps = 1e-8, weight_decay = 0, decoupled_weight_decay = false },
     full = { betas = OTHER_BETAS },
   },
+  Rprop = {
+    defaults = { lr = 1e-2, etas = { 0.5, 1.2 }, step_sizes = { 1e-6, 50 } },
+    full = { etas = { 0.3, 1.5 }, step_sizes = { 1e-3, 0.06 } },
+    first_lr_only = true, -- later steps go by the sizes that the state has
+  },
 }
