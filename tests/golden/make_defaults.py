@@ -98,7 +98,7 @@ LAYERS = {
     "TripletMarginLoss": ({}, [ROWS(), ROWS(), ROWS()]),
     "SoftMarginLoss": ({}, [random(6), [torch.tensor([1.0, -1, 1, -1, 1, -1])]]),
 }
-for name in ["ReLU", "LeakyReLU", "ELU", "GELU", "SiLU", "Sigmoid", "Tanh", "Softplus", "Hardtanh"]:
+for name in ["ReLU", "LeakyReLU", "ELU", "GELU", "SiLU", "Sigmoid", "Tanh", "Softplus", "Hardtanh", "Softsign"]:
     LAYERS[name] = ({}, [WIDE])
 # In training mode they draw numbers: elsewhere their probability is checked.
 DRAWS = {"TransformerEncoderLayer"}

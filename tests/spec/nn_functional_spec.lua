@@ -63,7 +63,7 @@ local channels = metann.rand(3, f64) + 0.5
 local X, T = { 'input', x }, { 'target', part }
 local CALLS = {
   { 'relu', X }, { 'leaky_relu', X, { 'negative_slope', 0.3 } }, { 'elu', X, { 'alpha', 2 } },
-  { 'gelu', X, { 'approximate', 'tanh' } }, { 'silu', X }, { 'sigmoid', X }, { 'tanh', X },
+  { 'gelu', X, { 'approximate', 'tanh' } }, { 'silu', X }, { 'sigmoid', X }, { 'tanh', X }, { 'softsign', X },
   { 'softplus', X, { 'beta', 2 }, { 'threshold', 1 } }, { 'softmax', X, { 'dim', 1 } }, { 'log_softmax', X, { 'dim', -1 } },
   { 'hardtanh', X, { 'min_val', -0.5 }, { 'max_val', 0.5 } }, { 'flatten', { 'input', image }, { 'start_dim', 1 }, { 'end_dim', 3 } },
   { 'unflatten', X, { 'dim', 1 }, { 'unflattened_size', { 2, 2 } } },
