@@ -234,6 +234,21 @@ local LEARNERS = {
       for k, w in ipairs(weights_of(copy)) do assert.near(w, weights_of(adapted)[k], 1e-13, name) end
     end
   end,
+  Reptile = function()
+    local net = net_of(START)
+    local reptile = meta.Reptile(2, 0.3)
+    local adapted, want = reptile(net, tensors(BATCHES[1])), descend(gradient_descent(0.3), same_batch(2), START)
+    assert.is_true(adapted.weight.is_leaf)
+    local distance = reptile:distance(net, adapted)
+    local slopes, square = metann.grad(distance, net.weight):reshape(-1):to_table(), 0
+    for k, w in ipairs(weights_of(adapted)) do
+      assert.near(want[k], w, 1e-13)
+      assert.near(START[k] - want[k], slopes[k], 1e-13)
+      square = square + (START[k] - want[k]) ^ 2
+    end
+    assert.near(square / 2, distance:item(), 1e-13)
+    check_unused(function(evaluator) return meta.Reptile(1, 0.3, evaluator) end)
+  end,
   MAML = function()
     local function adapt(net) return meta.MAML(net, 2, 3, 0.3)(tensors(BATCHES[1])) end
     check_adapted(adapt, gradient_descent(0.3), same_batch(2), true)
