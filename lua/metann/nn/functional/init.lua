@@ -59,6 +59,7 @@ table.sort(names)
 for name, fn in pairs(functional) do functional[name] = arguments.compiled(fn) end
 
 return setmetatable(functional, {
+  names = function() return { unpack(names) } end,
   __index = function(self, name)
     local fn
     if LAYERS[name] then
