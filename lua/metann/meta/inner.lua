@@ -29,10 +29,11 @@ local function leaf_of(weight) return weight:detach():requires_grad_(true) end
 local function collect(run)
   local state, weights = run.state, run.weights
   local active, inputs, changed = {}, {}, false
+  local adapted, needy = view.adaptable(state, weights)
   for i = 1, #weights do
     local weight = weights[i]
-    if view.adaptable(state, i, weight) then
-      if not run.recording or not requires_grad(weight) then
+    if adapted[i] then
+      if not run.recording or not needy[i] then
         weight = leaf_of(weight)
         weights[i], changed = weight, true
       end
