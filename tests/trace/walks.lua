@@ -1,5 +1,5 @@
--- Counts calls, files and moves of the walks below: what the functions of metann call, in C and in Lua, and how many rows
--- of the op table they record. A move is a change of folder between one call and the next; the last column leaves out
+-- Counts calls, files and moves of the walks below: what the functions of metann call, in C and in Lua, and how many
+-- rows of the op table they record. A move is a change of folder between one call and the next; the last column leaves out
 -- functions of files that are included (.h .inc .def), which the compiler puts into their callers. Run by trace.sh, in
 -- the checkout that is looked at.
 --   luajit walks.lua LIBRARY [PART OF A WALK'S NAME, whose moves are listed by folders]
@@ -103,7 +103,7 @@ local function moves_of(sequence, counts)
 end
 
 local function any() return true end
-local function compiled_alone(path) return not path:find '%.h$' and not path:find '%.inc$' and not path:find '%.def$' end
+local function compiled_alone(path) return path:find '^lua' or path:find '%.c$' end
 
 local function count(sequence)
   local seen, total = {}, { lua = 0, c = 0, files = 0 }
