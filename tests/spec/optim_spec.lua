@@ -3,7 +3,7 @@
 local metann = require 'metann'
 local known = require 'tests.support.optimizers'
 local namespace = require 'tests.support.namespace'
-local REQUIRED = require('metann.optim.common').REQUIRED
+local REQUIRED = require('metann.optim.shared').REQUIRED
 local nn, optim = metann.nn, metann.optim
 
 local NAMES = namespace.optimizers()

@@ -2,7 +2,7 @@
 local pairs = require('metann.binding.traversal').pairs
 local nn = require 'metann.nn'
 local optim = require 'metann.optim'
-local common = require 'metann.optim.common'
+local common = require 'metann.optim.shared'
 local arguments = require 'metann.arguments'
 local errors = require 'metann.binding.errors'
 local RuleLearner = require 'metann.meta.rulelearner'

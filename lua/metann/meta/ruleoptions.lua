@@ -1,6 +1,6 @@
 --- The options of optim's rules, as learners need them: complete, checked, and with an lr that is set later.
 local pairs = require('metann.binding.traversal').pairs
-local common = require 'metann.optim.common'
+local common = require 'metann.optim.shared'
 
 local rules = {}
 

@@ -1,5 +1,5 @@
 --- Adadelta (Zeiler 2012): steps in the proportion of past steps to past gradients.
-local common = require 'metann.optim.common'
+local common = require 'metann.optim.shared'
 local support = require 'metann.support'
 local ops = support.ops
 local add, mul, div, sqrt, square = ops.add, ops.mul, ops.div, ops.sqrt, ops.square

@@ -1,5 +1,5 @@
 --- Adagrad (Duchi et al. 2011): g over the root of the sum of its squares; lr falls as lr / (1 + (step - 1) lr_decay).
-local common = require 'metann.optim.common'
+local common = require 'metann.optim.shared'
 local support = require 'metann.support'
 local ops = support.ops
 

@@ -1,5 +1,5 @@
 --- Adam (Kingma and Ba 2015), and what AdamW shares with it. amsgrad: Reddi et al. 2018.
-local common = require 'metann.optim.common'
+local common = require 'metann.optim.shared'
 local support = require 'metann.support'
 local ops = support.ops
 local mul, div, sub, sqrt, square = ops.mul, ops.div, ops.sub, ops.sqrt, ops.square

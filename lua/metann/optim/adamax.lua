@@ -1,5 +1,5 @@
 --- Adamax: Adam with the largest gradient so far, faded, in place of the mean square (Kingma and Ba 2015).
-local common = require 'metann.optim.common'
+local common = require 'metann.optim.shared'
 local support = require 'metann.support'
 local ops = support.ops
 

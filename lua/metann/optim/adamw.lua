@@ -1,6 +1,6 @@
 --- AdamW: Adam with the weight decay apart from the gradient (Loshchilov and Hutter 2019).
 local adam = require 'metann.optim.adam'
-local common = require 'metann.optim.common'
+local common = require 'metann.optim.shared'
 local ops = require('metann.support').ops
 
 local function update(p, g, state, o, numbers)

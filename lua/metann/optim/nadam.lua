@@ -1,5 +1,5 @@
 --- NAdam: Adam with Nesterov's momentum (Dozat 2016), with the schedule mu_t = beta1 (1 - 0.96^(t decay) / 2).
-local common = require 'metann.optim.common'
+local common = require 'metann.optim.shared'
 local support = require 'metann.support'
 local ops = support.ops
 local add, mul, div, sub = ops.add, ops.mul, ops.div, ops.sub

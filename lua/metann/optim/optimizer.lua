@@ -12,7 +12,7 @@
 local pairs = require('metann.binding.traversal').pairs
 local guards = require 'metann.binding.guards'
 local arguments = require 'metann.arguments'
-local common = require 'metann.optim.common'
+local common = require 'metann.optim.shared'
 local counts = require 'metann.optim.counts'
 local step = require 'metann.optim.step'
 local support = require 'metann.support'

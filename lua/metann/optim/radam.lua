@@ -1,6 +1,6 @@
 --- RAdam: Adam whose step is rectified for the variance of its early estimates (Liu et al. 2020).
 -- Which formula holds depends on the step, a tensor, so both are computed and one is chosen.
-local common = require 'metann.optim.common'
+local common = require 'metann.optim.shared'
 local support = require 'metann.support'
 local ops = support.ops
 local mul, div, sub, sqrt = ops.mul, ops.div, ops.sub, ops.sqrt

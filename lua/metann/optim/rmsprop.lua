@@ -1,6 +1,6 @@
 --- RMSprop (Hinton's lecture 6e; centered: Graves 2013): g over the root of its running mean square, eps outside the
 -- root. sqrt's derivative at 0 is 0 here, so a zero gradient has a finite derivative too.
-local common = require 'metann.optim.common'
+local common = require 'metann.optim.shared'
 local support = require 'metann.support'
 local ops = support.ops
 local mul, div, sub, square = ops.mul, ops.div, ops.sub, ops.square

@@ -1,7 +1,7 @@
 --- Rprop (Riedmiller and Braun 1993): only the gradient's sign counts. Each element has a step size of its own, which
 -- grows while the sign stays and shrinks where it turned; there the element rests for a step.
 local kinds = require 'metann.arguments.kinds'
-local common = require 'metann.optim.common'
+local common = require 'metann.optim.shared'
 local support = require 'metann.support'
 local ops = support.ops
 local mul, sub, where = ops.mul, ops.sub, ops.where

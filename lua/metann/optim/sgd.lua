@@ -1,6 +1,6 @@
 --- SGD, with momentum, dampening and Nesterov's variant, as PyTorch has them: v <- momentum v + (1 - dampening) g,
 -- p <- p - lr v (Sutskever et al. 2013).
-local common = require 'metann.optim.common'
+local common = require 'metann.optim.shared'
 local support = require 'metann.support'
 local add, mul = support.ops.add, support.ops.mul
 
