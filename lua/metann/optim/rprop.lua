@@ -1,11 +1,11 @@
 --- Rprop (Riedmiller and Braun 1993): only the gradient's sign counts. Each element has a step size of its own, which
 -- grows while the sign stays and shrinks where it turned; there the element rests for a step.
 local kinds = require 'metann.arguments.kinds'
-local common = require 'metann.optim.shared'
+local shared = require 'metann.optim.shared'
 local support = require 'metann.support'
 local ops = support.ops
 local mul, sub, where = ops.mul, ops.sub, ops.where
-local mul_over = common.mul_over
+local mul_over = shared.mul_over
 
 --- Step sizes and gradient after a look at whether the gradient agrees with that of the step before.
 local function adjusted(g, previous, size, etas)
