@@ -1,5 +1,5 @@
---- Gradients of lists of tensors: what metann.grad and backward do once their arguments are read, for those who have such
--- lists at hand, such as learners. Errors name the function that was called. Internal.
+--- Gradients of lists of tensors: what metann.grad and backward do once their arguments are read, for those who have
+-- such lists at hand, such as learners. Errors name the function that was called. Internal.
 local binding = require 'metann.binding'
 local walk = require 'metann.autograd.walk'
 local handle, raise, describe = binding.handle, binding.errors.raise, binding.errors.describe

@@ -1,5 +1,5 @@
---- What a tensor is, read off its handle: sizes, dtype, and what it is to derivatives. Everybody above asks here, so that
--- the way to the core is one step. Arguments are tensors, and anything else is an error.
+--- What a tensor is, read off its handle: sizes, dtype, and what it is to derivatives. Everybody above asks here, so
+-- that the way to the core is one step. Arguments are tensors, and anything else is an error.
 local dtypes = require 'metann.binding.dtypes'
 local handle = require 'metann.binding.handle'
 local C, ctx, array, fail, NONE = handle.C, handle.ctx, handle.array, handle.fail, handle.NONE

@@ -37,8 +37,8 @@ local function check(name, model)
   end
 end
 
---- Half the squared distance of a model's parameters to the adapted ones, a 0-dim tensor: its gradient is the difference
--- of the two, which the paper hands to the outer optimizer.
+--- Half the squared distance of a model's parameters to the adapted ones, a 0-dim tensor: its gradient is the
+-- difference of the two, which the paper hands to the outer optimizer.
 -- @param model what was adapted
 -- @param adapted what the learner gave for it
 function Reptile.distance(_, model, adapted)
