@@ -592,3 +592,32 @@ describe('the evaluator of classification', function()
     assert.is_not_nil(E(net, { data[1], metann.tensor{ 1, 2, 3, 4, 1 } })) -- labels may be floats when integral
   end)
 end)
+
+describe('Reptile', function()
+  it('leaves no trace of the steps, and draws the model to what it became on each task', function()
+    local net = mlp()
+    local reptile, outer = meta.Reptile(3, 0.05, mse), optim.SGD(net:parameters(), 0.25)
+    local before, tasks, sum = net:deepcopy(), { regression(), regression() }, nil
+    for i, data in ipairs(tasks) do
+      local adapted = reptile(net, data)
+      for _, p in ipairs(list(adapted:parameters())) do assert.is_true(p.is_leaf) end
+      tasks[i] = adapted
+      sum = sum and sum + reptile:distance(net, adapted) or reptile:distance(net, adapted)
+    end
+    sum:backward()
+    outer:step()
+    for k, p in ipairs(list(net:parameters())) do
+      local start = list(before:parameters())[k]
+      local first, second = list(tasks[1]:parameters())[k], list(tasks[2]:parameters())[k]
+      assert.is_true(close(start + (first + second - start * 2) * 0.25, p, 1e-12))
+    end
+  end)
+
+  it('says what its distance can\'t be of', function()
+    local net, reptile = mlp(), meta.Reptile(1, 0.1, mse)
+    assert.matches("Reptile:distance: 'model' must be a module, got number 1", message(reptile.distance, reptile, 1, net))
+    assert.matches("Reptile:distance: 'adapted' must be a module, got nil", message(reptile.distance, reptile, net))
+    assert.matches('no parameter in common', message(reptile.distance, reptile, net, nn.PReLU()))
+    assert.matches("Reptile: takes 3 arguments, got 4", message(meta.Reptile, 1, 0.1, mse, 2))
+  end)
+end)
