@@ -182,6 +182,7 @@ RULE(abs, times(c, g, mn_sign(c, X, NULL)))
 RULE(neg, mn_neg(c, g, NULL))
 RULE(square, mn_mul_number(c, times(c, g, X), 2))
 RULE(exp, times(c, g, Y))
+RULE(exp2, mn_mul_number(c, times(c, g, Y), 0.69314718055994530942))
 RULE(expm1, plus(c, times(c, g, Y), g))
 RULE(log, over(c, g, X))
 RULE(log1p, over(c, g, mn_add_number(c, X, 1)))
@@ -197,6 +198,7 @@ RULE(atan, over_circles(c, g, X))
 RULE(sinh, times(c, g, mn_cosh(c, X, NULL)))
 RULE(cosh, times(c, g, mn_sinh(c, X, NULL)))
 RULE(tanh, times(c, g, one_minus_square(c, Y)))
+RULE(asinh, over(c, g, mn_hypot(c, X, MN_NONE, &(mn_hypot_attrs){.value = 1})))
 RULE(relu, mn_gate(c, g, Y, NULL))
 RULE(leaky_relu, mn_gate(c, g, X, &(mn_gate_attrs){.slope = mn_leaky_relu_kept(r)->negative_slope}))
 
@@ -227,11 +229,13 @@ void mn_vjp_sigmoid(mn_rule *r) {
   mn_give(r, 0, minus(c, t, times(c, t, y)));
 }
 
-void mn_vjp_erf(mn_rule *r) {
-  mn_context *c = mn_rule_ctx(r);
-  mn_tensor *bell = mn_exp(c, mn_neg(c, mn_square(c, within(c, X, 30), NULL), NULL), NULL);
-  mn_give(r, 0, mn_mul_number(c, times(c, mn_grad(r, 0), bell), 1.12837916709551257390));
+/* 2/sqrt(pi) e^(-x^2), the slope of erf; a factor of -1 makes that of erfc */
+static mn_tensor *bell(mn_context *c, mn_tensor *x, mn_tensor *g, double factor) {
+  mn_tensor *y = mn_exp(c, mn_neg(c, mn_square(c, within(c, x, 30), NULL), NULL), NULL);
+  return mn_mul_number(c, times(c, g, y), factor * 1.12837916709551257390);
 }
+RULE(erf, bell(c, X, g, 1))
+RULE(erfc, bell(c, X, g, -1))
 
 /* The exponential sees no positive x: it could overflow there, and 0 times infinity is NaN in later
  * derivatives. */

@@ -108,6 +108,7 @@ return {
   ['metann.nn.upsample'] = 'metann.nn.layers.upsample',
   ['metann.nn.where'] = 'metann.nn.machinery.where',
   ['metann.ops'] = 'metann.tensor.ops',
+  ['metann.optim.common'] = 'metann.optim.shared',
   ['metann.plan'] = 'metann.views.plan',
   ['metann.printing'] = 'metann.tensor.printing',
   ['metann.view'] = 'metann.views.view',

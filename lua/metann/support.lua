@@ -2,6 +2,7 @@
 -- The only file outside binding/ and tensor/ that looks into handles; layers call the rows of the op table through
 -- `support.ops`.
 local binding = require 'metann.binding'
+local facts = require 'metann.binding.facts'
 require 'metann.tensor'
 local common = require 'metann.tensor.compose.common'
 local layout = require 'metann.tensor.compose.layout'
@@ -35,13 +36,13 @@ function support.too_many(name, n) raise('%s: takes %d argument%s, got %d', name
 
 --- Number of dims, number of elements; size of dim d, which must exist, counted from 1 or, negative, from the end; the
 -- sizes, a fresh list.
-support.ndim, support.numel, support.size, support.shape = common.ndim, common.numel, common.side, common.sizes
+support.ndim, support.numel, support.size, support.shape = facts.ndim, facts.numel, facts.side, facts.sizes
 
 --- True when the elements lie row by row without gaps; when two tensors have the same sizes.
-support.is_contiguous, support.same_shape = common.is_contiguous, common.same_size
+support.is_contiguous, support.same_shape = facts.is_contiguous, facts.same_size
 
 --- The dtype's name; whether it is a float; the dtype of tensors of which nothing else is said.
-support.dtype, support.is_float, support.default_dtype = common.dtype, common.is_float, common.default_dtype
+support.dtype, support.is_float, support.default_dtype = facts.dtype, facts.is_float, common.default_dtype
 
 --- A list as modules print it: (5, 100), and (5,) for one entry.
 support.tuple, support.nan_unless = common.tuple, common.nan_unless
@@ -74,21 +75,6 @@ function support.parameter(t, requires_grad)
   return p
 end
 
---- A tensor's gradient, or nil.
-function support.grad(t)
-  array(t)
-  local raw = C.mn_tensor_grad(t.p)
-  if raw == handle.NONE then return nil end
-  if raw == nil then handle.fail(t) end
-  return handle.wrap(raw)
-end
-
---- Gives a leaf a gradient, or, with false, none.
-function support.set_grad(t, grad)
-  array(t)
-  if C.mn_tensor_set_grad(ctx, t.p, grad and grad.p or handle.NONE) ~= 0 then handle.fail(t, grad) end
-end
-
 support.dtypes, support.dtype_names = handle.dtypes, handle.dtype_names
 
 --- The number that stands for a tensor over all its handles.
@@ -109,26 +95,11 @@ function support.version(t)
   return C.mn_tensor_version(t.p)
 end
 
-function support.is_leaf(t)
-  array(t)
-  return C.mn_tensor_is_leaf(t.p) ~= 0
-end
-
-function support.is_parameter(t)
-  array(t)
-  return C.mn_tensor_is_parameter(t.p) ~= 0
-end
-
-function support.requires_grad(t)
-  array(t)
-  return C.mn_tensor_requires_grad(t.p) ~= 0
-end
-
---- Sets whether a leaf requires gradients.
-function support.set_requires_grad(t, b)
-  array(t)
-  if C.mn_tensor_set_requires_grad(ctx, t.p, b and 1 or 0) ~= 0 then handle.fail(t) end
-end
+--- Whether a tensor is a leaf, a parameter, requires gradients, and setting that; its gradient or nil, and setting
+-- that (false for none).
+support.is_leaf, support.is_parameter = facts.is_leaf, facts.is_parameter
+support.requires_grad, support.set_requires_grad = facts.requires_grad, facts.set_requires_grad
+support.grad, support.set_grad = facts.grad, facts.set_grad
 
 --- Marks t as a parameter: modules that it is assigned to list it.
 function support.mark_parameter(t) C.mn_tensor_set_parameter(t.p, 1) end

@@ -60,10 +60,12 @@ end
 -- Fields that hold a function of another name.
 local HELD = { evaluator = true }
 
---- Whether a message begins with the name of a layer, or of what a converted one is called.
+--- Whether a message begins with the name of a layer or a learner, which are modules both, or of what a converted one is
+-- called.
 local function names_layer(text)
   local name = text:match '^(%w+): ' or text:match '^(%w+):[%w_]+: '
-  return name ~= nil and rawget(metann.nn, (name:gsub('^Dependent', ''))) ~= nil
+  if not name then return false end
+  return rawget(metann.nn, (name:gsub('^Dependent', ''))) ~= nil or rawget(metann.meta, name) ~= nil
 end
 
 --- An error must name the function that was called; of an object, its class will do, or that of a layer in it. Operators

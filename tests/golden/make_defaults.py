@@ -1,5 +1,6 @@
 """Makes the case NAME-defaults of every optimizer, schedule, layer and loss: by PyTorch, with no argument but those that must
-be given. What the cases check is the defaults, so numbers are chosen that each default touches.
+be given; and NAME-all of the optimizers that have no such case from elsewhere. What the cases NAME-defaults check is the defaults,
+so numbers are chosen that each default touches.
 
     python3 make_defaults.py DIR
 """
@@ -28,7 +29,9 @@ def labels(*values):
 
 
 # Arguments without a default: of PyTorch, or of metann (a dim is never guessed, nor is SGD's lr).
-OPTIMIZERS = {"SGD": {"lr": 0.1}, "Adam": {}, "AdamW": {}, "RMSprop": {}, "Adagrad": {}, "Adadelta": {}, "Adamax": {}, "NAdam": {}, "RAdam": {}}
+OPTIMIZERS = {"SGD": {"lr": 0.1}, "Adam": {}, "AdamW": {}, "RMSprop": {}, "Adagrad": {}, "Adadelta": {}, "Adamax": {}, "NAdam": {}, "RAdam": {}, "Rprop": {}}
+# Cases of optimizers that came later than the others' (which another script made): all options, as their defaults meet no limit.
+OPTIMIZERS_ALL = {"Rprop": {"lr": 0.02, "etas": [0.3, 1.5], "step_sizes": [4e-3, 0.03], "maximize": True}}
 
 # Arguments and steps.
 SCHEDULES = {
@@ -95,7 +98,7 @@ LAYERS = {
     "TripletMarginLoss": ({}, [ROWS(), ROWS(), ROWS()]),
     "SoftMarginLoss": ({}, [random(6), [torch.tensor([1.0, -1, 1, -1, 1, -1])]]),
 }
-for name in ["ReLU", "LeakyReLU", "ELU", "GELU", "SiLU", "Sigmoid", "Tanh", "Softplus", "Hardtanh"]:
+for name in ["ReLU", "LeakyReLU", "ELU", "GELU", "SiLU", "Sigmoid", "Tanh", "Softplus", "Hardtanh", "Softsign"]:
     LAYERS[name] = ({}, [WIDE])
 # In training mode they draw numbers: elsewhere their probability is checked.
 DRAWS = {"TransformerEncoderLayer"}
@@ -196,6 +199,10 @@ def check_required(make, args):
 def main():
     folder = sys.argv[1]
     made = []
+    for name, args in OPTIMIZERS_ALL.items():
+        case, tensors = optimizer_case(name, args)
+        case = {"kind": "optim", "name": name + "-all", "set": "defaults", "dtype": "float64", **case}
+        write(os.path.join(folder, "optim", name + "-all.safetensors"), case, tensors)
     made += [("optim", name, getattr(torch.optim, name), args, optimizer_case(name, args)) for name, args in OPTIMIZERS.items()]
     made += [("optim", name, getattr(lr_scheduler, name), args, schedule_case(name, args, steps)) for name, (args, steps) in SCHEDULES.items()]
     made += [("layer", name, getattr(nn, name), args, layer_case(name, args, given)) for name, (args, given) in LAYERS.items()]

@@ -234,6 +234,7 @@ return function(S)
       one(whole({ 0, 1 }, 'bool'), function(x) return x end)
     ),
     exp = unary(exp, -2, 2),
+    exp2 = unary(function(x) return 2 ^ x end, -2, 2),
     expm1 = unary(function(x) return exp(x) - 1 end, -2, 2),
     log = unary(function(x) return log(x) end, 0.5, 3),
     log1p = unary(function(x) return log(1 + x) end, -0.5, 3),
@@ -267,8 +268,10 @@ return function(S)
     sinh = unary(sinh, -2, 2),
     cosh = unary(cosh, -2, 2),
     tanh = unary(tanh, -2, 2),
+    asinh = unary(function(x) return log(x + sqrt(x * x + 1)) end, -2, 2),
     sigmoid = unary(sigmoid, -3, 3),
     erf = unary(erf, -2, 2),
+    erfc = unary(function(x) return 1 - erf(x) end, -2, 2),
     relu = with(
       kinked(function(x) return x > 0 and x or 0 end),
       one(whole { -3, 0, 4 }, function(x) return math.max(x, 0) end)

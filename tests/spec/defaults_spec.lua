@@ -5,6 +5,9 @@ local metann = require 'metann'
 local cases = require 'tests.support.golden.case'
 local modules = require 'tests.support.golden.torch.modules'
 local namespace = require 'tests.support.namespace'
+local python = require 'tests.support.golden.torch.names'
+local signatures = require 'tests.support.golden.torch.signatures'
+local arguments = require 'metann.arguments'
 local nn, optim, meta = metann.nn, metann.optim, metann.meta
 
 -- They only hold modules and parameters, which are all they take.
@@ -97,6 +100,44 @@ describe('without options', function()
     assert.same({ 0, 0, 0 }, nn.BatchNorm1d(3).running_mean:to_table())
     assert.same({ 1, 1, 1 }, nn.BatchNorm1d(3).running_var:to_table())
   end)
+end)
+
+-- ---- functions ----
+
+-- Defaults that are written in another way than in PyTorch's signature; false where there is none, as what is left out
+-- is told from what is given.
+local OTHERWISE = {
+  ['mode: dim'] = -1, ['norm: p'] = 2, ['pad: value'] = 0, ['cond: p'] = 2, ['matrix_norm: dim'] = { -2, -1 },
+  ['arange: step'] = false, ['qr: some'] = false, ['qr: mode'] = false, ['var: unbiased'] = false,
+  ['std: unbiased'] = false,
+  ['sort: stable'] = true, ['argsort: stable'] = true, -- equal ones always keep their order
+}
+
+describe('without options', function()
+  for what, room in pairs{
+    functional = nn.functional, torch = metann, linalg = metann.linalg, init = nn.init, utils = nn.utils,
+  } do
+    it('functions do what PyTorch\'s do by their signatures: ' .. what, function()
+      local compared = 0
+      for name, signature in pairs(signatures[what]) do
+        local found, fn = pcall(function() return room[name] end)
+        local own = {}
+        for _, p in ipairs(found and arguments.parameters(fn) or {}) do own[p[1]] = p end
+        for _, p in ipairs(signature.parameters) do
+          local mine, said = own[p.name], name .. ': ' .. p.name
+          if mine and p.default then
+            local value = OTHERWISE[said]
+            if value == nil then value = signature.kinds[p.name](python.value(p.default)) or false end
+            local default = mine.default
+            if default == nil then default = mine[3] end
+            assert.same(value, default or false, said)
+            compared = compared + 1
+          end
+        end
+      end
+      assert.is_true(compared > 0, compared .. ' defaults')
+    end)
+  end
 end)
 
 -- ---- learners ----
@@ -233,6 +274,21 @@ local LEARNERS = {
       end
       for k, w in ipairs(weights_of(copy)) do assert.near(w, weights_of(adapted)[k], 1e-13, name) end
     end
+  end,
+  Reptile = function()
+    local net = net_of(START)
+    local reptile = meta.Reptile(2, 0.3)
+    local adapted, want = reptile(net, tensors(BATCHES[1])), descend(gradient_descent(0.3), same_batch(2), START)
+    assert.is_true(adapted.weight.is_leaf)
+    local distance = reptile:distance(net, adapted)
+    local slopes, square = metann.grad(distance, net.weight):reshape(-1):to_table(), 0
+    for k, w in ipairs(weights_of(adapted)) do
+      assert.near(want[k], w, 1e-13)
+      assert.near(START[k] - want[k], slopes[k], 1e-13)
+      square = square + (START[k] - want[k]) ^ 2
+    end
+    assert.near(square / 2, distance:item(), 1e-13)
+    check_unused(function(evaluator) return meta.Reptile(1, 0.3, evaluator) end)
   end,
   MAML = function()
     local function adapt(net) return meta.MAML(net, 2, 3, 0.3)(tensors(BATCHES[1])) end

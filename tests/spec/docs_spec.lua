@@ -1,4 +1,6 @@
--- Every Lua snippet of the README and the guides runs as it stands.
+-- Every Lua snippet of the README and the guides runs as it stands, and the guides name all that there is.
+local namespace = require 'tests.support.namespace'
+
 local function pages()
   local list = { 'README.md' }
   for path in io.popen('ls docs/*.md'):lines() do list[#list + 1] = path end
@@ -71,23 +73,51 @@ describe('the guides', function()
   end)
 end)
 
-describe('the list of functions', function()
-  local text = read('docs/functions.md'):gsub('```.-```', '')
+--- The text of a page without its snippets: an example alone explains nothing.
+local function told(path) return (read(path):gsub('```.-```', '')) end
 
-  --- Is the name a word of what is set as code?
-  local function listed(name)
-    for code in text:gmatch '`([^`]+)`' do
-      if (' ' .. code .. ' '):find('[^%w_]' .. name .. '[^%w_]') then return true end
-    end
-    return false
+--- Is the name a word of what the text sets as code?
+local function listed(text, name)
+  for code in text:gmatch '`([^`]+)`' do
+    if (' ' .. code .. ' '):find('[^%w_]' .. name .. '[^%w_]') then return true end
   end
+  return false
+end
+
+describe('the guides name by the namespaces\' own lists', function()
+  local modules, learners = told 'docs/modules.md', told 'docs/learners.md' .. told 'docs/meta-learning.md'
+  for what, page in pairs{
+    layers = modules, functions = modules, optimizers = modules, schedules = modules, learners = learners,
+    meta_functions = learners,
+  } do
+    it('all ' .. what:gsub('_', ' '), function()
+      local missing = {}
+      for _, name in ipairs(namespace[what]()) do
+        if not listed(page, name) then missing[#missing + 1] = name end
+      end
+      assert.equal('', table.concat(missing, ' '))
+    end)
+  end
+
+  it('the options of every optimizer, with their defaults', function()
+    for _, name in ipairs(namespace.optimizers()) do
+      local row = assert(modules:match('\n| `' .. name .. '` |([^\n]*)'), name .. ' has no row in docs/modules.md')
+      for option in pairs(require('metann.optim').rules[name].defaults) do
+        assert.is_true(option == 'maximize' or listed(row, option), name .. ': ' .. option)
+      end
+    end
+  end)
+end)
+
+describe('the list of functions', function()
+  local text = told 'docs/functions.md'
 
   it('has every function and method', function()
     require 'metann'
     local binding, missing = require 'metann.binding', {}
     local function check(name)
       -- in-place variants are spoken of together
-      if not listed(name) and not (name:find '_$' and listed(name:sub(1, -2))) then missing[#missing + 1] = name end
+      if not listed(text, name) and not (name:find '_$' and listed(text, name:sub(1, -2))) then missing[#missing + 1] = name end
     end
     for _, name in ipairs(binding.stub.order) do check(name) end
     for name in pairs(require 'metann.tensor.ops') do check(name) end

@@ -9,10 +9,11 @@ local NAMES = [[
 metann.DependentModule to_dependentmodule stateless register_dependent named_dependents dependents substitute
 substitute_from_list clear_params update_actives update_shapes metann.ProtoModule functional named_parameters
 metann.tensor_copy meta.Learner forward_pure meta.GDLearner meta.SequentialGDLearner meta.RMSPropLearner
-meta.OptimizerLearner meta.MAML meta.MAMLpp meta.MultiModel meta.mamlpp_evaluator meta.default_evaluator_classification
-meta.active_indices utils.OrderedDict utils.SubDict utils.DefaultList utils.MultipleList inplace evaluator mimo buffers
-training create_graph first_order steps_train steps_eval gamma momentum alpha centered criterion keep_order update_keys
-get set delete contains len keys values pairs pop clear update iter fill
+meta.OptimizerLearner meta.Reptile distance meta.MAML meta.MAMLpp meta.MultiModel meta.mamlpp_evaluator
+meta.default_evaluator_classification meta.active_indices utils.OrderedDict utils.SubDict utils.DefaultList
+utils.MultipleList inplace evaluator mimo buffers training create_graph first_order steps_train steps_eval gamma
+momentum alpha centered criterion keep_order update_keys get set delete contains len keys values pairs pop clear
+update iter fill
 ]]
 
 describe('the guides to meta-learning', function()

@@ -2,6 +2,8 @@
 -- as the inner rule, in place, what an adapted model can do.
 local metann = require 'metann'
 local support = require 'tests.support.meta'
+local known = require 'tests.support.optimizers'
+local namespace = require 'tests.support.namespace'
 local nn, meta, utils, optim = metann.nn, metann.meta, metann.utils, metann.optim
 local message, list, names, close = support.message, support.list, support.names, support.close
 local double, mse, mlp, regression = support.double, support.mse, support.mlp, support.regression
@@ -10,30 +12,23 @@ local E = meta.default_evaluator_classification
 
 before_each(function() metann.manual_seed(9) end)
 
--- All optimizers, with options that make their state matter.
-local RULES = {
-  SGD = { momentum = 0.9, nesterov = true, weight_decay = 0.1 }, Adam = { betas = { 0.5, 0.9 } },
-  AdamW = { weight_decay = 0.1 }, RMSprop = { momentum = 0.5, centered = true }, Adagrad = { lr_decay = 0.1 },
-  Adadelta = { rho = 0.5 }, Adamax = { betas = { 0.5, 0.9 } }, NAdam = { betas = { 0.5, 0.9 } },
-  RAdam = { betas = { 0.5, 0.9 } },
-}
 
 local function rate(x) return nn.Parameter(metann.tensor(x, { dtype = 'float64' })) end
 
 local function options_of(rule, more)
   local options = { steps = 3, evaluator = mse }
-  for name, value in pairs(RULES[rule]) do options[name] = value end
+  for name, value in pairs(known[rule].full) do options[name] = value end
   for name, value in pairs(more) do options[name] = value end
   return options
 end
 
 describe('every optimizer is an inner rule:', function()
   it('the list is complete', function()
-    for name in pairs(optim.rules) do assert.is_not_nil(RULES[name], name) end
-    for name in pairs(RULES) do assert.is_true(optim.is_class(optim[name])) end
+    for _, name in ipairs(namespace.optimizers()) do assert.is_not_nil(known[name], name) end
+    for name in pairs(known) do assert.is_true(optim.is_class(optim[name])) end
   end)
 
-  for rule in pairs(RULES) do
+  for rule in pairs(known) do
     it(rule .. ', by name and by class, takes the steps that the optimizer takes', function()
       local net, data = mlp(), regression()
       local own = net:deepcopy()
@@ -72,7 +67,12 @@ describe('every optimizer is an inner rule:', function()
         assert.equal(count, #inputs)
         if count == 1 then for p in net:parameters() do inputs[#inputs + 1] = p end end
         local function loss() return mse(learner(net, data), query) end
-        check_gradients(function() return loss():item() end, inputs, metann.grad(loss(), inputs))
+        local grads = metann.grad(loss(), inputs, { allow_unused = true })
+        for k, g in ipairs(grads) do
+          assert.is_true(g ~= false or known[rule].first_lr_only == true)
+          grads[k] = g or metann.zeros_like(inputs[k])
+        end
+        check_gradients(function() return loss():item() end, inputs, grads)
       end
     end)
   end
@@ -590,5 +590,34 @@ describe('the evaluator of classification', function()
     assert.matches('takes 3 arguments, got 4', message(E, net, data, nil, 3))
     assert.has_error(function() E(net, { data[1], support.labels{ 0, 1, 2, 3, 4 } }) end)
     assert.is_not_nil(E(net, { data[1], metann.tensor{ 1, 2, 3, 4, 1 } })) -- labels may be floats when integral
+  end)
+end)
+
+describe('Reptile', function()
+  it('leaves no trace of the steps, and draws the model to what it became on each task', function()
+    local net = mlp()
+    local reptile, outer = meta.Reptile(3, 0.05, mse), optim.SGD(net:parameters(), 0.25)
+    local before, tasks, sum = net:deepcopy(), { regression(), regression() }, nil
+    for i, data in ipairs(tasks) do
+      local adapted = reptile(net, data)
+      for _, p in ipairs(list(adapted:parameters())) do assert.is_true(p.is_leaf) end
+      tasks[i] = adapted
+      sum = sum and sum + reptile:distance(net, adapted) or reptile:distance(net, adapted)
+    end
+    sum:backward()
+    outer:step()
+    for k, p in ipairs(list(net:parameters())) do
+      local start = list(before:parameters())[k]
+      local first, second = list(tasks[1]:parameters())[k], list(tasks[2]:parameters())[k]
+      assert.is_true(close(start + (first + second - start * 2) * 0.25, p, 1e-12))
+    end
+  end)
+
+  it('says what its distance can\'t be of', function()
+    local net, reptile = mlp(), meta.Reptile(1, 0.1, mse)
+    assert.matches("Reptile:distance: 'model' must be a module, got number 1", message(reptile.distance, reptile, 1, net))
+    assert.matches("Reptile:distance: 'adapted' must be a module, got nil", message(reptile.distance, reptile, net))
+    assert.matches('no parameter in common', message(reptile.distance, reptile, net, nn.PReLU()))
+    assert.matches("Reptile: takes 3 arguments, got 4", message(meta.Reptile, 1, 0.1, mse, 2))
   end)
 end)

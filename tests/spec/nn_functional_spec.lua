@@ -1,5 +1,6 @@
 -- nn.functional: options and forms of input that the layers don't have, and values that are refused.
 local metann = require 'metann'
+local namespace = require 'tests.support.namespace'
 local checks = require 'tests.support.checks'
 local nn = metann.nn
 local message = checks.message
@@ -63,7 +64,7 @@ local channels = metann.rand(3, f64) + 0.5
 local X, T = { 'input', x }, { 'target', part }
 local CALLS = {
   { 'relu', X }, { 'leaky_relu', X, { 'negative_slope', 0.3 } }, { 'elu', X, { 'alpha', 2 } },
-  { 'gelu', X, { 'approximate', 'tanh' } }, { 'silu', X }, { 'sigmoid', X }, { 'tanh', X },
+  { 'gelu', X, { 'approximate', 'tanh' } }, { 'silu', X }, { 'sigmoid', X }, { 'tanh', X }, { 'softsign', X },
   { 'softplus', X, { 'beta', 2 }, { 'threshold', 1 } }, { 'softmax', X, { 'dim', 1 } }, { 'log_softmax', X, { 'dim', -1 } },
   { 'hardtanh', X, { 'min_val', -0.5 }, { 'max_val', 0.5 } }, { 'flatten', { 'input', image }, { 'start_dim', 1 }, { 'end_dim', 3 } },
   { 'unflatten', X, { 'dim', 1 }, { 'unflattened_size', { 2, 2 } } },
@@ -103,7 +104,29 @@ local CALLS = {
   { 'unfold', { 'input', image }, { 'kernel_size', 2 }, { 'dilation', 1 }, { 'padding', { 1, 0 } }, { 'stride', 2 } },
   { 'fold', { 'input', metann.randn(1, 8, 4, f64) }, { 'output_size', { 4, 4 } }, { 'kernel_size', 2 }, { 'dilation', 1 },
     { 'padding', 0 }, { 'stride', 2 } },
+  { 'conv1d', { 'input', line }, { 'weight', metann.randn(3, 2, 2, f64) }, { 'bias', channels }, { 'stride', 2 },
+    { 'padding', 1 }, { 'dilation', 2 }, { 'groups', 1 } },
+  { 'conv2d', { 'input', image }, { 'weight', metann.randn(3, 2, 2, 2, f64) }, { 'bias', channels }, { 'stride', 2 },
+    { 'padding', 1 }, { 'dilation', 2 }, { 'groups', 1 } },
+  { 'conv3d', { 'input', metann.randn(1, 2, 3, 3, 3, f64) }, { 'weight', metann.randn(3, 2, 2, 2, 2, f64) },
+    { 'bias', channels }, { 'stride', 2 }, { 'padding', 1 } },
+  { 'conv_transpose2d', { 'input', image }, { 'weight', metann.randn(2, 3, 2, 2, f64) }, { 'bias', channels }, { 'stride', 2 },
+    { 'padding', 1 } },
+  { 'pad', X, { 'pad', { 1, 2 } }, { 'mode', 'constant' }, { 'value', 3 } },
+  { 'one_hot', { 'input', labels }, { 'num_classes', 5 } }, { 'logsigmoid', X },
+  { 'interpolate', { 'input', image }, { 'size', { 8, 8 } } },
+  { 'normalize', X, { 'p', 1 }, { 'dim', 1 }, { 'eps', 0.1 } },
+  { 'cosine_similarity', X, { 'other', part }, { 'dim', 1 }, { 'eps', 0.1 } },
+  { 'avg_pool1d', { 'input', line }, { 'kernel_size', 2 }, { 'stride', 1 }, { 'padding', 1 } },
 }
+
+it('every function of nn.functional is called below', function()
+  local called = {}
+  for _, call in ipairs(CALLS) do called[call[1]] = true end
+  for _, name in ipairs(namespace.functions()) do
+    assert.is_true(called[name], name .. ' has no call: add one to CALLS')
+  end
+end)
 
 describe('arguments of', function()
   for _, call in ipairs(CALLS) do

@@ -189,11 +189,67 @@ describe('isclose', function()
   end)
 end)
 
+describe('functions far out and near 0', function()
+  -- computed with 40 digits; arguments are exact in float32
+  local known = {
+    erfc = {
+      { -30, 2.0 }, { -5.5, 1.9999999999999926 }, { -2, 1.9953222650189527 }, { -0.25, 1.2763263901682369 },
+      { -9.313225746154785e-10, 1.000000001050885 }, { 0, 1.0 }, { 9.313225746154785e-10, 0.99999999894911501 },
+      { 0.25, 0.72367360983176307 }, { 2, 0.0046777349810472658 }, { 5.5, 7.3578479179743981e-15 },
+      { 9, 4.1370317465138102e-37 }, { 9.75, 2.9857008328005783e-43 }, { 26, 5.6631924088561428e-296 },
+      { 27, 5.2370489237892557e-319 },
+    },
+    asinh = {
+      { 7.888609052210118e-31, 7.8886090522101181e-31 }, { -9.313225746154785e-10, -9.3132257461547852e-10 },
+      { 0.0009765625, 0.00097656234477963751 }, { 0.25, 0.24746646154726345 }, { -1, -0.88137358701954303 },
+      { 7, 2.6441207610586291 }, { -131072.0, -12.476649250093567 }, { 7.378697629483821e19, 46.440861097516336 },
+      { -1.7014118346046923e38, -88.722839111673 }, { 4.149515568880993e180, 416.58145551652713 },
+      { 1.348269851146737e308, 710.18817800149216 },
+    },
+    exp2 = {
+      { -1074, 4.9406564584124654e-324 }, { -1022.5, 1.5733648139913587e-308 }, { -149, 1.4012984643248171e-45 },
+      { -126, 1.1754943508222875e-38 }, { -3.75, 0.074325444687670067 },
+      { -9.313225746154785e-10, 0.99999999935445638 }, { 0, 1.0 }, { 9.313225746154785e-10, 1.0000000006455436 },
+      { 0.125, 1.0905077326652577 }, { 10, 1024.0 }, { 127, 1.7014118346046923e38 },
+      { 1023.875, 1.648491873110024e308 },
+    },
+  }
+  local function check(make, tolerance, least)
+    for name, rows in pairs(known) do
+      for _, row in ipairs(rows) do
+        local x, want = make(row[1]), row[2]
+        if math.abs(x:item()) ~= math.huge and math.abs(want) < (make == single and 3e38 or math.huge) then
+          assert.near(want, x[name](x):item(), tolerance * math.abs(want) + least, ('%s(%g)'):format(name, row[1]))
+        end
+      end
+    end
+  end
+  it('keep their digits in float64', function() check(double, 1e-15, 5e-324) end)
+  it('keep their digits in float32', function() check(single, 4e-7, 1.5e-45) end)
+
+  it('end as they must', function()
+    for name, ends in pairs{ erfc = { 2, 0 }, asinh = { -math.huge, math.huge }, exp2 = { 0, math.huge } } do
+      for _, make in ipairs{ single, double } do
+        local y = metann[name](make{ -math.huge, math.huge, nan }):to_table()
+        assert.same(ends, { y[1], y[2] })
+        assert.is_true(y[3] ~= y[3])
+      end
+    end
+  end)
+  it('have slopes that neither overflow nor vanish with the square', function()
+    local x = single(1e30):requires_grad_()
+    assert.near(1, metann.grad(x:asinh(), x):item() * 1e30, 1e-6)
+    local far = double(20):requires_grad_()
+    local slope = metann.grad(far:erfc(), far):item()
+    assert.near(1, slope / -2.1610374743867985e-174, 1e-12)
+  end)
+end)
+
 describe('derivatives far out', function()
   -- the first derivative at +x and -x; those of higher order are 0 there
   local slopes = {
     silu = { 1, 0 }, gelu = { 1, 0 }, softplus = { 1, 0 }, logsigmoid = { 0, 1 }, elu = { 1, 0 }, sigmoid = { 0, 0 },
-    tanh = { 0, 0 }, erf = { 0, 0 }, relu = { 1, 0 },
+    tanh = { 0, 0 }, erf = { 0, 0 }, erfc = { 0, 0 }, relu = { 1, 0 },
   }
   local function check(name, fn, want, x, dtype)
     local leaf = metann.tensor(x, { dtype = dtype, requires_grad = true })

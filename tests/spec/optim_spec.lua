@@ -1,7 +1,9 @@
 -- Optimizers and schedules: groups, states, wrong use, and that every rule can be differentiated. Trajectories are
 -- compared with PyTorch's in golden_spec.
 local metann = require 'metann'
+local known = require 'tests.support.optimizers'
 local namespace = require 'tests.support.namespace'
+local REQUIRED = require('metann.optim.shared').REQUIRED
 local nn, optim = metann.nn, metann.optim
 
 local NAMES = namespace.optimizers()
@@ -74,12 +76,6 @@ describe('optimizers', function()
     end)
   end
 
-  -- Options that give each rule all the state it can have.
-  local FULL = {
-    SGD = { lr = 0.05, momentum = 0.9, nesterov = true, weight_decay = 0.01 }, Adam = { amsgrad = true, weight_decay = 0.1 },
-    AdamW = { amsgrad = true, maximize = true }, RMSprop = { momentum = 0.5, centered = true }, Adagrad = { lr_decay = 0.1 },
-    Adadelta = {}, Adamax = {}, NAdam = {}, RAdam = {},
-  }
   for _, name in ipairs(NAMES) do
     it(name .. ' and a schedule, saved in the middle, go on bit for bit', function()
       local schedules = {
@@ -87,7 +83,7 @@ describe('optimizers', function()
         function(o) return optim.lr_scheduler.StepLR(o, 2, { gamma = 0.7 }) end,
       }
       local function setup_run(net)
-        local optimizer = optim[name]({ { params = { net.weight }, lr = 0.1 }, { params = { net.bias } } }, FULL[name])
+        local optimizer = optim[name]({ { params = { net.weight }, lr = 0.1 }, { params = { net.bias } } }, known[name].full)
         return optimizer, { schedules[1](optimizer), schedules[2](optimizer) }
       end
       local x, y = metann.randn(6, 3), metann.randn(6, 2)
@@ -158,25 +154,16 @@ describe('optimizers', function()
     assert.equal(7, groups.param_groups[3].lr)
   end)
 
-  -- PyTorch's own, read off its signatures
-  local DEFAULTS = {
-    SGD = { momentum = 0, dampening = 0, weight_decay = 0, nesterov = false },
-    Adam = { lr = 1e-3, eps = 1e-8, weight_decay = 0, amsgrad = false, decoupled_weight_decay = false },
-    AdamW = { lr = 1e-3, eps = 1e-8, weight_decay = 1e-2, amsgrad = false },
-    RMSprop = { lr = 1e-2, alpha = 0.99, eps = 1e-8, weight_decay = 0, momentum = 0, centered = false },
-    Adagrad = { lr = 1e-2, lr_decay = 0, weight_decay = 0, initial_accumulator_value = 0, eps = 1e-10 },
-    Adadelta = { lr = 1, rho = 0.9, eps = 1e-6, weight_decay = 0 },
-    Adamax = { lr = 2e-3, eps = 1e-8, weight_decay = 0 },
-    NAdam = { lr = 2e-3, eps = 1e-8, weight_decay = 0, momentum_decay = 4e-3, decoupled_weight_decay = false },
-    RAdam = { lr = 1e-3, eps = 1e-8, weight_decay = 0, decoupled_weight_decay = false },
-  }
   for _, name in ipairs(NAMES) do
     it(name .. ' has these defaults', function()
-      local defaults = assert(DEFAULTS[name], name .. ' has no defaults here')
+      local defaults = assert(known[name], name .. ' is not in tests/support/optimizers.lua').defaults
       local group = optim[name]({ parameter{ 1 } }, name == 'SGD' and 0.1 or nil).param_groups[1]
-      for option, value in pairs(defaults) do assert.equal(value, group[option], option) end
+      for option, value in pairs(defaults) do assert.same(value, group[option], option) end
       assert.is_false(group.maximize)
-      if optim.rules[name].defaults.betas then assert.same({ 0.9, 0.999 }, group.betas) end
+      -- and no others, so that none is without a check
+      for option, value in pairs(optim.rules[name].defaults) do
+        assert.is_true(option == 'maximize' or value == REQUIRED or defaults[option] ~= nil, option)
+      end
     end)
   end
 

@@ -156,7 +156,7 @@ describe('the tree', function()
     { 'proto', 'views' },
     { 'dependentmodule', 'views' },
     { 'init', 'version binding arguments tensor autograd' },
-    { 'meta', 'binding arguments support nn/machinery nn/init optim views init' },
+    { 'meta', 'binding arguments autograd support nn/machinery nn/init optim views init' },
     { 'io', 'binding arguments tensor support utils nn/machinery' },
     { 'data', 'binding arguments support utils init io' },
     { 'train', 'binding arguments support utils init io' },

@@ -1,5 +1,6 @@
 -- Updates of many tensors are made or not: never left half done by an interruption or by running out of memory.
 local metann = require 'metann'
+local known = require 'tests.support.optimizers'
 local inject = require 'tests.support.inject'
 local namespace = require 'tests.support.namespace'
 local nn, optim, meta = metann.nn, metann.optim, metann.meta
@@ -293,10 +294,6 @@ describe('updates all or nothing', function()
     return metann.memory().live_bytes - before.live_bytes
   end
 
-  local RULES = {
-    SGD = { lr = 0.1, momentum = 0.9 }, Adam = { amsgrad = true }, AdamW = {}, RMSprop = { momentum = 0.9, centered = true },
-    Adagrad = {}, Adadelta = {}, Adamax = {}, NAdam = {}, RAdam = {},
-  }
 
   --- Bytes in use more after fn than before it.
   local function bytes_of(fn)
@@ -309,7 +306,8 @@ describe('updates all or nothing', function()
     return metann.memory().live_bytes - before
   end
 
-  for name, options in pairs(RULES) do
+  for name, own in pairs(known) do
+    local options = own.full
     for _, shape in ipairs{ { 8, 250, 1000 }, { 1, 2000000 } } do
       local title = 'a step of %s on %d parameters needs no more than one more copy of all, and gives it back'
       it(title:format(name, shape[1]), function()

@@ -110,7 +110,7 @@ add('TransformerEncoderLayer', function()
 end, { { 2, 4, 2 } }, { { 2, 4, 2 } }, { drops = true })
 
 -- ---- activations ----
-for _, name in ipairs{ 'ReLU', 'LeakyReLU', 'ELU', 'GELU', 'SiLU', 'Sigmoid', 'Tanh', 'Softplus', 'Hardtanh' } do
+for _, name in ipairs{ 'ReLU', 'LeakyReLU', 'ELU', 'GELU', 'SiLU', 'Sigmoid', 'Tanh', 'Softplus', 'Softsign', 'Hardtanh' } do
   add(name, function() return nn[name]() end, { { 2, 3 } }, { { 2, 3 } }, { order = 3 })
 end
 add('PReLU', function() return nn.PReLU(3) end, { { 2, 3 } }, { { 2, 3 } }, { order = 3 })

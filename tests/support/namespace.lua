@@ -21,6 +21,9 @@ end
 --- Names of layers, losses and containers.
 function namespace.layers() return enough(classes(nn), 60) end
 
+--- Names of the functions of nn.functional.
+function namespace.functions() return enough(getmetatable(nn.functional).names(), 55) end
+
 --- Names of optimizers, which are those of optim.rules.
 function namespace.optimizers() return enough(getmetatable(optim).names(), 9) end
 

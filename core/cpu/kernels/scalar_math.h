@@ -1,7 +1,7 @@
 /* scalar_math.h: the functions that the formulas of scalar.inc call, one set for each dtype:
  * mn_<function>_<f32, f64, i64, i32, u8 or b8>. Those for float32 are without branches and calls, so that
  * loops over them are vectorised; the elements of a loop's tail go through the same code and so give the same
- * bits. Others are libm's.
+ * bits. Functions that are the C library's for both float dtypes aren't here: formulas call them as C(f).
  *
  * Sources. exp, expm1, sin, cos: Cody and Waite's argument reduction ("Software Manual for the Elementary
  * Functions", 1980) and Taylor series as long as float32 needs. log, log1p: the reduction of Sun's fdlibm
@@ -275,10 +275,6 @@ static inline float mn_tan_f32(float x) {
   double r = mn_reduce_sin(x, &n), s = mn_sin_series(r), c = mn_cos_series(r);
   return (float)((n & 1 ? -c : s) / (n & 1 ? s : c));
 }
-static inline float mn_asin_f32(float x) { return asinf(x); }
-static inline float mn_acos_f32(float x) { return acosf(x); }
-static inline float mn_atan_f32(float x) { return atanf(x); }
-static inline float mn_atan2_f32(float a, float b) { return atan2f(a, b); }
 static inline float mn_hypot_f32(float a, float b) {
   float y = (float)__builtin_sqrt((double)a * a + (double)b * b);
   return fabsf(a) == INFINITY || fabsf(b) == INFINITY ? INFINITY : y;
@@ -321,9 +317,6 @@ MN_LIBM(sqrt)
 MN_LIBM(sin)
 MN_LIBM(cos)
 MN_LIBM(tan)
-MN_LIBM(asin)
-MN_LIBM(acos)
-MN_LIBM(atan)
 MN_LIBM(sinh)
 MN_LIBM(cosh)
 MN_LIBM(tanh)
@@ -344,7 +337,6 @@ static inline double mn_sigmoid_f64(double x) {
   double e = exp(-fabs(x));
   return (x < 0.0 ? e : 1.0) / (1.0 + e);
 }
-static inline double mn_atan2_f64(double a, double b) { return atan2(a, b); }
 static inline double mn_hypot_f64(double a, double b) { return hypot(a, b); }
 static inline double mn_logaddexp_f64(double a, double b) {
   double high = a > b ? a : b, low = a > b ? b : a;

@@ -405,6 +405,8 @@ end
 
 -- A public function -> what compiles it: most are never called, so that is left to the first call.
 local waiting = setmetatable({}, { __mode = 'k' })
+-- And of both the parameters.
+local declared = setmetatable({}, { __mode = 'k' })
 
 --- A public function that reads its arguments by the rule and calls fn with all values by position, checked and with
 -- defaults. Errors in there name it. What it hands to callers of its own may be had faster by arguments.compiled.
@@ -418,6 +420,7 @@ function arguments.define(what, parameters, fn)
       local signature = arguments.signature(what, parameters)
       local open
       run, open = compile(signature, fn)
+      declared[run] = parameters
       if not calls_back(signature) then
         errors.name(run, what)
         if open then errors.name(open, what) end
@@ -426,9 +429,12 @@ function arguments.define(what, parameters, fn)
     return run
   end
   local function public(...) return (run or compiled())(...) end
-  waiting[public] = compiled
+  waiting[public], declared[public] = compiled, parameters
   return public
 end
+
+--- The parameters that a public function was declared with, lists {name, kind, default}; nil for any other value.
+function arguments.parameters(fn) return declared[fn] end
 
 --- What stands behind a public function, without the step between; any other value is itself.
 function arguments.compiled(fn)

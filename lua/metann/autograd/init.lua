@@ -3,57 +3,12 @@ local pairs = require('metann.binding.traversal').pairs
 local arguments = require 'metann.arguments'
 local binding = require 'metann.binding'
 local lists = require 'metann.tensor.compose.lists'
-local walk = require 'metann.autograd.walk'
+local gradients = require 'metann.autograd.gradients'
 local handle, errors, scope = binding.handle, binding.errors, binding.scope
-local ffi, C, ctx, NONE = handle.ffi, handle.C, handle.ctx, handle.NONE
-local is_tensor, array = handle.is_tensor, handle.array
+local C, ctx, is_tensor = handle.C, handle.ctx, handle.is_tensor
 local raise, describe, kinds = errors.raise, errors.describe, arguments.kinds
 
 local autograd = {}
-
-local CREATE_GRAPH, RETAIN_GRAPH, ACCUMULATE = walk.CREATE_GRAPH, walk.RETAIN_GRAPH, walk.ACCUMULATE
-
-local pointers = ffi.typeof('mn_tensor *[?]')
-
-local function start(op, outputs, cotangents, inputs, flags)
-  local n, m = #outputs, #inputs
-  local out, cot, into = pointers(n + 1), pointers(n + 1), pointers(m + 1)
-  for i = 1, n do
-    local t, g = outputs[i], cotangents[i]
-    array(t)
-    out[i - 1] = t.p
-    if is_tensor(g) then
-      array(g)
-      cot[i - 1] = g.p
-    elseif g == nil or g == false then
-      cot[i - 1] = NONE
-      if array(t).ndim > 0 and array(t).numel ~= 1 then
-        raise('%s: output %d is not a scalar (size %s): give its gradient', op, i, table.concat(t.shape, 'x'))
-      end
-    else
-      raise('%s: the gradient of output %d must be a tensor, got %s', op, i, describe(g))
-    end
-  end
-  for i = 1, m do
-    array(inputs[i])
-    into[i - 1] = inputs[i].p
-  end
-  return walk.new(n, out, cot, m, into, flags, outputs, 0)
-end
-
-local function results(w, n, allow_unused)
-  local grads = {}
-  for i = 1, n do
-    local g = walk.result(w, i - 1)
-    if not g and not allow_unused then
-      walk.free(w)
-      raise('grad: input %d was not used to compute the outputs (with {allow_unused=true} its gradient is false)', i)
-    end
-    grads[i] = g
-  end
-  walk.free(w)
-  return grads
-end
 
 --- The cotangents of n outputs as a list, out of the option grad_outputs.
 local function cotangents_of(given, n)
@@ -76,18 +31,12 @@ local function by_name(names, list)
   return named
 end
 
-local function flags_of(create, retain)
-  return (create and CREATE_GRAPH or 0) + (retain and RETAIN_GRAPH or 0)
-end
-
 local function grad(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused)
   local outs = lists.tensors(outputs, 'grad: outputs')
   local ins, names = lists.tensors(inputs, 'grad: inputs')
   local cotangents = cotangents_of(grad_outputs, #outs)
   if #ins == 0 then return {} end
-  local w = start('grad', outs, cotangents, ins, flags_of(create_graph, retain_graph))
-  walk.run(w, outs, create_graph)
-  local grads = results(w, #ins, allow_unused)
+  local grads = gradients.of(outs, ins, cotangents, retain_graph, create_graph, allow_unused)
   if is_tensor(inputs) then return grads[1] end
   if names and type(inputs) == 'table' then return by_name(names, grads) end
   return grads
@@ -110,9 +59,7 @@ autograd.grad = arguments.compiled(arguments.define('grad', {
 
 local function backward(t, gradient, retain_graph)
   local outputs = { t }
-  local w = start('backward', outputs, { gradient }, {}, ACCUMULATE + flags_of(false, retain_graph))
-  walk.run(w, outputs, false)
-  walk.free(w)
+  gradients.accumulate(outputs, { gradient }, retain_graph)
 end
 
 --- Adds the gradients of a tensor with respect to all leaves to their .grad. Never records a graph.

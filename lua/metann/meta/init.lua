@@ -9,6 +9,7 @@ return require 'metann.binding.lazy'('metann.meta', {}, {
   SequentialGDLearner = require 'metann.meta.sequentialgdlearner',
   RMSPropLearner = require 'metann.meta.rmsproplearner',
   OptimizerLearner = require 'metann.meta.optimizerlearner',
+  Reptile = require 'metann.meta.reptile',
   MAML = maml.MAML,
   MAMLpp = maml.MAMLpp,
   MultiModel = require 'metann.meta.multimodel',

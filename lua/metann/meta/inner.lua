@@ -1,6 +1,6 @@
 --- The inner loop: a model's weights go through update steps, in a view of the model.
 -- Owns which weights are adapted, what is recorded, and the loop itself; learners and meta-learners only say which
--- rule, how many steps and on what data. The hot path makes per step one call of the evaluator, one of metann.grad and
+-- rule, how many steps and on what data. The hot path makes per step one call of the evaluator, one of gradients.of and
 -- one of the rule per parameter.
 local pairs = require('metann.binding.traversal').pairs
 local metann = require 'metann'
@@ -9,12 +9,13 @@ local errors = require 'metann.binding.errors'
 local rates = require 'metann.meta.rates'
 local arguments = require 'metann.arguments'
 local view = require 'metann.views.view'
+local gradients = require 'metann.autograd.gradients'
 local raise, describe = errors.raise, errors.describe
 local is_tensor, requires_grad, ndim = support.is_tensor, support.requires_grad, support.ndim
 
 local inner = {}
 
-local NO_STATE = {}
+local NO_STATE, NO_COTANGENTS = {}, {}
 
 local function copy(list)
   local result = {}
@@ -29,10 +30,11 @@ local function leaf_of(weight) return weight:detach():requires_grad_(true) end
 local function collect(run)
   local state, weights = run.state, run.weights
   local active, inputs, changed = {}, {}, false
+  local adapted, needy = view.adaptable(state, weights)
   for i = 1, #weights do
     local weight = weights[i]
-    if view.adaptable(state, i, weight) then
-      if not run.recording or not requires_grad(weight) then
+    if adapted[i] then
+      if not run.recording or not needy[i] then
         weight = leaf_of(weight)
         weights[i], changed = weight, true
       end
@@ -141,7 +143,7 @@ local function step(run, index, data)
   inner.check_loss(run.what, loss)
   if #run.inputs == 0 then return end
   if not requires_grad(loss) then return run.allow_unused or inner.raise_unused(run.what) end
-  local grads = metann.grad(loss, run.inputs, nil, nil, run.graph, true)
+  local grads = gradients.of({ loss }, run.inputs, NO_COTANGENTS, false, run.graph, true)
   local options, each = options_at(run, index)
   local noted = run.state.noted
   if noted then run.weights = copy(run.weights) end -- the old list stays the old view's

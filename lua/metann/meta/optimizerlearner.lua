@@ -2,7 +2,7 @@
 local pairs = require('metann.binding.traversal').pairs
 local nn = require 'metann.nn'
 local optim = require 'metann.optim'
-local common = require 'metann.optim.common'
+local shared = require 'metann.optim.shared'
 local arguments = require 'metann.arguments'
 local errors = require 'metann.binding.errors'
 local RuleLearner = require 'metann.meta.rulelearner'
@@ -37,7 +37,7 @@ local function signature_of(rule)
   for name in pairs(rule.defaults) do
     if name ~= 'lr' then list[#list + 1] = { name, named = true } end
   end
-  for _, name in ipairs(common.BACKEND) do list[#list + 1] = { name, kinds.boolean, named = true, optional = true } end
+  for _, name in ipairs(shared.BACKEND) do list[#list + 1] = { name, kinds.boolean, named = true, optional = true } end
   signature = arguments.signature('OptimizerLearner', list)
   signatures[rule] = signature
   return signature

@@ -14,7 +14,7 @@ local RuleLearner = nn.class('RuleLearner', Learner)
 --- Sets a learner up; called by the constructors.
 -- @param what the constructor's name
 -- @param o `rule` (of metann.optim), its `options` without lr, `steps` or nil, `lr`, `create_graph`,
--- `evaluator`
+-- `evaluator`, `detach`: true where what it gives are leaves
 function RuleLearner:set_up(what, o)
   if o.steps ~= nil then arguments.count(what, 'steps', o.steps, 0) end
   arguments.boolean(what, 'create_graph', o.create_graph)
@@ -24,6 +24,7 @@ function RuleLearner:set_up(what, o)
   if o.steps then rates.check_steps(what, self.lr, o.steps) end
   self.what, self.steps, self.create_graph, self.evaluator = what, o.steps, o.create_graph, o.evaluator
   self.rule, self.allow_unused, self.options = o.rule, o.allow_unused, rules.options(what, o.rule, o.options, o.lr)
+  self.detach = o.detach
 end
 
 --- What inner.adapt wants to know.
@@ -37,7 +38,9 @@ end
 
 --- Adapts a view of the model and returns it, or with the option `mimo` a MultiModel.
 function RuleLearner:forward_pure(model, data, options)
-  local state, history = inner.adapt(self:spec(), model, data, call.learner(self.what, options))
+  local of_call = call.learner(self.what, options)
+  of_call.detach = self.detach
+  local state, history = inner.adapt(self:spec(), model, data, of_call)
   if history then return MultiModel.of(state, history) end
   return state.root
 end

@@ -1,13 +1,13 @@
 --- The options of optim's rules, as learners need them: complete, checked, and with an lr that is set later.
 local pairs = require('metann.binding.traversal').pairs
-local common = require 'metann.optim.common'
+local shared = require 'metann.optim.shared'
 
 local rules = {}
 
 --- A rule's default for an option; nil where it must be given.
 function rules.default(rule, name)
   local default = rule.defaults[name]
-  if default == common.REQUIRED then return nil end
+  if default == shared.REQUIRED then return nil end
   return default
 end
 
@@ -23,7 +23,7 @@ function rules.options(what, rule, given, lr)
     if given[name] == nil then options[name] = rules.default(rule, name) end
   end
   options.lr = type(lr) == 'number' and lr or 0
-  common.check(what, rule, options)
+  shared.check(what, rule, options)
   return options
 end
 

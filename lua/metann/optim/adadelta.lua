@@ -1,18 +1,18 @@
 --- Adadelta (Zeiler 2012): steps in the proportion of past steps to past gradients.
-local common = require 'metann.optim.common'
+local shared = require 'metann.optim.shared'
 local support = require 'metann.support'
 local ops = support.ops
 local add, mul, div, sqrt, square = ops.add, ops.mul, ops.div, ops.sqrt, ops.square
 
 local function update(p, g, state, o)
-  g = common.gradient(p, g, o)
+  g = shared.gradient(p, g, o)
   local rho, eps = o.rho, o.eps
-  local squares = common.average(state.square_avg, square(g), rho)
+  local squares = shared.average(state.square_avg, square(g), rho)
   local past = state.acc_delta
   local direction = div(g, sqrt(add(squares, eps)))
   direction = mul(direction, past and sqrt(add(past, eps)) or math.sqrt(eps))
-  local deltas = common.average(past, square(direction), rho)
-  return common.descend(p, direction, o.lr), { square_avg = squares, acc_delta = deltas }
+  local deltas = shared.average(past, square(direction), rho)
+  return shared.descend(p, direction, o.lr), { square_avg = squares, acc_delta = deltas }
 end
 
 return {

@@ -1,21 +1,21 @@
 --- Adagrad (Duchi et al. 2011): g over the root of the sum of its squares; lr falls as lr / (1 + (step - 1) lr_decay).
-local common = require 'metann.optim.common'
+local shared = require 'metann.optim.shared'
 local support = require 'metann.support'
 local ops = support.ops
 
 --- The step size.
 local function prepare(state, o)
-  local step, lr = common.next_step(state), o.lr
+  local step, lr = shared.next_step(state), o.lr
   if o.lr_decay ~= 0 then lr = ops.div(lr, ops.add(ops.mul(ops.sub(step, 1), o.lr_decay), 1)) end
   return { step = step, lr = lr }
 end
 
 local function update(p, g, state, o, numbers)
-  g = common.gradient(p, g, o)
+  g = shared.gradient(p, g, o)
   numbers = numbers or prepare(state, o)
   local sum = ops.add(ops.square(g), state.sum or o.initial_accumulator_value)
-  local direction = ops.div(g, common.root(sum, o.eps))
-  return common.descend(p, direction, numbers.lr), { step = numbers.step, sum = sum }
+  local direction = ops.div(g, shared.root(sum, o.eps))
+  return shared.descend(p, direction, numbers.lr), { step = numbers.step, sum = sum }
 end
 
 return {

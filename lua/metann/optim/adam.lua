@@ -1,5 +1,5 @@
 --- Adam (Kingma and Ba 2015), and what AdamW shares with it. amsgrad: Reddi et al. 2018.
-local common = require 'metann.optim.common'
+local shared = require 'metann.optim.shared'
 local support = require 'metann.support'
 local ops = support.ops
 local mul, div, sub, sqrt, square = ops.mul, ops.div, ops.sub, ops.sqrt, ops.square
@@ -18,29 +18,29 @@ local adam = {
 
 --- The step size and eps, into which the corrections of m and v for their start at zero are folded.
 function adam.prepare(state, o)
-  local step = common.next_step(state)
-  local root = sqrt(common.correction(o.betas[2], step))
-  local size = mul(div(root, common.correction(o.betas[1], step)), o.lr)
+  local step = shared.next_step(state)
+  local root = sqrt(shared.correction(o.betas[2], step))
+  local size = mul(div(root, shared.correction(o.betas[1], step)), o.lr)
   return { step = step, size = size, eps = mul(root, o.eps) }
 end
 
 --- p - lr m_hat / (sqrt(v_hat) + eps).
 function adam.move(p, g, state, o, numbers)
   numbers = numbers or adam.prepare(state, o)
-  local m = common.average(state.exp_avg, g, o.betas[1])
-  local v = common.average(state.exp_avg_sq, square(g), o.betas[2])
+  local m = shared.average(state.exp_avg, g, o.betas[1])
+  local v = shared.average(state.exp_avg_sq, square(g), o.betas[2])
   local new = { step = numbers.step, exp_avg = m, exp_avg_sq = v }
   local largest = v
   if o.amsgrad then
     largest = state.max_exp_avg_sq and ops.maximum(state.max_exp_avg_sq, v) or v
     new.max_exp_avg_sq = largest
   end
-  local denominator = common.add_over(sqrt(largest), numbers.eps)
-  return sub(p, common.mul_over(div(m, denominator), numbers.size)), new
+  local denominator = shared.add_over(sqrt(largest), numbers.eps)
+  return sub(p, shared.mul_over(div(m, denominator), numbers.size)), new
 end
 
 function adam.update(p, g, state, o, numbers)
-  p, g = common.decay(p, g, o)
+  p, g = shared.decay(p, g, o)
   return adam.move(p, g, state, o, numbers)
 end
 

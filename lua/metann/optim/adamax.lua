@@ -1,21 +1,21 @@
 --- Adamax: Adam with the largest gradient so far, faded, in place of the mean square (Kingma and Ba 2015).
-local common = require 'metann.optim.common'
+local shared = require 'metann.optim.shared'
 local support = require 'metann.support'
 local ops = support.ops
 
 --- The step size, into which the correction of m for its start at zero is folded.
 local function prepare(state, o)
-  local step = common.next_step(state)
-  return { step = step, lr = ops.div(o.lr, common.correction(o.betas[1], step)) }
+  local step = shared.next_step(state)
+  return { step = step, lr = ops.div(o.lr, shared.correction(o.betas[1], step)) }
 end
 
 local function update(p, g, state, o, numbers)
-  g = common.gradient(p, g, o)
+  g = shared.gradient(p, g, o)
   numbers = numbers or prepare(state, o)
-  local m = common.average(state.exp_avg, g, o.betas[1])
+  local m = shared.average(state.exp_avg, g, o.betas[1])
   local size = ops.add(ops.abs(g), o.eps)
   local u = state.exp_inf and ops.maximum(ops.mul(state.exp_inf, o.betas[2]), size) or size
-  return common.descend(p, ops.div(m, u), numbers.lr), { step = numbers.step, exp_avg = m, exp_inf = u }
+  return shared.descend(p, ops.div(m, u), numbers.lr), { step = numbers.step, exp_avg = m, exp_inf = u }
 end
 
 return {

@@ -1,11 +1,11 @@
 --- AdamW: Adam with the weight decay apart from the gradient (Loshchilov and Hutter 2019).
 local adam = require 'metann.optim.adam'
-local common = require 'metann.optim.common'
+local shared = require 'metann.optim.shared'
 local ops = require('metann.support').ops
 
 local function update(p, g, state, o, numbers)
   if o.maximize then g = ops.neg(g) end
-  return adam.move(common.shrink(p, o), g, state, o, numbers)
+  return adam.move(shared.shrink(p, o), g, state, o, numbers)
 end
 
 return {

@@ -3,7 +3,7 @@
 local support = require 'metann.support'
 local errors = support.errors
 
-local NAMES = { 'SGD', 'Adam', 'AdamW', 'RMSprop', 'Adagrad', 'Adadelta', 'Adamax', 'NAdam', 'RAdam' }
+local NAMES = { 'SGD', 'Adam', 'AdamW', 'RMSprop', 'Adagrad', 'Adadelta', 'Adamax', 'NAdam', 'RAdam', 'Rprop' }
 local known = {}
 for _, name in ipairs(NAMES) do known[name] = true end
 

@@ -1,18 +1,18 @@
 --- Optimizers: what runs a rule over parameters in place, by groups.
--- A rule is a table {name, state, positions, defaults, update, elementwise, check, counts, prepare}. `update(p, g,
--- state, o)` returns the new parameter and the new state (a table of tensors by name, empty at first) and changes
+-- A rule is a table {name, state, positions, defaults, kinds, update, elementwise, check, counts, prepare}. `update(p,
+-- g, state, o)` returns the new parameter and the new state (a table of tensors by name, empty at first) and changes
 -- nothing; `o` are the options of a group. It is made of ordinary ops, so it can be differentiated. Whatever changes
 -- from step to step is a tensor in the state. `state` lists the names that the state may have; `defaults` holds an
--- option's default, or common.REQUIRED; `positions` lists the options that may be given by position, in PyTorch's
--- order; `elementwise` says that each element of a parameter is updated for itself, so that large ones may be in parts;
--- `check(what, o)` raises on bad options. A rule that counts steps names its 0-dim state in `counts`, and
--- `prepare(state, o)` makes of that what is the same for all parameters that have made equally many: a table with the
--- new counts and further numbers, which `update` takes as its last argument, and makes itself where it is not given
--- them.
+-- option's default, or shared.REQUIRED; `kinds` the kinds of options that no other rule has; `positions` lists the
+-- options that may be given by position, in PyTorch's order; `elementwise` says that each element of a parameter is
+-- updated for itself, so that large ones may be in parts; `check(what, o)` raises on bad options. A rule that counts
+-- steps names its 0-dim state in `counts`, and `prepare(state, o)` makes of that what is the same for all parameters
+-- that have made equally many: a table with the new counts and further numbers, which `update` takes as its last
+-- argument, and makes itself where it is not given them.
 local pairs = require('metann.binding.traversal').pairs
 local guards = require 'metann.binding.guards'
 local arguments = require 'metann.arguments'
-local common = require 'metann.optim.common'
+local shared = require 'metann.optim.shared'
 local counts = require 'metann.optim.counts'
 local step = require 'metann.optim.step'
 local support = require 'metann.support'
@@ -47,10 +47,10 @@ local function complete(rule, given, base)
     local value = given[name]
     if value == nil and base then value = base[name] end
     if value == nil then value = default end
-    if value == common.REQUIRED then raise("%s: option '%s' must be given", rule.name, name) end
+    if value == shared.REQUIRED then raise("%s: option '%s' must be given", rule.name, name) end
     o[name] = unshared(value)
   end
-  common.check(rule.name, rule, o)
+  shared.check(rule.name, rule, o)
   return o
 end
 
@@ -73,7 +73,7 @@ end
 local function add_group(self, given)
   if not is_group(given) then raise('%s: expected a group {params = ...}, got %s', self.rule.name, describe(given)) end
   local options = arguments.read(self.rule.signature, given)
-  common.take_backend(self.rule, options)
+  shared.take_backend(self.rule, options)
   local group = complete(self.rule, options, self.defaults)
   local list, labels = support.tensors(given.params, self.rule.name)
   check_parameters(self.rule, list, labels, self._seen)
@@ -87,7 +87,7 @@ local function construct(class, ...)
   local o = arguments.read(rule.signature, ...)
   local params = o.params
   o.params = nil
-  common.take_backend(rule, o)
+  shared.take_backend(rule, o)
   local defaults = {}
   for name, value in pairs(o) do defaults[name] = unshared(value) end
   local self = setmetatable({ rule = rule, defaults = defaults, param_groups = {}, state = {}, _seen = {} }, class)
@@ -109,7 +109,7 @@ local function signature_of(rule)
   for _, name in ipairs(option_names(rule)) do
     if not placed[name] then list[#list + 1] = { name, named = true } end
   end
-  for _, name in ipairs(common.BACKEND) do list[#list + 1] = { name, named = true } end
+  for _, name in ipairs(shared.BACKEND) do list[#list + 1] = { name, named = true } end
   return arguments.signature(rule.name, list)
 end
 

@@ -1,6 +1,6 @@
 --- RAdam: Adam whose step is rectified for the variance of its early estimates (Liu et al. 2020).
 -- Which formula holds depends on the step, a tensor, so both are computed and one is chosen.
-local common = require 'metann.optim.common'
+local shared = require 'metann.optim.shared'
 local support = require 'metann.support'
 local ops = support.ops
 local mul, div, sub, sqrt = ops.mul, ops.div, ops.sub, ops.sqrt
@@ -20,23 +20,23 @@ end
 --- What m is divided by for its start at zero, the root of the same for v, and the rectification.
 local function prepare(state, o)
   local beta1, beta2 = o.betas[1], o.betas[2]
-  local step = common.next_step(state)
+  local step = shared.next_step(state)
   local r, applies = rectification(step, beta2)
   return {
-    step = step, correction = common.correction(beta1, step), root = sqrt(common.correction(beta2, step)), r = r,
+    step = step, correction = shared.correction(beta1, step), root = sqrt(shared.correction(beta2, step)), r = r,
     applies = applies,
   }
 end
 
 local function update(p, g, state, o, numbers)
-  p, g = common.decay(p, g, o)
+  p, g = shared.decay(p, g, o)
   numbers = numbers or prepare(state, o)
-  local m = common.average(state.exp_avg, g, o.betas[1])
-  local v = common.average(state.exp_avg_sq, ops.square(g), o.betas[2])
+  local m = shared.average(state.exp_avg, g, o.betas[1])
+  local v = shared.average(state.exp_avg_sq, ops.square(g), o.betas[2])
   local m_hat = div(m, numbers.correction)
-  local adaptive = common.mul_over(div(numbers.root, common.root(v, o.eps)), numbers.r)
+  local adaptive = shared.mul_over(div(numbers.root, shared.root(v, o.eps)), numbers.r)
   local scale = ops.where(numbers.applies, adaptive, ops.full({}, 1, support.dtype(adaptive)))
-  return common.descend(p, common.mul_over(m_hat, scale), o.lr), {
+  return shared.descend(p, shared.mul_over(m_hat, scale), o.lr), {
     step = numbers.step, exp_avg = m, exp_avg_sq = v,
   }
 end

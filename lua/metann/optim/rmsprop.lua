@@ -1,25 +1,25 @@
 --- RMSprop (Hinton's lecture 6e; centered: Graves 2013): g over the root of its running mean square, eps outside the
 -- root. sqrt's derivative at 0 is 0 here, so a zero gradient has a finite derivative too.
-local common = require 'metann.optim.common'
+local shared = require 'metann.optim.shared'
 local support = require 'metann.support'
 local ops = support.ops
 local mul, div, sub, square = ops.mul, ops.div, ops.sub, ops.square
 
 local function update(p, g, state, o)
-  g = common.gradient(p, g, o)
-  local v = common.average(state.square_avg, square(g), o.alpha)
+  g = shared.gradient(p, g, o)
+  local v = shared.average(state.square_avg, square(g), o.alpha)
   local new, spread = { square_avg = v }, v
   if o.centered then
-    local mean = common.average(state.grad_avg, g, o.alpha)
+    local mean = shared.average(state.grad_avg, g, o.alpha)
     new.grad_avg, spread = mean, sub(v, square(mean))
   end
-  local direction = div(g, common.root(spread, o.eps))
+  local direction = div(g, shared.root(spread, o.eps))
   if o.momentum > 0 then
     local velocity = state.momentum_buffer
-    direction = velocity and common.add_over(mul(velocity, o.momentum), direction) or direction
+    direction = velocity and shared.add_over(mul(velocity, o.momentum), direction) or direction
     new.momentum_buffer = direction
   end
-  return common.descend(p, direction, o.lr), new
+  return shared.descend(p, direction, o.lr), new
 end
 
 return {

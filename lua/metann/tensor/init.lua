@@ -4,6 +4,7 @@
 local traversal = require 'metann.binding.traversal'
 local next, pairs = traversal.next, traversal.pairs
 local devices = require 'metann.binding.devices'
+local facts = require 'metann.binding.facts'
 local binding = require 'metann.binding'
 local handle, errors, scope = binding.handle, binding.errors, binding.scope
 local arguments = require 'metann.arguments'
@@ -11,8 +12,8 @@ local common = require 'metann.tensor.compose.common'
 local dtypes = require 'metann.binding.dtypes'
 local ops = require 'metann.tensor.ops'
 local raw = binding.stub.ops
-local ffi, C, ctx, NONE = handle.ffi, handle.C, handle.ctx, handle.NONE
-local array, is_tensor, fail, wrap = handle.array, handle.is_tensor, handle.fail, handle.wrap
+local ffi, C, ctx = handle.ffi, handle.C, handle.ctx
+local array, is_tensor, fail = handle.array, handle.is_tensor, handle.fail
 local raise, describe = errors.raise, errors.describe
 local define, kinds = arguments.define, arguments.kinds
 local methods, getters, setters, meta = handle.methods, handle.getters, handle.setters, handle.meta
@@ -59,37 +60,20 @@ for name in pairs(methods) do methods[name] = nil end
 
 -- ---- fields ----
 getters.shape = common.shape
-function getters.dtype(t) return common.dtype(t) end
+getters.dtype, getters.ndim = facts.dtype, facts.ndim
 function getters.device(t)
   local number = array(t).device
   return number == 0 and 'cpu' or devices.name(number)
 end
-function getters.ndim(t) return common.ndim(t) end
-function getters.requires_grad(t)
-  array(t)
-  return C.mn_tensor_requires_grad(t.p) ~= 0
-end
-function getters.is_leaf(t)
-  array(t)
-  return C.mn_tensor_is_leaf(t.p) ~= 0
-end
-function getters.is_parameter(t)
-  array(t)
-  return C.mn_tensor_is_parameter(t.p) ~= 0
-end
+getters.requires_grad, getters.is_leaf = facts.requires_grad, facts.is_leaf
+getters.is_parameter = facts.is_parameter
 function getters.grad_fn(t)
   array(t)
   local name = C.mn_tensor_grad_fn(t.p)
   if name == nil then return nil end
   return ffi.string(name)
 end
-function getters.grad(t)
-  array(t)
-  local g = C.mn_tensor_grad(t.p)
-  if g == nil then fail(t) end
-  if g == NONE then return nil end
-  return wrap(g)
-end
+getters.grad = facts.grad
 function getters.data(t) return raw.detach(t) end
 function getters.T(t)
   local n = array(t).ndim
@@ -103,17 +87,13 @@ function getters.mT(t) return raw.transpose(t, -2, -1) end
 function setters.grad(t, g)
   array(t)
   if g ~= nil and g ~= false and not is_tensor(g) then raise('grad: expected a tensor or nil, got %s', describe(g)) end
-  local p = NONE
-  if is_tensor(g) then
-    p = g.p
-    scope.keep(g)
-  end
-  if C.mn_tensor_set_grad(ctx, t.p, p) ~= 0 then fail(t, g) end
+  if g then scope.keep(g) end
+  facts.set_grad(t, g)
 end
 function setters.requires_grad(t, b)
   array(t)
   if type(b) ~= 'boolean' then raise('requires_grad: expected true or false, got %s', describe(b)) end
-  if C.mn_tensor_set_requires_grad(ctx, t.p, b and 1 or 0) ~= 0 then fail(t) end
+  facts.set_requires_grad(t, b)
 end
 
 -- ---- what a tensor is ----

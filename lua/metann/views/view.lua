@@ -24,6 +24,7 @@ local reads = require 'metann.autograd.reads'
 local ops, raise, describe, keep = support.ops, support.raise, support.describe, support.keep
 local kinds = arguments.kinds
 local is_tensor, is_parameter, id = support.is_tensor, support.is_parameter, support.id
+local requires_grad, is_float = support.requires_grad, support.is_float
 local class_of, finished, inside = class.class_of, class.finished, guards.inside
 -- tables of a size that is known are made at once, not grown: views are made at every adaptation
 local new_table = require 'table.new'
@@ -65,7 +66,7 @@ local function view_of(state, base)
   local made = state.views[base]
   if made then return made end
   local record = { base = base, state = state, weights = NO_WEIGHTS }
-  local self = setmetatable({ _view = record }, meta_of(class_of(base)))
+  local self = setmetatable({ _view = record }, meta_of(getmetatable(base).class))
   state.views[base] = self
   local binding = state.plan.bindings[base]
   if binding then
@@ -238,8 +239,14 @@ end
 function special._modules(record)
   local dict, made = record.base._modules, record.modules
   if made and made.version == dict.version then return made end
-  local values = {}
-  for name, value in pairs(dict.values) do values[name] = value and view_of(record.state, value) end
+  local names, given, values = dict.names, dict.values, {}
+  for i = 1, #names do
+    local name = names[i]
+    local module = given[name]
+    local own, number = module and view_of(record.state, module), tonumber(name)
+    values[name] = own
+    if number and given[number] == module then values[number] = own end
+  end
   made = { names = dict.names, values = values, version = dict.version }
   record.modules = made
   return made
@@ -269,7 +276,8 @@ function methods:_owner() return rawget(self, '_view').base end
 local function index(self, name)
   local record = rawget(self, '_view')
   local value = record.weights[name]
-  if value ~= nil then
+  -- (a comparison of a tensor with nil would be a call)
+  if value or value == false then
     if reads.current then note(record, name) end
     return value or nil
   end
@@ -412,14 +420,26 @@ function view.weights(state)
   return weights
 end
 
---- True when learners change weight i of a view: a floating-point tensor whose slot isn't frozen.
-function view.adaptable(state, i, weight)
-  if not weight then return false end
-  local slot = state.plan.slots[i]
-  if slot.info then return not slot.info.frozen and support.is_float(weight) end
-  if support.requires_grad(weight) then return true end
-  local own = slot.dict(slot.module).values[slot.name]
-  return own and support.requires_grad(own) and support.is_float(weight)
+--- Which weights of a view learners change: floating-point tensors whose slots aren't frozen.
+-- @return the set of their places, and the set of the places of weights that require gradients
+function view.adaptable(state, weights)
+  local slots, adapted, needy = state.plan.slots, {}, {}
+  for i = 1, state.plan.n do
+    local weight, slot = weights[i], slots[i]
+    if weight then
+      local needs_grad = requires_grad(weight)
+      needy[i] = needs_grad
+      if slot.info then
+        adapted[i] = not slot.info.frozen and is_float(weight)
+      elseif needs_grad then
+        adapted[i] = true
+      else
+        local own = slot.dict(slot.module).values[slot.name]
+        adapted[i] = own and requires_grad(own) and is_float(weight)
+      end
+    end
+  end
+  return adapted, needy
 end
 
 --- Names and places of the weights below one view, as the plan of its base lists them.

@@ -12,7 +12,8 @@ local functional = {}
 -- Functions that are a layer's computation (machinery/pure.lua).
 local LAYERS = {
   relu = 'ReLU', leaky_relu = 'LeakyReLU', elu = 'ELU', gelu = 'GELU', silu = 'SiLU', sigmoid = 'Sigmoid',
-  tanh = 'Tanh', softplus = 'Softplus', softmax = 'Softmax', log_softmax = 'LogSoftmax', hardtanh = 'Hardtanh',
+  tanh = 'Tanh', softplus = 'Softplus', softsign = 'Softsign', softmax = 'Softmax', log_softmax = 'LogSoftmax',
+  hardtanh = 'Hardtanh',
   max_pool1d = 'MaxPool1d', max_pool2d = 'MaxPool2d', avg_pool2d = 'AvgPool2d',
   adaptive_avg_pool2d = 'AdaptiveAvgPool2d', adaptive_max_pool2d = 'AdaptiveMaxPool2d',
   cross_entropy = 'CrossEntropyLoss', nll_loss = 'NLLLoss',
@@ -58,6 +59,7 @@ table.sort(names)
 for name, fn in pairs(functional) do functional[name] = arguments.compiled(fn) end
 
 return setmetatable(functional, {
+  names = function() return { unpack(names) } end,
   __index = function(self, name)
     local fn
     if LAYERS[name] then

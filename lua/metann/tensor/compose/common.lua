@@ -1,6 +1,7 @@
 --- What the compositions share: reading sizes and arguments. Internal.
 local devices = require 'metann.binding.devices'
 local binding = require 'metann.binding'
+local facts = require 'metann.binding.facts'
 local dtypes = require 'metann.binding.dtypes'
 local handle, errors = binding.handle, binding.errors
 local array, is_tensor = handle.array, handle.is_tensor
@@ -9,6 +10,8 @@ local raise, describe = errors.raise, errors.describe
 local common = {
   raw = binding.stub.ops, handle = handle, is_tensor = is_tensor, array = array, raise = raise, describe = describe,
   is_int64 = handle.is_int64, is_recording = handle.is_recording,
+  ndim = facts.ndim, numel = facts.numel, side = facts.side, sizes = facts.sizes, same_size = facts.same_size,
+  is_contiguous = facts.is_contiguous, dtype = facts.dtype, is_float = facts.is_float, is_whole = facts.is_whole,
 }
 
 --- Raises unless t is a tensor.
@@ -16,16 +19,6 @@ function common.tensor(t, op, name)
   if not is_tensor(t) then raise("%s: '%s' must be a tensor, got %s", op, name, describe(t)) end
   return t
 end
-
---- Number of dims, number of elements.
-function common.ndim(t) return array(t).ndim end
-function common.numel(t) return tonumber(array(t).numel) end
-
---- True when the elements lie row by row without gaps.
-function common.is_contiguous(t) return array(t).contiguous ~= 0 end
-
---- True when both have the same sizes.
-function common.same_size(t, u) return handle.same_size(array(t), array(u)) end
 
 --- A list of numbers as sizes print: (5, 100), and (5,) for one entry.
 function common.tuple(list)
@@ -36,13 +29,6 @@ function common.tuple(list)
 end
 
 local SHAPE = { __tostring = common.tuple }
-
---- The sizes, a fresh list.
-function common.sizes(t)
-  local a, sizes = array(t), {}
-  for d = 1, a.ndim do sizes[d] = tonumber(a.size[d - 1]) end
-  return sizes
-end
 
 --- The sizes, as a fresh table, which prints as (5, 100).
 function common.shape(t) return setmetatable(common.sizes(t), SHAPE) end
@@ -77,13 +63,6 @@ function common.dim(d, ndim, op, name)
   return d < 0 and d + n + 1 or d
 end
 
---- Size of dim d, counted from 1; negative: from the end. The dim must exist.
-function common.side(t, d)
-  local a = array(t)
-  if d < 0 then d = a.ndim + 1 + d end
-  return tonumber(a.size[d - 1])
-end
-
 --- Size of dim d, checked; a 0-dim tensor has one of 1.
 function common.size(t, d, op)
   local a = array(t)
@@ -102,11 +81,6 @@ end
 --- ", did you mean 'float32'?" or a list of all.
 function common.dtype_suggestion(name) return errors.suggestion(name, dtypes.all) end
 
-function common.dtype(t) return handle.dtype_names[array(t).dtype] end
-
-function common.is_float(t) return dtypes.floats[array(t).dtype] or false end
---- True for integers, not bool.
-function common.is_whole(t) return dtypes.integers[array(t).dtype] or false end
 function common.default_dtype() return handle.dtype_names[handle.C.mn_default_dtype(handle.ctx)] end
 
 --- The dtype of a result of t and other: the higher category (bool, integers, floats); within one the wider, where a

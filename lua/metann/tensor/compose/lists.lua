@@ -2,7 +2,8 @@
 local traversal = require 'metann.binding.traversal'
 local next, pairs = traversal.next, traversal.pairs
 local binding = require 'metann.binding'
-local is_tensor, raise, describe = binding.handle.is_tensor, binding.errors.raise, binding.errors.describe
+local raise, describe = binding.errors.raise, binding.errors.describe
+local istype, Handle = binding.handle.ffi.istype, binding.handle.Handle
 
 local lists = {}
 
@@ -48,7 +49,7 @@ end
 -- @return the list; the names, where the source has names
 function lists.to_list(source, what, check)
   if type(source) == 'function' then return collected(source, what, check) end
-  if is_tensor(source) then return { source } end
+  if istype(Handle, source) then return { source } end
   local meta = type(source) == 'table' and getmetatable(source)
   if type(meta) == 'table' and rawget(meta, 'class') then
     raise('%s: expected a list of tensors, a table by name or an iterator, got a module: pass its parameters, '
@@ -65,7 +66,8 @@ function lists.to_list(source, what, check)
 end
 
 local function check_tensor(value, entry, what)
-  if not is_tensor(value) then raise('%s: entry %s must be a tensor, got %s', what, tostring(entry), describe(value)) end
+  if istype(Handle, value) then return end
+  raise('%s: entry %s must be a tensor, got %s', what, tostring(entry), describe(value))
 end
 
 --- As to_list, but every entry must be a tensor.

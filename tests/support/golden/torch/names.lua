@@ -106,6 +106,12 @@ local function start(variables)
   return self, evaluator.environment(self, variables)
 end
 
+--- The value of an expression that has been parsed, such as a signature's default.
+function torch.value(node)
+  local self, environment = start{}
+  return self:eval(node, environment)
+end
+
 --- The value of one expression.
 -- @param variables Python values by name
 function torch.evaluate(text, variables)

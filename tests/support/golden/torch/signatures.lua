@@ -183,6 +183,22 @@ triplet_margin_loss(anchor, positive, negative, margin=1.0, p=2, eps=1e-06, swap
  reduction='mean')
 ]]
 
+--- torch.nn.init.NAME and torch.nn.utils.NAME.
+signatures.init = registry.signatures [[
+uniform_(tensor, a=0.0, b=1.0)
+normal_(tensor, mean=0.0, std=1.0)
+trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0)
+xavier_uniform_ xavier_normal_(tensor, gain=1.0)
+kaiming_uniform_ kaiming_normal_(tensor, a=0, mode='fan_in', nonlinearity='leaky_relu')
+orthogonal_(tensor, gain=1)
+sparse_(tensor, sparsity, std=0.01)
+dirac_(tensor, groups=1)
+]]
+signatures.utils = registry.signatures [[
+clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False)
+clip_grad_value_(parameters, clip_value)
+]]
+
 --- The forward of modules that take or give positions.
 signatures.forward = registry.signatures [[
 Embedding(input: position)

@@ -6,10 +6,10 @@ local raise, describe, is_tensor = support.raise, support.describe, support.is_t
 local ops = support.ops
 local add, mul, sub, full, sqrt = ops.add, ops.mul, ops.sub, ops.full, ops.sqrt
 
-local common = {}
+local shared = {}
 
 --- Stands as the default of an option that must be given.
-common.REQUIRED = {}
+shared.REQUIRED = {}
 
 local function rate(v)
   if is_tensor(v) then return support.numel(v) == 1 and v or nil, 'a number of at least 0 or a 0-dim tensor' end
@@ -24,14 +24,14 @@ end
 
 local KINDS = { lr = rate, betas = betas, rho = kinds.probability, dampening = kinds.number }
 
-local function kind_of(name, default)
-  return KINDS[name] or type(default) == 'boolean' and kinds.boolean or kinds.nonnegative
+local function kind_of(rule, name, default)
+  return KINDS[name] or rule.kinds and rule.kinds[name] or type(default) == 'boolean' and kinds.boolean or kinds.nonnegative
 end
 
 --- Checks the options that a rule is to run with, in the name of `what`.
-function common.check(what, rule, o)
+function shared.check(what, rule, o)
   for name, default in pairs(rule.defaults) do
-    local value, expected = kind_of(name, default)(o[name])
+    local value, expected = kind_of(rule, name, default)(o[name])
     if value == nil then
       raise("%s: option '%s' must be %s, got %s", what, name, expected, describe(o[name]))
     end
@@ -42,11 +42,11 @@ end
 
 -- How PyTorch's backends run a step. There is one way here, whose results are the same, so they are taken and change
 -- nothing; but steps on leaves aren't recorded, so `differentiable` can't be had.
-common.BACKEND = { 'foreach', 'fused', 'capturable', 'differentiable' }
+shared.BACKEND = { 'foreach', 'fused', 'capturable', 'differentiable' }
 
 --- Takes the options of backends out of what was given.
-function common.take_backend(rule, given)
-  for _, name in ipairs(common.BACKEND) do
+function shared.take_backend(rule, given)
+  for _, name in ipairs(shared.BACKEND) do
     local value = given[name]
     if value ~= nil and type(value) ~= 'boolean' then
       raise("%s: option '%s' must be true or false, got %s", rule.name, name, describe(value))
@@ -60,7 +60,7 @@ function common.take_backend(rule, given)
 end
 
 --- The gradient to use: its sign turned round when maximizing, weight decay added.
-function common.gradient(p, g, o)
+function shared.gradient(p, g, o)
   if o.maximize then g = ops.neg(g) end
   local decay = o.weight_decay
   if decay ~= 0 then g = add(g, p, decay) end
@@ -69,21 +69,21 @@ end
 
 --- The parameter times 1 - lr * weight_decay: decay that doesn't pass through the gradient's averages (Loshchilov and
 -- Hutter 2019).
-function common.shrink(p, o)
+function shared.shrink(p, o)
   local lr, decay = o.lr, o.weight_decay
   if decay == 0 then return p end
   return mul(p, type(lr) == 'number' and 1 - lr * decay or sub(1, mul(lr, decay)))
 end
 
 --- Parameter and gradient after the weight decay, of a rule that has the option `decoupled_weight_decay`.
-function common.decay(p, g, o)
-  if not o.decoupled_weight_decay then return p, common.gradient(p, g, o) end
-  return common.shrink(p, o), o.maximize and ops.neg(g) or g
+function shared.decay(p, g, o)
+  if not o.decoupled_weight_decay then return p, shared.gradient(p, g, o) end
+  return shared.shrink(p, o), o.maximize and ops.neg(g) or g
 end
 
 --- The step's number, a 0-dim float64 tensor: powers such as 0.999^t need its digits, and a 0-dim tensor leaves the
 -- dtype of what it is combined with alone.
-function common.next_step(state)
+function shared.next_step(state)
   local step = state.step
   return step and add(step, 1) or full({}, 1, 'float64')
 end
@@ -98,24 +98,24 @@ local function over(name)
   end
 end
 
-common.add_over, common.mul_over = over 'add', over 'mul'
+shared.add_over, shared.mul_over = over 'add', over 'mul'
 
 --- old * decay + new * (1 - decay); old nil stands for zeros.
-function common.average(old, new, decay)
+function shared.average(old, new, decay)
   if not old then return mul(new, 1 - decay) end
-  return common.add_over(mul(old, decay), new, 1 - decay)
+  return shared.add_over(mul(old, decay), new, 1 - decay)
 end
 
 --- 1 - beta^step.
-function common.correction(beta, step) return sub(1, ops.pow(beta, step)) end
+function shared.correction(beta, step) return sub(1, ops.pow(beta, step)) end
 
 --- p - lr * direction, for lr a number or a tensor.
-function common.descend(p, direction, lr)
+function shared.descend(p, direction, lr)
   if type(lr) == 'number' then return sub(p, direction, lr) end
   return sub(p, mul(direction, lr))
 end
 
 --- sqrt(x) + eps.
-function common.root(x, eps) return common.add_over(sqrt(x), eps) end
+function shared.root(x, eps) return shared.add_over(sqrt(x), eps) end
 
-return common
+return shared
