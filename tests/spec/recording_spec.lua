@@ -6,6 +6,7 @@ local devices = require 'metann.binding.devices'
 local record = require 'metann.binding.record'
 local layer_cases = require 'tests.support.layer_cases'
 local live = require 'tests.support.live'
+local optimizers = require 'tests.support.optimizers'
 local namespace = require 'tests.support.namespace'
 local rows_of = require 'tests.support.rows'
 require 'tests.support.guarded'
@@ -335,7 +336,8 @@ describe('without a read are recorded', function()
   for _, name in ipairs(namespace.optimizers()) do
     it('steps of ' .. name .. ', the first and later ones; run again they are the steps after', function()
       local x = metann.randn({ 5, 3 }, { dtype = 'float64' })
-      local options = { lr = 0.05, weight_decay = 0.1 }
+      local options = { lr = 0.05 }
+      for option, value in pairs(optimizers[name].full) do options[option] = value end
       local net, twin = a_net(), a_net()
       local optimizer, other = optim[name](net:parameters(), options), optim[name](twin:parameters(), options)
       record.run(train, net, optimizer, x, true)
