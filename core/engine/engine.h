@@ -279,7 +279,7 @@ typedef struct mn_op_rules {
   bool checked;      /* has attributes of which not every value makes sense */
   bool view;         /* has no kernel: the output shares the input's storage */
 } mn_op_rules;
-const mn_op_rules *mn_rules(int op); /* table.c */
+const mn_op_rules *mn_rules(int op); /* optable.c */
 
 /* attrs.c */
 int mn_check_attrs(mn_context *ctx, const mn_op_info *op, const mn_slot *attrs);

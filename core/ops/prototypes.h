@@ -25,7 +25,8 @@
                      sizeof(((mn_##a##_attrs *)0)->field) == sizeof(((mn_##b##_attrs *)0)->field),           \
                  #a " and " #b " share a rule that reads " #field)
 
-/* The number in the place of an input: the first attribute of every row that allows one (engine/table.c asserts it). */
+/* The number in the place of an input: the first attribute of every row that allows one, which
+ * engine/optable.c asserts. */
 static inline double mn_value_given(const mn_infer *x) { return mn_mul_given(x)->value; }
 static inline double mn_value_kept(mn_rule *r) { return mn_mul_kept(r)->value; }
 

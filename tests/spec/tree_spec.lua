@@ -273,7 +273,7 @@ describe('the core by its symbols', function()
   -- Rooms: folders, and the rooms of engine/ from the ground up. A file calls its own room and the rooms that are named
   -- for it. The table holds the rules' addresses, and backends.c the backends', without calling them.
   local ROOMS = {
-    { 'table', 'engine/table.c' }, { 'backends', 'backends.c' }, { 'kernels', 'cpu/kernels/' }, { 'cpu', 'cpu/' },
+    { 'table', 'engine/optable.c' }, { 'backends', 'backends.c' }, { 'kernels', 'cpu/kernels/' }, { 'cpu', 'cpu/' },
     { 'ops', 'ops/' },
     { 'base', 'engine/',
       'absent error device allocator context interrupt recording numbers rng query layout dtype attrs infer' },

@@ -41,12 +41,12 @@ typedef struct correlation {
 
 #define MN_T float
 #define MN_TN(name) name##_f32
-#include "conv_impl.h"
+#include "conv.inc"
 #undef MN_T
 #undef MN_TN
 #define MN_T double
 #define MN_TN(name) name##_f64
-#include "conv_impl.h"
+#include "conv.inc"
 #undef MN_T
 #undef MN_TN
 

@@ -38,7 +38,7 @@ static inline int64_t out_start(const lines *x, int64_t o) {
 }
 
 #define EACH "lines.inc"
-#include "each_number.inc"
+#include "each_dtype.inc"
 
 /* By dtype; bool is stored as uint8. */
 #define ALL(name)                                                                                            \

@@ -21,12 +21,12 @@ struct norm {
 
 #define MN_T float
 #define MN_TN(name) name##_f32
-#include "norm_impl.h"
+#include "norm.inc"
 #undef MN_T
 #undef MN_TN
 #define MN_T double
 #define MN_TN(name) name##_f64
-#include "norm_impl.h"
+#include "norm.inc"
 #undef MN_T
 #undef MN_TN
 

@@ -100,7 +100,7 @@ static int run2(mn_call *call, const mn_line *line) {
   return MN_KERNEL(elementwise)(call, line->loop, dtype, line->n_in, o.in, line->number);
 }
 
-/* A row's loops, which the table of lines (table.c) points to, and its kernel, which runs them. */
+/* A row's loops, which the table of lines (kernel_table.c) points to, and its kernel, which runs them. */
 #define LINES(name, n, numbers, ...)                                                                         \
   void MN_KERNEL(name##_line)(const mn_call *call, int dtype, mn_line *line) {                               \
     static const mn_loop loops[MN_DTYPE_COUNT] = __VA_ARGS__;                                                \

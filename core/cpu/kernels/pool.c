@@ -28,14 +28,14 @@ static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 #define MN_T float
 #define MN_INT int32_t
 #define MN_TN(name) name##_f32
-#include "pool_impl.h"
+#include "pool.inc"
 #undef MN_T
 #undef MN_INT
 #undef MN_TN
 #define MN_T double
 #define MN_INT int64_t
 #define MN_TN(name) name##_f64
-#include "pool_impl.h"
+#include "pool.inc"
 #undef MN_T
 #undef MN_INT
 #undef MN_TN

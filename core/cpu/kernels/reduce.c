@@ -17,7 +17,7 @@ typedef struct reduction {
 typedef int (*fold)(mn_call *call, reduction *x);
 
 #define EACH "reduce_folds.inc"
-#include "each_number.inc"
+#include "each_dtype.inc"
 
 /* By dtype. bool is stored as uint8. */
 #define FOLDS(name)                                                                                          \

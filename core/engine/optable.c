@@ -1,4 +1,4 @@
-/* table.c: the op table as data, expanded from ops.def: descriptions for introspection, rules for the engine.
+/* optable.c: the op table as data, expanded from ops.def: descriptions for introspection, rules for the engine.
  */
 #include "engine/engine.h"
 #include "rows.h"

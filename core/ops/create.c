@@ -1,4 +1,4 @@
-/* random.c: shape and derivative rules of creation, with and without random numbers. */
+/* create.c: shape and derivative rules of creation, with and without random numbers. */
 #include "ops/prototypes.h"
 
 /* ---- creation ---- */

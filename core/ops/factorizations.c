@@ -1,4 +1,4 @@
-/* lapack.c: shape and derivative rules of factorizations, solutions and determinants. It runs no kernels and
+/* factorizations.c: shape and derivative rules of factorizations, solutions and determinants. It runs no kernels and
  * reads no data. Derivatives are made of ordinary ops, so they have derivatives again; their conventions are
  * PyTorch's. Sources: M. Giles, "Collected matrix derivative results for forward and reverse mode algorithmic
  * differentiation" (2008); M. Seeger et al., "Auto-differentiating linear algebra" (arXiv 1710.08717, 2017);

@@ -1,4 +1,4 @@
-/* matmul.c: matmul and linear. Products of up to medium size run here, on register tiles; large ones go to
+/* products.c: matmul and linear. Products of up to medium size run here, on register tiles; large ones go to
  * BLAS, cut into parts by shape alone. It must not know of derivatives. */
 #include "variant.h"
 #include "dense.h"
@@ -29,12 +29,12 @@ typedef struct gemm {
 
 #define MN_T float
 #define MN_TN(name) name##_f32
-#include "matmul_impl.h"
+#include "products.inc"
 #undef MN_T
 #undef MN_TN
 #define MN_T double
 #define MN_TN(name) name##_f64
-#include "matmul_impl.h"
+#include "products.inc"
 #undef MN_T
 #undef MN_TN
 

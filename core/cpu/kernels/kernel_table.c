@@ -1,4 +1,5 @@
-/* table.c: the kernels of one instruction set by row, and the loops of its pointwise rows, expanded from ops.def. */
+/* kernel_table.c: the kernels of one instruction set by row, and the loops of its pointwise rows, expanded from
+ * ops.def. */
 #include "variant.h"
 #include "rows.h"
 

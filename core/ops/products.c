@@ -1,4 +1,4 @@
-/* linalg.c: shape and derivative rules of matrix products. It runs no kernels and reads no data. */
+/* products.c: shape and derivative rules of matrix products. It runs no kernels and reads no data. */
 #include "ops/matrices.h"
 #include "ops/prototypes.h"
 #include <stdio.h>

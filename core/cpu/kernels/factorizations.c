@@ -1,4 +1,4 @@
-/* lapack.c: factorizations, solutions and determinants of batches of matrices, each matrix by one call of
+/* factorizations.c: factorizations, solutions and determinants of batches of matrices, each matrix by one call of
  * LAPACK, the matrices shared out over threads. It must not know of derivatives. */
 #include "variant.h"
 #include "matrices.h"
@@ -46,14 +46,14 @@ static size_t square(int n) { return (size_t)n * (size_t)n; }
 #define MN_T float
 #define MN_TN(name) name##_f32
 #define MN_LAPACK(j, name) (j)->lapack->f32.name
-#include "lapack_impl.h"
+#include "factorizations.inc"
 #undef MN_T
 #undef MN_TN
 #undef MN_LAPACK
 #define MN_T double
 #define MN_TN(name) name##_f64
 #define MN_LAPACK(j, name) (j)->lapack->f64.name
-#include "lapack_impl.h"
+#include "factorizations.inc"
 #undef MN_T
 #undef MN_TN
 #undef MN_LAPACK
