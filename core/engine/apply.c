@@ -191,7 +191,7 @@ void mn_door_close(mn_door *d, bool failed) {
   if (ctx->watch) mn_anomaly_end(ctx);
 }
 
-static int run(mn_door *d, mn_tensor **outputs) {
+static int make_outputs(mn_door *d, mn_tensor **outputs) {
   mn_context *ctx = d->ctx;
   if (ctx->watch & MN_WATCH_ANOMALY && mn_anomaly_begin(ctx)) return -1;
   if (mn_door_cast(d) || mn_door_headers(d) || mn_door_resolve(d) || mn_door_storages(d) || mn_door_node(d) ||
@@ -210,7 +210,7 @@ int mn_apply(mn_context *ctx, int op, int n_in, mn_tensor *const *inputs, const 
              mn_tensor **outputs) {
   mn_door d;
   for (int k = 0, n = mn_op(op) ? mn_op(op)->n_out : 0; k < n; k++) outputs[k] = NULL;
-  int failed = mn_door_open(&d, ctx, op, n_in, inputs, attrs) || run(&d, outputs);
+  int failed = mn_door_open(&d, ctx, op, n_in, inputs, attrs) || make_outputs(&d, outputs);
   mn_door_close(&d, failed);
   return failed ? -1 : 0;
 }

@@ -38,14 +38,14 @@ int mn_ask_function(mn_walk *w, mn_node *node, mn_tensor **results) {
                              .number = (double)node->seq});
 }
 
-/* Hooks of leaves, once all their gradients are gathered. */
+/* Hooks of leaves, once all their gradients are summed. */
 int mn_ask_leaf_hooks(mn_walk *w) {
   if (w->ctx->live_numbers == 0 || w->flags & MN_WALK_PARTIAL) return 0;
   for (; w->leaf_at < w->n_leaves; w->leaf_at++) {
     mn_tensor *leaf = w->leaves[w->leaf_at];
-    slot *s = &w->slots[w->leaf_slots[w->leaf_at]];
+    cotangent *s = &w->cotangents[w->leaf_cotangents[w->leaf_at]];
     if (leaf->flags & T_HOOKED && (s->sum || s->zero) && w->stage < HOOKS_DONE) {
-      if (mn_slot_flush(w, s) || mn_slot_fill(w, s, &leaf->a)) return -1;
+      if (mn_cotangent_flush(w, s) || mn_cotangent_fill(w, s, &leaf->a)) return -1;
       return ask(w, (mn_request){.kind = MN_ASK_LEAF_HOOKS, .n_out = 1, .number = -leaf->id});
     }
     w->stage = NOTHING;
@@ -60,13 +60,13 @@ const mn_request *mn_walk_request(const mn_walk *w) { return &w->request; }
 static mn_node *asked_node(const mn_walk *w) { return w->visits[w->next].node; }
 const mn_node *mn_walk_node(const mn_walk *w) { return asked_node(w); }
 
-static slot *asked_slot(mn_walk *w, int k) {
-  if (w->request.kind == MN_ASK_LEAF_HOOKS) return &w->slots[w->leaf_slots[w->leaf_at]];
-  return &w->slots[w->visits[w->next].first_slot + k];
+static cotangent *asked_cotangent(mn_walk *w, int k) {
+  if (w->request.kind == MN_ASK_LEAF_HOOKS) return &w->cotangents[w->leaf_cotangents[w->leaf_at]];
+  return &w->cotangents[w->visits[w->next].first_cotangent + k];
 }
 
 mn_tensor *mn_walk_cotangent(mn_walk *w, int k) {
-  mn_tensor *sum = asked_slot(w, k)->sum;
+  mn_tensor *sum = asked_cotangent(w, k)->sum;
   if (!sum) return mn_none();
   sum->refs++;
   return sum;
@@ -92,7 +92,7 @@ mn_tensor *mn_walk_input(mn_walk *w, int i) {
 void mn_walk_array(mn_walk *w, int i, mn_array *out) { mn_shape_read(mn_node_shape(asked_node(w), i), out); }
 
 void mn_walk_give(mn_walk *w, int i, mn_tensor *t) {
-  mn_tensor **place = w->request.kind == MN_ASK_FUNCTION ? &w->given[i] : &asked_slot(w, i)->sum;
+  mn_tensor **place = w->request.kind == MN_ASK_FUNCTION ? &w->given[i] : &asked_cotangent(w, i)->sum;
   mn_tensor *old = *place;
   mn_tensor_retain(t);
   *place = mn_is_none(t) ? NULL : t;

@@ -1,8 +1,8 @@
-/* cotangents.c: slots, where the cotangents of an output or a leaf are gathered and summed. */
+/* cotangents.c: sums what derivatives give for an output of a node or for a leaf. */
 #include "engine/walk.h"
 #include <stdlib.h>
 
-static int put_aside(slot *s, mn_tensor *t) {
+static int put_aside(cotangent *s, mn_tensor *t) {
   mn_tensor **more = realloc(s->more, (size_t)(s->n_more + 1) * sizeof *more);
   if (!more) return -1;
   s->more = more;
@@ -12,7 +12,7 @@ static int put_aside(slot *s, mn_tensor *t) {
 }
 
 /* Adds what was put aside, in the order in which it came. Transactional: what has been added is off the list. */
-int mn_slot_flush(mn_walk *w, slot *s) {
+int mn_cotangent_flush(mn_walk *w, cotangent *s) {
   while (s->first < s->n_more) {
     mn_tensor *sum = row_add(w->ctx, s->sum, s->more[s->first]);
     if (!sum) return -1;
@@ -24,15 +24,15 @@ int mn_slot_flush(mn_walk *w, slot *s) {
   return 0;
 }
 
-/* Adds t to what the slot holds; without memory for the sum it is put aside. */
-int mn_slot_gather(mn_walk *w, int index, mn_tensor *t) {
-  slot *s = &w->slots[index];
+/* Adds t to a cotangent; without memory for the sum it is put aside. */
+int mn_cotangent_add(mn_walk *w, int index, mn_tensor *t) {
+  cotangent *s = &w->cotangents[index];
   if (!s->sum) {
     s->sum = t;
     t->refs++;
     return 0;
   }
-  mn_tensor *sum = mn_slot_flush(w, s) ? NULL : row_add(w->ctx, s->sum, t);
+  mn_tensor *sum = mn_cotangent_flush(w, s) ? NULL : row_add(w->ctx, s->sum, t);
   if (!sum) {
     if (w->ctx->error_code != MN_ERR_MEMORY) return -1;
     mn_error_clear(w->ctx);
@@ -45,8 +45,8 @@ int mn_slot_gather(mn_walk *w, int index, mn_tensor *t) {
   return 0;
 }
 
-/* Puts zeros like that array where a slot holds no more than the word that its cotangent is 0. */
-int mn_slot_fill(mn_walk *w, slot *s, const mn_array *like) {
+/* Puts zeros like that array where no more is known of a cotangent than that it is 0. */
+int mn_cotangent_fill(mn_walk *w, cotangent *s, const mn_array *like) {
   if (s->sum || !s->zero) return 0;
   s->sum = row_full(w->ctx, like, 0);
   if (!s->sum) return -1;
@@ -54,9 +54,9 @@ int mn_slot_fill(mn_walk *w, slot *s, const mn_array *like) {
   return 0;
 }
 
-void mn_slot_free(slot *s) {
+void mn_cotangent_free(cotangent *s) {
   mn_tensor_unref(s->sum);
   for (int i = s->first; i < s->n_more; i++) mn_tensor_unref(s->more[i]);
   free(s->more);
-  *s = (slot){NULL, NULL, 0, 0, false};
+  *s = (cotangent){NULL, NULL, 0, 0, false};
 }

@@ -10,8 +10,8 @@ void mn_now(mn_context *ctx, double *node, double *tensor) {
 typedef struct search {
   mn_context *ctx;
   double node, tensor;
-  table
-      seen; /* nodes, leaves, and outputs of nodes: a node's address plus the output's number, inside its block */
+  dict
+      seen; /* nodes, leaves, and outputs of nodes: a node's address plus the output's number, in its block */
   mn_node **queue;
   int n, capacity;
   mn_frontier *found;
@@ -21,8 +21,8 @@ static int out_of_memory(search *s) { return mn_error_set(s->ctx, MN_ERR_MEMORY,
 
 /* 1 where the key is new. */
 static int add_key(search *s, const void *key) {
-  if (s->seen.capacity && table_find(&s->seen, key)) return 0;
-  return table_add(&s->seen, key, 0) ? out_of_memory(s) : 1;
+  if (s->seen.capacity && dict_find(&s->seen, key)) return 0;
+  return dict_add(&s->seen, key, 0) ? out_of_memory(s) : 1;
 }
 
 static int add_found(search *s, const mn_edge *e, const int64_t *shape) {
@@ -80,7 +80,7 @@ int mn_frontier_find(mn_context *ctx, mn_frontier *frontier, int n_out, mn_tenso
                      double node, double tensor) {
   search s = {.ctx = ctx, .node = node, .tensor = tensor, .found = frontier};
   int failed = search_from(&s, n_out, outputs);
-  table_free(&s.seen);
+  dict_free(&s.seen);
   free(s.queue);
   if (failed) mn_frontier_clear(frontier);
   return failed;
@@ -88,17 +88,17 @@ int mn_frontier_find(mn_context *ctx, mn_frontier *frontier, int n_out, mn_tenso
 
 int mn_walk_depends_on(mn_walk *w, const mn_frontier *f) {
   const mn_node *node = mn_walk_node(w);
-  table inputs = {NULL, NULL, 0, 0};
+  dict inputs = {NULL, NULL, 0, 0};
   int answer = node->n_in == f->n;
   for (int i = 0; i < node->n_in && answer > 0; i++)
-    if (table_add(&inputs, key_of(&node->edges[i]), i))
+    if (dict_add(&inputs, key_of(&node->edges[i]), i))
       answer = mn_error_set(node->ctx, MN_ERR_MEMORY, "out of memory");
   for (int i = 0; i < f->n && answer > 0; i++) {
     const mn_tensor *t = f->tensors[i];
     mn_edge e = {t->node, t->node ? NULL : f->tensors[i], t->out_nr};
-    answer = table_find(&inputs, key_of(&e)) != NULL;
+    answer = dict_find(&inputs, key_of(&e)) != NULL;
   }
-  table_free(&inputs);
+  dict_free(&inputs);
   return answer;
 }
 

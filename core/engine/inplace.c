@@ -121,7 +121,11 @@ static int write_apart(mn_door *d) {
   return 0;
 }
 
-static int run(mn_door *d, mn_tensor *target) {
+/* The shape rule is asked with headers of no tensor, since only its answer tells whether the kernel may write straight
+ * over the target: that takes the target's size and dtype, and no other input that overlaps it. So nothing is allocated,
+ * and nothing of the target touched, before the result is known to fit it; and what was resolved once serves either way,
+ * as the outputs' headers where the result is made apart. */
+static int change(mn_door *d, mn_tensor *target) {
   mn_array results[MN_MAX_OUT];
   memset(results, 0, (size_t)d->n_out * sizeof *results);
   for (int k = 0; k < d->n_out; k++) results[k].device = d->device, d->results[k] = &results[k];
@@ -135,7 +139,7 @@ static int run(mn_door *d, mn_tensor *target) {
 
 int mn_apply_inplace(mn_context *ctx, int op, int n_in, mn_tensor *const *inputs, const mn_slot *attrs) {
   mn_door d;
-  int failed = mn_door_open(&d, ctx, op, n_in, inputs, attrs) || run(&d, n_in > 0 ? inputs[0] : NULL);
+  int failed = mn_door_open(&d, ctx, op, n_in, inputs, attrs) || change(&d, n_in > 0 ? inputs[0] : NULL);
   mn_door_close(&d, failed);
   return failed ? -1 : 0;
 }

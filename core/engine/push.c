@@ -33,18 +33,18 @@ bool mn_saves_in(mn_rule *r, int i) {
 
 enum { PULLED = 16 }; /* inputs of a row whose derivative rule is asked here */
 
-static int pull(mn_rule *r, int only, slot *cotangents, mn_tensor **results) {
+static int pull(mn_rule *r, int only, cotangent *cotangents, mn_tensor **results) {
   mn_rule backward = *r;
   if (r->node->n_in > PULLED)
     return mn_error_set(r->ctx, MN_ERR_ARGUMENT, "%s: too many inputs", mn_op(r->node->op)->name);
-  backward.slots = cotangents, backward.results = results, backward.only = only;
+  backward.cotangents = cotangents, backward.results = results, backward.only = only;
   mn_rules(r->node->op)->vjp(&backward);
   return r->ctx->error_code == MN_OK ? 0 : -1;
 }
 
 mn_tensor *mn_pull(mn_rule *r, int i, int k, mn_tensor *g) {
   mn_tensor *results[PULLED] = {0};
-  slot cotangents[MN_MAX_OUT] = {{0}};
+  cotangent cotangents[MN_MAX_OUT] = {{0}};
   cotangents[k].sum = g;
   if (!g || pull(r, i, cotangents, results)) return NULL;
   return results[i] ? results[i] : mn_none();
@@ -59,10 +59,10 @@ int mn_row_again(mn_rule *r, mn_tensor **outputs) {
 /* ---- by two derivatives ---- */
 
 /* Cotangents to differentiate by: zeros that need gradients, one for each differentiable output. */
-static int make_cotangents(mn_rule *r, mn_tensor **u, slot *slots) {
+static int make_cotangents(mn_rule *r, mn_tensor **u, cotangent *cotangents) {
   int n = mn_op(r->node->op)->flags & MN_F_FIRST ? 1 : r->node->n_out;
   for (int k = 0; k < n; k++) {
-    u[k] = slots[k].sum = zeros_like(r->node, r->node->n_in + k);
+    u[k] = cotangents[k].sum = zeros_like(r->node, r->node->n_in + k);
     if (!u[k] || mn_tensor_set_requires_grad(r->ctx, u[k], 1)) return -1;
   }
   return n;
@@ -81,10 +81,10 @@ static void take_results(mn_rule *r, mn_walk *w, int n) {
 void mn_push_twice(mn_rule *r) {
   mn_context *ctx = r->ctx;
   mn_tensor *u[MN_MAX_OUT], *results[PULLED] = {0}, *outputs[PULLED], *along[PULLED];
-  slot slots[MN_MAX_OUT] = {{0}};
+  cotangent cotangents[MN_MAX_OUT] = {{0}};
   int mode = ctx->grad_enabled, n_out = 0;
   ctx->grad_enabled = 1;
-  int n = make_cotangents(r, u, slots), failed = n < 0 || pull(r, -1, slots, results);
+  int n = make_cotangents(r, u, cotangents), failed = n < 0 || pull(r, -1, cotangents, results);
   ctx->grad_enabled = mode;
   for (int i = 0; i < r->node->n_in && !failed; i++) {
     mn_tensor *g = results[i];
@@ -123,11 +123,11 @@ static int check_anomaly(mn_context *ctx, const mn_node *node, int k, const mn_t
 static int run_rule(mn_walk *w, const visit *x, mn_tensor **tangents, mn_tensor **row) {
   mn_node *node = x->node;
   mn_tensor *pushed[MN_MAX_OUT] = {0};
-  slot no_cotangents[MN_MAX_OUT] = {{0}};
+  cotangent no_cotangents[MN_MAX_OUT] = {{0}};
   mn_rule r = {.ctx = w->ctx,
                .node = node,
                .walk = w,
-               .slots = no_cotangents,
+               .cotangents = no_cotangents,
                .tangents = tangents,
                .pushed = pushed,
                .row = row,
@@ -140,7 +140,7 @@ static int run_rule(mn_walk *w, const visit *x, mn_tensor **tangents, mn_tensor 
     mn_tensor *t = pushed[k] ? like_output(&r, k, pushed[k]) : NULL;
     if (pushed[k] && (!t || check_anomaly(w->ctx, node, k, t))) return FAILED;
     if (!t) continue;
-    w->slots[x->first_slot + k].sum = t;
+    w->cotangents[x->first_cotangent + k].sum = t;
     t->refs++;
   }
   return DONE;
@@ -154,7 +154,7 @@ static int push_node(mn_walk *w, const visit *x) {
     return mn_walk_no_memory(w);
   for (int i = 0; i < node->n_in; i++) {
     const mn_edge *e = &node->edges[i];
-    if (mn_edge_wanted(w, e)) tangents[i] = w->slots[mn_slot_of(w, e)].sum;
+    if (mn_edge_wanted(w, e)) tangents[i] = w->cotangents[mn_cotangent_of(w, e)].sum;
     any |= tangents[i] != NULL;
   }
   int result = DONE;
@@ -170,8 +170,8 @@ static int seed(mn_walk *w, mn_tensor *const *tangents) {
   for (int i = 0; i < w->n_in; i++) {
     if (!tangents[i] || mn_is_none(tangents[i]) || tangents[i]->ctx != w->ctx)
       return mn_error_set(w->ctx, MN_ERR_ARGUMENT, "jvp: tangent %d is missing or of another context", i + 1);
-    if (w->input_slots[i] < 0) continue;
-    w->slots[w->input_slots[i]].sum = tangents[i];
+    if (w->input_cotangents[i] < 0) continue;
+    w->cotangents[w->input_cotangents[i]].sum = tangents[i];
     tangents[i]->refs++;
   }
   return 0;
@@ -190,16 +190,16 @@ static int push_all(mn_walk *w) {
   return result;
 }
 
-static slot *output_slot(mn_walk *w, const mn_tensor *y) {
-  int found = *table_find(&w->index, y->node ? (const void *)y->node : (const void *)y);
-  return &w->slots[y->node ? w->visits[found].first_slot + y->out_nr : w->leaf_slots[found]];
+static cotangent *output_cotangent(mn_walk *w, const mn_tensor *y) {
+  int found = *dict_find(&w->index, y->node ? (const void *)y->node : (const void *)y);
+  return &w->cotangents[y->node ? w->visits[found].first_cotangent + y->out_nr : w->leaf_cotangents[found]];
 }
 
 /* Zeros where an output has no tangent. All are made before the first is given. */
 static int fill_outputs(mn_walk *w, int n_out, mn_tensor *const *outputs) {
   int mark = mn_scope_open(w->ctx), result = DONE;
   for (int k = 0; k < n_out && result == DONE; k++) {
-    slot *s = output_slot(w, outputs[k]);
+    cotangent *s = output_cotangent(w, outputs[k]);
     if (s->sum) continue;
     s->sum = row_full(w->ctx, &outputs[k]->a, 0);
     if (s->sum) s->sum->refs++;
@@ -212,7 +212,7 @@ static int fill_outputs(mn_walk *w, int n_out, mn_tensor *const *outputs) {
 static int take_outputs(mn_walk *w, int n_out, mn_tensor *const *outputs, mn_tensor **results) {
   if (fill_outputs(w, n_out, outputs)) return FAILED;
   for (int k = 0; k < n_out; k++) {
-    results[k] = output_slot(w, outputs[k])->sum;
+    results[k] = output_cotangent(w, outputs[k])->sum;
     results[k]->refs++;
   }
   return DONE;

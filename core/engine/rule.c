@@ -9,7 +9,7 @@ bool mn_need(mn_rule *r, int i) {
   if (r->tangents) return r->only < 0 ? r->tangents[i] != NULL : i == r->only;
   return mn_edge_wanted(r->walk, &r->node->edges[i]);
 }
-bool mn_has_grad(mn_rule *r, int k) { return r->slots[k].sum != NULL; }
+bool mn_has_grad(mn_rule *r, int k) { return r->cotangents[k].sum != NULL; }
 
 const int64_t *mn_node_shape(const mn_node *node, int i) {
   const int64_t *at = node->shapes;
@@ -35,7 +35,7 @@ int mn_in_device(mn_rule *r, int i) {
 }
 
 mn_tensor *mn_grad(mn_rule *r, int k) {
-  if (r->slots[k].sum) return r->slots[k].sum;
+  if (r->cotangents[k].sum) return r->cotangents[k].sum;
   mn_array like;
   mn_shape_read(mn_node_shape(r->node, r->node->n_in + k), &like);
   return row_full(r->ctx, &like, 0);
@@ -93,7 +93,7 @@ void mn_give(mn_rule *r, int i, mn_tensor *grad) {
 }
 
 /* Sums a gradient that broadcasting made broader to the input's shape, and casts it to the input's dtype. */
-mn_tensor *mn_rule_fit(mn_rule *r, int i, mn_tensor *g) {
+mn_tensor *mn_rule_unbroadcast(mn_rule *r, int i, mn_tensor *g) {
   mn_list want = mn_in_shape(r, i);
   bool same = want.n == g->a.ndim;
   for (int d = 0; same && d < want.n; d++) same = want.v[d] == g->a.size[d];

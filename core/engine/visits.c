@@ -5,41 +5,43 @@
 
 /* ---- collecting ---- */
 
-static int new_slots(mn_walk *w, int n) {
-  while (w->n_slots + n > w->slot_capacity)
-    if (grow((void **)&w->slots, &w->slot_capacity, w->slot_capacity, sizeof *w->slots)) return -1;
-  memset(&w->slots[w->n_slots], 0, (size_t)n * sizeof *w->slots);
-  w->n_slots += n;
-  return w->n_slots - n;
+static int new_cotangents(mn_walk *w, int n) {
+  while (w->n_cotangents + n > w->cotangent_capacity)
+    if (grow((void **)&w->cotangents, &w->cotangent_capacity, w->cotangent_capacity, sizeof *w->cotangents))
+      return -1;
+  memset(&w->cotangents[w->n_cotangents], 0, (size_t)n * sizeof *w->cotangents);
+  w->n_cotangents += n;
+  return w->n_cotangents - n;
 }
 
 static int add_visit(mn_walk *w, mn_node *node) {
-  if (table_find(&w->index, node)) return 0;
+  if (dict_find(&w->index, node)) return 0;
   if (grow((void **)&w->visits, &w->capacity, w->n_visits, sizeof *w->visits)) return mn_walk_no_memory(w);
-  if (table_add(&w->index, node, 0)) return mn_walk_no_memory(w);
+  if (dict_add(&w->index, node, 0)) return mn_walk_no_memory(w);
   node->refs++;
   w->visits[w->n_visits++] = (visit){.node = node, .seq = node->seq};
   return 0;
 }
 
 static int leaf_number(mn_walk *w, mn_tensor *leaf) {
-  int *found = table_find(&w->index, leaf);
+  int *found = dict_find(&w->index, leaf);
   if (found) return *found;
-  int n = w->n_leaves, s = new_slots(w, 1), capacity = w->leaf_capacity;
+  int n = w->n_leaves, s = new_cotangents(w, 1), capacity = w->leaf_capacity;
   if (s < 0) return mn_walk_no_memory(w);
   if (n == capacity) {
     int wanted = capacity ? 2 * capacity : 64;
     mn_tensor **leaves = realloc(w->leaves, (size_t)wanted * sizeof *leaves);
     if (leaves) w->leaves = leaves;
-    int *leaf_slots = leaves ? realloc(w->leaf_slots, (size_t)wanted * sizeof *leaf_slots) : NULL;
-    if (leaf_slots) w->leaf_slots = leaf_slots;
-    bool *wanteds = leaf_slots ? realloc(w->leaf_wanted, (size_t)wanted * sizeof *wanteds) : NULL;
+    int *leaf_cotangents =
+        leaves ? realloc(w->leaf_cotangents, (size_t)wanted * sizeof *leaf_cotangents) : NULL;
+    if (leaf_cotangents) w->leaf_cotangents = leaf_cotangents;
+    bool *wanteds = leaf_cotangents ? realloc(w->leaf_wanted, (size_t)wanted * sizeof *wanteds) : NULL;
     if (!wanteds) return mn_walk_no_memory(w);
     w->leaf_wanted = wanteds, w->leaf_capacity = wanted;
   }
-  if (table_add(&w->index, leaf, n)) return mn_walk_no_memory(w);
+  if (dict_add(&w->index, leaf, n)) return mn_walk_no_memory(w);
   leaf->refs++;
-  w->leaves[n] = leaf, w->leaf_slots[n] = s, w->leaf_wanted[n] = false;
+  w->leaves[n] = leaf, w->leaf_cotangents[n] = s, w->leaf_wanted[n] = false;
   return w->n_leaves++;
 }
 
@@ -48,7 +50,7 @@ static int compare_age(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/* Collecting finds the newest first: turned round, what has no branches is sorted already. */
+/* Collecting finds the newest first: reversed, what has no branches is sorted already. */
 static void sort_visits(visit *visits, int n) {
   bool sorted = true;
   for (int i = 0, k = n - 1; i < k; i++, k--) {
@@ -86,11 +88,11 @@ int mn_visits_collect(mn_walk *w, int n_out, mn_tensor *const *outputs) {
   w->ctx->stats.visited_nodes += w->n_visits;
   sort_visits(w->visits, w->n_visits);
   for (int v = 0; v < w->n_visits; v++) {
-    int s = new_slots(w, w->visits[v].node->n_out);
+    int s = new_cotangents(w, w->visits[v].node->n_out);
     if (s < 0) return mn_walk_no_memory(w);
     if (mn_check_interrupt(w->ctx)) return -1;
-    w->visits[v].first_slot = s;
-    table_set(&w->index, w->visits[v].node, v);
+    w->visits[v].first_cotangent = s;
+    dict_set(&w->index, w->visits[v].node, v);
   }
   return 0;
 }
@@ -101,15 +103,15 @@ static void want_inputs(mn_walk *w) {
   for (int i = 0; i < w->n_in; i++) {
     mn_tensor *t = w->inputs[i];
     const void *key = t->node ? (const void *)t->node : (const void *)t;
-    int *found = table_find(&w->index, key);
-    w->input_slots[i] = -1;
+    int *found = dict_find(&w->index, key);
+    w->input_cotangents[i] = -1;
     if (!found) continue;
     if (t->node) {
       w->visits[*found].needed = true;
-      w->input_slots[i] = w->visits[*found].first_slot + t->out_nr;
+      w->input_cotangents[i] = w->visits[*found].first_cotangent + t->out_nr;
     } else {
       w->leaf_wanted[*found] = true;
-      w->input_slots[i] = w->leaf_slots[*found];
+      w->input_cotangents[i] = w->leaf_cotangents[*found];
     }
   }
 }

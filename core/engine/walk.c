@@ -25,9 +25,9 @@ static int seed(mn_walk *w, mn_tensor *output, mn_tensor *grad) {
   }
   if (g && g->a.dtype != output->a.dtype) g = row_cast(w->ctx, g, output->a.dtype);
   if (!g) return -1;
-  int *found = table_find(&w->index, output->node ? (void *)output->node : (void *)output);
-  return mn_slot_gather(
-      w, output->node ? w->visits[*found].first_slot + output->out_nr : w->leaf_slots[*found], g);
+  int *found = dict_find(&w->index, output->node ? (void *)output->node : (void *)output);
+  return mn_cotangent_add(
+      w, output->node ? w->visits[*found].first_cotangent + output->out_nr : w->leaf_cotangents[*found], g);
 }
 
 /* ---- a node ---- */
@@ -38,8 +38,8 @@ static int deliver(mn_walk *w, const mn_node *node, mn_tensor **results) {
     const mn_edge *e = &node->edges[i];
     bool silent = !results[i] && node->op == MN_OP_FUNCTION;
     if (silent || !mn_edge_wanted(w, e)) continue;
-    if (!results[i]) w->slots[mn_slot_of(w, e)].zero = true;
-    else if (mn_slot_gather(w, mn_slot_of(w, e), results[i])) return -1;
+    if (!results[i]) w->cotangents[mn_cotangent_of(w, e)].zero = true;
+    else if (mn_cotangent_add(w, mn_cotangent_of(w, e), results[i])) return -1;
   }
   return 0;
 }
@@ -57,7 +57,11 @@ static int check_anomaly(mn_walk *w, const mn_node *node, mn_tensor **results) {
 
 static int run_rule(mn_walk *w, visit *x, mn_tensor **results) {
   mn_node *node = x->node;
-  mn_rule r = {.ctx = w->ctx, .node = node, .walk = w, .slots = &w->slots[x->first_slot], .results = results};
+  mn_rule r = {.ctx = w->ctx,
+               .node = node,
+               .walk = w,
+               .cotangents = &w->cotangents[x->first_cotangent],
+               .results = results};
   if (mn_saved_check(node)) return -1;
   if (node->op == MN_OP_FUNCTION) {
     if (mn_ask_function(w, node, results)) return -1;
@@ -68,7 +72,7 @@ static int run_rule(mn_walk *w, visit *x, mn_tensor **results) {
   if (w->ctx->error_code != MN_OK) return -1;
   for (int i = 0; i < node->n_in; i++) {
     if (!results[i]) continue;
-    results[i] = mn_rule_fit(&r, i, results[i]);
+    results[i] = mn_rule_unbroadcast(&r, i, results[i]);
     if (!results[i]) return -1;
   }
   return w->ctx->watch & MN_WATCH_ANOMALY ? check_anomaly(w, node, results) : 0;
@@ -83,21 +87,22 @@ static bool is_kept(const mn_walk *w, const visit *x) {
 
 enum { NO_COTANGENT, ZEROS, COTANGENT };
 
-/* What a node's outputs have gathered. Zeros are made only for those who look at them: hooks, and Lua's derivatives. */
+/* Sums the cotangents of a node's outputs. Zeros are made only for those who look at them: hooks, and Lua's
+ * derivatives. */
 static int cotangents_of(mn_walk *w, const visit *x, int *kind) {
-  slot *slots = &w->slots[x->first_slot];
+  cotangent *cotangents = &w->cotangents[x->first_cotangent];
   const mn_node *node = x->node;
   bool looks = node->op == MN_OP_FUNCTION || (node->hooked && !x->barrier);
   *kind = NO_COTANGENT;
   for (int k = 0; k < node->n_out; k++) {
-    if (mn_slot_flush(w, &slots[k])) return -1;
-    if (looks && slots[k].zero) {
+    if (mn_cotangent_flush(w, &cotangents[k])) return -1;
+    if (looks && cotangents[k].zero) {
       mn_array like;
       mn_shape_read(mn_node_shape(node, node->n_in + k), &like);
-      if (mn_slot_fill(w, &slots[k], &like)) return -1;
+      if (mn_cotangent_fill(w, &cotangents[k], &like)) return -1;
     }
-    if (slots[k].sum) *kind = COTANGENT;
-    else if (slots[k].zero && *kind == NO_COTANGENT) *kind = ZEROS;
+    if (cotangents[k].sum) *kind = COTANGENT;
+    else if (cotangents[k].zero && *kind == NO_COTANGENT) *kind = ZEROS;
   }
   return 0;
 }
@@ -112,9 +117,13 @@ static int pass_on(mn_walk *w, visit *x, int kind) {
   return failed;
 }
 
+/* Takes a node through its stages: its cotangents are summed, Lua's hooks see them and may change them, the rule (or
+ * Lua's derivative) makes gradients of them, and these are added to what the inputs have. Only the last stage changes
+ * what other nodes will see, so a visit that fails before it for want of memory, or that stops to ask Lua, is made again
+ * from its beginning: w->stage says which questions Lua has answered by then, so that no hook runs twice. */
 static int visit_node(mn_walk *w, visit *x) {
   mn_node *node = x->node;
-  slot *slots = &w->slots[x->first_slot];
+  cotangent *cotangents = &w->cotangents[x->first_cotangent];
   int kind;
   bool through = false;
   if (cotangents_of(w, x, &kind)) return -1;
@@ -124,7 +133,7 @@ static int visit_node(mn_walk *w, visit *x) {
   if (through && pass_on(w, x, kind)) return -1;
   if (through && !(w->flags & MN_WALK_RETAIN_GRAPH)) mn_node_free_saved(node);
   if (!is_kept(w, x))
-    for (int k = 0; k < node->n_out; k++) mn_slot_free(&slots[k]);
+    for (int k = 0; k < node->n_out; k++) mn_cotangent_free(&cotangents[k]);
   return 0;
 }
 
@@ -132,9 +141,9 @@ static int visit_node(mn_walk *w, visit *x) {
 
 static int collect_results(mn_walk *w) {
   for (int i = 0; i < w->n_in; i++) {
-    slot *s = w->input_slots[i] < 0 ? NULL : &w->slots[w->input_slots[i]];
+    cotangent *s = w->input_cotangents[i] < 0 ? NULL : &w->cotangents[w->input_cotangents[i]];
     if (!s || w->results[i]) continue;
-    if (mn_slot_flush(w, s) || mn_slot_fill(w, s, &w->inputs[i]->a)) return -1;
+    if (mn_cotangent_flush(w, s) || mn_cotangent_fill(w, s, &w->inputs[i]->a)) return -1;
     if (s->sum) w->results[i] = s->sum, s->sum->refs++;
   }
   return 0;
@@ -165,8 +174,8 @@ static int write_grads(mn_walk *w) {
   written *list = calloc((size_t)room + 1, sizeof *list);
   if (!list) return mn_walk_no_memory(w);
   for (int i = 0; i < w->n_leaves && !failed; i++) {
-    slot *s = &w->slots[w->leaf_slots[i]];
-    failed = mn_slot_flush(w, s) || mn_slot_fill(w, s, &w->leaves[i]->a);
+    cotangent *s = &w->cotangents[w->leaf_cotangents[i]];
+    failed = mn_cotangent_flush(w, s) || mn_cotangent_fill(w, s, &w->leaves[i]->a);
     if (failed || !s->sum) continue;
     list[n].leaf = w->leaves[i];
     list[n].grad = new_grad(w, w->leaves[i], s->sum);
@@ -176,9 +185,9 @@ static int write_grads(mn_walk *w) {
   for (int v = 0; v < w->n_visits && !failed; v++) {
     mn_node *node = w->visits[v].node;
     for (int k = 0; k < node->n_out && node->outputs && !failed; k++) {
-      slot *s = &w->slots[w->visits[v].first_slot + k];
+      cotangent *s = &w->cotangents[w->visits[v].first_cotangent + k];
       mn_tensor *kept = node->outputs[k];
-      failed = kept && mn_slot_fill(w, s, &kept->a);
+      failed = kept && mn_cotangent_fill(w, s, &kept->a);
       if (failed || !s->sum || !kept) continue;
       list[n].leaf = kept;
       list[n].grad = new_grad(w, kept, s->sum);
@@ -214,8 +223,8 @@ int mn_walk_inputs(mn_walk *w, int n_in, mn_tensor *const *inputs) {
   size_t n = (size_t)n_in + 1;
   w->inputs = calloc(n, sizeof *w->inputs);
   w->results = calloc(n, sizeof *w->results);
-  w->input_slots = calloc(n, sizeof *w->input_slots);
-  if (!w->inputs || !w->results || !w->input_slots || table_resize(&w->index, 128))
+  w->input_cotangents = calloc(n, sizeof *w->input_cotangents);
+  if (!w->inputs || !w->results || !w->input_cotangents || dict_resize(&w->index, 128))
     return mn_walk_no_memory(w);
   for (int i = 0; i < n_in; i++) {
     if (!inputs[i] || mn_is_none(inputs[i]))
@@ -316,15 +325,15 @@ mn_tensor *mn_walk_result(mn_walk *w, int i) {
 void mn_walk_free(mn_walk *w) {
   if (!w) return;
   mn_context *ctx = w->ctx;
-  for (int i = 0; i < w->n_slots; i++) mn_slot_free(&w->slots[i]);
+  for (int i = 0; i < w->n_cotangents; i++) mn_cotangent_free(&w->cotangents[i]);
   for (int v = 0; v < w->n_visits; v++) mn_node_unref(w->visits[v].node);
   for (int i = 0; i < w->n_leaves; i++) mn_tensor_unref(w->leaves[i]);
   for (int i = 0; i < w->n_in; i++) mn_tensor_unref(w->inputs[i]), mn_tensor_unref(w->results[i]);
   mn_ask_forget(w);
   mn_drain(ctx);
-  free(w->visits), free(w->slots), free(w->leaves), free(w->leaf_slots), free(w->leaf_wanted);
-  table_free(&w->index);
-  free(w->inputs), free(w->results), free(w->input_slots), free(w->reach.of_inputs);
+  free(w->visits), free(w->cotangents), free(w->leaves), free(w->leaf_cotangents), free(w->leaf_wanted);
+  dict_free(&w->index);
+  free(w->inputs), free(w->results), free(w->input_cotangents), free(w->reach.of_inputs);
   free(w);
   mn_context_release(ctx);
 }

@@ -8,37 +8,38 @@
 #include "engine/reach.h"
 #include "rows.h"
 
-/* A place that gathers cotangents. `more` holds, from `first` on, what could not be added yet. */
-typedef struct slot {
+/* What derivatives give for one output of a node, or for a leaf. `more` holds, from `first` on, what could not be added
+ * yet. */
+typedef struct cotangent {
   mn_tensor *sum;
   mn_tensor **more;
   int first, n_more;
   bool zero; /* a derivative that is 0 throughout leads here: without a sum, the cotangent is zeros */
-} slot;
+} cotangent;
 
 typedef struct visit {
   mn_node *node;
-  uint64_t seq;   /* the node's; sorting would read all nodes many times */
-  int first_slot; /* of n_out slots */
+  uint64_t seq;        /* the node's; sorting would read all nodes many times */
+  int first_cotangent; /* of the n_out that it has */
   bool needed;
   bool barrier; /* an input of a walk with MN_WALK_PARTIAL: nothing behind it is visited */
 } visit;
 
 struct mn_walk {
   mn_context *ctx;
-  int flags, n_in, n_visits, n_slots, n_leaves, capacity, next;
+  int flags, n_in, n_visits, n_cotangents, n_leaves, capacity, next;
   uint64_t since; /* nodes before it are not visited */
   reach reach;    /* of the inputs */
   visit *visits;  /* ascending in age: visits[n-1] is the newest */
-  slot *slots;
-  int slot_capacity, leaf_capacity;
-  mn_tensor **leaves; /* leaf i gathers in slots[leaf_slots[i]] */
-  int *leaf_slots;
+  cotangent *cotangents;
+  int cotangent_capacity, leaf_capacity;
+  mn_tensor **leaves; /* the cotangent of leaf i is cotangents[leaf_cotangents[i]] */
+  int *leaf_cotangents;
   bool *leaf_wanted;
-  table index;         /* node -> visit, leaf -> leaf number */
+  dict index;          /* node -> visit, leaf -> leaf number */
   mn_tensor **inputs;  /* retained */
   mn_tensor **results; /* for each input, or NULL */
-  int *input_slots;
+  int *input_cotangents;
   bool failed;
   /* What Lua is asked, and how far the present node (or leaf) has got: hooks first, then the derivative. */
   mn_request request;
@@ -52,7 +53,7 @@ struct mn_rule {
   mn_context *ctx;
   mn_node *node;
   mn_walk *walk;
-  slot *slots;
+  cotangent *cotangents;
   mn_tensor **results;
   /* In a forward walk (push.c): the tangents of inputs and of outputs, NULL for zero; room for as many inputs; the input
    * whose gradient is wanted, or -1 for those with a tangent. NULL in a backward one. */
@@ -87,31 +88,32 @@ int mn_visits_collect(mn_walk *w, int n_out, mn_tensor *const *outputs);
 int mn_visits_want(mn_walk *w);
 static inline bool mn_edge_wanted(mn_walk *w, const mn_edge *e) {
   if (e->node) {
-    const int *found = table_find(&w->index, e->node);
+    const int *found = dict_find(&w->index, e->node);
     return found && w->visits[*found].needed;
   }
-  return e->leaf && w->leaf_wanted[*table_find(&w->index, e->leaf)];
+  return e->leaf && w->leaf_wanted[*dict_find(&w->index, e->leaf)];
 }
 
-/* The slot of a wanted edge. */
-static inline int mn_slot_of(mn_walk *w, const mn_edge *e) {
-  int found = *table_find(&w->index, e->node ? (void *)e->node : (void *)e->leaf);
-  return e->node ? w->visits[found].first_slot + e->out_nr : w->leaf_slots[found];
+/* The number of a wanted edge's cotangent. */
+static inline int mn_cotangent_of(mn_walk *w, const mn_edge *e) {
+  int found = *dict_find(&w->index, e->node ? (void *)e->node : (void *)e->leaf);
+  return e->node ? w->visits[found].first_cotangent + e->out_nr : w->leaf_cotangents[found];
 }
 
-/* cotangents.c: slots. */
-int mn_slot_gather(mn_walk *w, int index,
-                   mn_tensor *t);       /* adds t; without memory for the sum it is put aside */
-int mn_slot_flush(mn_walk *w, slot *s); /* adds what was put aside */
-int mn_slot_fill(mn_walk *w, slot *s, const mn_array *like); /* zeros, where that is all that is known */
-void mn_slot_free(slot *s);
+/* cotangents.c */
+int mn_cotangent_add(mn_walk *w, int index,
+                     mn_tensor *t);               /* adds t; without memory for the sum it is put aside */
+int mn_cotangent_flush(mn_walk *w, cotangent *s); /* adds what was put aside */
+int mn_cotangent_fill(mn_walk *w, cotangent *s,
+                      const mn_array *like); /* zeros, where that is all that is known */
+void mn_cotangent_free(cotangent *s);
 
 /* rule.c: what rules read and give. */
 const int64_t *mn_node_shape(const mn_node *node,
                              int i);     /* of input i, or, from n_in on, of output i - n_in */
 int mn_saved_check(const mn_node *node); /* are the node's saved tensors still there? */
 mn_tensor *mn_saved_unpack(mn_node *node, mn_saved *s);
-mn_tensor *mn_rule_fit(mn_rule *r, int i, mn_tensor *g);
+mn_tensor *mn_rule_unbroadcast(mn_rule *r, int i, mn_tensor *g);
 
 /* ask.c: what Lua is asked. Those that ask return -1 and leave the walk paused. */
 int mn_ask_hooks(mn_walk *w, const visit *x);

@@ -34,6 +34,10 @@ static void merge(dims *d) {
   d->n = n;
 }
 
+/* Most layouts come down to few loops: dims of one element drop out, and neighbours that lie evenly are one dim. So a
+ * sum over a dense tensor is one row, whatever its dims. Where the fold's order is free (sorted) the reduced dim with
+ * the smallest stride is the innermost, so that a transposed input is read along its memory; where places count (argmax,
+ * scans) the order is the row-major one. Kept dims stay in the output's order, which is dense. */
 mn_plan MN_KERNEL(plan)(const mn_array *in, unsigned mask, bool sorted) {
   dims kept = {0}, reduced = {0};
   for (int d = 0; d < in->ndim; d++) put(mask >> d & 1 ? &reduced : &kept, in->size[d], in->stride[d]);
