@@ -2,13 +2,12 @@
  * of result pixels (or of weights) by shape alone. It must not know of derivatives. */
 #include "variant.h"
 #include "dense.h"
+#include "grain.h"
+#include "tile.h"
 #define MN_SECTION "ops/conv.def"
 #include "section.h"
 
-enum {
-  BLOCK_WORK = 300000, /* multiply-adds that are worth another thread's waking up */
-  MOST_COPIES = 6      /* vectors of a panel's row, up to which rows are copied by vectors */
-};
+enum { MOST_COPIES = 6 }; /* vectors of a panel's row, up to which rows are copied by vectors */
 
 /* A copy of planes of from, (N, C, H, W), into planes of height x width, shifted by top and left, zero
  * around. */
@@ -27,7 +26,7 @@ static int64_t plane_step(int64_t height, int64_t width, int dtype) {
 /* For each group: rows x depth weights times depth x (images * grid) pixels. Pixel (n, h, w) of depth k is
  * source[n * from_image + h * from_h + w * from_w + offset[k]]; row r of its result is added at
  * out[n * to_image + r * to_row + h * to_h + w * to_w]. The weight gradient, rows x depth sums over pixels,
- * has the result's gradient (from grad, gathered into weight) in the place of weights, and cuts the pixels
+ * has the result's gradient (from grad, arranged by channel in weight) in the place of weights, and cuts the pixels
  * into parts. */
 typedef struct correlation {
   int64_t images, groups, rows, depth, grid_h, grid_w;
@@ -39,16 +38,9 @@ typedef struct correlation {
       parts;
 } correlation;
 
-#define MN_T float
-#define MN_TN(name) name##_f32
-#include "conv.inc"
-#undef MN_T
-#undef MN_TN
-#define MN_T double
-#define MN_TN(name) name##_f64
-#include "conv.inc"
-#undef MN_T
-#undef MN_TN
+#define BODY "conv.inc"
+#define KIND MN_FLOATS
+#include "each_dtype.inc"
 
 static int64_t divide_up(int64_t a, int64_t b) { return a > 0 ? (a + b - 1) / b : 0; }
 static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -72,7 +64,7 @@ static const void *pad(mn_call *call, const mn_array *a, padding *p) {
   p->to = mn_scratch(call, (size_t)(planes * p->plane) * size + 256);
   if (!p->to) return NULL;
   memset((char *)p->to + (size_t)(planes * p->plane) * size, 0, 256);
-  mn_parallel(a->size[0], a->dtype == MN_FLOAT32 ? pad_image_f32 : pad_image_f64, p);
+  mn_parallel(a->size[0], MN_OF_FLOAT(a->dtype, pad_image), p);
   return p->to;
 }
 
@@ -95,14 +87,14 @@ static int read_input(mn_call *call, correlation *g, const mn_array *x, int64_t 
   int64_t channels = x->size[1] / g->groups, plane = plane_step(p.height, p.width, x->dtype);
   p.plane = plane;
   int64_t *taps = mn_scratch(call, (size_t)(kh * kw + 1) * sizeof *taps);
-  if (!taps) return 1;
+  if (!taps) return -1;
   for (int64_t t = 0; t < kh * kw; t++) taps[t] = t / kw * dilation[0] * p.width + t % kw * dilation[1];
   g->images = x->size[0], g->depth = channels * kh * kw;
   g->from_image = x->size[1] * plane, g->from_group = channels * plane;
   g->from_h = stride[0] * p.width, g->from_w = stride[1];
   g->offset = tap_offsets(call, channels, plane, taps, kh * kw);
   g->source = pad(call, x, &p);
-  return !g->offset || !g->source;
+  return g->offset && g->source ? 0 : -1;
 }
 
 int MN_KERNEL(conv2d)(mn_call *call) {
@@ -121,9 +113,8 @@ int MN_KERNEL(conv2d)(mn_call *call) {
   if (y.numel == 0) return 0;
   if (bias) g.bias = bias->data, g.bias_step = bias->stride[0];
   g.weight = (void *)mn_dense(call, w);
-  if (!g.weight || read_input(call, &g, &x, w->size[2], w->size[3], &t->windows)) return 1;
-  if (y.dtype == MN_FLOAT32) correlate_f32(&g);
-  else correlate_f64(&g);
+  if (!g.weight || read_input(call, &g, &x, w->size[2], w->size[3], &t->windows)) return -1;
+  MN_OF_FLOAT(y.dtype, correlate)(&g);
   return 0;
 }
 
@@ -166,13 +157,8 @@ static void input_grad_phase(correlation *g, const mn_array *w, const axis *h, c
     for (int t = 0; t < count; t++) offset[o * count + t] = offset[t] + o * plane;
   g->depth = outs * count;
   g->grid_h = divide_up(h->size - h0, h->stride), g->grid_w = divide_up(v->size - w0, v->stride);
-  if (w->dtype == MN_FLOAT32) {
-    turn_weight_f32(w, g->groups, taps, count, g->weight);
-    correlate_f32(g);
-  } else {
-    turn_weight_f64(w, g->groups, taps, count, g->weight);
-    correlate_f64(g);
-  }
+  MN_OF_FLOAT(w->dtype, transpose_weight)(w, g->groups, taps, count, g->weight);
+  MN_OF_FLOAT(w->dtype, correlate)(g);
 }
 
 int MN_KERNEL(conv2d_input_grad)(mn_call *call) {
@@ -203,7 +189,7 @@ int MN_KERNEL(conv2d_input_grad)(mn_call *call) {
   int64_t *taps = mn_scratch(call, (kernel + 1) * sizeof *taps);
   g.weight = mn_scratch(call, (size_t)w->numel * size + 1);
   g.source = pad(call, &y, &p);
-  if (!offset || !taps || !g.weight || !g.source) return 1;
+  if (!offset || !taps || !g.weight || !g.source) return -1;
   for (int64_t h0 = 0; h0 < h.stride && h0 < h.size; h0++)
     for (int64_t w0 = 0; w0 < v.stride && w0 < v.size; w0++) {
       g.out = (char *)x.data + (size_t)(h0 * v.size + w0) * size;
@@ -225,13 +211,12 @@ int MN_KERNEL(conv2d_weight_grad)(mn_call *call) {
   size_t size = mn_dtype_size(w->dtype);
   if (w->numel == 0) return 0;
   if (y.numel == 0 || x.numel == 0) return memset(w->data, 0, (size_t)w->numel * size), 0;
-  if (read_input(call, &g, &x, w->size[2], w->size[3], &t->windows)) return 1;
+  if (read_input(call, &g, &x, w->size[2], w->size[3], &t->windows)) return -1;
   int64_t units = g.groups * divide_up(g.depth, 16), pixels = y.size[0] * y.size[2] * y.size[3];
   while (units * g.parts < 8 && pixels / g.parts > 2048) g.parts *= 2;
   g.weight = mn_scratch(call, (size_t)y.numel * size);
   if (g.parts > 1) g.out = mn_scratch(call, (size_t)(w->numel * g.parts) * size);
-  if (!g.weight || !g.out) return 1;
-  if (w->dtype == MN_FLOAT32) weight_grad_f32(&g, w->data);
-  else weight_grad_f64(&g, w->data);
+  if (!g.weight || !g.out) return -1;
+  MN_OF_FLOAT(w->dtype, weight_grad)(&g, w->data);
   return 0;
 }

@@ -2,12 +2,11 @@
  * a transposed copy is cut into tiles that stay in the first cache. Large copies run on several threads,
  * whose blocks are cut by shape alone. Knows nothing of conversions (copy_convert.c) nor of ops. */
 #include "copy.h"
+#include "grain.h"
 #include <string.h>
 #ifdef __SSE2__
 #include <immintrin.h>
 #endif
-
-enum { BLOCK = 32768, PARALLEL = 65536, TILE = 32, SMALL = 2048 };
 
 typedef struct dim {
   int64_t size, dst, src;
@@ -65,15 +64,15 @@ static int choose_rows(const dim *dims, int n, int *tiled) {
 
 static void cut(plan *p, int tiled) {
   p->cols_per = p->cols.size;
-  if (tiled && p->cols_per > TILE) p->cols_per = TILE;
-  if (p->cols_per > BLOCK) p->cols_per = BLOCK;
-  p->rows_per = tiled ? TILE : BLOCK / p->cols_per;
+  if (tiled && p->cols_per > MOVE_TILE) p->cols_per = MOVE_TILE;
+  if (p->cols_per > MOVE_BLOCK) p->cols_per = MOVE_BLOCK;
+  p->rows_per = tiled ? MOVE_TILE : MOVE_BLOCK / p->cols_per;
   if (p->rows_per > p->rows.size) p->rows_per = p->rows.size;
   p->row_cuts = (p->rows.size + p->rows_per - 1) / p->rows_per;
   p->col_cuts = (p->cols.size + p->cols_per - 1) / p->cols_per;
   p->units = p->row_cuts * p->col_cuts;
   for (int d = 0; d < p->n_outer; d++) p->units *= p->outer[d].size;
-  p->units_per_block = BLOCK / (p->rows_per * p->cols_per);
+  p->units_per_block = MOVE_BLOCK / (p->rows_per * p->cols_per);
   if (p->units_per_block < 1) p->units_per_block = 1;
 }
 
@@ -114,10 +113,14 @@ static int64_t transpose_plane(char *dst, const char *src, dim rows, dim cols, m
   return r;
 }
 
+static int keeps_4_bytes(mn_row_fn row) {
+  return row == MN_KERNEL(row_copier)(MN_FLOAT32, MN_FLOAT32) ||
+         row == MN_KERNEL(row_copier)(MN_INT32, MN_INT32);
+}
+
 static void copy_plane(char *dst, const char *src, dim rows, dim cols, mn_row_fn row) {
   int64_t r = 0;
-  if (rows.src == 4 && cols.dst == 4 && cols.size >= 4 &&
-      row == MN_KERNEL(row_copier)(MN_FLOAT32, MN_FLOAT32))
+  if (rows.src == 4 && cols.dst == 4 && cols.size >= 4 && keeps_4_bytes(row))
     r = transpose_plane(dst, src, rows, cols, row);
   for (; r < rows.size; r++) row(dst + r * rows.dst, cols.dst, src + r * rows.src, cols.src, cols.size);
 }
@@ -186,17 +189,17 @@ void MN_KERNEL(apply_rows)(const mn_array *dst, const mn_array *src, mn_row_fn r
   int n = merge_dims(dims, list_dims(dst, src, dims));
   plan p = {.dst = dst->data, .src = src->data, .row = row, .rows = {1, 0, 0}, .cols = {1, 0, 0}};
   int tiled = split_dims(&p, dims, n);
-  if (dst->numel <= SMALL) {
+  if (dst->numel <= MOVE_SMALL) {
     copy_small(&p);
     return;
   }
   cut(&p, tiled);
-  if (dst->numel < PARALLEL) copy_units(&p, 0, p.units);
+  if (dst->numel < MOVE_PARALLEL) copy_units(&p, 0, p.units);
   else mn_parallel((p.units + p.units_per_block - 1) / p.units_per_block, copy_block, &p);
 }
 
 void MN_KERNEL(copy_array)(const mn_array *dst, const mn_array *src) {
-  if (dst->contiguous && src->contiguous && dst->dtype == src->dtype && dst->numel < PARALLEL &&
+  if (dst->contiguous && src->contiguous && dst->dtype == src->dtype && dst->numel < MOVE_PARALLEL &&
       same_shape(dst, src)) {
     memcpy(dst->data, src->data, (size_t)dst->numel * mn_dtype_size(dst->dtype));
     return;
@@ -207,7 +210,7 @@ void MN_KERNEL(copy_array)(const mn_array *dst, const mn_array *src) {
 void MN_KERNEL(fill_array)(const mn_array *dst, double value) {
   int64_t element = 0; /* one element of dst's dtype */
   MN_KERNEL(row_copier)(dst->dtype, MN_FLOAT64)((char *)&element, 8, (const char *)&value, 8, 1);
-  if (dst->contiguous && element == 0 && dst->numel < PARALLEL) {
+  if (dst->contiguous && element == 0 && dst->numel < MOVE_PARALLEL) {
     if (dst->numel) memset(dst->data, 0, (size_t)dst->numel * mn_dtype_size(dst->dtype));
     return;
   }

@@ -8,8 +8,6 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { PARALLEL = 16384 };
-
 typedef struct generator {
   const mn_array *out;
   mn_make_fn make;
@@ -19,12 +17,12 @@ typedef struct generator {
 
 static void generate_range(const generator *g, int64_t from, int64_t to) {
   union {
-    double f[MN_CHUNK];
-    int64_t i[MN_CHUNK];
+    double f[CREATE_CHUNK];
+    int64_t i[CREATE_CHUNK];
   } buffer;
   int64_t item = (int64_t)mn_dtype_size(g->out->dtype);
-  for (int64_t first = from; first < to; first += MN_CHUNK) {
-    int64_t n = to - first < MN_CHUNK ? to - first : MN_CHUNK;
+  for (int64_t first = from; first < to; first += CREATE_CHUNK) {
+    int64_t n = to - first < CREATE_CHUNK ? to - first : CREATE_CHUNK;
     g->make(g->arg, first, n, &buffer);
     g->row((char *)g->out->data + first * item, item, (const char *)&buffer, 8, n);
   }
@@ -32,14 +30,14 @@ static void generate_range(const generator *g, int64_t from, int64_t to) {
 
 static void generate_block(void *arg, int64_t block) {
   const generator *g = arg;
-  int64_t from = block * PARALLEL, to = from + PARALLEL;
+  int64_t from = block * CREATE_BLOCK, to = from + CREATE_BLOCK;
   generate_range(g, from, to < g->out->numel ? to : g->out->numel);
 }
 
 void MN_KERNEL(generate)(const mn_array *out, mn_make_fn make, const void *arg, int made) {
   generator g = {out, make, arg, MN_KERNEL(row_copier)(out->dtype, made)};
-  if (out->numel <= PARALLEL) generate_range(&g, 0, out->numel);
-  else mn_parallel((out->numel + PARALLEL - 1) / PARALLEL, generate_block, &g);
+  if (out->numel <= CREATE_BLOCK) generate_range(&g, 0, out->numel);
+  else mn_parallel((out->numel + CREATE_BLOCK - 1) / CREATE_BLOCK, generate_block, &g);
 }
 
 /* Can an integer dtype hold that value? (Any value is a float, and true or false.) */

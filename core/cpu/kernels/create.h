@@ -3,10 +3,9 @@
 #define MN_CREATE_H
 
 #include "copy.h"
+#include "grain.h"
 
-enum { MN_CHUNK = 256 };
-
-/* Writes elements first .. first+n-1 (n <= MN_CHUNK, first a multiple of it) to buffer: doubles, or int64. */
+/* Writes elements first .. first+n-1 (n <= CREATE_CHUNK, first a multiple of it) to buffer: doubles, or int64. */
 typedef void (*mn_make_fn)(const void *arg, int64_t first, int64_t n, void *buffer);
 
 /* Fills the dense array out with what make makes, converted from dtype made (float64 or int64), on several

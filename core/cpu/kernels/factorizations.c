@@ -1,6 +1,7 @@
 /* factorizations.c: factorizations, solutions and determinants of batches of matrices, each matrix by one call of
  * LAPACK, the matrices shared out over threads. It must not know of derivatives. */
 #include "variant.h"
+#include "grain.h"
 #include "matrices.h"
 #include "cpu/blas.h"
 #define MN_SECTION "ops/factorizations.def"
@@ -10,14 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum {
-  BLOCK_WORK = 300000,   /* multiply-adds that are worth another thread's waking up */
-  CALL_WORK = 500,       /* what calling LAPACK costs, in multiply-adds */
-  ITERATED = 20,         /* how much longer a factorization by iteration takes */
-  MAX_BLOCKS = 64,       /* blocks have their own work memory */
-  WORK_LIMIT = 64 << 20, /* bytes of it beyond which blocks are not added */
-  NOT_FINITE = -1
-};
+enum { NOT_FINITE = -1 };
 
 /* What is done to each matrix of a batch. */
 typedef struct job job;
@@ -43,22 +37,11 @@ struct job {
 static int at_least_1(int n) { return n > 0 ? n : 1; }
 static size_t square(int n) { return (size_t)n * (size_t)n; }
 
-#define MN_T float
-#define MN_TN(name) name##_f32
-#define MN_LAPACK(j, name) (j)->lapack->f32.name
-#include "factorizations.inc"
-#undef MN_T
-#undef MN_TN
-#undef MN_LAPACK
-#define MN_T double
-#define MN_TN(name) name##_f64
-#define MN_LAPACK(j, name) (j)->lapack->f64.name
-#include "factorizations.inc"
-#undef MN_T
-#undef MN_TN
-#undef MN_LAPACK
+#define BODY "factorizations.inc"
+#define KIND MN_FLOATS
+#include "each_dtype.inc"
 
-static void run_block(void *arg, int64_t block) {
+static void matrices_block(void *arg, int64_t block) {
   const job *j = arg;
   char *work = j->work + (size_t)block * j->block_bytes;
   int64_t from = j->batches * block / j->blocks, to = j->batches * (block + 1) / j->blocks;
@@ -67,21 +50,21 @@ static void run_block(void *arg, int64_t block) {
 
 /* Blocks are cut by shape alone. */
 static void cut(job *j, size_t element) {
-  double each = (double)j->weight * ((double)j->m * j->n * ((double)j->k + j->k_b) + CALL_WORK);
-  double blocks = each * (double)j->batches / BLOCK_WORK + 1;
+  double each = (double)j->weight * ((double)j->m * j->n * ((double)j->k + j->k_b) + LAPACK_CALL);
+  double blocks = each * (double)j->batches / PRODUCT_BLOCK + 1;
   j->int_at = (j->reals * element + 63) & ~(size_t)63;
   j->block_bytes = (j->int_at + j->ints * sizeof(int) + 64) & ~(size_t)63;
-  if (blocks > MAX_BLOCKS) blocks = MAX_BLOCKS;
+  if (blocks > LAPACK_BLOCKS) blocks = LAPACK_BLOCKS;
   if (blocks > (double)j->batches) blocks = (double)j->batches;
-  if (blocks > 1 && blocks * (double)j->block_bytes > WORK_LIMIT)
-    blocks = WORK_LIMIT / (double)j->block_bytes;
+  if (blocks > 1 && blocks * (double)j->block_bytes > LAPACK_BYTES)
+    blocks = LAPACK_BYTES / (double)j->block_bytes;
   j->blocks = blocks < 1 ? 1 : (int64_t)blocks;
 }
 
 static int too_large(mn_call *call, const mn_array *a) {
   snprintf(call->error, sizeof call->error, "a matrix of %lld x %lld is too large for LAPACK",
            (long long)a->size[a->ndim - 2], (long long)a->size[a->ndim - 1]);
-  return 1;
+  return -1;
 }
 
 /* Fills in what follows from the arrays, and finds LAPACK. */
@@ -94,10 +77,10 @@ static int begin(mn_call *call, job *j) {
   j->lwork = j->liwork = 1;
   for (int i = 0; i < call->n_out; i++) j->out[i] = call->out[i]->data;
   j->lapack = mn_lapack_open(call->error, sizeof call->error);
-  return j->lapack == NULL;
+  return j->lapack ? 0 : -1;
 }
 
-/* 0, or 1 with the first matrix that failed named in the error. */
+/* 0, or -1 with the first matrix that failed named in the error. */
 static int report(mn_call *call, const job *j, const char *problem) {
   for (int64_t i = 0; i < j->batches; i++) {
     if (j->info[i] == 0) continue;
@@ -107,14 +90,14 @@ static int report(mn_call *call, const job *j, const char *problem) {
     if (j->info[i] == NOT_FINITE)
       snprintf(call->error, sizeof call->error, "%s has an element that is not finite", which);
     else snprintf(call->error, sizeof call->error, "%s %s (at row %d)", which, problem, j->info[i]);
-    return 1;
+    return -1;
   }
   return 0;
 }
 
 /* Does it to the whole batch; shape is an output whose leading dims are the batch, `dims` of them. problem:
  * what a positive number from `one` means. */
-static int run(mn_call *call, job *j, const mn_array *shape, int dims, const char *problem) {
+static int each_matrix(mn_call *call, job *j, const mn_array *shape, int dims, const char *problem) {
   j->batches = 1;
   for (int d = 0; d < dims; d++) j->batches *= shape->size[d];
   if (j->batches == 0) return 0;
@@ -124,121 +107,124 @@ static int run(mn_call *call, job *j, const mn_array *shape, int dims, const cha
   int64_t *at = mn_scratch(call, (size_t)j->batches * 2 * sizeof *at);
   j->info = at ? mn_scratch(call, (size_t)j->batches * sizeof *j->info) : NULL;
   j->work = j->info ? mn_scratch(call, (size_t)j->blocks * j->block_bytes) : NULL;
-  if (!j->work) return 1;
+  if (!j->work) return -1;
   mn_batch_starts(j->a, shape, dims, at);
   if (j->b) mn_batch_starts(j->b, shape, dims, at + j->batches);
   j->a_at = at, j->b_at = at + j->batches;
-  mn_parallel(j->blocks, run_block, j);
+  mn_parallel(j->blocks, matrices_block, j);
   return report(call, j, problem);
 }
 
 static const double precision_f32 = FLT_EPSILON, precision_f64 = DBL_EPSILON;
-#define BY_TYPE(j, name) ((j)->a->dtype == MN_FLOAT32 ? name##_f32 : name##_f64)
+#define OF(j, name) MN_OF_FLOAT((j)->a->dtype, name)
 
 int MN_KERNEL(cholesky)(mn_call *call) {
   job j = {.option = mn_cholesky_of(call)->upper != 0};
-  if (begin(call, &j)) return 1;
-  j.one = BY_TYPE(&j, cholesky);
+  if (begin(call, &j)) return -1;
+  j.one = OF(&j, cholesky);
   j.reals = square(j.n);
-  return run(call, &j, call->out[0], call->out[0]->ndim - 2, "is not positive definite");
+  return each_matrix(call, &j, call->out[0], call->out[0]->ndim - 2, "is not positive definite");
 }
 
 int MN_KERNEL(inverse)(mn_call *call) {
   job j = {0};
-  if (begin(call, &j)) return 1;
-  j.one = BY_TYPE(&j, inverse);
-  BY_TYPE(&j, inverse_work)(&j);
+  if (begin(call, &j)) return -1;
+  j.one = OF(&j, inverse);
+  OF(&j, inverse_work)(&j);
   j.reals = square(j.n) + (size_t)j.lwork;
   j.ints = (size_t)j.n;
-  return run(call, &j, call->out[0], call->out[0]->ndim - 2, "is singular");
+  return each_matrix(call, &j, call->out[0], call->out[0]->ndim - 2, "is singular");
 }
 
 int MN_KERNEL(solve)(mn_call *call) {
   job j = {0};
-  if (begin(call, &j)) return 1;
-  j.one = BY_TYPE(&j, solve);
+  if (begin(call, &j)) return -1;
+  j.one = OF(&j, solve);
   j.reals = square(j.n) + (size_t)j.n * (size_t)j.k_b;
   j.ints = (size_t)j.n;
-  return run(call, &j, call->out[0], call->out[0]->ndim - 2, "is singular");
+  return each_matrix(call, &j, call->out[0], call->out[0]->ndim - 2, "is singular");
 }
 
 int MN_KERNEL(solve_triangular)(mn_call *call) {
   const mn_solve_triangular_attrs *t = mn_solve_triangular_of(call);
   job j = {.option = t->upper != 0, .unit = t->unitriangular != 0};
-  if (begin(call, &j)) return 1;
-  j.one = BY_TYPE(&j, solve_triangular);
+  if (begin(call, &j)) return -1;
+  j.one = OF(&j, solve_triangular);
   j.reals = square(j.n);
-  return run(call, &j, call->out[0], call->out[0]->ndim - 2, "is singular, its diagonal has a 0");
+  return each_matrix(call, &j, call->out[0], call->out[0]->ndim - 2, "is singular, its diagonal has a 0");
 }
 
 int MN_KERNEL(det)(mn_call *call) {
   job j = {0};
-  if (begin(call, &j)) return 1;
-  j.one = BY_TYPE(&j, det);
+  if (begin(call, &j)) return -1;
+  j.one = OF(&j, det);
   j.reals = square(j.n);
   j.ints = (size_t)j.n;
-  return run(call, &j, call->out[0], call->out[0]->ndim, "");
+  return each_matrix(call, &j, call->out[0], call->out[0]->ndim, "");
 }
 
 int MN_KERNEL(slogdet)(mn_call *call) {
   job j = {0};
-  if (begin(call, &j)) return 1;
-  j.one = BY_TYPE(&j, slogdet);
+  if (begin(call, &j)) return -1;
+  j.one = OF(&j, slogdet);
   j.reals = square(j.n);
   j.ints = (size_t)j.n;
-  return run(call, &j, call->out[0], call->out[0]->ndim, "");
+  return each_matrix(call, &j, call->out[0], call->out[0]->ndim, "");
 }
 
 int MN_KERNEL(cofactor)(mn_call *call) {
-  job j = {.option = 1, .weight = ITERATED};
-  if (begin(call, &j)) return 1;
-  j.one = BY_TYPE(&j, cofactor);
-  BY_TYPE(&j, svd_work)(&j);
+  job j = {.option = 1, .weight = LAPACK_ITERATED};
+  if (begin(call, &j)) return -1;
+  j.one = OF(&j, cofactor);
+  OF(&j, svd_work)(&j);
   j.reals = 3 * square(j.n) + 2 * (size_t)j.n + (size_t)j.lwork;
   j.ints = 9 * (size_t)j.n;
-  return run(call, &j, call->out[0], call->out[0]->ndim - 2, "has no singular values: no convergence");
+  return each_matrix(call, &j, call->out[0], call->out[0]->ndim - 2,
+                     "has no singular values: no convergence");
 }
 
 int MN_KERNEL(eigh)(mn_call *call) {
-  job j = {.option = mn_eigh_of(call)->UPLO != 0, .weight = ITERATED};
-  if (begin(call, &j)) return 1;
-  j.one = BY_TYPE(&j, eigh);
-  BY_TYPE(&j, eigh_work)(&j);
+  job j = {.option = mn_eigh_of(call)->UPLO != 0, .weight = LAPACK_ITERATED};
+  if (begin(call, &j)) return -1;
+  j.one = OF(&j, eigh);
+  OF(&j, eigh_work)(&j);
   j.reals = square(j.n) + (size_t)j.lwork;
   j.ints = (size_t)j.liwork;
-  return run(call, &j, call->out[1], call->out[1]->ndim - 2, "has no eigenvalues: no convergence");
+  return each_matrix(call, &j, call->out[1], call->out[1]->ndim - 2, "has no eigenvalues: no convergence");
 }
 
 int MN_KERNEL(svd)(mn_call *call) {
-  job j = {.option = mn_svd_of(call)->full_matrices != 0, .weight = ITERATED};
-  if (begin(call, &j)) return 1;
-  j.one = BY_TYPE(&j, svd);
-  BY_TYPE(&j, svd_work)(&j);
+  job j = {.option = mn_svd_of(call)->full_matrices != 0, .weight = LAPACK_ITERATED};
+  if (begin(call, &j)) return -1;
+  j.one = OF(&j, svd);
+  OF(&j, svd_work)(&j);
   size_t rows = (size_t)(j.option ? j.m : j.k), cols = (size_t)(j.option ? j.n : j.k);
   j.reals = (size_t)j.m * (size_t)j.n + (size_t)j.m * rows + (size_t)j.n * cols + (size_t)j.lwork;
   j.ints = 8 * (size_t)j.k;
-  return run(call, &j, call->out[0], call->out[0]->ndim - 2, "has no singular values: no convergence");
+  return each_matrix(call, &j, call->out[0], call->out[0]->ndim - 2,
+                     "has no singular values: no convergence");
 }
 
 int MN_KERNEL(pinverse)(mn_call *call) {
   const mn_pinverse_attrs *t = mn_pinverse_of(call);
-  job j = {.rtol = t->rtol, .atol = t->atol, .weight = ITERATED};
-  if (begin(call, &j)) return 1;
-  if (j.rtol < 0) j.rtol = (j.m > j.n ? j.m : j.n) * BY_TYPE(&j, precision);
-  j.one = BY_TYPE(&j, pinverse);
-  BY_TYPE(&j, svd_work)(&j);
+  job j = {.rtol = t->rtol, .atol = t->atol, .weight = LAPACK_ITERATED};
+  if (begin(call, &j)) return -1;
+  if (j.rtol < 0) j.rtol = (j.m > j.n ? j.m : j.n) * OF(&j, precision);
+  j.one = OF(&j, pinverse);
+  OF(&j, svd_work)(&j);
   size_t m = (size_t)j.m, n = (size_t)j.n, k = (size_t)j.k;
   j.reals = 2 * m * n + (m + n + 1) * k + (size_t)j.lwork;
   j.ints = 8 * k;
-  return run(call, &j, call->out[0], call->out[0]->ndim - 2, "has no singular values: no convergence");
+  return each_matrix(call, &j, call->out[0], call->out[0]->ndim - 2,
+                     "has no singular values: no convergence");
 }
 
 int MN_KERNEL(qr)(mn_call *call) {
   job j = {.option = mn_qr_of(call)->mode == 1};
-  if (begin(call, &j)) return 1;
-  j.one = BY_TYPE(&j, qr);
-  BY_TYPE(&j, qr_work)(&j);
+  if (begin(call, &j)) return -1;
+  j.one = OF(&j, qr);
+  OF(&j, qr_work)(&j);
   size_t cols = (size_t)(j.option ? j.m : j.k);
   j.reals = (size_t)j.m * ((size_t)j.n + cols) + (size_t)j.k + (size_t)j.lwork;
-  return run(call, &j, call->out[0], call->out[0]->ndim - 2, "");
+  return each_matrix(call, &j, call->out[0], call->out[0]->ndim - 2, "");
 }

@@ -2,11 +2,10 @@
  * dims move together. The indices become one list of offsets; what an offset leads to is a block of the other
  * dims. Adding goes through the list in order, so that sums don't depend on threads. */
 #include "index.h"
+#include "grain.h"
 #define MN_SECTION "ops/index.def"
 #include "section.h"
 #include <string.h>
-
-enum { PARALLEL = 65536, BLOCK = 32768 };
 
 typedef struct dim {
   int64_t size, step;
@@ -87,16 +86,16 @@ static void run_task(void *arg, int64_t task) {
   }
 }
 
-static void run_moves(block_moves *m) {
+static void move_all(block_moves *m) {
   m->run = m->n_inner ? m->inner[--m->n_inner] : (dim){1, 0};
   m->n_blocks = count_of(m->outer, m->n_outer);
   m->inner_blocks = count_of(m->inner, m->n_inner);
   int64_t block = m->run.size * m->inner_blocks, all = m->n_blocks * m->count;
   if (all * block == 0) return;
   int64_t tasks = m->n_blocks;
-  m->units_per_task = all * block < PARALLEL ? all : block < BLOCK ? BLOCK / block : 1;
+  m->units_per_task = all * block < MOVE_PARALLEL ? all : block < MOVE_BLOCK ? MOVE_BLOCK / block : 1;
   if (m->takes) tasks = (all + m->units_per_task - 1) / m->units_per_task;
-  if (all * block >= PARALLEL) mn_parallel(tasks, run_task, m);
+  if (all * block >= MOVE_PARALLEL) mn_parallel(tasks, run_task, m);
   else
     for (int64_t t = 0; t < tasks; t++) run_task(m, t);
 }
@@ -111,7 +110,7 @@ static void set_rows(block_moves *m, int dtype, int takes, int adds) {
 /* ---- along one dim ---- */
 
 /* Reads the index and cuts the dims of the indexed array around dim; -1 with the error set. */
-static int plan_along(block_moves *m, mn_call *call, const mn_array *array, int64_t along, int64_t base) {
+static int cut_along(block_moves *m, mn_call *call, const mn_array *array, int64_t along, int64_t base) {
   const mn_array *index = call->in[1];
   mn_array a = mn_with_dims(array);
   int64_t item = (int64_t)mn_dtype_size(a.dtype);
@@ -131,18 +130,17 @@ int MN_KERNEL(index_select)(mn_call *call) {
   const mn_index_select_attrs *a = mn_index_select_of(call);
   const mn_array *in = call->in[0];
   block_moves m = {.indexed = in->data, .dense = call->out[0]->data};
-  if (plan_along(&m, call, in, a->dim, a->index_base)) return -1;
+  if (cut_along(&m, call, in, a->dim, a->index_base)) return -1;
   set_rows(&m, in->dtype, 1, 0);
-  run_moves(&m);
+  move_all(&m);
   return 0;
 }
 
 /* alpha times a, dense, in scratch memory, computed in float64 or, of integers, int64, which wraps around. */
 static const mn_array *scaled(mn_call *call, const mn_array *a, double alpha, mn_array *room) {
-  enum { CHUNK = 256 };
   union {
-    double f[CHUNK];
-    uint64_t i[CHUNK];
+    double f[CREATE_CHUNK];
+    uint64_t i[CREATE_CHUNK];
   } buffer;
   int is_float = mn_dtype_is_float(a->dtype), wide = is_float ? MN_FLOAT64 : MN_INT64;
   uint64_t whole = is_float ? 0 : (uint64_t)(int64_t)alpha;
@@ -151,8 +149,8 @@ static const mn_array *scaled(mn_call *call, const mn_array *a, double alpha, mn
   char *to = mn_scratch(call, (size_t)(a->numel * item + 1));
   if (!from || !to) return NULL;
   mn_row_fn in = MN_KERNEL(row_copier)(wide, a->dtype), out = MN_KERNEL(row_copier)(a->dtype, wide);
-  for (int64_t i = 0; i < a->numel; i += CHUNK) {
-    int64_t n = a->numel - i < CHUNK ? a->numel - i : CHUNK;
+  for (int64_t i = 0; i < a->numel; i += CREATE_CHUNK) {
+    int64_t n = a->numel - i < CREATE_CHUNK ? a->numel - i : CREATE_CHUNK;
     in((char *)&buffer, 8, (const char *)from->data + i * item, item, n);
     for (int64_t k = 0; k < n; k++)
       if (is_float) buffer.f[k] *= alpha;
@@ -169,7 +167,7 @@ int MN_KERNEL(index_add)(mn_call *call) {
   const mn_array *in = call->in[0], *out = call->out[0], *source = call->in[2];
   mn_array room, copied;
   block_moves m = {.indexed = out->data};
-  if (plan_along(&m, call, out, a->dim, a->index_base)) return -1;
+  if (cut_along(&m, call, out, a->dim, a->index_base)) return -1;
   source = MN_KERNEL(apart)(call, out, source, &copied);
   if (source)
     source = a->alpha == 1 ? MN_KERNEL(dense)(call, source, &room) : scaled(call, source, a->alpha, &room);
@@ -177,7 +175,7 @@ int MN_KERNEL(index_add)(mn_call *call) {
   if (out->data != in->data) MN_KERNEL(copy_array)(out, in);
   m.dense = source->data;
   set_rows(&m, out->dtype, 0, 1);
-  run_moves(&m);
+  move_all(&m);
   return 0;
 }
 
@@ -236,7 +234,7 @@ static int64_t *read_offsets(mn_call *call, const mn_array *a, int first, int64_
 }
 
 /* Reads all index tensors, from input `first` on, and cuts a's dims around them; -1 with the error set. */
-static int plan_indices(block_moves *m, mn_call *call, const mn_array *a, int first, int64_t base) {
+static int cut_around(block_moves *m, mn_call *call, const mn_array *a, int first, int64_t base) {
   int64_t item = (int64_t)mn_dtype_size(a->dtype);
   m->offsets = read_offsets(call, a, first, base, &m->count);
   if (!m->offsets) return -1;
@@ -256,9 +254,9 @@ int MN_KERNEL(index)(mn_call *call) {
   const mn_index_attrs *a = mn_index_of(call);
   const mn_array *in = call->in[0];
   block_moves m = {.indexed = in->data, .dense = call->out[0]->data};
-  if (plan_indices(&m, call, in, 1, a->index_base)) return -1;
+  if (cut_around(&m, call, in, 1, a->index_base)) return -1;
   set_rows(&m, in->dtype, 1, 0);
-  run_moves(&m);
+  move_all(&m);
   return 0;
 }
 
@@ -288,7 +286,7 @@ int MN_KERNEL(index_put)(mn_call *call) {
   const mn_array *in = call->in[0], *out = call->out[0], *values = call->in[1];
   block_moves m = {.indexed = out->data};
   mn_array room;
-  if (plan_indices(&m, call, out, 2, a->index_base)) return -1;
+  if (cut_around(&m, call, out, 2, a->index_base)) return -1;
   int64_t wanted = m.count * count_of(m.outer, m.n_outer) * count_of(m.inner, m.n_inner);
   values = MN_KERNEL(apart)(call, out, values, &room);
   if (!values) return -1;
@@ -298,6 +296,6 @@ int MN_KERNEL(index_put)(mn_call *call) {
   else if (!values->contiguous || values->numel != wanted) m.dense = spread_values(call, out, values);
   if (!m.dense && wanted > 0) return -1;
   if (out->data != in->data) MN_KERNEL(copy_array)(out, in);
-  run_moves(&m);
+  move_all(&m);
   return 0;
 }

@@ -1,7 +1,7 @@
 /* index_rows.c: reading and checking index tensors, and moving one row by an index. Knows nothing of shapes.
  */
 #include "index.h"
-#include "half.h"
+#include "add.h"
 #include <string.h>
 #include <stdio.h>
 
@@ -103,10 +103,6 @@ MOVE(uint16_t)
 MOVE(uint32_t)
 MOVE(uint64_t)
 
-#define PLUS(x, y) ((x) + (y))
-#define EITHER(x, y) ((x) | (y))
-#define PLUS_F16(x, y) mn_float_to_float16(mn_float16_to_float(x) + mn_float16_to_float(y))
-#define PLUS_BF16(x, y) mn_float_to_bfloat16(mn_bfloat16_to_float(x) + mn_bfloat16_to_float(y))
 #define ADD(name, T, EXPR)                                                                                   \
   static void name(char *dst, const char *src, const int64_t *index, int64_t scale, int64_t step,            \
                    int64_t other, int64_t n) {                                                               \
@@ -115,14 +111,7 @@ MOVE(uint64_t)
       *to = (T)EXPR(*to, *(const T *)(src + c * other));                                                     \
     }                                                                                                        \
   }
-ADD(add_float, float, PLUS)
-ADD(add_double, double, PLUS)
-ADD(add_int64, uint64_t, PLUS)
-ADD(add_int32, uint32_t, PLUS)
-ADD(add_uint8, uint8_t, PLUS)
-ADD(add_bool, uint8_t, EITHER)
-ADD(add_float16, uint16_t, PLUS_F16)
-ADD(add_bfloat16, uint16_t, PLUS_BF16)
+MN_EACH_ADD(ADD)
 
 mn_indexed_fn MN_KERNEL(take_row)(int dtype) {
   size_t size = mn_dtype_size(dtype);
@@ -133,7 +122,6 @@ mn_indexed_fn MN_KERNEL(put_row)(int dtype) {
   return size == 1 ? put_uint8_t : size == 2 ? put_uint16_t : size == 4 ? put_uint32_t : put_uint64_t;
 }
 mn_indexed_fn MN_KERNEL(add_row)(int dtype) {
-  static const mn_indexed_fn table[MN_DTYPE_COUNT] = {add_float, add_double, add_int64,   add_int32,
-                                                      add_uint8, add_bool,   add_float16, add_bfloat16};
-  return table[dtype];
+  static const mn_indexed_fn adds[MN_DTYPE_COUNT] = MN_BY_ADD;
+  return adds[dtype];
 }

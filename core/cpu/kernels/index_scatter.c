@@ -1,10 +1,9 @@
 /* index_scatter.c: kernels of gather, scatter and scatter_add: one index for each element, along one dim.
  * Work is cut along the other dims, so that whatever goes to one place is added by one thread, in order. */
 #include "index.h"
+#include "grain.h"
 #define MN_SECTION "ops/index.def"
 #include "section.h"
-
-enum { PARALLEL = 65536, BLOCK = 32768 };
 
 typedef struct scatter {
   mn_indexed_fn row;
@@ -47,8 +46,8 @@ static void run_block(void *arg, int64_t block) {
 
 /* indexed: the array that index points into; other: the one that goes along with the index (0-dim: one
  * value). */
-static void run(scatter *s, const mn_array *index, const mn_array *indexed, const mn_array *other,
-                int64_t dim) {
+static void move_all(scatter *s, const mn_array *index, const mn_array *indexed, const mn_array *other,
+                     int64_t dim) {
   if (index->numel == 0) return;
   int64_t item = (int64_t)mn_dtype_size(indexed->dtype);
   s->ndim = index->ndim, s->dim = (int)dim;
@@ -61,7 +60,7 @@ static void run(scatter *s, const mn_array *index, const mn_array *indexed, cons
   int last = s->ndim - 1;
   int64_t unit = s->dim == last ? s->size[last] : s->size[dim] * s->size[last];
   s->units = index->numel / unit;
-  s->units_per_block = index->numel < PARALLEL ? s->units : unit < BLOCK ? BLOCK / unit : 1;
+  s->units_per_block = index->numel < MOVE_PARALLEL ? s->units : unit < MOVE_BLOCK ? MOVE_BLOCK / unit : 1;
   mn_parallel((s->units + s->units_per_block - 1) / s->units_per_block, run_block, s);
 }
 
@@ -72,7 +71,7 @@ int MN_KERNEL(gather)(mn_call *call) {
   scatter s = {.gathers = 1, .row = MN_KERNEL(take_row)(in.dtype), .dst = out->data, .src = in.data};
   s.index = MN_KERNEL(read_index)(call, &index, a->index_base, in.size[a->dim], a->dim, 0);
   if (!s.index) return -1;
-  run(&s, &index, &in, out, a->dim);
+  move_all(&s, &index, &in, out, a->dim);
   return 0;
 }
 
@@ -87,7 +86,7 @@ static int scatter_by(mn_call *call, mn_indexed_fn row) {
   if (!source) return -1;
   if (out->data != in->data) MN_KERNEL(copy_array)(out, in);
   s.src = source->data;
-  run(&s, &index, &to, source, a->dim);
+  move_all(&s, &index, &to, source, a->dim);
   return 0;
 }
 

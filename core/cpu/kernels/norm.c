@@ -2,6 +2,8 @@
  * It must not know of derivatives beyond these formulas. */
 #include "variant.h"
 #include "dense.h"
+#include "grain.h"
+#include "vector.h"
 #define MN_SECTION "ops/norm.def"
 #include "section.h"
 #include <math.h>
@@ -19,21 +21,9 @@ struct norm {
   void (*channel)(const norm *p, int64_t c);
 };
 
-#define MN_T float
-#define MN_TN(name) name##_f32
-#include "norm.inc"
-#undef MN_T
-#undef MN_TN
-#define MN_T double
-#define MN_TN(name) name##_f64
-#include "norm.inc"
-#undef MN_T
-#undef MN_TN
-
-static void turn(const norm *p, int dtype, const void *from, void *to, int back) {
-  if (dtype == MN_FLOAT32) turn_f32(p, from, to, back);
-  else turn_f64(p, from, to, back);
-}
+#define BODY "norm.inc"
+#define KIND MN_FLOATS
+#include "each_dtype.inc"
 
 /* Without elements there is nothing to run for, and all sums and means are 0. */
 static int take_shape(mn_call *call, norm *p, int in, int n_out) {
@@ -47,33 +37,32 @@ static int take_shape(mn_call *call, norm *p, int in, int n_out) {
   return x->numel > 0;
 }
 
-static int take_input(mn_call *call, norm *p, int slot, int in) {
-  if (call->in[in]) p->array[slot] = (void *)mn_dense(call, call->in[in]);
-  return call->in[in] && !p->array[slot];
+static int take_input(mn_call *call, norm *p, int which, int in) {
+  if (call->in[in]) p->array[which] = (void *)mn_dense(call, call->in[in]);
+  return call->in[in] && !p->array[which] ? -1 : 0;
 }
 
 /* Runs p->channel for every channel. Short rows are brought together by channel first: the loops along them
  * would have nothing to vectorise. */
-static int run(mn_call *call, norm *p, int n_out) {
-  enum { SHORT = 16, BLOCK = 16384 };
-  int dtype = call->out[0]->dtype, turned = p->images > 1 && p->length < SHORT;
+static int each_channel(mn_call *call, norm *p, int n_out) {
+  int dtype = call->out[0]->dtype, transposed = p->images > 1 && p->length < NORM_SHORT;
   int64_t each = p->images * p->length;
   void *results[2] = {p->array[OUT], p->array[OUT2]};
-  if (turned) {
+  if (transposed) {
     for (int i = 0; i < ARRAYS; i++) {
       if (!p->array[i]) continue;
       void *copy = mn_scratch(call, (size_t)(each * p->channels) * mn_dtype_size(dtype));
-      if (!copy) return 1;
-      if (i < OUT) turn(p, dtype, p->array[i], copy, 0);
+      if (!copy) return -1;
+      if (i < OUT) MN_OF_FLOAT(dtype, transpose)(p, p->array[i], copy, 0);
       p->array[i] = copy;
     }
   }
   norm q = *p;
-  if (turned) q.images = 1, q.length = q.channel_step = each;
-  q.per_block = BLOCK / each + 1;
-  mn_parallel((q.channels + q.per_block - 1) / q.per_block, dtype == MN_FLOAT32 ? channels_f32 : channels_f64,
-              &q);
-  for (int k = 0; turned && k < n_out; k++) turn(p, dtype, p->array[OUT + k], results[k], 1);
+  if (transposed) q.images = 1, q.length = q.channel_step = each;
+  q.per_block = NORM_BLOCK / each + 1;
+  mn_parallel((q.channels + q.per_block - 1) / q.per_block, MN_OF_FLOAT(dtype, channels), &q);
+  for (int k = 0; transposed && k < n_out; k++)
+    MN_OF_FLOAT(dtype, transpose)(p, p->array[OUT + k], results[k], 1);
   return 0;
 }
 
@@ -82,9 +71,9 @@ int MN_KERNEL(batch_norm)(mn_call *call) {
             .bias = call->in[2],
             .small = {call->out[1]->data, call->out[2]->data},
             .eps = mn_batch_norm_of(call)->eps};
-  p.channel = call->out[0]->dtype == MN_FLOAT32 ? forward_f32 : forward_f64;
+  p.channel = MN_OF_FLOAT(call->out[0]->dtype, forward);
   if (!take_shape(call, &p, 0, 1)) return 0;
-  return take_input(call, &p, X, 0) || run(call, &p, 1);
+  return take_input(call, &p, X, 0) ? -1 : each_channel(call, &p, 1);
 }
 
 int MN_KERNEL(batch_norm_grad)(mn_call *call) {
@@ -93,9 +82,9 @@ int MN_KERNEL(batch_norm_grad)(mn_call *call) {
             .var = call->in[4],
             .small = {call->out[1]->data, call->out[2]->data},
             .eps = mn_batch_norm_grad_of(call)->eps};
-  p.channel = call->out[0]->dtype == MN_FLOAT32 ? backward_f32 : backward_f64;
+  p.channel = MN_OF_FLOAT(call->out[0]->dtype, backward);
   if (!take_shape(call, &p, 1, 1)) return 0;
-  return take_input(call, &p, X, 1) || take_input(call, &p, G, 0) || run(call, &p, 1);
+  return take_input(call, &p, X, 1) || take_input(call, &p, G, 0) ? -1 : each_channel(call, &p, 1);
 }
 
 int MN_KERNEL(batch_norm_grad_grad)(mn_call *call) {
@@ -106,8 +95,9 @@ int MN_KERNEL(batch_norm_grad_grad)(mn_call *call) {
             .var = call->in[7],
             .small = {call->out[2]->data},
             .eps = mn_batch_norm_grad_grad_of(call)->eps};
-  p.channel = call->out[0]->dtype == MN_FLOAT32 ? twice_f32 : twice_f64;
+  p.channel = MN_OF_FLOAT(call->out[0]->dtype, twice);
   if (!take_shape(call, &p, 4, 2)) return 0;
-  return take_input(call, &p, X, 4) || take_input(call, &p, G, 3) || take_input(call, &p, V, 0) ||
-         run(call, &p, 2);
+  return take_input(call, &p, X, 4) || take_input(call, &p, G, 3) || take_input(call, &p, V, 0)
+             ? -1
+             : each_channel(call, &p, 2);
 }

@@ -7,55 +7,9 @@
 #include "section.h"
 #include <stdio.h>
 
-#define T float
-#define W float
-#define F(f) mn_##f##_f32
-#define KIND 2
-#define LOOP(name) name##_f32
-#include "pointwise_loops.inc"
-
-#define T double
-#define W double
-#define F(f) mn_##f##_f64
-#define KIND 2
-#define LOOP(name) name##_f64
-#include "pointwise_loops.inc"
-
-#define T int64_t
-#define W uint64_t
-#define F(f) mn_##f##_i64
-#define KIND 1
-#define LOOP(name) name##_i64
-#include "pointwise_loops.inc"
-
-#define T int32_t
-#define W uint32_t
-#define F(f) mn_##f##_i32
-#define KIND 1
-#define LOOP(name) name##_i32
-#include "pointwise_loops.inc"
-
-#define T uint8_t
-#define W unsigned
-#define F(f) mn_##f##_u8
-#define KIND 1
-#define LOOP(name) name##_u8
-#include "pointwise_loops.inc"
-
-#define T bool
-#define W unsigned
-#define F(f) mn_##f##_b8
-#define KIND 0
-#define LOOP(name) name##_b8
-#include "pointwise_loops.inc"
-
-/* Loops by dtype. Of a comparison of storage formats there is none either. */
-#define FLOATS(name)                                                                                         \
-  { name##_f32, name##_f64 }
-#define NUMBERS(name)                                                                                        \
-  { name##_f32, name##_f64, name##_i64, name##_i32, name##_u8 }
-#define ANY(name)                                                                                            \
-  { name##_f32, name##_f64, name##_i64, name##_i32, name##_u8, name##_b8 }
+#define BODY "pointwise_loops.inc"
+#define KIND MN_ANY
+#include "each_dtype.inc"
 
 /* The line of a row of n_in inputs. The numbers of its formula are its attributes: ROW asserts that there are no
  * others. */
@@ -64,7 +18,7 @@ static void set_line(mn_line *line, mn_loop loop, int n_in, const mn_call *call,
   for (int i = 0; i < numbers; i++) line->number[i] = call->attrs[i].f;
 }
 
-static int run1(mn_call *call, const mn_line *line) {
+static int apply1(mn_call *call, const mn_line *line) {
   return MN_KERNEL(elementwise)(call, line->loop, call->in[0]->dtype, 1, call->in, line->number);
 }
 
@@ -94,7 +48,7 @@ static int take(operands *o, mn_call *call) {
   return dtype;
 }
 
-static int run2(mn_call *call, const mn_line *line) {
+static int apply2(mn_call *call, const mn_line *line) {
   operands o;
   int dtype = take(&o, call);
   return MN_KERNEL(elementwise)(call, line->loop, dtype, line->n_in, o.in, line->number);
@@ -106,27 +60,27 @@ static int run2(mn_call *call, const mn_line *line) {
     static const mn_loop loops[MN_DTYPE_COUNT] = __VA_ARGS__;                                                \
     set_line(line, loops[dtype], n, call, numbers);                                                          \
   }
-#define KERNEL(name, run)                                                                                    \
+#define KERNEL(name, apply)                                                                                  \
   int MN_KERNEL(name)(mn_call * call) {                                                                      \
     mn_line line;                                                                                            \
     MN_KERNEL(name##_line)(call, (call->in[0] ? call->in[0] : call->in[1])->dtype, &line);                   \
-    return run(call, &line);                                                                                 \
+    return apply(call, &line);                                                                               \
   }
 #define ROW(name, n, numbers, ...)                                                                           \
   _Static_assert((numbers) == 0 || sizeof(mn_##name##_attrs) == (numbers) * sizeof(mn_slot),                 \
                  "the attributes of " #name " are the numbers of its formula");                              \
   LINES(name, n, numbers, __VA_ARGS__)                                                                       \
-  KERNEL(name, run##n)
-#define MN_SCALAR1(name, numbers, formula) ROW(name, 1, numbers, FLOATS(name))
-#define MN_SCALAR1_NUMBER(name, numbers, formula) ROW(name, 1, numbers, NUMBERS(name))
-#define MN_SCALAR1_ANY(name, numbers, formula) ROW(name, 1, numbers, ANY(name))
-#define MN_SCALAR1_TEST(name, numbers, formula) ROW(name, 1, numbers, ANY(name))
+  KERNEL(name, apply##n)
+#define MN_SCALAR1(name, numbers, formula) ROW(name, 1, numbers, MN_BY_FLOAT(name))
+#define MN_SCALAR1_NUMBER(name, numbers, formula) ROW(name, 1, numbers, MN_BY_NUMBER(name))
+#define MN_SCALAR1_ANY(name, numbers, formula) ROW(name, 1, numbers, MN_BY_ANY(name))
+#define MN_SCALAR1_TEST(name, numbers, formula) ROW(name, 1, numbers, MN_BY_ANY(name))
 #define MN_SCALAR1_PART(...)
 #define MN_SCALAR1_PART_NUMBER(...)
-#define MN_SCALAR2(name, numbers, formula) ROW(name, 2, numbers, FLOATS(name))
-#define MN_SCALAR2_NUMBER(name, numbers, formula) ROW(name, 2, numbers, NUMBERS(name))
-#define MN_SCALAR2_ANY(name, numbers, formula) ROW(name, 2, numbers, ANY(name))
-#define MN_SCALAR2_TEST(name, numbers, formula) ROW(name, 2, numbers, ANY(name))
+#define MN_SCALAR2(name, numbers, formula) ROW(name, 2, numbers, MN_BY_FLOAT(name))
+#define MN_SCALAR2_NUMBER(name, numbers, formula) ROW(name, 2, numbers, MN_BY_NUMBER(name))
+#define MN_SCALAR2_ANY(name, numbers, formula) ROW(name, 2, numbers, MN_BY_ANY(name))
+#define MN_SCALAR2_TEST(name, numbers, formula) ROW(name, 2, numbers, MN_BY_ANY(name))
 #define MN_SCALAR2_PART(...)
 #define MN_SCALAR2_PART_NUMBER(...)
 #define MN_SCALAR2_PART_ANY(...)
@@ -141,7 +95,7 @@ static int any_huge(const float *x, int64_t n) {
 }
 
 #define GUARDED(name)                                                                                        \
-  { name##_guarded, name##_f64 }
+  { [MN_FLOAT32] = name##_guarded, [MN_FLOAT64] = name##_f64 }
 
 /* The float32 sine and its like; lines with arguments too large for their reduction take those from libm. */
 #define CIRCULAR(name)                                                                                       \
@@ -161,14 +115,14 @@ CIRCULAR(cos)
 CIRCULAR(tan)
 
 void MN_KERNEL(gelu_line)(const mn_call *call, int dtype, mn_line *line) {
-  static const mn_loop loops[2][MN_DTYPE_COUNT] = {FLOATS(gelu_exact), FLOATS(gelu_tanh)};
+  static const mn_loop loops[2][MN_DTYPE_COUNT] = {MN_BY_FLOAT(gelu_exact), MN_BY_FLOAT(gelu_tanh)};
   set_line(line, loops[mn_gelu_of(call)->approximate != 0][dtype], 1, call, 0);
 }
-KERNEL(gelu, run1)
+KERNEL(gelu, apply1)
 
 /* a + alpha b, by the plain loop where the factor need not be multiplied by. */
 static void add_line(mn_line *line, mn_loop plain, int dtype, double alpha, int plainly) {
-  static const mn_loop scaled[MN_DTYPE_COUNT] = ANY(add_scaled);
+  static const mn_loop scaled[MN_DTYPE_COUNT] = MN_BY_ANY(add_scaled);
   /* what subtracts a factor that fits the dtype */
   if (dtype == MN_UINT8 && alpha < 0) alpha += 256;
   if ((dtype == MN_INT32 && alpha == 0x1p31) || (dtype == MN_INT64 && alpha == 0x1p63)) alpha = -alpha;
@@ -176,18 +130,18 @@ static void add_line(mn_line *line, mn_loop plain, int dtype, double alpha, int 
 }
 
 void MN_KERNEL(add_line)(const mn_call *call, int dtype, mn_line *line) {
-  static const mn_loop plain[MN_DTYPE_COUNT] = ANY(add);
+  static const mn_loop plain[MN_DTYPE_COUNT] = MN_BY_ANY(add);
   double alpha = mn_add_of(call)->alpha;
   add_line(line, plain[dtype], dtype, alpha, alpha == 1.0);
 }
-KERNEL(add, run2)
+KERNEL(add, apply2)
 
 void MN_KERNEL(sub_line)(const mn_call *call, int dtype, mn_line *line) {
-  static const mn_loop plain[MN_DTYPE_COUNT] = NUMBERS(sub);
+  static const mn_loop plain[MN_DTYPE_COUNT] = MN_BY_NUMBER(sub);
   double alpha = mn_sub_of(call)->alpha;
   add_line(line, plain[dtype], dtype, -alpha, alpha == 1.0);
 }
-KERNEL(sub, run2)
+KERNEL(sub, apply2)
 
 /* The square of a bool is an integer, as a sum of bools is. */
 static void square_b8(char *const *ptr, const int64_t *step, int64_t n, const double *number) {
@@ -197,21 +151,22 @@ static void square_b8(char *const *ptr, const int64_t *step, int64_t n, const do
   MN_EACH_LANE for (int64_t i = 0; i < n; i++) out[i] = in[i];
 }
 
-ROW(square, 1, 0, ANY(square))
+ROW(square, 1, 0, MN_BY_ANY(square))
 
 /* a^b for one b that needs no logarithm: NULL if there is no such loop. */
 static mn_loop simple_power(double b, int dtype) {
-  static const mn_loop squares[MN_DTYPE_COUNT] = NUMBERS(square), roots[MN_DTYPE_COUNT] = FLOATS(sqrt),
-                       inverses[MN_DTYPE_COUNT] = FLOATS(reciprocal);
+  static const mn_loop squares[MN_DTYPE_COUNT] = MN_BY_NUMBER(square),
+                       roots[MN_DTYPE_COUNT] = MN_BY_FLOAT(sqrt),
+                       inverses[MN_DTYPE_COUNT] = MN_BY_FLOAT(reciprocal);
   return b == 2.0 ? squares[dtype] : b == 0.5 ? roots[dtype] : b == -1.0 ? inverses[dtype] : NULL;
 }
 
 void MN_KERNEL(pow_line)(const mn_call *call, int dtype, mn_line *line) {
-  static const mn_loop loops[MN_DTYPE_COUNT] = NUMBERS(pow);
+  static const mn_loop loops[MN_DTYPE_COUNT] = MN_BY_NUMBER(pow);
   mn_loop simple = call->in[1] ? NULL : simple_power(mn_pow_of(call)->value, dtype);
   set_line(line, simple ? simple : loops[dtype], simple ? 1 : 2, call, 0);
 }
-KERNEL(pow, run2)
+KERNEL(pow, apply2)
 
 /* Is any element of an integer array 0? */
 static int has_zero(const mn_array *a) {
@@ -238,13 +193,13 @@ static int divide(mn_call *call, const mn_line *line) {
   int dtype = take(&o, call);
   if (!mn_dtype_is_float(dtype) && line->loop && has_zero(o.in[1])) {
     snprintf(call->error, sizeof call->error, "division of an integer by zero");
-    return 1;
+    return -1;
   }
   return MN_KERNEL(elementwise)(call, line->loop, dtype, 2, o.in, line->number);
 }
 
 #define DIVIDES(name)                                                                                        \
-  LINES(name, 2, 0, NUMBERS(name))                                                                           \
+  LINES(name, 2, 0, MN_BY_NUMBER(name))                                                                      \
   KERNEL(name, divide)
 DIVIDES(fmod)
 DIVIDES(remainder)

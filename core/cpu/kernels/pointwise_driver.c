@@ -3,8 +3,7 @@
  * go through buffers, so that a formula needs no loop for them. Knows nothing of formulas. */
 #include "copy.h"
 #include "elementwise.h"
-
-enum { BLOCK = 16384, PARALLEL = 32768, STAGE = 256 };
+#include "grain.h"
 
 typedef struct dim {
   int64_t size, step[MN_MAX_OPERANDS];
@@ -77,11 +76,11 @@ static void make_plan(plan *p, const mn_array *const *arrays) {
   plan_stages(p, arrays);
   p->n_outer = n ? n - 1 : 0;
   for (int d = 0; d < p->n_outer; d++) p->outer[d] = dims[d];
-  p->cut = p->inner.size < BLOCK ? p->inner.size : BLOCK;
+  p->cut = p->inner.size < POINTWISE_BLOCK ? p->inner.size : POINTWISE_BLOCK;
   p->cuts = (p->inner.size + p->cut - 1) / p->cut;
   p->units = p->cuts;
   for (int d = 0; d < p->n_outer; d++) p->units *= p->outer[d].size;
-  p->units_per_block = BLOCK / p->cut;
+  p->units_per_block = POINTWISE_BLOCK / p->cut;
 }
 
 /* Where unit `from` starts: outer indices, pointers, and the part of the inner dim. */
@@ -109,11 +108,11 @@ static void next_line(const plan *p, int64_t *index, char **ptr) {
 
 /* A line in portions, which go through buffers. */
 static void run_staged(const plan *p, char *const *line, int64_t n) {
-  uint64_t buffer[MN_MAX_OPERANDS][STAGE];
+  uint64_t buffer[MN_MAX_OPERANDS][POINTWISE_STAGE];
   char *ptr[MN_MAX_OPERANDS];
   int64_t step[MN_MAX_OPERANDS];
-  for (int64_t i = 0; i < n; i += STAGE) {
-    int64_t m = n - i < STAGE ? n - i : STAGE;
+  for (int64_t i = 0; i < n; i += POINTWISE_STAGE) {
+    int64_t m = n - i < POINTWISE_STAGE ? n - i : POINTWISE_STAGE;
     for (int k = 0; k < p->operands; k++) {
       char *at = line[k] + i * p->inner.step[k];
       ptr[k] = p->stage[k] ? (char *)buffer[k] : at;
@@ -170,15 +169,15 @@ int MN_KERNEL(elementwise)(mn_call *call, mn_loop loop, int dtype, int n_in, con
   p.loop = loop, p.number = number, p.operands = n_in + 1, p.n_outer = 0;
   p.ptr[0] = call->out[0]->data;
   for (int k = 0; k < n_in; k++) arrays[k + 1] = in[k], p.ptr[k + 1] = in[k]->data;
-  if (!loop) return mn_undefined_for(dtype, call->error), 1;
+  if (!loop) return mn_undefined_for(dtype, call->error), -1;
   int64_t n = call->out[0]->numel;
   if (n == 0) return 0;
-  if (n < PARALLEL && one_line(&p, arrays)) {
+  if (n < POINTWISE_PARALLEL && one_line(&p, arrays)) {
     loop(p.ptr, p.inner.step, n, number);
     return 0;
   }
   make_plan(&p, arrays);
-  if (n < PARALLEL) run_units(&p, 0, p.units);
+  if (n < POINTWISE_PARALLEL) run_units(&p, 0, p.units);
   else mn_parallel((p.units + p.units_per_block - 1) / p.units_per_block, run_block, &p);
   return 0;
 }

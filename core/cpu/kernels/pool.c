@@ -2,6 +2,7 @@
  * It must not know of derivatives. */
 #include "variant.h"
 #include "dense.h"
+#include "grain.h"
 #define MN_SECTION "ops/conv.def"
 #include "section.h"
 #include <math.h>
@@ -25,36 +26,18 @@ typedef struct pooling {
 
 static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-#define MN_T float
-#define MN_INT int32_t
-#define MN_TN(name) name##_f32
-#include "pool.inc"
-#undef MN_T
-#undef MN_INT
-#undef MN_TN
-#define MN_T double
-#define MN_INT int64_t
-#define MN_TN(name) name##_f64
-#include "pool.inc"
-#undef MN_T
-#undef MN_INT
-#undef MN_TN
+#define BODY "pool.inc"
+#define KIND MN_FLOATS
+#include "each_dtype.inc"
 
 /* Sizes of the planes of both sides; planes are shared out in blocks of some ten thousand elements. */
-static int64_t plan(pooling *p, const mn_array *wide, const mn_array *pooled) {
-  enum { BLOCK = 32768 };
+static int64_t cut_planes(pooling *p, const mn_array *wide, const mn_array *pooled) {
   p->h = wide->size[wide->ndim - 2], p->w = wide->size[wide->ndim - 1];
   p->out_h = pooled->size[pooled->ndim - 2], p->out_w = pooled->size[pooled->ndim - 1];
   p->planes = 1;
   for (int d = 0; d < wide->ndim - 2; d++) p->planes *= wide->size[d];
-  p->per_block = BLOCK / (p->h * p->w + p->out_h * p->out_w + 1) + 1;
+  p->per_block = REDUCE_BLOCK / (p->h * p->w + p->out_h * p->out_w + 1) + 1;
   return (p->planes + p->per_block - 1) / p->per_block;
-}
-
-typedef void (*body)(void *arg, int64_t block);
-
-static void run(int64_t blocks, const mn_array *out, body f32, body f64, pooling *p) {
-  mn_parallel(blocks, out->dtype == MN_FLOAT32 ? f32 : f64, p);
 }
 
 int MN_KERNEL(max_pool2d)(mn_call *call) {
@@ -70,8 +53,8 @@ int MN_KERNEL(max_pool2d)(mn_call *call) {
                .dilation_w = t->dilation.v[1],
                .out = call->out[0]->data,
                .index = call->out[1]->data};
-  if (!(p.in = mn_dense(call, call->in[0]))) return 1;
-  run(plan(&p, call->in[0], call->out[0]), call->out[0], max_planes_f32, max_planes_f64, &p);
+  if (!(p.in = mn_dense(call, call->in[0]))) return -1;
+  mn_parallel(cut_planes(&p, call->in[0], call->out[0]), MN_OF_FLOAT(call->out[0]->dtype, max_planes), &p);
   return 0;
 }
 
@@ -84,26 +67,26 @@ static int check_indices(mn_call *call, const int64_t *index, int64_t count, int
   if (count == 0 || (low >= base && high < base + size)) return 0;
   snprintf(call->error, sizeof call->error, "index %lld is out of range, a plane has %lld to %lld",
            (long long)(low < base ? low : high), (long long)base, (long long)(base + size - 1));
-  return 1;
+  return -1;
 }
 
 int MN_KERNEL(plane_scatter)(mn_call *call) {
   const mn_plane_scatter_attrs *t = mn_plane_scatter_of(call);
   pooling p = {.base = t->index_base, .out = call->out[0]->data};
-  int64_t blocks = plan(&p, call->out[0], call->in[0]);
-  if (!(p.in = mn_dense(call, call->in[0])) || !(p.index = mn_dense(call, call->in[1]))) return 1;
-  if (check_indices(call, p.index, call->in[1]->numel, p.base, p.h * p.w)) return 1;
-  run(blocks, call->out[0], scatter_planes_f32, scatter_planes_f64, &p);
+  int64_t blocks = cut_planes(&p, call->out[0], call->in[0]);
+  if (!(p.in = mn_dense(call, call->in[0])) || !(p.index = mn_dense(call, call->in[1]))) return -1;
+  if (check_indices(call, p.index, call->in[1]->numel, p.base, p.h * p.w)) return -1;
+  mn_parallel(blocks, MN_OF_FLOAT(call->out[0]->dtype, scatter_planes), &p);
   return 0;
 }
 
 int MN_KERNEL(plane_gather)(mn_call *call) {
   const mn_plane_gather_attrs *t = mn_plane_gather_of(call);
   pooling p = {.base = t->index_base, .out = call->out[0]->data};
-  int64_t blocks = plan(&p, call->in[0], call->out[0]);
-  if (!(p.in = mn_dense(call, call->in[0])) || !(p.index = mn_dense(call, call->in[1]))) return 1;
-  if (check_indices(call, p.index, call->in[1]->numel, p.base, p.h * p.w)) return 1;
-  run(blocks, call->out[0], gather_planes_f32, gather_planes_f64, &p);
+  int64_t blocks = cut_planes(&p, call->in[0], call->out[0]);
+  if (!(p.in = mn_dense(call, call->in[0])) || !(p.index = mn_dense(call, call->in[1]))) return -1;
+  if (check_indices(call, p.index, call->in[1]->numel, p.base, p.h * p.w)) return -1;
+  mn_parallel(blocks, MN_OF_FLOAT(call->out[0]->dtype, gather_planes), &p);
   return 0;
 }
 
@@ -134,28 +117,33 @@ static window *take_windows(mn_call *call, pooling *p, int64_t blocks) {
   return all;
 }
 
+static void share_windows(mn_call *call, pooling *p, int64_t blocks, int backward) {
+  int dtype = call->out[0]->dtype;
+  mn_parallel(blocks, backward ? MN_OF_FLOAT(dtype, spread_planes) : MN_OF_FLOAT(dtype, mean_planes), p);
+}
+
 static int average(mn_call *call, const mn_averaging *t, int backward) {
   pooling p = {.out = call->out[0]->data};
-  int64_t blocks = backward ? plan(&p, call->out[0], call->in[0]) : plan(&p, call->in[0], call->out[0]);
+  int64_t blocks =
+      backward ? cut_planes(&p, call->out[0], call->in[0]) : cut_planes(&p, call->in[0], call->out[0]);
   window *all = take_windows(call, &p, blocks);
-  if (!all || !(p.in = mn_dense(call, call->in[0]))) return 1;
+  if (!all || !(p.in = mn_dense(call, call->in[0]))) return -1;
   const int64_t *kernel = t->kernel_size.v, *stride = t->stride.v, *around = t->padding.v;
   average_windows(all, p.out_h, p.h, kernel[0], stride[0], around[0], t->count_include_pad != 0);
   average_windows(all + p.out_h, p.out_w, p.w, kernel[1], stride[1], around[1], t->count_include_pad != 0);
-  run(blocks, call->out[0], backward ? spread_planes_f32 : mean_planes_f32,
-      backward ? spread_planes_f64 : mean_planes_f64, &p);
+  share_windows(call, &p, blocks, backward);
   return 0;
 }
 
 static int adaptive(mn_call *call, int backward) {
   pooling p = {.out = call->out[0]->data};
-  int64_t blocks = backward ? plan(&p, call->out[0], call->in[0]) : plan(&p, call->in[0], call->out[0]);
+  int64_t blocks =
+      backward ? cut_planes(&p, call->out[0], call->in[0]) : cut_planes(&p, call->in[0], call->out[0]);
   window *all = take_windows(call, &p, blocks);
-  if (!all || !(p.in = mn_dense(call, call->in[0]))) return 1;
+  if (!all || !(p.in = mn_dense(call, call->in[0]))) return -1;
   adaptive_windows(all, p.out_h, p.h);
   adaptive_windows(all + p.out_h, p.out_w, p.w);
-  run(blocks, call->out[0], backward ? spread_planes_f32 : mean_planes_f32,
-      backward ? spread_planes_f64 : mean_planes_f64, &p);
+  share_windows(call, &p, blocks, backward);
   return 0;
 }
 

@@ -2,17 +2,13 @@
  * BLAS, cut into parts by shape alone. It must not know of derivatives. */
 #include "variant.h"
 #include "dense.h"
+#include "grain.h"
+#include "tile.h"
 #include "matrices.h"
 #include "cpu/blas.h"
 #define MN_SECTION "ops/products.def"
 #include "section.h"
 #include <string.h>
-
-enum {
-  BLOCK_WORK = 300000, /* multiply-adds that are worth another thread's waking up */
-  BLAS_PART = 1 << 24, /* multiply-adds of a part handed to BLAS */
-  MIN_BLAS_WORK = 1 << 24
-};
 
 /* c = a b (+ c), for each of a batch of matrices. Steps are in elements; *_at are where each batch's matrix
  * begins. */
@@ -27,33 +23,9 @@ typedef struct gemm {
   const mn_blas *blas;
 } gemm;
 
-#define MN_T float
-#define MN_TN(name) name##_f32
-#include "products.inc"
-#undef MN_T
-#undef MN_TN
-#define MN_T double
-#define MN_TN(name) name##_f64
-#include "products.inc"
-#undef MN_T
-#undef MN_TN
-
-/* Integers: rows of b, scaled and added; the loop over columns is the vectorised one. They wrap around. */
-#define INTEGER_ROWS(type, wide)                                                                             \
-  static void rows_##type(void *arg, int64_t row) {                                                          \
-    const gemm *g = arg;                                                                                     \
-    int64_t batch = row / g->m, m = row % g->m;                                                              \
-    const type *a = (const type *)g->a + g->a_at[batch] + m * g->a_row;                                      \
-    const type *b = (const type *)g->b + g->b_at[batch];                                                     \
-    type *c = (type *)g->c + row * g->n;                                                                     \
-    memset(c, 0, (size_t)g->n * sizeof(type));                                                               \
-    for (int64_t k = 0; k < g->k; k++, b += g->b_row)                                                        \
-      for (int64_t n = 0; n < g->n; n++)                                                                     \
-        c[n] = (type)((wide)c[n] + (wide)a[k * g->a_col] * (wide)b[n * g->b_col]);                           \
-  }
-INTEGER_ROWS(int64_t, uint64_t)
-INTEGER_ROWS(int32_t, uint32_t)
-INTEGER_ROWS(uint8_t, uint32_t)
+#define BODY "products.inc"
+#define KIND MN_NUMBERS
+#include "each_dtype.inc"
 
 /* BLAS knows matrices whose rows or whose columns are adjacent. */
 static int leading(int64_t rows, int64_t cols, int64_t row, int64_t col, int64_t *ld) {
@@ -83,7 +55,7 @@ static void blas_part(void *arg, int64_t i) {
 
 static int with_blas(mn_call *call, gemm *g) {
   g->blas = mn_blas_open(call->error, sizeof call->error);
-  if (!g->blas) return 1;
+  if (!g->blas) return -1;
   int64_t whole = g->m >= g->n ? g->m : g->n;
   g->parts = g->m * g->n * g->k / BLAS_PART + 1;
   if (g->parts > whole / 64 + 1) g->parts = whole / 64 + 1;
@@ -93,13 +65,13 @@ static int with_blas(mn_call *call, gemm *g) {
 
 static int for_blas(const gemm *g) {
   int64_t ld, limit = INT32_MAX;
-  return g->m * g->n * g->k > MIN_BLAS_WORK && g->m > 16 && g->n > 16 && g->m < limit && g->n < limit &&
+  return g->m * g->n * g->k > BLAS_LEAST && g->m > 16 && g->n > 16 && g->m < limit && g->n < limit &&
          g->k < limit && leading(g->m, g->k, g->a_row, g->a_col, &ld) && ld < limit &&
          leading(g->k, g->n, g->b_row, g->b_col, &ld) && ld < limit;
 }
 
 /* With few columns the transposed product fills the vectors better. */
-static void turn(gemm *g) {
+static void transpose(gemm *g) {
   gemm t = *g;
   g->m = t.n, g->n = t.m;
   g->a = t.b, g->a_at = t.b_at, g->a_row = t.b_col, g->a_col = t.b_row;
@@ -107,19 +79,18 @@ static void turn(gemm *g) {
   g->c_row = t.c_col, g->c_col = t.c_row;
 }
 
-static int run(mn_call *call, gemm *g) {
+static int multiply(mn_call *call, gemm *g) {
   if (g->m == 0 || g->n == 0 || g->batches == 0) return 0;
-  if (g->dtype == MN_INT64) return mn_parallel(g->batches * g->m, rows_int64_t, g), 0;
-  if (g->dtype == MN_INT32) return mn_parallel(g->batches * g->m, rows_int32_t, g), 0;
-  if (g->dtype == MN_UINT8) return mn_parallel(g->batches * g->m, rows_uint8_t, g), 0;
+  if (g->dtype == MN_INT64) return mn_parallel(g->batches * g->m, rows_i64, g), 0;
+  if (g->dtype == MN_INT32) return mn_parallel(g->batches * g->m, rows_i32, g), 0;
+  if (g->dtype == MN_UINT8) return mn_parallel(g->batches * g->m, rows_u8, g), 0;
   if (g->k == 0) {
     if (!g->accumulate) memset(g->c, 0, (size_t)(g->batches * g->m * g->n) * mn_dtype_size(g->dtype));
     return 0;
   }
   if (for_blas(g)) return with_blas(call, g);
-  if (g->n < 8 && g->m > g->n) turn(g);
-  if (g->dtype == MN_FLOAT32) tiled_f32(g);
-  else tiled_f64(g);
+  if (g->n < 8 && g->m > g->n) transpose(g);
+  MN_OF_FLOAT(g->dtype, tiled)(g);
   return 0;
 }
 
@@ -161,12 +132,12 @@ int MN_KERNEL(matmul)(mn_call *call) {
     g.m = rows, g.a_row = step;
   } else if (batches != 1) {
     int64_t *at = mn_scratch(call, (size_t)(2 * batches + 1) * sizeof *at);
-    if (!at) return 1;
+    if (!at) return -1;
     mn_batch_starts(a, c, c->ndim - 2, at);
     mn_batch_starts(b, c, c->ndim - 2, at + batches);
     g.batches = batches, g.a_at = at, g.b_at = at + batches;
   }
-  return run(call, &g);
+  return multiply(call, &g);
 }
 
 /* Puts the bias into every row of the result, for the product to be added to. */
@@ -200,11 +171,11 @@ int MN_KERNEL(linear)(mn_call *call) {
   if (call->out[0]->numel == 0) return 0;
   if (!rows_fold(x, &rows, &step)) {
     g.a = mn_dense(call, x);
-    if (!g.a) return 1;
+    if (!g.a) return -1;
     g.a_col = 1, step = in;
   }
   g.m = rows = call->out[0]->numel / g.n;
   g.a_row = step;
   if (bias) fill_rows(bias, &g);
-  return run(call, &g);
+  return multiply(call, &g);
 }

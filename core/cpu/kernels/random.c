@@ -40,7 +40,7 @@ static void draw_four(const stream *s, uint32_t nr, uint64_t block, uint32_t *wo
 }
 #endif
 
-/* Words first .. first+n-1 of a stream for n <= MN_CHUNK. The counter and the chunks begin at multiples of 4.
+/* Words first .. first+n-1 of a stream for n <= CREATE_CHUNK. The counter and the chunks begin at multiples of 4.
  */
 static void draw(const stream *s, uint32_t nr, int64_t first, int64_t n, uint32_t *words) {
   uint64_t block = (s->counter + (uint64_t)first) / 4;
@@ -57,7 +57,7 @@ static int digits(int dtype) {
 }
 
 static void draw_uniform(const stream *s, int bits, int64_t first, int64_t n, double *to) {
-  uint32_t high[MN_CHUNK], low[MN_CHUNK];
+  uint32_t high[CREATE_CHUNK], low[CREATE_CHUNK];
   draw(s, 0, first, n, high);
   if (bits > 32) {
     draw(s, 1, first, n, low);
@@ -108,7 +108,7 @@ typedef struct normal {
 
 static void make_normal(const void *arg, int64_t first, int64_t n, void *buffer) {
   const normal *g = arg;
-  double *to = buffer, uniforms[MN_CHUNK], step = g->wide ? 0x1p-53 : 0x1p-32;
+  double *to = buffer, uniforms[CREATE_CHUNK], step = g->wide ? 0x1p-53 : 0x1p-32;
   draw_uniform(&g->s, g->wide ? 53 : 32, first, (n + 1) / 2 * 2, uniforms);
   for (int64_t j = 0; j < (n + 1) / 2; j++) {
     double pair[2];
@@ -136,7 +136,7 @@ typedef struct integers {
 static void make_integers(const void *arg, int64_t first, int64_t n, void *buffer) {
   const integers *r = arg;
   int64_t *to = buffer;
-  uint32_t high[MN_CHUNK], low[MN_CHUNK];
+  uint32_t high[CREATE_CHUNK], low[CREATE_CHUNK];
   draw(&r->s, 0, first, n, high);
   draw(&r->s, 1, first, n, low);
   for (int64_t i = 0; i < n; i++) to[i] = (int64_t)((uint64_t)r->low + mn_below(high[i], low[i], r->range));
@@ -155,12 +155,12 @@ int MN_KERNEL(randperm)(mn_call *call) {
   int64_t n = a->n, *order = mn_scratch(call, (size_t)(n + 1) * sizeof *order);
   if (!order) return -1;
   stream s = {call->seed, call->counter};
-  uint32_t high[MN_CHUNK], low[MN_CHUNK];
+  uint32_t high[CREATE_CHUNK], low[CREATE_CHUNK];
   for (int64_t i = 0; i < n; i++) order[i] = i + a->index_base;
   for (int64_t i = 0; i < n; i++) {
-    int64_t k = i % MN_CHUNK;
+    int64_t k = i % CREATE_CHUNK;
     if (k == 0) {
-      int64_t m = n - i < MN_CHUNK ? n - i : MN_CHUNK;
+      int64_t m = n - i < CREATE_CHUNK ? n - i : CREATE_CHUNK;
       draw(&s, 0, i, m, high);
       draw(&s, 1, i, m, low);
     }
@@ -212,23 +212,23 @@ static void take_out(weights *w, int64_t class) {
 
 /* Are these weights, and enough of them? Names the row of several (from `base`). */
 static int check_weights(mn_call *call, const double *weight, int64_t classes, int64_t draws, int64_t row) {
-  char where[32] = "";
+  char where[32] = "", *error = call->error;
   int64_t some = 0;
   size_t room = sizeof call->error;
   if (call->in[0]->ndim == 2) snprintf(where, sizeof where, " in row %lld", (long long)row);
   for (int64_t i = 0; i < classes; i++) {
-    if (isnan(weight[i]))
-      return snprintf(call->error, room, "weights must be finite and not negative, got NaN%s", where);
-    if (!(weight[i] >= 0 && isfinite(weight[i])))
-      return snprintf(call->error, room, "weights must be finite and not negative, got %g%s", weight[i],
-                      where);
-    some += weight[i] > 0;
+    double w = weight[i];
+    if (isnan(w))
+      return snprintf(error, room, "weights must be finite and not negative, got NaN%s", where), -1;
+    if (!(w >= 0 && isfinite(w)))
+      return snprintf(error, room, "weights must be finite and not negative, got %g%s", w, where), -1;
+    some += w > 0;
   }
-  if (some == 0) return snprintf(call->error, room, "all weights%s are 0", where);
-  if (some < draws)
-    return snprintf(call->error, room, "%lld draws without replacement, but only %lld weights%s are not 0",
-                    (long long)draws, (long long)some, where);
-  return 0;
+  if (some == 0) return snprintf(error, room, "all weights%s are 0", where), -1;
+  if (some >= draws) return 0;
+  snprintf(error, room, "%lld draws without replacement, but only %lld weights%s are not 0", (long long)draws,
+           (long long)some, where);
+  return -1;
 }
 
 /* Reads a row. Weights whose sum is out of range are made smaller, though none becomes 0. */
@@ -257,11 +257,12 @@ int MN_KERNEL(multinomial)(mn_call *call) {
     if (check_weights(call, w.sum, w.classes, a->replacement ? 1 : n, row + a->index_base)) return -1;
   }
   stream s = {call->seed, call->counter};
-  double at[MN_CHUNK];
+  double at[CREATE_CHUNK];
   for (int64_t i = 0; i < rows * n; i++) {
     if (i % n == 0) read_weights(&w, in, i / n);
-    if (i % MN_CHUNK == 0) draw_uniform(&s, 53, i, rows * n - i < MN_CHUNK ? rows * n - i : MN_CHUNK, at);
-    int64_t class = pick(&w, at[i % MN_CHUNK]);
+    if (i % CREATE_CHUNK == 0)
+      draw_uniform(&s, 53, i, rows * n - i < CREATE_CHUNK ? rows * n - i : CREATE_CHUNK, at);
+    int64_t class = pick(&w, at[i % CREATE_CHUNK]);
     if (!a->replacement) take_out(&w, class);
     to[i] = class + a->index_base;
   }
@@ -279,16 +280,16 @@ typedef struct trial {
 
 static void make_trials(const void *arg, int64_t first, int64_t n, void *buffer) {
   const trial *t = arg;
-  double chances[MN_CHUNK], *to = buffer;
+  double chances[CREATE_CHUNK], *to = buffer;
   load(t->chances, first, n, chances);
   draw_uniform(&t->s, t->bits, first, n, to);
   for (int64_t i = 0; i < n; i++) to[i] = to[i] < chances[i];
 }
 
 static int check_chances(mn_call *call, const mn_array *p) {
-  double chances[MN_CHUNK];
-  for (int64_t i = 0; i < p->numel; i += MN_CHUNK) {
-    int64_t n = p->numel - i < MN_CHUNK ? p->numel - i : MN_CHUNK;
+  double chances[CREATE_CHUNK];
+  for (int64_t i = 0; i < p->numel; i += CREATE_CHUNK) {
+    int64_t n = p->numel - i < CREATE_CHUNK ? p->numel - i : CREATE_CHUNK;
     load(p, i, n, chances);
     for (int64_t k = 0; k < n; k++) {
       if (chances[k] >= 0 && chances[k] <= 1) continue;
@@ -322,7 +323,7 @@ typedef struct product {
 
 static void make_product(const void *arg, int64_t first, int64_t n, void *buffer) {
   const product *p = arg;
-  double mask[MN_CHUNK], *to = buffer;
+  double mask[CREATE_CHUNK], *to = buffer;
   load(p->in, first, n, to);
   load(p->mask, first, n, mask);
   for (int64_t i = 0; i < n; i++) to[i] *= mask[i];

@@ -16,22 +16,18 @@ typedef struct reduction {
 
 typedef int (*fold)(mn_call *call, reduction *x);
 
-#define EACH "reduce_folds.inc"
+#define BODY "reduce_folds.inc"
+#define KIND MN_NUMBERS
 #include "each_dtype.inc"
 
-/* By dtype. bool is stored as uint8. */
-#define FOLDS(name)                                                                                          \
-  static const fold name##_folds[MN_DTYPE_COUNT] = {                                                         \
-      [MN_FLOAT32] = name##_f32_fold, [MN_FLOAT64] = name##_f64_fold, [MN_INT64] = name##_i64_fold,          \
-      [MN_INT32] = name##_i32_fold,   [MN_UINT8] = name##_u8_fold,    [MN_BOOL] = name##_u8_fold};
-FOLDS(sum)
-FOLDS(prod)
-FOLDS(amax)
-FOLDS(amin)
-FOLDS(any)
-FOLDS(all)
+static const fold sum_folds[MN_DTYPE_COUNT] = MN_BY_STORED(fold_sum);
+static const fold prod_folds[MN_DTYPE_COUNT] = MN_BY_STORED(fold_prod);
+static const fold amax_folds[MN_DTYPE_COUNT] = MN_BY_STORED(fold_amax);
+static const fold amin_folds[MN_DTYPE_COUNT] = MN_BY_STORED(fold_amin);
+static const fold any_folds[MN_DTYPE_COUNT] = MN_BY_STORED(fold_any);
+static const fold all_folds[MN_DTYPE_COUNT] = MN_BY_STORED(fold_all);
 
-static int run(mn_call *call, const fold *folds, unsigned mask, bool mean) {
+static int reduce(mn_call *call, const fold *folds, unsigned mask, bool mean) {
   const mn_array *in = call->in[0];
   fold f = folds[in->dtype];
   if (!f) return mn_undefined_for(in->dtype, call->error), -1;
@@ -42,9 +38,13 @@ static int run(mn_call *call, const fold *folds, unsigned mask, bool mean) {
   return f(call, &x);
 }
 
-int MN_KERNEL(sum)(mn_call *call) { return run(call, sum_folds, mn_mask_of(&mn_sum_of(call)->dim), false); }
+int MN_KERNEL(sum)(mn_call *call) {
+  return reduce(call, sum_folds, mn_mask_of(&mn_sum_of(call)->dim), false);
+}
 
-int MN_KERNEL(mean)(mn_call *call) { return run(call, sum_folds, mn_mask_of(&mn_mean_of(call)->dim), true); }
+int MN_KERNEL(mean)(mn_call *call) {
+  return reduce(call, sum_folds, mn_mask_of(&mn_mean_of(call)->dim), true);
+}
 
 int MN_KERNEL(sum_to)(mn_call *call) {
   const mn_array *in = call->in[0], *out = call->out[0];
@@ -52,22 +52,26 @@ int MN_KERNEL(sum_to)(mn_call *call) {
   unsigned mask = 0;
   for (int d = 0; d < in->ndim; d++)
     if (d < lead || (out->size[d - lead] == 1 && in->size[d] != 1)) mask |= 1u << d;
-  return run(call, sum_folds, mask, false);
+  return reduce(call, sum_folds, mask, false);
 }
 
 int MN_KERNEL(prod)(mn_call *call) {
   const mn_prod_attrs *a = mn_prod_of(call);
-  return run(call, prod_folds, a->dim == MN_UNSET ? ~0u : 1u << a->dim, false);
+  return reduce(call, prod_folds, a->dim == MN_UNSET ? ~0u : 1u << a->dim, false);
 }
 
 int MN_KERNEL(amax)(mn_call *call) {
-  return run(call, amax_folds, mn_mask_of(&mn_amax_of(call)->dim), false);
+  return reduce(call, amax_folds, mn_mask_of(&mn_amax_of(call)->dim), false);
 }
 
 int MN_KERNEL(amin)(mn_call *call) {
-  return run(call, amin_folds, mn_mask_of(&mn_amin_of(call)->dim), false);
+  return reduce(call, amin_folds, mn_mask_of(&mn_amin_of(call)->dim), false);
 }
 
-int MN_KERNEL(any)(mn_call *call) { return run(call, any_folds, mn_mask_of(&mn_any_of(call)->dim), false); }
+int MN_KERNEL(any)(mn_call *call) {
+  return reduce(call, any_folds, mn_mask_of(&mn_any_of(call)->dim), false);
+}
 
-int MN_KERNEL(all)(mn_call *call) { return run(call, all_folds, mn_mask_of(&mn_all_of(call)->dim), false); }
+int MN_KERNEL(all)(mn_call *call) {
+  return reduce(call, all_folds, mn_mask_of(&mn_all_of(call)->dim), false);
+}

@@ -2,8 +2,8 @@
 #ifndef MN_REDUCE_H
 #define MN_REDUCE_H
 
-#include <stdbool.h>
-#include "variant.h"
+#include "dtypes.h"
+#include "grain.h"
 
 /* Dims of each group, outermost first, merged where the strides allow. The last reduced dim is the row:
  * `rows` rows of `length` elements, `step` elements apart, make one output. */
@@ -49,8 +49,5 @@ static inline unsigned mn_mask_of(const mn_list *dims) {
   for (int i = 0; i < dims->n; i++) mask |= 1u << dims->v[i];
   return mask;
 }
-
-/* Work is cut in blocks of about this many elements. */
-enum { MN_REDUCE_BLOCK = 32768 };
 
 #endif

@@ -1,5 +1,6 @@
 /* shape.c: kernels of the rows that move elements: cat, pad, flip and their like. Each of them is a few
  * strided copies (copy.c) between parts of arrays. */
+#include "grain.h"
 #include "index.h"
 #define MN_SECTION "ops/shape.def"
 #include "section.h"
@@ -9,9 +10,6 @@
 
 #define copy MN_KERNEL(copy_array)
 #define fill_with MN_KERNEL(fill_array)
-
-/* Filling all of a small array before its middle is overwritten costs less than finding the margins. */
-enum { SMALL = 2048 };
 
 static void fill_part(const mn_array *a, int dim, int64_t start, int64_t size, double value) {
   if (size <= 0) return;
@@ -24,7 +22,7 @@ int MN_KERNEL(unslice)(mn_call *call) {
   const mn_array *in = call->in[0], *out = call->out[0];
   int dim = (int)a->dim;
   int64_t length = in->size[dim];
-  if (a->step == 1 && out->numel > SMALL) {
+  if (a->step == 1 && out->numel > MOVE_SMALL) {
     fill_part(out, dim, 0, a->start, 0);
     fill_part(out, dim, a->start + length, a->size - a->start - length, 0);
   } else {
@@ -134,12 +132,12 @@ int MN_KERNEL(roll)(mn_call *call) {
 
 static int64_t within(int64_t i, int64_t low, int64_t high) { return i < low ? low : i > high ? high : i; }
 
-/* The margins of a large array: of one dim after the other are filled, within what the dims before left over.
- */
+/* Filling all of a small array before its middle is overwritten costs less than finding the margins. Those of a large
+ * one are filled of one dim after the other, within what the dims before left over. */
 int MN_KERNEL(pad)(mn_call *call) {
   const mn_pad_attrs *a = mn_pad_of(call);
   mn_array to = *call->out[0], from = *call->in[0];
-  int small = to.numel <= SMALL;
+  int small = to.numel <= MOVE_SMALL;
   if (small) fill_with(&to, a->value);
   for (int d = 0; d < to.ndim; d++) {
     int64_t size = to.size[d], before = a->before.v[d];
@@ -190,7 +188,7 @@ static int keep_triangle(mn_call *call, int64_t diagonal, int lower) {
   triangle t = {.in = in, .out = call->out[0], .lower = lower, .rows = in->numel / cols};
   t.diagonal = within(diagonal, -in->numel - 1, in->numel + 1);
   t.row = MN_KERNEL(row_copier)(in->dtype, in->dtype);
-  t.rows_per_block = in->numel < 65536 ? t.rows : cols < 32768 ? 32768 / cols : 1;
+  t.rows_per_block = in->numel < MOVE_PARALLEL ? t.rows : cols < MOVE_BLOCK ? MOVE_BLOCK / cols : 1;
   mn_parallel((t.rows + t.rows_per_block - 1) / t.rows_per_block, triangle_rows, &t);
   return 0;
 }
