@@ -2,14 +2,12 @@
  * their input before anything is allocated, and what detect_anomaly looks for. */
 #include "cpu/query.h"
 #include <math.h>
+#include <string.h>
 
-/* A float16 or bfloat16 as a double that is 0, finite, infinite or NaN as it is. */
-static double kind_of_half(uint16_t bits, uint16_t infinity) {
-  uint16_t size = bits & 0x7fff;
-  return size > infinity ? NAN : size == infinity ? INFINITY : size != 0;
-}
+#define MN_HALF_FN static inline
+#include "half.inc"
 
-/* The element at an address as a double; of float16 and bfloat16 only its kind. */
+/* The element at an address as a double. */
 static double element(const char *p, int dtype) {
   switch (dtype) {
   case MN_FLOAT32:
@@ -21,9 +19,9 @@ static double element(const char *p, int dtype) {
   case MN_INT32:
     return *(const int32_t *)p;
   case MN_FLOAT16:
-    return kind_of_half(*(const uint16_t *)p, 0x7c00);
+    return mn_float16_value(*(const uint16_t *)p);
   case MN_BFLOAT16:
-    return kind_of_half(*(const uint16_t *)p, 0x7f80);
+    return mn_bfloat16_value(*(const uint16_t *)p);
   default:
     return *(const uint8_t *)p;
   }

@@ -2,6 +2,9 @@
 #include "engine/engine.h"
 #include <string.h>
 
+#define MN_HALF_FN static inline
+#include "half.inc"
+
 mn_tensor *mn_tensor_from_data(mn_context *ctx, int dtype, int ndim, const int64_t *sizes, const void *data) {
   mn_tensor *t = mn_tensor_empty(ctx, dtype, ndim, sizes);
   if (!t || mn_array_write(ctx, &t->a, data) == 0) return t;
@@ -48,18 +51,6 @@ int mn_tensor_values(mn_context *ctx, mn_tensor *t, void *out) {
   return 0;
 }
 
-static double half_to_double(uint16_t h, bool bfloat) {
-  if (bfloat) {
-    uint32_t bits = (uint32_t)h << 16;
-    float f;
-    memcpy(&f, &bits, sizeof f);
-    return f;
-  }
-  int e = (h >> 10) & 31, m = h & 1023;
-  double v = e == 31 ? (m ? NAN : INFINITY) : e ? ldexp(1024 + m, e - 25) : ldexp(m, -24);
-  return h & 0x8000 ? -v : v;
-}
-
 /* An element that isn't an int64. */
 static double element(int dtype, const void *p) {
   switch (dtype) {
@@ -70,9 +61,9 @@ static double element(int dtype, const void *p) {
   case MN_INT32:
     return *(const int32_t *)p;
   case MN_FLOAT16:
-    return half_to_double(*(const uint16_t *)p, false);
+    return mn_float16_value(*(const uint16_t *)p);
   case MN_BFLOAT16:
-    return half_to_double(*(const uint16_t *)p, true);
+    return mn_bfloat16_value(*(const uint16_t *)p);
   default:
     return *(const uint8_t *)p;
   }

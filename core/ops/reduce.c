@@ -169,8 +169,7 @@ int mn_infer_cumsum(mn_infer *x) {
 
 int mn_infer_recurrence(mn_infer *x) {
   const mn_array *in = input(x), *factor = x->in[1];
-  bool same = in->ndim == factor->ndim && in->dtype == factor->dtype;
-  for (int d = 0; same && d < in->ndim; d++) same = in->size[d] == factor->size[d];
+  bool same = in->dtype == factor->dtype && mn_same_size(in, factor);
   if (!same) return mn_fail(x, "expected two tensors of one size and dtype");
   if (in->dtype != MN_FLOAT32 && in->dtype != MN_FLOAT64)
     return mn_fail(x, "expected float32 or float64, got %s", mn_dtype_name(in->dtype));

@@ -171,18 +171,12 @@ KERNEL(pow, apply2)
 /* Is any element of an integer array 0? */
 static int has_zero(const mn_array *a) {
   mn_row_fn row = MN_KERNEL(row_copier)(MN_BOOL, a->dtype);
-  int64_t index[MN_MAX_DIMS] = {0}, item = (int64_t)mn_dtype_size(a->dtype);
-  const char *at = a->data;
-  for (int64_t i = 0; i < a->numel; i++) {
+  int64_t item = (int64_t)mn_dtype_size(a->dtype);
+  mn_cursor at = mn_cursor_at(a->ndim, a->size, a->stride, 0);
+  for (int64_t i = 0; i < a->numel; i++, mn_cursor_next(&at)) {
     char nonzero;
-    row(&nonzero, 1, at, item, 1);
+    row(&nonzero, 1, (const char *)a->data + at.offset * item, item, 1);
     if (!nonzero) return 1;
-    for (int d = a->ndim - 1; d >= 0; d--) {
-      at += a->stride[d] * item;
-      if (++index[d] < a->size[d]) break;
-      at -= a->size[d] * a->stride[d] * item;
-      index[d] = 0;
-    }
   }
   return 0;
 }

@@ -361,6 +361,11 @@ function handle.empty(dtype, sizes)
   return handle.call(C.mn_tensor_empty, ctx, dtype, #sizes, sizes_of('empty', sizes))
 end
 
+--- Must elements move before t has a view of these sizes? False also where it can't have one: the row view says why.
+function handle.reshape_copies(t, sizes)
+  return #sizes <= 8 and C.mn_reshape_copies(t.p, #sizes, sizes_of('view', sizes)) ~= 0
+end
+
 --- The elements, row-major, as a cdata array of the tensor's dtype (not float16, bfloat16), and how many: to be looked
 -- at as numbers. LuaJIT keeps types in the bits of NaNs, and a float that it reads is taken as it lies in memory, so
 -- each NaN comes as the usual one; what needs the bits as they are goes by bytes.lua.
