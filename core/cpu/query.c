@@ -1,31 +1,8 @@
 /* query.c: what the engine itself asks of elements: what shape rules of rows with a data-dependent shape must know of
  * their input before anything is allocated, and what detect_anomaly looks for. */
 #include "cpu/query.h"
+#include "element.h"
 #include <math.h>
-#include <string.h>
-
-#define MN_HALF_FN static inline
-#include "half.inc"
-
-/* The element at an address as a double. */
-static double element(const char *p, int dtype) {
-  switch (dtype) {
-  case MN_FLOAT32:
-    return *(const float *)p;
-  case MN_FLOAT64:
-    return *(const double *)p;
-  case MN_INT64:
-    return (double)*(const int64_t *)p;
-  case MN_INT32:
-    return *(const int32_t *)p;
-  case MN_FLOAT16:
-    return mn_float16_value(*(const uint16_t *)p);
-  case MN_BFLOAT16:
-    return mn_bfloat16_value(*(const uint16_t *)p);
-  default:
-    return *(const uint8_t *)p;
-  }
-}
 
 /* The address of element i in row-major order. */
 static const char *place(const mn_array *a, int64_t i) {
@@ -38,14 +15,14 @@ static const char *place(const mn_array *a, int64_t i) {
 
 static int64_t count_nonzero(const mn_array *a) {
   int64_t count = 0;
-  for (int64_t i = 0; i < a->numel; i++) count += element(place(a, i), a->dtype) != 0;
+  for (int64_t i = 0; i < a->numel; i++) count += mn_element(a->dtype, place(a, i)) != 0;
   return count;
 }
 
 static int64_t largest_index(const mn_array *a) {
   double largest = -1;
   for (int64_t i = 0; i < a->numel; i++) {
-    double v = element(place(a, i), a->dtype);
+    double v = mn_element(a->dtype, place(a, i));
     if (v > largest) largest = v;
   }
   return largest < 0x1p47 ? (int64_t)floor(largest) : INT64_C(1) << 47;
@@ -55,7 +32,7 @@ static int find_nonfinite(const mn_array *a) {
   int found = 0;
   if (!mn_dtype_is_float(a->dtype)) return 0;
   for (int64_t i = 0; i < a->numel; i++) {
-    double v = element(place(a, i), a->dtype);
+    double v = mn_element(a->dtype, place(a, i));
     if (isnan(v)) return 2;
     found |= isinf(v) != 0;
   }

@@ -1,9 +1,7 @@
 /* data.c: how elements enter and leave: from and to the memory of whoever calls. */
+#include "element.h"
 #include "engine/engine.h"
 #include <string.h>
-
-#define MN_HALF_FN static inline
-#include "half.inc"
 
 mn_tensor *mn_tensor_from_data(mn_context *ctx, int dtype, int ndim, const int64_t *sizes, const void *data) {
   mn_tensor *t = mn_tensor_empty(ctx, dtype, ndim, sizes);
@@ -51,24 +49,6 @@ int mn_tensor_values(mn_context *ctx, mn_tensor *t, void *out) {
   return 0;
 }
 
-/* An element that isn't an int64. */
-static double element(int dtype, const void *p) {
-  switch (dtype) {
-  case MN_FLOAT32:
-    return *(const float *)p;
-  case MN_FLOAT64:
-    return *(const double *)p;
-  case MN_INT32:
-    return *(const int32_t *)p;
-  case MN_FLOAT16:
-    return mn_float16_value(*(const uint16_t *)p);
-  case MN_BFLOAT16:
-    return mn_bfloat16_value(*(const uint16_t *)p);
-  default:
-    return *(const uint8_t *)p;
-  }
-}
-
 int mn_tensor_item(mn_context *ctx, mn_tensor *t, double *out) {
   if (!t || mn_is_none(t)) return mn_error_set(ctx, MN_ERR_ARGUMENT, "item: expected a tensor");
   if (t->a.numel != 1)
@@ -81,7 +61,7 @@ int mn_tensor_item(mn_context *ctx, mn_tensor *t, double *out) {
     p = place;
   }
   if (t->a.dtype != MN_INT64) {
-    double v = element(t->a.dtype, p);
+    double v = mn_element(t->a.dtype, p);
     *out = isnan(v) ? NAN : v;
     return 0;
   }
