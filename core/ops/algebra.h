@@ -15,7 +15,7 @@ static inline mn_tensor *sum_with(mn_context *c, mn_tensor *sum, mn_tensor *term
   return sum ? plus(c, sum, term) : term;
 }
 
-/* Of every matrix of a batch: op(a) op(b), op transposing where its flag is set, and a^T. */
+/* op(a) op(b) for every matrix of a batch, op transposing where its flag is set; and a^T. */
 static inline mn_tensor *product(mn_context *c, mn_tensor *a, mn_tensor *b, int ta, int tb) {
   return mn_matmul(c, a, b, &(mn_matmul_attrs){ta, tb});
 }

@@ -180,7 +180,7 @@ static void begin(third *z, mn_rule *r) {
 
 static mn_tensor *cotangent(mn_rule *r, int k) { return mn_has_grad(r, k) ? mn_grad(r, k) : MN_NONE; }
 
-/* The terms of T: with all of [v,g], [q,g] and [q,v] that they are multiplied by, and what stands in s_q, s_v and s_g. */
+/* The terms of T, with all that [v,g], [q,g] and [q,v] are multiplied by, and what stands in s_q, s_v and s_g. */
 typedef struct terms {
   vector p, q, v, g;
   mn_tensor *a, *w, *k, *pv, *vg, *qg, *qv; /* k: -k */

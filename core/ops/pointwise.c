@@ -14,7 +14,7 @@ static int same_as(mn_infer *x, int dtype) {
 }
 
 int mn_infer_same(mn_infer *x) { return same_as(x, x->in[0]->dtype); }
-/* Of clamp and clamp_gate: a whole limit beyond an integer dtype's numbers is as good as none. */
+/* Checks the limits of clamp and clamp_gate. A whole limit beyond an integer dtype's numbers is as good as none. */
 static int check_limits(mn_infer *x, double min, double max) {
   int dtype = x->in[0]->dtype;
   return (min != floor(min) && mn_check_number(x, dtype, "limit", min)) ||
@@ -57,7 +57,7 @@ int mn_infer_broadcast(mn_infer *x) {
   return 0;
 }
 
-/* Of add and sub: the factor must be a number that the dtype holds. */
+/* The shape of add and sub, whose factor must be a number that the dtype holds. */
 static int broadcast_scaled(mn_infer *x, double alpha) {
   return mn_infer_broadcast(x) || mn_check_number(x, x->out[0]->dtype, "factor alpha", alpha) ? -1 : 0;
 }
@@ -93,7 +93,7 @@ int mn_infer_where(mn_infer *x) {
   return mn_broadcast(x, arrays, 3, x->out[0]);
 }
 
-/* Of gate and clamp_gate, whose inputs aren't broadcast. */
+/* The shape of gate and clamp_gate, which do not broadcast. */
 static int same_as_both(mn_infer *x) {
   const mn_array *input = x->in[0], *by = x->in[1];
   if (input->dtype == by->dtype && mn_same_size(input, by)) return mn_infer_same(x);

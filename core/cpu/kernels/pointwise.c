@@ -33,7 +33,7 @@ typedef struct operands {
   } element;
 } operands;
 
-static int take(operands *o, mn_call *call) {
+static int operands_of(operands *o, mn_call *call) {
   o->in[0] = call->in[0], o->in[1] = call->in[1];
   int absent = !o->in[0] ? 0 : !o->in[1] ? 1 : -1;
   if (absent < 0) return o->in[0]->dtype;
@@ -50,7 +50,7 @@ static int take(operands *o, mn_call *call) {
 
 static int apply2(mn_call *call, const mn_line *line) {
   operands o;
-  int dtype = take(&o, call);
+  int dtype = operands_of(&o, call);
   return MN_KERNEL(elementwise)(call, line->loop, dtype, line->n_in, o.in, line->number);
 }
 
@@ -184,7 +184,7 @@ static int has_zero(const mn_array *a) {
 /* Rows that divide: of integers they look for a divisor of 0 before they write. */
 static int divide(mn_call *call, const mn_line *line) {
   operands o;
-  int dtype = take(&o, call);
+  int dtype = operands_of(&o, call);
   if (!mn_dtype_is_float(dtype) && line->loop && has_zero(o.in[1])) {
     snprintf(call->error, sizeof call->error, "division of an integer by zero");
     return -1;
