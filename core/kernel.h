@@ -7,6 +7,7 @@
 
 #define MN_NO_ROWS
 #include "metann.h"
+#include <stdbool.h>
 #include <stdio.h>
 
 /* A kernel of a row: 0, or nonzero with a message in call->error. One that can fail (an index out of range) checks
@@ -33,6 +34,42 @@ static inline const char *mn_dtype_name(int dtype) {
   static const char *const names[MN_DTYPE_COUNT] = {"float32", "float64", "int64",   "int32",
                                                     "uint8",   "bool",    "float16", "bfloat16"};
   return dtype >= 0 && dtype < MN_DTYPE_COUNT ? names[dtype] : "no dtype";
+}
+
+static inline bool mn_same_size(const mn_array *a, const mn_array *b) {
+  if (a->ndim != b->ndim) return false;
+  for (int d = 0; d < a->ndim; d++)
+    if (a->size[d] != b->size[d]) return false;
+  return true;
+}
+
+/* A place in a grid of n dims, stepped in row-major order, and where its element stands for these strides. */
+typedef struct mn_cursor {
+  int n;
+  const int64_t *size, *stride;
+  int64_t index[8], offset;
+} mn_cursor;
+
+/* The place whose number in row-major order is `at`. */
+static inline mn_cursor mn_cursor_at(int n, const int64_t *size, const int64_t *stride, int64_t at) {
+  mn_cursor p = {n, size, stride, {0}, 0};
+  for (int d = n - 1; d >= 0 && at > 0; d--) {
+    p.index[d] = at % size[d];
+    p.offset += p.index[d] * stride[d];
+    at /= size[d];
+  }
+  return p;
+}
+
+/* Goes on to the next place; false, and to the first one, from the last. */
+static inline bool mn_cursor_next(mn_cursor *p) {
+  for (int d = p->n - 1; d >= 0; d--) {
+    p->offset += p->stride[d];
+    if (++p->index[d] < p->size[d]) return true;
+    p->offset -= p->stride[d] * p->size[d];
+    p->index[d] = 0;
+  }
+  return false;
 }
 
 /* What a kernel or a shape rule says, after the row's name, of a dtype that it isn't made for. */

@@ -1,33 +1,8 @@
 /* query.c: what the engine itself asks of elements: what shape rules of rows with a data-dependent shape must know of
  * their input before anything is allocated, and what detect_anomaly looks for. */
 #include "cpu/query.h"
+#include "element.h"
 #include <math.h>
-
-/* A float16 or bfloat16 as a double that is 0, finite, infinite or NaN as it is. */
-static double kind_of_half(uint16_t bits, uint16_t infinity) {
-  uint16_t size = bits & 0x7fff;
-  return size > infinity ? NAN : size == infinity ? INFINITY : size != 0;
-}
-
-/* The element at an address as a double; of float16 and bfloat16 only its kind. */
-static double element(const char *p, int dtype) {
-  switch (dtype) {
-  case MN_FLOAT32:
-    return *(const float *)p;
-  case MN_FLOAT64:
-    return *(const double *)p;
-  case MN_INT64:
-    return (double)*(const int64_t *)p;
-  case MN_INT32:
-    return *(const int32_t *)p;
-  case MN_FLOAT16:
-    return kind_of_half(*(const uint16_t *)p, 0x7c00);
-  case MN_BFLOAT16:
-    return kind_of_half(*(const uint16_t *)p, 0x7f80);
-  default:
-    return *(const uint8_t *)p;
-  }
-}
 
 /* The address of element i in row-major order. */
 static const char *place(const mn_array *a, int64_t i) {
@@ -40,14 +15,14 @@ static const char *place(const mn_array *a, int64_t i) {
 
 static int64_t count_nonzero(const mn_array *a) {
   int64_t count = 0;
-  for (int64_t i = 0; i < a->numel; i++) count += element(place(a, i), a->dtype) != 0;
+  for (int64_t i = 0; i < a->numel; i++) count += mn_element(a->dtype, place(a, i)) != 0;
   return count;
 }
 
 static int64_t largest_index(const mn_array *a) {
   double largest = -1;
   for (int64_t i = 0; i < a->numel; i++) {
-    double v = element(place(a, i), a->dtype);
+    double v = mn_element(a->dtype, place(a, i));
     if (v > largest) largest = v;
   }
   return largest < 0x1p47 ? (int64_t)floor(largest) : INT64_C(1) << 47;
@@ -57,7 +32,7 @@ static int find_nonfinite(const mn_array *a) {
   int found = 0;
   if (!mn_dtype_is_float(a->dtype)) return 0;
   for (int64_t i = 0; i < a->numel; i++) {
-    double v = element(place(a, i), a->dtype);
+    double v = mn_element(a->dtype, place(a, i));
     if (isnan(v)) return 2;
     found |= isinf(v) != 0;
   }

@@ -31,7 +31,7 @@ const char *mn_anomaly_in(const mn_tensor *t) {
   return found > 0 ? names[found] : NULL;
 }
 
-/* An infinity that an input or a number already had is no news: masks are made of them. */
+/* An infinity that an input or a number already had is not reported: masks are made of them. */
 static bool had_infinity(const mn_op_info *op, const mn_slot *attrs, int n_in, mn_tensor *const *in) {
   for (int i = 0; i < op->n_attrs; i++)
     if (op->attrs[i].kind == MN_ATTR_NUM && isinf(attrs[op->attrs[i].slot].f)) return true;

@@ -208,7 +208,8 @@ static int make_outputs(mn_door *d, mn_tensor **outputs) {
 int mn_apply(mn_context *ctx, int op, int n_in, mn_tensor *const *inputs, const mn_slot *attrs,
              mn_tensor **outputs) {
   mn_door d;
-  for (int k = 0, n = mn_op(op) ? mn_op(op)->n_out : 0; k < n; k++) outputs[k] = NULL;
+  const mn_op_info *row = mn_op(op);
+  for (int k = 0; row && k < row->n_out; k++) outputs[k] = NULL;
   int failed = mn_door_open(&d, ctx, op, n_in, inputs, attrs) || make_outputs(&d, outputs);
   mn_door_close(&d, failed);
   return failed ? -1 : 0;

@@ -14,16 +14,10 @@ static void on_host(const mn_array *a, char *buffer, bool read) {
       memcpy(read ? (void *)buffer : a->data, read ? a->data : (void *)buffer, (size_t)a->numel * item);
     return;
   }
-  int64_t index[MN_MAX_DIMS] = {0};
-  for (int64_t i = 0, offset = 0; i < a->numel; i++) {
-    char *element = (char *)a->data + offset * (int64_t)item, *place = buffer + (size_t)i * item;
+  mn_cursor at = mn_cursor_at(a->ndim, a->size, a->stride, 0);
+  for (int64_t i = 0; i < a->numel; i++, mn_cursor_next(&at)) {
+    char *element = (char *)a->data + at.offset * (int64_t)item, *place = buffer + (size_t)i * item;
     memcpy(read ? place : element, read ? element : place, item);
-    for (int d = a->ndim - 1; d >= 0; d--) {
-      offset += a->stride[d];
-      if (++index[d] < a->size[d]) break;
-      offset -= a->stride[d] * a->size[d];
-      index[d] = 0;
-    }
   }
 }
 
@@ -94,16 +88,9 @@ static void zero_on_host(mn_array *a) {
     if (a->numel > 0) memset(a->data, 0, bytes_of(a));
     return;
   }
-  int64_t index[MN_MAX_DIMS] = {0};
-  for (int64_t i = 0, offset = 0; i < a->numel; i++) {
-    memset((char *)a->data + offset * (int64_t)item, 0, item);
-    for (int d = a->ndim - 1; d >= 0; d--) {
-      offset += a->stride[d];
-      if (++index[d] < a->size[d]) break;
-      offset -= a->stride[d] * a->size[d];
-      index[d] = 0;
-    }
-  }
+  mn_cursor at = mn_cursor_at(a->ndim, a->size, a->stride, 0);
+  for (int64_t i = 0; i < a->numel; i++, mn_cursor_next(&at))
+    memset((char *)a->data + at.offset * (int64_t)item, 0, item);
 }
 
 int mn_array_zero(mn_context *ctx, mn_array *a) {

@@ -1,4 +1,5 @@
 /* data.c: how elements enter and leave: from and to the memory of whoever calls. */
+#include "element.h"
 #include "engine/engine.h"
 #include <string.h>
 
@@ -53,36 +54,6 @@ int mn_tensor_values(mn_context *ctx, mn_tensor *t, void *out) {
   return 0;
 }
 
-static double half_to_double(uint16_t h, bool bfloat) {
-  if (bfloat) {
-    uint32_t bits = (uint32_t)h << 16;
-    float f;
-    memcpy(&f, &bits, sizeof f);
-    return f;
-  }
-  int e = (h >> 10) & 31, m = h & 1023;
-  double v = e == 31 ? (m ? NAN : INFINITY) : e ? ldexp(1024 + m, e - 25) : ldexp(m, -24);
-  return h & 0x8000 ? -v : v;
-}
-
-/* An element that isn't an int64. */
-static double element(int dtype, const void *p) {
-  switch (dtype) {
-  case MN_FLOAT32:
-    return *(const float *)p;
-  case MN_FLOAT64:
-    return *(const double *)p;
-  case MN_INT32:
-    return *(const int32_t *)p;
-  case MN_FLOAT16:
-    return half_to_double(*(const uint16_t *)p, false);
-  case MN_BFLOAT16:
-    return half_to_double(*(const uint16_t *)p, true);
-  default:
-    return *(const uint8_t *)p;
-  }
-}
-
 int mn_tensor_item(mn_context *ctx, mn_tensor *t, double *out) {
   if (!t || mn_is_none(t)) return mn_error_set(ctx, MN_ERR_ARGUMENT, "item: expected a tensor");
   if (mn_tensor_readable(ctx, "item", t)) return -1;
@@ -96,7 +67,7 @@ int mn_tensor_item(mn_context *ctx, mn_tensor *t, double *out) {
     p = place;
   }
   if (t->a.dtype != MN_INT64) {
-    double v = element(t->a.dtype, p);
+    double v = mn_element(t->a.dtype, p);
     *out = isnan(v) ? NAN : v;
     return 0;
   }

@@ -27,17 +27,11 @@ static double digest(const mn_array *a) {
   if (a->contiguous && a->numel > 0) {
     add_bytes(lanes, a->data, (size_t)a->numel * item);
   } else {
-    int64_t index[MN_MAX_DIMS] = {0};
-    for (int64_t i = 0, offset = 0; i < a->numel; i++) {
+    mn_cursor at = mn_cursor_at(a->ndim, a->size, a->stride, 0);
+    for (int64_t i = 0; i < a->numel; i++, mn_cursor_next(&at)) {
       uint64_t word = 0;
-      memcpy(&word, (const char *)a->data + offset * (int64_t)item, item);
+      memcpy(&word, (const char *)a->data + at.offset * (int64_t)item, item);
       lanes[i % LANES] = mix(lanes[i % LANES], word);
-      for (int d = a->ndim - 1; d >= 0; d--) {
-        offset += a->stride[d];
-        if (++index[d] < a->size[d]) break;
-        offset -= a->stride[d] * a->size[d];
-        index[d] = 0;
-      }
     }
   }
   uint64_t h = (uint64_t)a->numel;

@@ -1,6 +1,10 @@
 /* dtype.c: which dtype several make together, and which can hold another's numbers. */
 #include "engine/engine.h"
 
+_Static_assert(MN_FLOAT32 == 0 && MN_FLOAT64 == 1 && MN_INT64 == 2 && MN_INT32 == 3 && MN_UINT8 == 4 &&
+                   MN_BOOL == 5 && MN_FLOAT16 == 6 && MN_BFLOAT16 == 7,
+               "names, sizes (kernel.h) and ranks of dtypes stand in this order");
+
 static int category(int dtype) { return dtype == MN_BOOL ? 0 : mn_dtype_is_float(dtype) ? 2 : 1; }
 
 /* Rank within a category; float16 and bfloat16 meet in float32. */

@@ -296,7 +296,8 @@ typedef struct mn_op_rules {
   bool checked;      /* has attributes of which not every value makes sense */
   bool view;         /* has no kernel: the output shares the input's storage */
 } mn_op_rules;
-const mn_op_rules *mn_rules(int op); /* optable.c */
+extern mn_op_rules mn_row_rules[]; /* optable.c: by op; the door looks several times a call */
+static inline const mn_op_rules *mn_rules(int op) { return &mn_row_rules[op]; }
 
 /* attrs.c */
 int mn_check_attrs(mn_context *ctx, const mn_op_info *op, const mn_slot *attrs);
@@ -307,7 +308,6 @@ int mn_array_finish(mn_context *ctx, const char *name,
 int mn_array_is_contiguous(const mn_array *a);
 /* May two elements have one place in memory, so that the array can't be written to? */
 bool mn_may_share_places(const mn_array *a);
-bool mn_same_size(const mn_array *a, const mn_array *b);
 
 /* resolve.c: what mn_resolve is made of, for the door, which casts in between. */
 int mn_check_row(mn_context *ctx, const mn_op_info *op, int n_in, const mn_array *const *in,

@@ -28,13 +28,6 @@ int mn_array_finish(mn_context *ctx, const char *name, mn_array *a) {
   return 0;
 }
 
-bool mn_same_size(const mn_array *a, const mn_array *b) {
-  if (a->ndim != b->ndim) return false;
-  for (int d = 0; d < a->ndim; d++)
-    if (a->size[d] != b->size[d]) return false;
-  return true;
-}
-
 /* May two elements share a place, as expand and unfold make them? Not if each dim, the nearest one first, steps
  * over all that those before it reach: true of dense tensors and what other views make of them. */
 bool mn_may_share_places(const mn_array *a) {

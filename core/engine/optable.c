@@ -101,7 +101,7 @@ static mn_op_info ops[MN_OP_COUNT] = {
 #include "ops.def"
 };
 
-static mn_op_rules rules[MN_OP_COUNT] = {
+mn_op_rules mn_row_rules[MN_OP_COUNT] = {
 #define RULES(infer_, vjp_, jvp_, saves_, view_)                                                             \
   {.infer = mn_infer_##infer_, .vjp = mn_vjp_##vjp_, .jvp = mn_jvp_##jvp_, .saves = (saves_), .view = view_},
 #define MN_VIEW(op, in, n, at, infer_, vjp_, jvp_, batch, saves_, flags_)                                    \
@@ -131,18 +131,18 @@ __attribute__((constructor)) static void finish(void) {
   for (int i = 0; i < MN_OP_COUNT; i++) {
     mn_op_info *op = &ops[i];
     mn_attr_info *a = (mn_attr_info *)op->attrs;
-    if (rules[i].view) op->flags |= MN_F_VIEW;
-    if (rules[i].vjp == mn_vjp_none) op->flags |= MN_F_NODIFF;
+    if (mn_row_rules[i].view) op->flags |= MN_F_VIEW;
+    if (mn_row_rules[i].vjp == mn_vjp_none) op->flags |= MN_F_NODIFF;
     for (int slot = 0; a[op->n_attrs].name; op->n_attrs++) {
       mn_attr_info *attr = &a[op->n_attrs];
       attr->slot = slot;
-      rules[i].required |= is_required(attr, op->defaults);
-      rules[i].checked |= attr->kind != MN_ATTR_NUM;
+      mn_row_rules[i].required |= is_required(attr, op->defaults);
+      mn_row_rules[i].checked |= attr->kind != MN_ATTR_NUM;
       slot += is_list(attr->kind) ? LIST_SLOTS : 1;
     }
     int input = 0;
     for (const char *p = op->inputs; *p; p++) {
-      if (*p == '?') rules[i].optional |= 1u << input;
+      if (*p == '?') mn_row_rules[i].optional |= 1u << input;
       input += *p == ',';
     }
   }
@@ -150,4 +150,3 @@ __attribute__((constructor)) static void finish(void) {
 
 int mn_op_count(void) { return MN_OP_COUNT; }
 const mn_op_info *mn_op(int index) { return index >= 0 && index < MN_OP_COUNT ? &ops[index] : NULL; }
-const mn_op_rules *mn_rules(int op) { return &rules[op]; }

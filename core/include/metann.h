@@ -186,6 +186,9 @@ mn_tensor *mn_tensor_mapped(mn_context *ctx, mn_map *map, double offset, int dty
  * that stay within it: how tensors that shared a storage are put together again. */
 mn_tensor *mn_tensor_strided(mn_context *ctx, mn_tensor *t, int ndim, const int64_t *sizes, const int64_t *strides,
                              int64_t offset);
+/* Must elements move before the tensor has a view of these sizes, one of which may be -1? 0 also where it can't have one:
+ * the row view says why. */
+int mn_reshape_copies(const mn_tensor *t, int ndim, const int64_t *sizes);
 void mn_tensor_retain(mn_tensor *t);
 void mn_tensor_release(mn_tensor *t);
 double mn_tensor_id(const mn_tensor *t);

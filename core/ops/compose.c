@@ -10,26 +10,25 @@ mn_list mn_shape_list(const mn_tensor *t) {
   return size;
 }
 
-/* Must the elements move before a view of that size is possible? False also where no view is: view says why.
- */
-static bool needs_copy(const mn_array *in, const mn_list *size) {
-  if (in->contiguous || in->numel == 0) return false;
-  mn_array out = {.ndim = (int32_t)size->n};
+int mn_reshape_copies(const mn_tensor *t, int ndim, const int64_t *sizes) {
+  const mn_array *in = mn_arr(t);
+  if (in->contiguous || in->numel == 0 || ndim < 0 || ndim > MN_MAX_DIMS) return 0;
+  mn_array out = {.ndim = ndim};
   int64_t product = 1;
   int unknown = -1;
-  for (int d = 0; d < out.ndim; d++) {
-    out.size[d] = size->v[d];
+  for (int d = 0; d < ndim; d++) {
+    out.size[d] = sizes[d];
     if (out.size[d] == -1 && unknown < 0) unknown = d;
-    else if (out.size[d] < 1 || __builtin_mul_overflow(product, out.size[d], &product)) return false;
+    else if (out.size[d] < 1 || __builtin_mul_overflow(product, out.size[d], &product)) return 0;
   }
   if (unknown >= 0) out.size[unknown] = in->numel / product;
-  if (product * (unknown >= 0 ? out.size[unknown] : 1) != in->numel) return false;
+  if (product * (unknown >= 0 ? out.size[unknown] : 1) != in->numel) return 0;
   return !mn_view_strides(&out, in);
 }
 
 mn_tensor *mn_reshape(mn_context *ctx, mn_tensor *t, mn_list size) {
   if (!t) return NULL;
-  if (needs_copy(mn_arr(t), &size)) t = mn_clone(ctx, t, NULL);
+  if (mn_reshape_copies(t, (int)size.n, size.v)) t = mn_clone(ctx, t, NULL);
   return mn_view(ctx, t, &(mn_view_attrs){.size = size});
 }
 

@@ -30,7 +30,7 @@ int mn_infer_create(mn_infer *x) {
   return create(x, &a->size, &a->dtype);
 }
 
-/* Of integers the ends and the step are cut to whole numbers before anything is computed, as in PyTorch. */
+/* Is that an integer dtype? Its ends and step are cut to whole numbers before anything is computed, as in PyTorch. */
 static bool whole(int dtype) { return !mn_dtype_is_float(dtype) && dtype != MN_BOOL; }
 
 int mn_infer_arange(mn_infer *x) {

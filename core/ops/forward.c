@@ -1,15 +1,11 @@
 /* forward.c: tangent rules by class, for the rows whose tangents need no formula of their own. */
-#include "ops/prototypes.h"
+#include "ops/algebra.h"
 
 /* t as an output is: broadcast to its size and of its dtype. */
 static mn_tensor *as_output(mn_rule *r, mn_tensor *t) {
   mn_context *ctx = mn_rule_ctx(r);
   if (t) t = mn_expand(ctx, t, &(mn_expand_attrs){.size = mn_out_shape(r, 0)});
   return t ? mn_cast(ctx, t, &(mn_cast_attrs){.dtype = mn_out_dtype(r, 0)}) : NULL;
-}
-
-static mn_tensor *plus(mn_rule *r, mn_tensor *sum, mn_tensor *term) {
-  return sum ? mn_add(mn_rule_ctx(r), sum, term, NULL) : term;
 }
 
 /* Each output depends on its own element of each input (or the derivative is its own transpose): what the derivative
@@ -20,7 +16,7 @@ void mn_jvp_vjp(mn_rule *r) {
     if (!mn_has_tangent(r, i)) continue;
     mn_tensor *part = mn_pull(r, i, 0, as_output(r, mn_tangent(r, i)));
     if (!part) return;
-    if (part != MN_NONE) sum = plus(r, sum, part);
+    if (part != MN_NONE) sum = sum_with(mn_rule_ctx(r), sum, part);
   }
   mn_push(r, 0, sum);
 }
@@ -56,7 +52,7 @@ void mn_jvp_sum(mn_rule *r) {
     if (!mn_saves_in(r, i) || !mn_has_tangent(r, i)) continue;
     mn_tensor *term = with_tangent(r, i, !sum);
     if (!term) return;
-    sum = plus(r, sum, term);
+    sum = sum_with(mn_rule_ctx(r), sum, term);
   }
   mn_push(r, 0, sum ? sum : with_tangent(r, 0, true));
 }

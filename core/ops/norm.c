@@ -1,5 +1,5 @@
 /* norm.c: shape and derivative rules of batch norm. It runs no kernels and reads no data. */
-#include "ops/prototypes.h"
+#include "ops/algebra.h"
 
 /* ---- shapes ---- */
 
@@ -26,9 +26,7 @@ static int check_like(const mn_infer *x, int i, const char *name, const mn_array
   char left[128], right[128];
   if (!x->in[i]) return 0;
   const mn_array *a = x->in[i];
-  int same = a->ndim == input->ndim && a->dtype == input->dtype;
-  for (int d = 0; same && d < a->ndim; d++) same = a->size[d] == input->size[d];
-  if (same) return 0;
+  if (a->dtype == input->dtype && mn_same_size(a, input)) return 0;
   return mn_fail(x, "%s %s %s does not match input %s %s", name, mn_dtype_name(a->dtype),
                  mn_shape_text(a, left), mn_dtype_name(input->dtype), mn_shape_text(input, right));
 }
@@ -123,12 +121,12 @@ typedef struct third {
 } third;
 
 /* Products and sums in which MN_NONE stands for zero. */
-static mn_tensor *times(third *z, mn_tensor *a, mn_tensor *b) {
-  return a == MN_NONE || b == MN_NONE ? MN_NONE : mn_mul(z->ctx, a, b, NULL);
+static mn_tensor *multiplied(third *z, mn_tensor *a, mn_tensor *b) {
+  return a == MN_NONE || b == MN_NONE ? MN_NONE : times(z->ctx, a, b);
 }
-static mn_tensor *plus(third *z, mn_tensor *a, mn_tensor *b) {
+static mn_tensor *added(third *z, mn_tensor *a, mn_tensor *b) {
   if (a == MN_NONE) return b;
-  return b == MN_NONE ? a : mn_add(z->ctx, a, b, NULL);
+  return b == MN_NONE ? a : plus(z->ctx, a, b);
 }
 static mn_tensor *scaled(third *z, mn_tensor *a, double by) {
   return a == MN_NONE ? MN_NONE : mn_mul_number(z->ctx, a, by);
@@ -149,12 +147,13 @@ static vector make_vector(third *z, mn_tensor *u) {
   return (vector){u, wide(z, out[1]), out[0]};
 }
 
-static mn_tensor *form(third *z, vector u, vector t) { return channel_sum(z, times(z, u.u, t.big)); }
+static mn_tensor *form(third *z, vector u, vector t) { return channel_sum(z, multiplied(z, u.u, t.big)); }
 
 /* d[u,t]/dx, given [u,t] */
 static mn_tensor *form_dx(third *z, mn_tensor *ut, vector u, vector t) {
-  mn_tensor *sum = plus(z, plus(z, times(z, ut, z->xh), times(z, u.s, t.big)), times(z, t.s, u.big));
-  return scaled(z, times(z, z->r, sum), -1 / z->count);
+  mn_tensor *sum =
+      added(z, added(z, multiplied(z, ut, z->xh), multiplied(z, u.s, t.big)), multiplied(z, t.s, u.big));
+  return scaled(z, multiplied(z, z->r, sum), -1 / z->count);
 }
 
 static void begin(third *z, mn_rule *r) {
@@ -181,46 +180,65 @@ static void begin(third *z, mn_rule *r) {
 
 static mn_tensor *cotangent(mn_rule *r, int k) { return mn_has_grad(r, k) ? mn_grad(r, k) : MN_NONE; }
 
+/* The terms of T, with all that [v,g], [q,g] and [q,v] are multiplied by, and what stands in s_q, s_v and s_g. */
+typedef struct terms {
+  vector p, q, v, g;
+  mn_tensor *a, *w, *k, *pv, *vg, *qg, *qv; /* k: -k */
+  mn_tensor *vg_all, *qg_all, *qv_all, *in_sq, *in_sv, *in_sg, *triple;
+} terms;
+
+static terms make_terms(third *z) {
+  mn_rule *rule = z->rule;
+  terms t = {.a = wide(z, mn_saved_in(rule, 1)), .w = wide(z, mn_saved_in(rule, 5))};
+  mn_tensor *c = wide(z, cotangent(rule, 2));
+  t.p = make_vector(z, cotangent(rule, 0)), t.q = make_vector(z, cotangent(rule, 1));
+  t.v = make_vector(z, mn_saved_in(rule, 0)), t.g = make_vector(z, mn_saved_in(rule, 3));
+  if (t.w == MN_NONE) t.w = mn_full(z->ctx, &(mn_full_attrs){z->wide, 1, mn_in_dtype(rule, 4)});
+  t.pv = form(z, t.p, t.v), t.vg = form(z, t.v, t.g), t.qg = form(z, t.q, t.g), t.qv = form(z, t.q, t.v);
+  t.k = scaled(z, multiplied(z, t.w, z->r), -1 / z->count);
+  t.vg_all = added(z, multiplied(z, t.k, t.q.s), c);
+  t.qg_all = added(z, multiplied(z, t.k, t.v.s), t.a);
+  t.qv_all = multiplied(z, t.k, t.g.s);
+  t.in_sq = multiplied(z, t.k, t.vg), t.in_sv = multiplied(z, t.k, t.qg), t.in_sg = multiplied(z, t.k, t.qv);
+  t.triple =
+      added(z, added(z, multiplied(z, t.vg, t.q.s), multiplied(z, t.v.s, t.qg)), multiplied(z, t.g.s, t.qv));
+  return t;
+}
+
+static mn_tensor *input_grad(third *z, const terms *t) {
+  mn_tensor *dx = multiplied(z, t->w, form_dx(z, t->pv, t->p, t->v));
+  dx = added(z, dx, multiplied(z, t->a, t->p.big));
+  dx = added(z, dx, multiplied(z, t->vg_all, form_dx(z, t->vg, t->v, t->g)));
+  dx = added(z, dx, multiplied(z, t->qg_all, form_dx(z, t->qg, t->q, t->g)));
+  dx = added(z, dx, multiplied(z, t->qv_all, form_dx(z, t->qv, t->q, t->v)));
+  mn_tensor *in_sums = added(z, multiplied(z, t->in_sv, t->v.big), multiplied(z, t->in_sg, t->g.big));
+  dx = added(z, dx, added(z, multiplied(z, t->in_sq, t->q.big), in_sums));
+  mn_tensor *dk =
+      scaled(z, multiplied(z, multiplied(z, t->k, z->r), multiplied(z, t->triple, z->xh)), -1 / z->count);
+  return added(z, dx, dk);
+}
+
 void mn_vjp_batch_norm_grad_grad(mn_rule *rule) {
-  third z;
+  third whole, *z = &whole;
   mn_list size = mn_in_shape(rule, 4);
   for (int64_t d = 0; d < size.n; d++)
     if (size.v[d] == 0) return; /* a mean of nothing is no number, its derivative is zero */
-  begin(&z, rule);
-  mn_tensor *a = wide(&z, mn_saved_in(rule, 1)), *w = wide(&z, mn_saved_in(rule, 5)),
-            *c = wide(&z, cotangent(rule, 2));
-  vector p = make_vector(&z, cotangent(rule, 0)), q = make_vector(&z, cotangent(rule, 1));
-  vector v = make_vector(&z, mn_saved_in(rule, 0)), g = make_vector(&z, mn_saved_in(rule, 3));
-  if (w == MN_NONE) w = mn_full(z.ctx, &(mn_full_attrs){z.wide, 1, mn_in_dtype(rule, 4)});
-  mn_tensor *pv = form(&z, p, v), *vg = form(&z, v, g), *qg = form(&z, q, g), *qv = form(&z, q, v);
-  mn_tensor *k = scaled(&z, times(&z, w, z.r), -1 / z.count); /* -k */
-  mn_tensor *vg_all = plus(&z, times(&z, k, q.s), c), *qg_all = plus(&z, times(&z, k, v.s), a),
-            *qv_all = times(&z, k, g.s);
-  /* T = w [p,v] + a s_p + b sum(p) + vg_all [v,g] + qg_all [q,g] + qv_all [q,v], plus what is in s_q, s_v and
-   * s_g. */
-  mn_tensor *in_sq = times(&z, k, vg), *in_sv = times(&z, k, qg), *in_sg = times(&z, k, qv);
-  mn_tensor *triple = plus(&z, plus(&z, times(&z, vg, q.s), times(&z, v.s, qg)), times(&z, g.s, qv));
-  mn_tensor *scale = scaled(&z, times(&z, z.r, triple), -1 / z.count);
-  if (mn_need(rule, 0))
+  begin(z, rule);
+  terms t = make_terms(z);
+  mn_tensor *scale = scaled(z, multiplied(z, z->r, t.triple), -1 / z->count);
+  if (mn_need(rule, 0)) {
+    mn_tensor *sum = added(z, multiplied(z, t.w, t.p.big), multiplied(z, t.vg_all, t.g.big));
     mn_give(rule, 0,
-            plus(&z, plus(&z, times(&z, w, p.big), times(&z, vg_all, g.big)),
-                 plus(&z, times(&z, qv_all, q.big), times(&z, in_sv, z.xh))));
-  if (mn_need(rule, 1)) mn_give(rule, 1, narrow(&z, plus(&z, p.s, qg)));
-  if (mn_need(rule, 2)) mn_give(rule, 2, narrow(&z, channel_sum(&z, p.u)));
-  if (mn_need(rule, 3))
-    mn_give(rule, 3,
-            plus(&z, plus(&z, times(&z, vg_all, v.big), times(&z, qg_all, q.big)), times(&z, in_sg, z.xh)));
-  if (mn_need(rule, 5)) mn_give(rule, 5, narrow(&z, plus(&z, pv, scale)));
-  if (!mn_need(rule, 4)) return;
-  mn_tensor *dx = times(&z, w, form_dx(&z, pv, p, v));
-  dx = plus(&z, dx, times(&z, a, p.big));
-  dx = plus(&z, dx, times(&z, vg_all, form_dx(&z, vg, v, g)));
-  dx = plus(&z, dx, times(&z, qg_all, form_dx(&z, qg, q, g)));
-  dx = plus(&z, dx, times(&z, qv_all, form_dx(&z, qv, q, v)));
-  dx = plus(&z, dx,
-            plus(&z, times(&z, in_sq, q.big), plus(&z, times(&z, in_sv, v.big), times(&z, in_sg, g.big))));
-  mn_tensor *dk = scaled(&z, times(&z, times(&z, k, z.r), times(&z, triple, z.xh)), -1 / z.count);
-  mn_give(rule, 4, plus(&z, dx, dk));
+            added(z, sum, added(z, multiplied(z, t.qv_all, t.q.big), multiplied(z, t.in_sv, z->xh))));
+  }
+  if (mn_need(rule, 1)) mn_give(rule, 1, narrow(z, added(z, t.p.s, t.qg)));
+  if (mn_need(rule, 2)) mn_give(rule, 2, narrow(z, channel_sum(z, t.p.u)));
+  if (mn_need(rule, 3)) {
+    mn_tensor *sum = added(z, multiplied(z, t.vg_all, t.v.big), multiplied(z, t.qg_all, t.q.big));
+    mn_give(rule, 3, added(z, sum, multiplied(z, t.in_sg, z->xh)));
+  }
+  if (mn_need(rule, 5)) mn_give(rule, 5, narrow(z, added(z, t.pv, scale)));
+  if (mn_need(rule, 4)) mn_give(rule, 4, input_grad(z, &t));
 }
 
 /* ---- tangents ---- */
@@ -236,12 +254,12 @@ void mn_jvp_batch_norm(mn_rule *r) {
   if (mn_has_tangent(r, 0)) {
     mn_batch_norm_grad(ctx, mn_tangent(r, 0), x, MN_NONE, mn_saved_out(r, 1), mn_saved_out(r, 2),
                        &(mn_batch_norm_grad_attrs){t->eps}, out);
-    sum = w == MN_NONE ? out[0] : times(&z, wide(&z, w), out[0]);
+    sum = w == MN_NONE ? out[0] : multiplied(&z, wide(&z, w), out[0]);
   }
   if (mn_has_tangent(r, 1)) {
     mn_batch_norm(ctx, x, MN_NONE, MN_NONE, t, out);
-    sum = plus(&z, sum, times(&z, wide(&z, mn_tangent(r, 1)), out[0]));
+    sum = added(&z, sum, multiplied(&z, wide(&z, mn_tangent(r, 1)), out[0]));
   }
-  if (mn_has_tangent(r, 2)) sum = plus(&z, sum, wide(&z, mn_tangent(r, 2)));
+  if (mn_has_tangent(r, 2)) sum = added(&z, sum, wide(&z, mn_tangent(r, 2)));
   mn_push(r, 0, sum);
 }

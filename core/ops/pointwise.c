@@ -2,7 +2,7 @@
  * Where a derivative is unbounded at exactly 0 (sqrt, rsqrt, hypot, pow, atan2) the rule gives 0 there, at
  * every order, because what it divides by goes through reciprocal_no_nan, whose derivatives are 0 at 0 too.
  */
-#include "ops/prototypes.h"
+#include "ops/algebra.h"
 
 /* ---- shape rules ---- */
 
@@ -14,7 +14,7 @@ static int same_as(mn_infer *x, int dtype) {
 }
 
 int mn_infer_same(mn_infer *x) { return same_as(x, x->in[0]->dtype); }
-/* Of clamp and clamp_gate: a whole limit beyond an integer dtype's numbers is as good as none. */
+/* Checks the limits of clamp and clamp_gate. A whole limit beyond an integer dtype's numbers is as good as none. */
 static int check_limits(mn_infer *x, double min, double max) {
   int dtype = x->in[0]->dtype;
   return (min != floor(min) && mn_check_number(x, dtype, "limit", min)) ||
@@ -57,7 +57,7 @@ int mn_infer_broadcast(mn_infer *x) {
   return 0;
 }
 
-/* Of add and sub: the factor must be a number that the dtype holds. */
+/* The shape of add and sub, whose factor must be a number that the dtype holds. */
 static int broadcast_scaled(mn_infer *x, double alpha) {
   return mn_infer_broadcast(x) || mn_check_number(x, x->out[0]->dtype, "factor alpha", alpha) ? -1 : 0;
 }
@@ -93,12 +93,10 @@ int mn_infer_where(mn_infer *x) {
   return mn_broadcast(x, arrays, 3, x->out[0]);
 }
 
-/* Of gate and clamp_gate, whose inputs aren't broadcast. */
+/* The shape of gate and clamp_gate, which do not broadcast. */
 static int same_as_both(mn_infer *x) {
   const mn_array *input = x->in[0], *by = x->in[1];
-  bool same = input->ndim == by->ndim && input->dtype == by->dtype;
-  for (int d = 0; same && d < input->ndim; d++) same = input->size[d] == by->size[d];
-  if (same) return mn_infer_same(x);
+  if (input->dtype == by->dtype && mn_same_size(input, by)) return mn_infer_same(x);
   char a[128], b[128];
   return mn_fail(x, "expected two tensors of one size and dtype, got %s %s and %s %s",
                  mn_shape_text(input, a), mn_dtype_name(input->dtype), mn_shape_text(by, b),
@@ -144,11 +142,6 @@ static mn_tensor *keep_unless(mn_context *ctx, mn_tensor *mask, mn_tensor *t) {
 
 void mn_vjp_identity(mn_rule *r) { mn_give(r, 0, mn_grad(r, 0)); }
 void mn_vjp_cast(mn_rule *r) { mn_give(r, 0, mn_grad(r, 0)); }
-
-static mn_tensor *times(mn_context *c, mn_tensor *a, mn_tensor *b) { return mn_mul(c, a, b, NULL); }
-static mn_tensor *over(mn_context *c, mn_tensor *a, mn_tensor *b) { return mn_div(c, a, b, NULL); }
-static mn_tensor *minus(mn_context *c, mn_tensor *a, mn_tensor *b) { return mn_sub(c, a, b, NULL); }
-static mn_tensor *plus(mn_context *c, mn_tensor *a, mn_tensor *b) { return mn_add(c, a, b, NULL); }
 
 static mn_tensor *one_minus(mn_context *c, mn_tensor *x) {
   return mn_sub(c, MN_NONE, x, &(mn_sub_attrs){.value = 1, .alpha = 1});

@@ -1,6 +1,6 @@
 /* products.c: shape and derivative rules of matrix products. It runs no kernels and reads no data. */
+#include "ops/algebra.h"
 #include "ops/matrices.h"
-#include "ops/prototypes.h"
 #include <stdio.h>
 
 /* "(10 x 40)" */
@@ -42,10 +42,6 @@ int mn_infer_matmul(mn_infer *x) {
   return mn_matrix_shape(x, a, b, m, n, x->out[0]);
 }
 
-static mn_tensor *product(mn_rule *r, mn_tensor *a, mn_tensor *b, int ta, int tb) {
-  return mn_matmul(mn_rule_ctx(r), a, b, &(mn_matmul_attrs){ta, tb});
-}
-
 /* t as a matrix with its last dim as columns. */
 static mn_tensor *flat(mn_rule *r, mn_tensor *t, int64_t cols) {
   if (!t || mn_arr(t)->ndim == 2) return t;
@@ -58,15 +54,16 @@ static mn_tensor *flat(mn_rule *r, mn_tensor *t, int64_t cols) {
  * are formed as the transposed product. A matrix b that stands beside a batch gets its sum over the batch in
  * one product. */
 void mn_vjp_matmul(mn_rule *r) {
+  mn_context *ctx = mn_rule_ctx(r);
   const mn_matmul_attrs *t = mn_matmul_kept(r);
   mn_tensor *a = mn_saved_in(r, 0), *b = mn_saved_in(r, 1), *g = mn_grad(r, 0);
   int ta = t->transpose_input != 0, tb = t->transpose_other != 0;
-  if (mn_need(r, 0)) mn_give(r, 0, ta ? product(r, b, g, tb, 1) : product(r, g, b, 0, !tb));
+  if (mn_need(r, 0)) mn_give(r, 0, ta ? product(ctx, b, g, tb, 1) : product(ctx, g, b, 0, !tb));
   if (!mn_need(r, 1)) return;
   mn_list shape = mn_in_shape(r, 0), other = mn_in_shape(r, 1);
   if (!ta && shape.n > 2 && other.n == 2)
     a = flat(r, a, shape.v[shape.n - 1]), g = flat(r, g, other.v[tb ? 0 : 1]);
-  mn_give(r, 1, tb ? product(r, g, a, 1, ta) : product(r, a, g, !ta, 0));
+  mn_give(r, 1, tb ? product(ctx, g, a, 1, ta) : product(ctx, a, g, !ta, 0));
 }
 
 int mn_infer_linear(mn_infer *x) {
@@ -94,12 +91,14 @@ int mn_infer_linear(mn_infer *x) {
 }
 
 void mn_vjp_linear(mn_rule *r) {
+  mn_context *ctx = mn_rule_ctx(r);
   mn_tensor *g = mn_grad(r, 0);
   mn_list in = mn_in_shape(r, 0), w = mn_in_shape(r, 1);
   if (mn_need(r, 0)) {
-    mn_tensor *gx = product(r, in.n == 1 ? flat(r, g, w.v[0]) : g, mn_saved_in(r, 1), 0, 0);
-    mn_give(r, 0, in.n == 1 ? mn_reshape(mn_rule_ctx(r), gx, in) : gx);
+    mn_tensor *gx = product(ctx, in.n == 1 ? flat(r, g, w.v[0]) : g, mn_saved_in(r, 1), 0, 0);
+    mn_give(r, 0, in.n == 1 ? mn_reshape(ctx, gx, in) : gx);
   }
-  if (mn_need(r, 1)) mn_give(r, 1, product(r, flat(r, g, w.v[0]), flat(r, mn_saved_in(r, 0), w.v[1]), 1, 0));
-  if (mn_need(r, 2)) mn_give(r, 2, mn_sum_to(mn_rule_ctx(r), g, &(mn_sum_to_attrs){{1, {w.v[0]}}}));
+  if (mn_need(r, 1))
+    mn_give(r, 1, product(ctx, flat(r, g, w.v[0]), flat(r, mn_saved_in(r, 0), w.v[1]), 1, 0));
+  if (mn_need(r, 2)) mn_give(r, 2, mn_sum_to(ctx, g, &(mn_sum_to_attrs){{1, {w.v[0]}}}));
 }

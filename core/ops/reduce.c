@@ -119,7 +119,7 @@ static int refuse_empty(mn_infer *x, int64_t dim, const char *what) {
   return empty ? mn_fail(x, "an empty dim has no %s", what) : 0;
 }
 
-/* Of values and their places. */
+/* Shapes two outputs: values and their places. */
 static int chosen(mn_infer *x, int64_t *dim, bool keepdim) {
   x->out[0]->dtype = input(x)->dtype, x->out[1]->dtype = MN_INT64;
   if (one_or_all(x, x->out[0], dim, keepdim)) return -1;
@@ -169,8 +169,7 @@ int mn_infer_cumsum(mn_infer *x) {
 
 int mn_infer_recurrence(mn_infer *x) {
   const mn_array *in = input(x), *factor = x->in[1];
-  bool same = in->ndim == factor->ndim && in->dtype == factor->dtype;
-  for (int d = 0; same && d < in->ndim; d++) same = in->size[d] == factor->size[d];
+  bool same = in->dtype == factor->dtype && mn_same_size(in, factor);
   if (!same) return mn_fail(x, "expected two tensors of one size and dtype");
   if (in->dtype != MN_FLOAT32 && in->dtype != MN_FLOAT64)
     return mn_fail(x, "expected float32 or float64, got %s", mn_dtype_name(in->dtype));
@@ -369,7 +368,7 @@ void mn_vjp_kthvalue(mn_rule *r) {
   scatter_back(r, a->dim, a->index_base, a->keepdim);
 }
 
-/* Of all numbers: those that are the median share the gradient, NaN being equal to NaN. */
+/* The median of all numbers: those that equal it share the gradient, NaN being equal to NaN. */
 static void share_median(mn_rule *r) {
   mn_context *ctx = mn_rule_ctx(r);
   mn_tensor *x = mn_saved_in(r, 0), *y = mn_reshape(ctx, mn_saved_out(r, 0), (mn_list){0, {0}});
@@ -528,7 +527,8 @@ void mn_vjp_nll_loss_grad(mn_rule *r) {
 
 /* ---- tangents ---- */
 
-/* Of a reduction, whose elements have a weight each: what its derivative rule gives for a cotangent of ones. */
+/* Pushes through a reduction whose elements have a weight each: what its derivative rule gives for a cotangent of
+ * ones. */
 static void push_weighted(mn_rule *r, const mn_list *dims, bool keepdim) {
   mn_context *ctx = mn_rule_ctx(r);
   mn_full_attrs ones = {.size = mn_out_shape(r, 0), .value = 1, .dtype = mn_out_dtype(r, 0)};

@@ -75,7 +75,7 @@ static int resolve_size(mn_infer *x, mn_list *size, int64_t numel) {
                  (long long)numel);
 }
 
-/* Of a tensor without elements the sizes have no bound, and strides no meaning: they may wrap round. */
+/* Sets dense strides. Sizes of a tensor without elements have no bound, and its strides no meaning: they may wrap. */
 static void dense_strides(mn_array *out) {
   uint64_t step = 1;
   for (int d = out->ndim - 1; d >= 0; d--) {

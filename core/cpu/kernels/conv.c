@@ -6,6 +6,7 @@
 #include "tile.h"
 #define MN_SECTION "ops/conv.def"
 #include "section.h"
+#include <string.h>
 
 enum { MOST_COPIES = 6 }; /* vectors of a panel's row, up to which rows are copied by vectors */
 
@@ -112,7 +113,7 @@ int MN_KERNEL(conv2d)(mn_call *call) {
                    .to_w = 1};
   if (y.numel == 0) return 0;
   if (bias) g.bias = bias->data, g.bias_step = bias->stride[0];
-  g.weight = (void *)mn_dense(call, w);
+  g.weight = (void *)mn_dense_data(call, w);
   if (!g.weight || read_input(call, &g, &x, w->size[2], w->size[3], &t->windows)) return -1;
   MN_OF_FLOAT(y.dtype, correlate)(&g);
   return 0;

@@ -157,13 +157,6 @@ static void copy_block(void *arg, int64_t block) {
   copy_units(p, from, to < p->units ? to : p->units);
 }
 
-static int same_shape(const mn_array *a, const mn_array *b) {
-  if (a->ndim != b->ndim) return 0;
-  for (int d = 0; d < a->ndim; d++)
-    if (a->size[d] != b->size[d]) return 0;
-  return 1;
-}
-
 /* What fits the first cache needs no units: the outer dims are counted through. */
 static void copy_small(const plan *p) {
   int64_t at[MN_MAX_DIMS] = {0};
@@ -200,7 +193,7 @@ void MN_KERNEL(apply_rows)(const mn_array *dst, const mn_array *src, mn_row_fn r
 
 void MN_KERNEL(copy_array)(const mn_array *dst, const mn_array *src) {
   if (dst->contiguous && src->contiguous && dst->dtype == src->dtype && dst->numel < MOVE_PARALLEL &&
-      same_shape(dst, src)) {
+      mn_same_size(dst, src)) {
     memcpy(dst->data, src->data, (size_t)dst->numel * mn_dtype_size(dst->dtype));
     return;
   }

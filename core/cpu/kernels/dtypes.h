@@ -10,7 +10,7 @@
 #define MN_NUMBERS 2 /* and int64, int32, uint8 */
 #define MN_ANY 3     /* and bool */
 
-/* Of the functions name_f32, name_f64, ... that for each dtype of a kind. What a row isn't defined for stays NULL. */
+/* Tables of the functions name_f32, name_f64, ... by dtype. Where a row isn't defined they hold NULL. */
 #define MN_BY_FLOAT(name)                                                                                    \
   { [MN_FLOAT32] = name##_f32, [MN_FLOAT64] = name##_f64 }
 #define MN_BY_NUMBER(name)                                                                                   \
@@ -30,7 +30,7 @@
     [MN_UINT8] = name##_u8, [MN_BOOL] = name##_u8                                                            \
   }
 
-/* That of the two for a row whose shape rule lets no other dtypes in. */
+/* Chooses between name_f32 and name_f64, for rows whose shape rule lets no other dtypes in. */
 #define MN_OF_FLOAT(dtype, name) ((dtype) == MN_FLOAT32 ? name##_f32 : name##_f64)
 
 #endif

@@ -4,8 +4,8 @@
 #define MN_GRAIN_H
 
 enum {
-  /* Elements of a block of a formula over up to four arrays: some 10 to 50 us of work, and its lines fit the second
-   * cache. */
+  /* Elements of a block of a formula over up to four arrays: enough work to be worth a thread, and blocks of 8-byte
+   * elements fit the second cache. */
   POINTWISE_BLOCK = 16384,
   /* Elements from which on a formula is shared out: two blocks; below, waking a thread costs more than it saves. */
   POINTWISE_PARALLEL = 2 * POINTWISE_BLOCK,
@@ -41,14 +41,13 @@ enum {
    * loops takes. */
   NORM_SHORT = 16,
 
-  /* Multiply-adds of a block of a product, a convolution or a factorization: about 30 us, ten times what waking a
-   * thread costs. */
+  /* Multiply-adds of a block of a product, a convolution or a factorization: worth another thread's waking up. */
   PRODUCT_BLOCK = 300000,
   /* Multiply-adds from which on BLAS is asked, and those of the parts it is given: below, packing here costs less than
    * its call, and parts of that size keep several threads busy. */
   BLAS_LEAST = 1 << 24,
   BLAS_PART = 1 << 24,
-  /* Multiply-adds that calling LAPACK costs, as measured with the smallest matrices. */
+  /* What calling LAPACK costs, in multiply-adds: it counts where matrices are small. */
   LAPACK_CALL = 500,
   /* How much longer a factorization by iteration takes than one by elimination. */
   LAPACK_ITERATED = 20,

@@ -9,18 +9,10 @@
 #include <immintrin.h>
 #endif
 
-static inline float mn_bits_float(uint32_t u) {
-  float f;
-  memcpy(&f, &u, sizeof f);
-  return f;
-}
-static inline uint32_t mn_float_bits(float f) {
-  uint32_t u;
-  memcpy(&u, &f, sizeof u);
-  return u;
-}
+#define MN_HALF_FN static inline
+#include "half.inc"
 
-static inline float mn_bfloat16_to_float(uint16_t h) { return mn_bits_float((uint32_t)h << 16); }
+static inline float mn_bfloat16_to_float(uint16_t h) { return mn_bfloat16_value(h); }
 static inline uint16_t mn_float_to_bfloat16(float f) {
   uint32_t u = mn_float_bits(f);
   if ((u & 0x7fffffffu) > 0x7f800000u) return (uint16_t)(u >> 16 | 0x40); /* a NaN stays one */
@@ -31,15 +23,7 @@ static inline uint16_t mn_float_to_bfloat16(float f) {
 static inline float mn_float16_to_float(uint16_t h) { return _cvtsh_ss(h); }
 static inline uint16_t mn_float_to_float16(float f) { return _cvtss_sh(f, _MM_FROUND_TO_NEAREST_INT); }
 #else
-static inline float mn_float16_to_float(uint16_t h) {
-  uint32_t sign = (uint32_t)(h & 0x8000) << 16, body = h & 0x7fff;
-  if (body >= 0x7c00) {
-    uint32_t quiet = body > 0x7c00 ? 0x400000 : 0;
-    return mn_bits_float(sign | 0x7f800000u | (body & 0x3ff) << 13 | quiet);
-  }
-  /* 2^112 moves the exponent's bias; the product is exact and handles subnormal numbers too */
-  return mn_bits_float(mn_float_bits(mn_bits_float(body << 13) * 0x1p112f) | sign);
-}
+static inline float mn_float16_to_float(uint16_t h) { return mn_float16_value(h); }
 static inline uint16_t mn_float_to_float16(float f) {
   uint32_t u = mn_float_bits(f), sign = u >> 16 & 0x8000, body = u & 0x7fffffffu;
   if (body > 0x7f800000u) return (uint16_t)(sign | 0x7e00 | (body >> 13 & 0x3ff));

@@ -3,6 +3,7 @@
 #define MN_INDEX_H
 
 #include "copy.h"
+#include "dense.h"
 
 /* a, a 0-dim one as 1-dim: it is indexed along its only, imagined dim of size 1. */
 static inline mn_array mn_with_dims(const mn_array *a) {
@@ -24,10 +25,5 @@ typedef void (*mn_indexed_fn)(char *dst, const char *src, const int64_t *index, 
 mn_indexed_fn MN_KERNEL(take_row)(int dtype); /* dst[c] = src[index[c]] */
 mn_indexed_fn MN_KERNEL(put_row)(int dtype);  /* dst[index[c]] = src[c] */
 mn_indexed_fn MN_KERNEL(add_row)(int dtype);  /* dst[index[c]] += src[c], bool: or */
-
-/* a itself if it is dense, else a dense copy in scratch memory described by room. NULL when there is none. */
-const mn_array *MN_KERNEL(dense)(mn_call *call, const mn_array *a, mn_array *room);
-/* The same if a shares memory with what is to be written, whatever its layout. */
-const mn_array *MN_KERNEL(apart)(mn_call *call, const mn_array *to, const mn_array *a, mn_array *room);
 
 #endif

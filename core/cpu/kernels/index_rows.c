@@ -53,36 +53,11 @@ int64_t *MN_KERNEL(read_index)(mn_call *call, const mn_array *index, int64_t bas
                                int from_end) {
   int64_t *to = mn_scratch(call, (size_t)(index->numel ? index->numel : 1) * sizeof *to);
   if (!to) return NULL;
-  mn_array room = *index;
-  int64_t step = 1;
-  for (int d = index->ndim - 1; d >= 0; d--) room.stride[d] = step, step *= index->size[d];
-  room.contiguous = 1;
-  room.data = to;
+  mn_array room = mn_dense_over(index, to);
   room.dtype = mn_dtype_is_float(index->dtype) ? MN_FLOAT64 : MN_INT64;
   MN_KERNEL(copy_array)(&room, index);
   if (room.dtype == MN_FLOAT64 && from_doubles(call, to, index->numel)) return NULL;
   return shift_and_check(call, to, index->numel, base, size, dim, from_end) ? NULL : to;
-}
-
-/* ---- scratch copies ---- */
-
-static const mn_array *scratch_copy(mn_call *call, const mn_array *a, mn_array *room) {
-  *room = *a;
-  room->data = mn_scratch(call, (size_t)(a->numel ? a->numel : 1) * mn_dtype_size(a->dtype));
-  if (!room->data) return NULL;
-  int64_t step = 1;
-  for (int d = a->ndim - 1; d >= 0; d--) room->stride[d] = step, step *= a->size[d];
-  room->contiguous = 1;
-  MN_KERNEL(copy_array)(room, a);
-  return room;
-}
-
-const mn_array *MN_KERNEL(dense)(mn_call *call, const mn_array *a, mn_array *room) {
-  return a->contiguous ? a : scratch_copy(call, a, room);
-}
-
-const mn_array *MN_KERNEL(apart)(mn_call *call, const mn_array *to, const mn_array *a, mn_array *room) {
-  return MN_KERNEL(may_overlap)(to, a) ? scratch_copy(call, a, room) : a;
 }
 
 /* ---- rows ---- */

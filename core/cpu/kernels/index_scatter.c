@@ -4,6 +4,7 @@
 #include "grain.h"
 #define MN_SECTION "ops/index.def"
 #include "section.h"
+#include <stddef.h>
 
 typedef struct scatter {
   mn_indexed_fn row;
@@ -75,6 +76,10 @@ int MN_KERNEL(gather)(mn_call *call) {
   return 0;
 }
 
+_Static_assert(offsetof(mn_scatter_attrs, dim) == offsetof(mn_scatter_add_attrs, dim) &&
+                   offsetof(mn_scatter_attrs, index_base) == offsetof(mn_scatter_add_attrs, index_base),
+               "scatter and scatter_add share what reads their attributes");
+
 static int scatter_by(mn_call *call, mn_indexed_fn row) {
   const mn_scatter_attrs *a = mn_scatter_of(call);
   const mn_array *in = call->in[0], *out = call->out[0];
@@ -92,5 +97,4 @@ static int scatter_by(mn_call *call, mn_indexed_fn row) {
 
 int MN_KERNEL(scatter)(mn_call *call) { return scatter_by(call, MN_KERNEL(put_row)(call->in[0]->dtype)); }
 
-/* Its attributes are scatter's. */
 int MN_KERNEL(scatter_add)(mn_call *call) { return scatter_by(call, MN_KERNEL(add_row)(call->in[0]->dtype)); }

@@ -14,7 +14,7 @@ const mn_kernel MN_KERNEL(kernels)[MN_OP_COUNT] = {
 #include "ops.def"
 };
 
-/* Of the pointwise section, those that only copy (MN_PLAIN) are no loops over elements. */
+/* Leaves out what only copies (MN_PLAIN of the pointwise section): those are no loops over elements. */
 #undef MN_PLAIN
 #define MN_PLAIN(...)
 #define MN_OP(name, ...) void MN_KERNEL(name##_line)(const mn_call *call, int dtype, mn_line *line);

@@ -6,9 +6,9 @@
 static const void *adjacent(const lines *x, const char *start, char *buffer) {
   const mn_plan *p = &x->plan;
   if (p->rows == 1 && (p->step == 1 || p->length == 1)) return start;
-  mn_walker w = mn_walk_from(p->n_outer, p->outer_size, p->outer_stride, 0);
+  mn_cursor w = mn_cursor_among(&p->outer, 0);
   int64_t item = (int64_t)x->item;
-  for (int64_t r = 0; r < p->rows; r++, mn_walk_next(&w))
+  for (int64_t r = 0; r < p->rows; r++, mn_cursor_next(&w))
     x->row(buffer + r * p->length * item, item, start + w.offset * item, p->step * item, p->length);
   return buffer;
 }
@@ -20,8 +20,8 @@ static void block_of_lines(void *arg, int64_t block) {
           last = first + x->per_block < p->outputs ? first + x->per_block : p->outputs;
   char *scratch = x->scratch + (size_t)block * x->scratch_each;
   char *buffer = scratch + x->scratch_each - (((size_t)x->n * x->item + 63) & ~(size_t)63);
-  mn_walker w = mn_walk_from(p->n_kept, p->kept_size, p->kept_stride, first);
-  for (int64_t o = first; o < last; o++, mn_walk_next(&w))
+  mn_cursor w = mn_cursor_among(&p->kept, first);
+  for (int64_t o = first; o < last; o++, mn_cursor_next(&w))
     x->function(x, adjacent(x, x->in + w.offset * (int64_t)x->item, buffer), o, scratch);
 }
 
@@ -30,7 +30,7 @@ int MN_KERNEL(each_line)(mn_call *call, lines *x, const line_function *functions
   x->function = functions[in->dtype];
   if (!x->function) return mn_undefined_for(in->dtype, call->error), -1;
   if (call->out[0]->numel == 0) return 0;
-  x->plan = MN_KERNEL(plan)(in, mask, false);
+  MN_KERNEL(plan)(&x->plan, in, mask, false);
   x->in = in->data, x->out = call->out[0]->data, x->out2 = call->n_out > 1 ? call->out[1]->data : NULL;
   x->n_out = call->n_out;
   x->item = mn_dtype_size(in->dtype);

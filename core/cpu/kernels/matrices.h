@@ -15,18 +15,13 @@ static inline int64_t mn_matrices(const mn_array *a) {
  * first `dims` ones. */
 static inline void mn_batch_starts(const mn_array *a, const mn_array *out, int dims, int64_t *at) {
   int shift = dims - (a->ndim - 2);
-  int64_t index[8] = {0}, count = 1, from = 0;
-  for (int d = 0; d < dims; d++) count *= out->size[d];
-  for (int64_t i = 0; i < count; i++) {
-    at[i] = from;
-    for (int d = dims - 1; d >= 0; d--) {
-      int64_t step = d >= shift && a->size[d - shift] != 1 ? a->stride[d - shift] : 0;
-      from += step;
-      if (++index[d] < out->size[d]) break;
-      from -= step * index[d];
-      index[d] = 0;
-    }
+  int64_t step[MN_MAX_DIMS], count = 1;
+  for (int d = 0; d < dims; d++) {
+    step[d] = d >= shift && a->size[d - shift] != 1 ? a->stride[d - shift] : 0;
+    count *= out->size[d];
   }
+  mn_cursor from = mn_cursor_at(dims, out->size, step, 0);
+  for (int64_t i = 0; i < count; i++, mn_cursor_next(&from)) at[i] = from.offset;
 }
 
 #endif

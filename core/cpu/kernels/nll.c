@@ -13,7 +13,7 @@ typedef struct places {
 } places;
 
 static int64_t label_at(const mn_array *t, int64_t i, int *whole) {
-  mn_walker w = mn_walk_from(t->ndim, t->size, t->stride, i);
+  mn_cursor w = mn_cursor_at(t->ndim, t->size, t->stride, i);
   double v = 0;
   switch (t->dtype) {
   case MN_INT64:
@@ -74,12 +74,12 @@ static double weight_of(const places *p, int64_t c) {
 /* Offset of (n, c, rest) in an array of any layout. */
 static int64_t offset_in(const mn_array *a, int64_t i, int64_t c, int64_t rest) {
   if (a->ndim == 1) return c * a->stride[0];
-  mn_walker w = mn_walk_from(a->ndim - 2, a->size + 2, a->stride + 2, i % rest);
+  mn_cursor w = mn_cursor_at(a->ndim - 2, a->size + 2, a->stride + 2, i % rest);
   return i / rest * a->stride[0] + c * a->stride[1] + w.offset;
 }
 
 static int64_t offset_of(const mn_array *a, int64_t i) {
-  return a->ndim == 0 ? 0 : mn_walk_from(a->ndim, a->size, a->stride, i).offset;
+  return a->ndim == 0 ? 0 : mn_cursor_at(a->ndim, a->size, a->stride, i).offset;
 }
 
 static int64_t rest_of(const mn_array *target) {

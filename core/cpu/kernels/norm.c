@@ -6,6 +6,7 @@
 #include "vector.h"
 #define MN_SECTION "ops/norm.def"
 #include "section.h"
+#include <string.h>
 #include <math.h>
 
 /* What is added up over a channel; the arrays of a call. */
@@ -38,7 +39,7 @@ static int take_shape(mn_call *call, norm *p, int in, int n_out) {
 }
 
 static int take_input(mn_call *call, norm *p, int which, int in) {
-  if (call->in[in]) p->array[which] = (void *)mn_dense(call, call->in[in]);
+  if (call->in[in]) p->array[which] = (void *)mn_dense_data(call, call->in[in]);
   return call->in[in] && !p->array[which] ? -1 : 0;
 }
 

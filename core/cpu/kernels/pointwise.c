@@ -33,7 +33,7 @@ typedef struct operands {
   } element;
 } operands;
 
-static int take(operands *o, mn_call *call) {
+static int operands_of(operands *o, mn_call *call) {
   o->in[0] = call->in[0], o->in[1] = call->in[1];
   int absent = !o->in[0] ? 0 : !o->in[1] ? 1 : -1;
   if (absent < 0) return o->in[0]->dtype;
@@ -50,7 +50,7 @@ static int take(operands *o, mn_call *call) {
 
 static int apply2(mn_call *call, const mn_line *line) {
   operands o;
-  int dtype = take(&o, call);
+  int dtype = operands_of(&o, call);
   return MN_KERNEL(elementwise)(call, line->loop, dtype, line->n_in, o.in, line->number);
 }
 
@@ -171,18 +171,12 @@ KERNEL(pow, apply2)
 /* Is any element of an integer array 0? */
 static int has_zero(const mn_array *a) {
   mn_row_fn row = MN_KERNEL(row_copier)(MN_BOOL, a->dtype);
-  int64_t index[MN_MAX_DIMS] = {0}, item = (int64_t)mn_dtype_size(a->dtype);
-  const char *at = a->data;
-  for (int64_t i = 0; i < a->numel; i++) {
+  int64_t item = (int64_t)mn_dtype_size(a->dtype);
+  mn_cursor at = mn_cursor_at(a->ndim, a->size, a->stride, 0);
+  for (int64_t i = 0; i < a->numel; i++, mn_cursor_next(&at)) {
     char nonzero;
-    row(&nonzero, 1, at, item, 1);
+    row(&nonzero, 1, (const char *)a->data + at.offset * item, item, 1);
     if (!nonzero) return 1;
-    for (int d = a->ndim - 1; d >= 0; d--) {
-      at += a->stride[d] * item;
-      if (++index[d] < a->size[d]) break;
-      at -= a->size[d] * a->stride[d] * item;
-      index[d] = 0;
-    }
   }
   return 0;
 }
@@ -190,7 +184,7 @@ static int has_zero(const mn_array *a) {
 /* Rows that divide: of integers they look for a divisor of 0 before they write. */
 static int divide(mn_call *call, const mn_line *line) {
   operands o;
-  int dtype = take(&o, call);
+  int dtype = operands_of(&o, call);
   if (!mn_dtype_is_float(dtype) && line->loop && has_zero(o.in[1])) {
     snprintf(call->error, sizeof call->error, "division of an integer by zero");
     return -1;

@@ -5,6 +5,7 @@
 #include "grain.h"
 #define MN_SECTION "ops/conv.def"
 #include "section.h"
+#include <string.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -53,7 +54,7 @@ int MN_KERNEL(max_pool2d)(mn_call *call) {
                .dilation_w = t->dilation.v[1],
                .out = call->out[0]->data,
                .index = call->out[1]->data};
-  if (!(p.in = mn_dense(call, call->in[0]))) return -1;
+  if (!(p.in = mn_dense_data(call, call->in[0]))) return -1;
   mn_parallel(cut_planes(&p, call->in[0], call->out[0]), MN_OF_FLOAT(call->out[0]->dtype, max_planes), &p);
   return 0;
 }
@@ -74,7 +75,7 @@ int MN_KERNEL(plane_scatter)(mn_call *call) {
   const mn_plane_scatter_attrs *t = mn_plane_scatter_of(call);
   pooling p = {.base = t->index_base, .out = call->out[0]->data};
   int64_t blocks = cut_planes(&p, call->out[0], call->in[0]);
-  if (!(p.in = mn_dense(call, call->in[0])) || !(p.index = mn_dense(call, call->in[1]))) return -1;
+  if (!(p.in = mn_dense_data(call, call->in[0])) || !(p.index = mn_dense_data(call, call->in[1]))) return -1;
   if (check_indices(call, p.index, call->in[1]->numel, p.base, p.h * p.w)) return -1;
   mn_parallel(blocks, MN_OF_FLOAT(call->out[0]->dtype, scatter_planes), &p);
   return 0;
@@ -84,7 +85,7 @@ int MN_KERNEL(plane_gather)(mn_call *call) {
   const mn_plane_gather_attrs *t = mn_plane_gather_of(call);
   pooling p = {.base = t->index_base, .out = call->out[0]->data};
   int64_t blocks = cut_planes(&p, call->in[0], call->out[0]);
-  if (!(p.in = mn_dense(call, call->in[0])) || !(p.index = mn_dense(call, call->in[1]))) return -1;
+  if (!(p.in = mn_dense_data(call, call->in[0])) || !(p.index = mn_dense_data(call, call->in[1]))) return -1;
   if (check_indices(call, p.index, call->in[1]->numel, p.base, p.h * p.w)) return -1;
   mn_parallel(blocks, MN_OF_FLOAT(call->out[0]->dtype, gather_planes), &p);
   return 0;
@@ -127,7 +128,7 @@ static int average(mn_call *call, const mn_averaging *t, int backward) {
   int64_t blocks =
       backward ? cut_planes(&p, call->out[0], call->in[0]) : cut_planes(&p, call->in[0], call->out[0]);
   window *all = take_windows(call, &p, blocks);
-  if (!all || !(p.in = mn_dense(call, call->in[0]))) return -1;
+  if (!all || !(p.in = mn_dense_data(call, call->in[0]))) return -1;
   const int64_t *kernel = t->kernel_size.v, *stride = t->stride.v, *around = t->padding.v;
   average_windows(all, p.out_h, p.h, kernel[0], stride[0], around[0], t->count_include_pad != 0);
   average_windows(all + p.out_h, p.out_w, p.w, kernel[1], stride[1], around[1], t->count_include_pad != 0);
@@ -140,7 +141,7 @@ static int adaptive(mn_call *call, int backward) {
   int64_t blocks =
       backward ? cut_planes(&p, call->out[0], call->in[0]) : cut_planes(&p, call->in[0], call->out[0]);
   window *all = take_windows(call, &p, blocks);
-  if (!all || !(p.in = mn_dense(call, call->in[0]))) return -1;
+  if (!all || !(p.in = mn_dense_data(call, call->in[0]))) return -1;
   adaptive_windows(all, p.out_h, p.h);
   adaptive_windows(all + p.out_h, p.out_w, p.w);
   share_windows(call, &p, blocks, backward);

@@ -170,7 +170,7 @@ int MN_KERNEL(linear)(mn_call *call) {
             .c_col = 1};
   if (call->out[0]->numel == 0) return 0;
   if (!rows_fold(x, &rows, &step)) {
-    g.a = mn_dense(call, x);
+    g.a = mn_dense_data(call, x);
     if (!g.a) return -1;
     g.a_col = 1, step = in;
   }

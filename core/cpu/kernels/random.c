@@ -189,7 +189,7 @@ typedef struct weights {
   int64_t classes, width;
 } weights;
 
-static void plant(weights *w) {
+static void sum_tree(weights *w) {
   for (int64_t k = w->width - 1; k > 0; k--) w->sum[k] = w->sum[2 * k] + w->sum[2 * k + 1];
 }
 
@@ -236,10 +236,10 @@ static void read_weights(weights *w, const mn_array *in, int64_t row) {
   double *leaf = w->sum + w->width;
   load(in, row * w->classes, w->classes, leaf);
   for (int64_t i = w->classes; i < w->width; i++) leaf[i] = 0;
-  plant(w);
+  sum_tree(w);
   if (!isinf(w->sum[1])) return;
   for (int64_t i = 0; i < w->classes; i++) leaf[i] = leaf[i] > 0 ? fmax(ldexp(leaf[i], -64), DBL_MIN) : 0;
-  plant(w);
+  sum_tree(w);
 }
 
 int MN_KERNEL(multinomial)(mn_call *call) {

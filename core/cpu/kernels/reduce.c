@@ -6,7 +6,7 @@
 #include "section.h"
 
 typedef struct reduction {
-  mn_plan plan;
+  const mn_plan *plan;
   const void *in;
   void *out, *scratch;
   double divisor;
@@ -31,10 +31,10 @@ static int reduce(mn_call *call, const fold *folds, unsigned mask, bool mean) {
   const mn_array *in = call->in[0];
   fold f = folds[in->dtype];
   if (!f) return mn_undefined_for(in->dtype, call->error), -1;
-  reduction x = {
-      .plan = MN_KERNEL(plan)(in, mask, true), .in = in->data, .out = call->out[0]->data, .divisor = 1};
-  x.numel = in->numel;
-  if (mean) x.divisor = (double)(x.plan.rows * x.plan.length);
+  mn_plan plan;
+  MN_KERNEL(plan)(&plan, in, mask, true);
+  reduction x = {.plan = &plan, .in = in->data, .out = call->out[0]->data, .numel = in->numel};
+  x.divisor = mean ? (double)(plan.rows * plan.length) : 1;
   return f(call, &x);
 }
 

@@ -1,18 +1,13 @@
 /* reduce_plan.c: sorts the dims of a reduction's input into kept and reduced ones, and merges neighbours. */
 #include "reduce.h"
 
-typedef struct dims {
-  int n;
-  int64_t size[MN_MAX_DIMS], stride[MN_MAX_DIMS];
-} dims;
-
-static void put(dims *d, int64_t size, int64_t stride) {
+static void put(mn_dims *d, int64_t size, int64_t stride) {
   if (size == 1) return;
   d->size[d->n] = size, d->stride[d->n++] = stride;
 }
 
 /* Larger strides first, so that the innermost is the nearest. */
-static void sort(dims *d) {
+static void sort(mn_dims *d) {
   for (int i = 1; i < d->n; i++) {
     for (int k = i; k > 0 && d->stride[k - 1] < d->stride[k]; k--) {
       int64_t size = d->size[k], stride = d->stride[k];
@@ -22,7 +17,7 @@ static void sort(dims *d) {
   }
 }
 
-static void merge(dims *d) {
+static void merge(mn_dims *d) {
   int n = 0;
   for (int i = 0; i < d->n; i++) {
     if (n > 0 && d->stride[n - 1] == d->stride[i] * d->size[i]) {
@@ -38,23 +33,17 @@ static void merge(dims *d) {
  * sum over a dense tensor is one row, whatever its dims. Where the fold's order is free (sorted) the reduced dim with
  * the smallest stride is the innermost, so that a transposed input is read along its memory; where places count (argmax,
  * scans) the order is the row-major one. Kept dims stay in the output's order, which is dense. */
-mn_plan MN_KERNEL(plan)(const mn_array *in, unsigned mask, bool sorted) {
-  dims kept = {0}, reduced = {0};
-  for (int d = 0; d < in->ndim; d++) put(mask >> d & 1 ? &reduced : &kept, in->size[d], in->stride[d]);
-  if (sorted) sort(&reduced);
-  merge(&kept);
-  merge(&reduced);
-  mn_plan p = {.n_kept = kept.n, .outputs = 1, .rows = 1, .length = 1, .step = 1};
-  for (int d = 0; d < kept.n; d++) {
-    p.kept_size[d] = kept.size[d], p.kept_stride[d] = kept.stride[d];
-    p.outputs *= kept.size[d];
-  }
-  if (reduced.n == 0) return p;
-  p.n_outer = reduced.n - 1;
-  p.length = reduced.size[p.n_outer], p.step = reduced.stride[p.n_outer];
-  for (int d = 0; d < p.n_outer; d++) {
-    p.outer_size[d] = reduced.size[d], p.outer_stride[d] = reduced.stride[d];
-    p.rows *= reduced.size[d];
-  }
-  return p;
+void MN_KERNEL(plan)(mn_plan *p, const mn_array *in, unsigned mask, bool sorted) {
+  mn_dims *kept = &p->kept, *reduced = &p->outer;
+  kept->n = reduced->n = 0;
+  for (int d = 0; d < in->ndim; d++) put(mask >> d & 1 ? reduced : kept, in->size[d], in->stride[d]);
+  if (sorted) sort(reduced);
+  merge(kept);
+  merge(reduced);
+  p->outputs = p->rows = p->length = p->step = 1;
+  for (int d = 0; d < kept->n; d++) p->outputs *= kept->size[d];
+  if (reduced->n == 0) return;
+  int row = --reduced->n;
+  p->length = reduced->size[row], p->step = reduced->stride[row];
+  for (int d = 0; d < row; d++) p->rows *= reduced->size[d];
 }

@@ -377,6 +377,11 @@ function handle.check_readable(h, what)
   if C.mn_tensor_readable(ctx, what or '?', h.p) ~= 0 then fail(h) end
 end
 
+--- Must elements move before t has a view of these sizes? False also where it can't have one: the row view says why.
+function handle.reshape_copies(t, sizes)
+  return #sizes <= 8 and C.mn_reshape_copies(t.p, #sizes, sizes_of('view', sizes)) ~= 0
+end
+
 --- The elements, row-major, as a cdata array of the tensor's dtype (not float16, bfloat16), and how many: to be looked
 -- at as numbers. LuaJIT keeps types in the bits of NaNs, and a float that it reads is taken as it lies in memory, so
 -- each NaN comes as the usual one; what needs the bits as they are goes by bytes.lua.
