@@ -93,7 +93,7 @@ int mn_infer_where(mn_infer *x) {
   return mn_broadcast(x, arrays, 3, x->out[0]);
 }
 
-/* The shape of gate and clamp_gate, which do not broadcast. */
+/* The shape of gate and clamp_gate, which don't broadcast. */
 static int same_as_both(mn_infer *x) {
   const mn_array *input = x->in[0], *by = x->in[1];
   if (input->dtype == by->dtype && mn_same_size(input, by)) return mn_infer_same(x);
