@@ -4,6 +4,7 @@
  * that it sees every use after free. */
 #include "engine/engine.h"
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -65,7 +66,22 @@ static void *fresh(mn_context *ctx, size_t bytes) {
   return NULL;
 }
 
+int mn_fail_allocation(mn_context *ctx, int first, int times) {
+  int failed = ctx->requests_failed;
+  ctx->requests_left = first, ctx->requests_to_fail = times, ctx->requests_failed = 0;
+  return failed;
+}
+
+bool mn_memory_is_failed(mn_context *ctx) {
+  if (ctx->requests_left > 1) return ctx->requests_left--, false;
+  ctx->requests_failed++;
+  if (--ctx->requests_to_fail <= 0) ctx->requests_left = 0;
+  mn_error_set(ctx, MN_ERR_MEMORY, "out of memory: a test said so");
+  return true;
+}
+
 void *mn_memory_get(mn_context *ctx, size_t bytes) {
+  if (mn_memory_fails(ctx)) return NULL;
   if (bytes > (size_t)1 << 47) {
     mn_error_set(ctx, MN_ERR_MEMORY, "out of memory: asked for %.0f bytes", (double)bytes);
     return NULL;
@@ -99,6 +115,25 @@ void mn_memory_put(mn_context *ctx, void *p, size_t bytes) {
   ctx->stats.cached_bytes += (double)rounded;
 }
 
+void *mn_memory_zeros(mn_context *ctx, size_t bytes) {
+  void *p = mn_memory_get(ctx, bytes);
+  if (p) memset(p, 0, bytes);
+  return p;
+}
+
+void *mn_memory_grow(mn_context *ctx, void *p, size_t had, size_t wanted) {
+  void *larger = mn_memory_get(ctx, wanted);
+  if (larger && p) memcpy(larger, p, had), mn_memory_put(ctx, p, had);
+  return larger;
+}
+
+void *mn_memory_lengthen(mn_context *ctx, void *p, size_t had, size_t wanted) {
+  double before = ctx->stats.live_bytes;
+  p = mn_memory_grow(ctx, p, had, wanted);
+  ctx->stats.list_bytes += ctx->stats.live_bytes - before;
+  return p;
+}
+
 static double read_number(const char *path) {
   FILE *f = fopen(path, "r");
   double v = 0;
@@ -117,4 +152,11 @@ double mn_memory_default_limit(void) {
     if (v > 0 && v < machine) machine = v;
   }
   return 0.9 * machine;
+}
+
+int mn_set_memory_limit(mn_context *ctx, double bytes) {
+  if (!(bytes >= 0))
+    return mn_error_set(ctx, MN_ERR_ARGUMENT, "set_memory_limit: expected bytes, 0 for the default");
+  ctx->stats.limit_bytes = bytes > 0 ? bytes : mn_memory_default_limit();
+  return 0;
 }

@@ -158,8 +158,7 @@ int mn_door_execute(mn_door *d) {
 
 int mn_door_note(mn_door *d, bool inplace, int n_out, mn_tensor *const *out) {
   mn_context *ctx = d->ctx;
-  if (ctx->recording && mn_record_row(ctx, d->op->index, inplace, d->n_in, d->in, n_out, out, d->attrs))
-    return -1;
+  if (ctx->recording) mn_record_row(ctx, d->op->index, inplace, d->n_in, d->in, n_out, out, d->attrs);
   if (!(ctx->watch & MN_WATCH_ANOMALY) || mn_rules(d->op->index)->view) return 0;
   int skip = inplace && d->in[0] == out[0]; /* the target holds the result now */
   return mn_anomaly_check(ctx, d->op, d->attrs, d->n_in - skip, d->in + skip, n_out, out);
@@ -195,7 +194,7 @@ static int run(mn_door *d, mn_tensor **outputs) {
   mn_context *ctx = d->ctx;
   if (ctx->watch & MN_WATCH_ANOMALY && mn_anomaly_begin(ctx)) return -1;
   if (mn_door_cast(d) || mn_door_headers(d) || mn_door_resolve(d) || mn_door_storages(d) || mn_door_node(d) ||
-      mn_scope_reserve(ctx, d->n_out) || mn_door_execute(d))
+      mn_scope_reserve(ctx, d->n_out) || mn_door_prepare(d, d->n_out) || mn_door_execute(d))
     return -1;
   if (ctx->watch && mn_door_note(d, false, d->n_out, d->out)) return -1;
   mn_door_attach(d);

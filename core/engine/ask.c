@@ -1,7 +1,6 @@
 /* ask.c: what a walk asks Lua, and what Lua reads and answers while the walk is paused: hooks, and the derivatives of
  * functions of the binding's. */
 #include "engine/walk.h"
-#include <stdlib.h>
 
 /* Pauses the walk: the node at hand is run again when Lua has answered. */
 static int ask(mn_walk *w, mn_request request) {
@@ -17,7 +16,7 @@ int mn_ask_hooks(mn_walk *w, const visit *x) {
 
 void mn_ask_forget(mn_walk *w) {
   for (int i = 0; i < w->n_given; i++) mn_tensor_unref(w->given[i]);
-  free(w->given);
+  mn_memory_put(w->ctx, w->given, ((size_t)w->n_given + 1) * sizeof *w->given);
   w->given = NULL, w->n_given = 0;
 }
 
@@ -28,8 +27,8 @@ int mn_ask_function(mn_walk *w, mn_node *node, mn_tensor **results) {
     return 0;
   }
   mn_ask_forget(w);
-  w->given = calloc((size_t)node->n_in + 1, sizeof *w->given);
-  if (!w->given) return mn_walk_no_memory(w);
+  w->given = mn_memory_zeros(w->ctx, ((size_t)node->n_in + 1) * sizeof *w->given);
+  if (!w->given) return -1;
   w->n_given = node->n_in;
   return ask(w, (mn_request){.kind = MN_ASK_FUNCTION,
                              .n_in = node->n_in,
@@ -45,7 +44,7 @@ int mn_ask_leaf_hooks(mn_walk *w) {
     mn_tensor *leaf = w->leaves[w->leaf_at];
     slot *s = &w->slots[w->leaf_slots[w->leaf_at]];
     if (leaf->flags & T_HOOKED && (s->sum || s->zero) && w->stage < HOOKS_DONE) {
-      if (mn_slot_flush(w, s) || mn_slot_fill(w, s, &leaf->a)) return -1;
+      if (mn_slot_fill(w, s, &leaf->a)) return -1;
       return ask(w, (mn_request){.kind = MN_ASK_LEAF_HOOKS, .n_out = 1, .number = -leaf->id});
     }
     w->stage = NOTHING;

@@ -20,6 +20,7 @@ static mn_context *begin(mn_context *ctx, bool owned) {
   return ctx;
 }
 
+/* The one piece of memory that no allocator hands out: the allocator stands in it. */
 mn_context *mn_context_new(void) { return begin(malloc(sizeof(mn_context)), false); }
 size_t mn_context_size(void) { return sizeof(mn_context); }
 mn_context *mn_context_at(void *memory) { return begin(memory, true); }
@@ -27,14 +28,13 @@ mn_context *mn_context_at(void *memory) { return begin(memory, true); }
 void mn_context_release(mn_context *ctx) {
   if (!ctx || --ctx->refs > 0) return;
   mn_forget_signals(ctx);
-  mn_program_free(ctx->recording);
-  ctx->recording = NULL;
-  mn_empty_cache(ctx);
-  mn_devices_close(ctx);
-  free(ctx->scope.items);
-  free(ctx->dead_numbers);
+  mn_record_drop(ctx);
+  mn_memory_put(ctx, ctx->scope.items, (size_t)ctx->scope.capacity * sizeof *ctx->scope.items);
+  mn_memory_put(ctx, ctx->dead_numbers, (size_t)ctx->dead_capacity * sizeof *ctx->dead_numbers);
   ctx->scope = (mn_scope){0};
   ctx->dead_numbers = NULL, ctx->dead_capacity = 0;
+  mn_empty_cache(ctx);
+  mn_devices_close(ctx);
   if (!ctx->owned) free(ctx);
 }
 
@@ -62,10 +62,3 @@ int mn_set_num_threads(mn_context *ctx, int n) {
   return 0;
 }
 int mn_num_threads(mn_context *ctx) { return ctx->devices[0]->backend->threads(0); }
-
-int mn_set_memory_limit(mn_context *ctx, double bytes) {
-  if (!(bytes >= 0))
-    return mn_error_set(ctx, MN_ERR_ARGUMENT, "set_memory_limit: expected bytes, 0 for the default");
-  ctx->stats.limit_bytes = bytes > 0 ? bytes : mn_memory_default_limit();
-  return 0;
-}

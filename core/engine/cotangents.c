@@ -1,47 +1,24 @@
 /* cotangents.c: slots, where the cotangents of an output or a leaf are gathered and summed. */
 #include "engine/walk.h"
-#include <stdlib.h>
 
-static int put_aside(slot *s, mn_tensor *t) {
-  mn_tensor **more = realloc(s->more, (size_t)(s->n_more + 1) * sizeof *more);
-  if (!more) return -1;
-  s->more = more;
-  s->more[s->n_more++] = t;
-  t->refs++;
-  return 0;
+int mn_slot_offer(mn_walk *w, slot *s, mn_tensor *t) {
+  mn_tensor *sum = s->next ? s->next : s->sum;
+  s->next = sum ? row_add(w->ctx, sum, t) : t;
+  return s->next ? 0 : -1;
 }
 
-/* Adds what was put aside, in the order in which it came. Transactional: what has been added is off the list. */
-int mn_slot_flush(mn_walk *w, slot *s) {
-  while (s->first < s->n_more) {
-    mn_tensor *sum = row_add(w->ctx, s->sum, s->more[s->first]);
-    if (!sum) return -1;
-    sum->refs++; /* the scope has the other reference */
+void mn_slot_keep(slot *s) {
+  if (s->next) {
+    s->next->refs++; /* the scope has the other reference */
     mn_tensor_unref(s->sum);
-    mn_tensor_unref(s->more[s->first++]);
-    s->sum = sum;
+    s->sum = s->next;
   }
-  return 0;
+  s->next = NULL;
 }
 
-/* Adds t to what the slot holds; without memory for the sum it is put aside. */
-int mn_slot_gather(mn_walk *w, int index, mn_tensor *t) {
-  slot *s = &w->slots[index];
-  if (!s->sum) {
-    s->sum = t;
-    t->refs++;
-    return 0;
-  }
-  mn_tensor *sum = mn_slot_flush(w, s) ? NULL : row_add(w->ctx, s->sum, t);
-  if (!sum) {
-    if (w->ctx->error_code != MN_ERR_MEMORY) return -1;
-    mn_error_clear(w->ctx);
-    w->failed = put_aside(s, t) != 0; /* half delivered: this walk can't go on */
-    return w->failed ? mn_walk_no_memory(w) : 0;
-  }
-  sum->refs++;
-  mn_tensor_unref(s->sum);
-  s->sum = sum;
+int mn_slot_gather(mn_walk *w, slot *s, mn_tensor *t) {
+  if (mn_slot_offer(w, s, t)) return -1;
+  mn_slot_keep(s);
   return 0;
 }
 
@@ -56,7 +33,5 @@ int mn_slot_fill(mn_walk *w, slot *s, const mn_array *like) {
 
 void mn_slot_free(slot *s) {
   mn_tensor_unref(s->sum);
-  for (int i = s->first; i < s->n_more; i++) mn_tensor_unref(s->more[i]);
-  free(s->more);
-  *s = (slot){NULL, NULL, 0, 0, false};
+  *s = (slot){NULL, NULL, false};
 }

@@ -4,12 +4,13 @@
 
 mn_tensor *mn_tensor_from_data(mn_context *ctx, int dtype, int ndim, const int64_t *sizes, const void *data) {
   mn_tensor *t = mn_tensor_empty(ctx, dtype, ndim, sizes);
-  if (!t || mn_array_write(ctx, &t->a, data) == 0) return t;
+  if (!t || (mn_array_write(ctx, &t->a, data) == 0 && mn_record_constant(ctx, t, data, true) == 0)) return t;
   return mn_tensor_release(t), NULL;
 }
 
 int mn_tensor_read(mn_context *ctx, mn_tensor *t, void *out) {
   if (!t || mn_is_none(t)) return mn_error_set(ctx, MN_ERR_ARGUMENT, "read: expected a tensor");
+  if (mn_tensor_readable(ctx, "read", t)) return -1;
   return mn_array_read(ctx, &t->a, out);
 }
 
@@ -20,6 +21,7 @@ int mn_tensor_stretch(mn_context *ctx, mn_tensor *t, double before, double n, vo
   if (!(first >= 0 && n >= 0 && end <= (double)t->storage->bytes) && !t->storage->map)
     return mn_error_set(ctx, MN_ERR_ARGUMENT, "stretch: %.0f elements from %.0f on reach beyond the storage",
                         n, -before);
+  if (mn_tensor_readable(ctx, "stretch", t)) return -1;
   const char *from = (const char *)t->a.data - (int64_t)(before * item);
   mn_device *device = ctx->devices[t->a.device];
   if (mn_on_host(ctx, t->a.device)) return device->backend->within(device, out, from, (size_t)(n * item));
@@ -28,8 +30,11 @@ int mn_tensor_stretch(mn_context *ctx, mn_tensor *t, double before, double n, vo
 
 int mn_tensor_write(mn_context *ctx, mn_tensor *t, const void *data) {
   if (!t || mn_is_none(t)) return mn_error_set(ctx, MN_ERR_ARGUMENT, "write: expected a tensor");
+  int recorded = mn_record_length(ctx);
+  if (mn_record_constant(ctx, t, data, false)) return -1;
+  if (mn_array_write(ctx, &t->a, data)) return mn_record_cut(ctx, recorded), -1;
   t->storage->version++;
-  return mn_array_write(ctx, &t->a, data);
+  return 0;
 }
 
 /* The NaNs among n floats become the one of C: code that gets them as numbers may keep types in a NaN's bits. */
@@ -80,6 +85,7 @@ static double element(int dtype, const void *p) {
 
 int mn_tensor_item(mn_context *ctx, mn_tensor *t, double *out) {
   if (!t || mn_is_none(t)) return mn_error_set(ctx, MN_ERR_ARGUMENT, "item: expected a tensor");
+  if (mn_tensor_readable(ctx, "item", t)) return -1;
   if (t->a.numel != 1)
     return mn_error_set(ctx, MN_ERR_ARGUMENT, "item: expected a tensor with one element, got one with %lld",
                         (long long)t->a.numel);

@@ -104,6 +104,7 @@ void *mn_device_get(mn_context *ctx, int number, size_t bytes) {
   mn_device_stats *s = &ctx->device_stats[number];
   double size = (double)bytes;
   void *p = NULL;
+  if (mn_memory_fails(ctx)) return NULL;
   if (s->live_bytes + size <= s->limit_bytes) p = device->backend->get(device, bytes > 0 ? bytes : 1);
   if (!p) {
     mn_error_set(ctx, MN_ERR_MEMORY,

@@ -35,6 +35,11 @@ int mn_door_note(mn_door *d, bool inplace, int n_out,
 void mn_door_attach(mn_door *d);         /* the node to the outputs */
 void mn_door_close(mn_door *d, bool failed);
 
+/* Room for the row in a recording that is on: nothing shall fail for want of it after the kernel. */
+static inline int mn_door_prepare(mn_door *d, int n_out) {
+  return d->ctx->recording ? mn_record_prepare(d->ctx, d->op->index, d->n_in, n_out) : 0;
+}
+
 static inline int mn_door_resolve(mn_door *d) {
   return mn_resolve_outputs(d->ctx, d->op, d->n_in, d->arrays, d->attrs, d->results);
 }

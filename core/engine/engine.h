@@ -17,10 +17,14 @@
 typedef struct mn_node mn_node;
 
 struct mn_map {
+  mn_context *ctx; /* kept */
   char *start;
   size_t bytes;
   uint32_t refs;
 };
+
+/* What a storage is to a recording: there before, made from the binding's numbers, or written by a row. */
+enum { MN_BOUND, MN_CONSTANT, MN_COMPUTED };
 
 typedef struct mn_storage {
   void *data;  /* behind this header, or apart: on a device, or a map's */
@@ -31,7 +35,9 @@ typedef struct mn_storage {
   int32_t device;
   int32_t
       views; /* live tensors made by view ops: an in-place write would change them behind autograd's back */
-  bool written; /* write.c: while it looks whether sources and targets are apart */
+  bool written;       /* write.c: while it looks whether sources and targets are apart */
+  uint8_t role;       /* in that recording */
+  uint32_t recording; /* the last one that met it; see recording.c */
 } mn_storage;
 
 enum { T_REQUIRES_GRAD = 1, T_PARAMETER = 2, T_VIEW = 4, T_RETAIN_GRAD = 8, T_HOOKED = 16 };
@@ -101,9 +107,9 @@ typedef struct mn_scope {
 enum { MN_PLACES = 4096 };
 typedef struct mn_places {
   mn_tensor ***chunks;
-  int32_t *empty; /* a stack */
-  int n_chunks, n_empty;
-  unsigned sweeps; /* how many have begun */
+  int32_t *empty;              /* a stack */
+  int n_chunks, n_empty, room; /* in chunks, of both lists */
+  unsigned sweeps;             /* how many have begun */
 } mn_places;
 
 /* What a context has room for. */
@@ -127,12 +133,14 @@ struct mn_context {
   const mn_backend *backends[MN_BACKENDS];
   char device_names[MN_DEVICES][MN_DEVICE_NAME];
   int n_devices, n_backends, default_device;
+  int requests_left, requests_to_fail, requests_failed; /* mn_fail_allocation */
   mn_block *cache[MN_CLASSES];
   mn_scope scope;
   mn_tensor *dead_tensors;
   mn_node *dead_nodes;
   int draining;
   mn_program *recording;
+  uint32_t recordings; /* begun so far */
   int watch, place_state;
   uint32_t place;
   double *dead_numbers; /* room for all that are live as well */
@@ -187,12 +195,21 @@ int64_t mn_query(mn_context *ctx, mn_question what, const mn_array *a);
 
 /* allocator.c: NULL with MN_ERR_MEMORY set when there is none. The caller remembers the size. */
 void *mn_memory_get(mn_context *ctx, size_t bytes);
+void *mn_memory_zeros(mn_context *ctx, size_t bytes);
+void *mn_memory_grow(mn_context *ctx, void *p, size_t had,
+                     size_t wanted); /* with what p held; NULL: p stays */
+void *mn_memory_lengthen(mn_context *ctx, void *p, size_t had,
+                         size_t wanted); /* the same, of a list of the context's */
 void mn_memory_put(mn_context *ctx, void *p, size_t bytes);
 double mn_memory_default_limit(void);
+bool mn_memory_is_failed(mn_context *ctx);
+/* Is this request, of whatever memory, one that a test wants to fail? */
+static inline bool mn_memory_fails(mn_context *ctx) { return ctx->requests_left && mn_memory_is_failed(ctx); }
 
 /* storage.c */
 mn_storage *mn_storage_new(mn_context *ctx, int device, size_t bytes);
 void mn_storage_unref(mn_context *ctx, mn_storage *s);
+void mn_map_unref(mn_map *map); /* whoever calls holds the context */
 
 /* tensor.c */
 mn_tensor *mn_tensor_header(mn_context *ctx); /* no storage yet */
@@ -311,8 +328,14 @@ static inline uint64_t mn_random_count(const mn_array *out) {
 }
 
 /* recording.c */
-int mn_record_row(mn_context *ctx, int op, bool inplace, int n_in, mn_tensor *const *in, int n_out,
-                  mn_tensor *const *out, const mn_slot *attrs);
-void mn_record_cut(mn_context *ctx, int n); /* forgets the rows after the first n */
+int mn_record_prepare(mn_context *ctx, int op, int n_in,
+                      int n_out); /* may the row be recorded? Makes room: noting it can't fail then */
+void mn_record_row(mn_context *ctx, int op, bool inplace, int n_in, mn_tensor *const *in, int n_out,
+                   mn_tensor *const *out, const mn_slot *attrs);
+/* Where no recording is on these two do nothing. fresh: t was made from the data, else it is to be written with them. */
+int mn_record_constant(mn_context *ctx, mn_tensor *t, const void *data, bool fresh);
+int mn_record_grad(mn_context *ctx, mn_tensor *t, mn_tensor *grad); /* before it is put; NULL clears */
+void mn_record_cut(mn_context *ctx, int n);                         /* forgets the rows after the first n */
+void mn_record_drop(mn_context *ctx);                               /* and the recording that is on */
 
 #endif

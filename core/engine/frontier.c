@@ -17,17 +17,15 @@ typedef struct search {
   mn_frontier *found;
 } search;
 
-static int out_of_memory(search *s) { return mn_error_set(s->ctx, MN_ERR_MEMORY, "out of memory"); }
-
 /* 1 where the key is new. */
 static int add_key(search *s, const void *key) {
   if (s->seen.capacity && table_find(&s->seen, key)) return 0;
-  return table_add(&s->seen, key, 0) ? out_of_memory(s) : 1;
+  return table_add(s->ctx, &s->seen, key, 0) ? -1 : 1;
 }
 
 static int add_found(search *s, const mn_edge *e, const int64_t *shape) {
   mn_frontier *f = s->found;
-  if (grow((void **)&f->tensors, &f->capacity, f->n, sizeof *f->tensors)) return out_of_memory(s);
+  if (grow(s->ctx, (void **)&f->tensors, &f->capacity, f->n, sizeof *f->tensors)) return -1;
   mn_tensor *t = mn_edge_tensor(s->ctx, e, shape);
   if (!t) return -1;
   f->tensors[f->n++] = t;
@@ -53,7 +51,7 @@ static int follow(search *s, const mn_edge *e, const int64_t *shape) {
   }
   fresh = add_key(s, e->node);
   if (fresh <= 0) return fresh;
-  if (grow((void **)&s->queue, &s->capacity, s->n, sizeof *s->queue)) return out_of_memory(s);
+  if (grow(s->ctx, (void **)&s->queue, &s->capacity, s->n, sizeof *s->queue)) return -1;
   s->queue[s->n++] = e->node;
   return 0;
 }
@@ -76,13 +74,25 @@ static int search_from(search *s, int n_out, mn_tensor *const *outputs) {
   return 0;
 }
 
+static void clear(mn_context *ctx, mn_frontier *f) {
+  for (int i = 0; i < f->n; i++) mn_tensor_unref(f->tensors[i]);
+  mn_memory_put(ctx, f->tensors, (size_t)f->capacity * sizeof *f->tensors);
+  *f = (mn_frontier){NULL, 0, 0};
+  mn_drain(ctx);
+}
+
+/* One that was found holds memory only together with tensors. */
+void mn_frontier_clear(mn_frontier *f) {
+  if (f->n > 0) clear(f->tensors[0]->ctx, f);
+}
+
 int mn_frontier_find(mn_context *ctx, mn_frontier *frontier, int n_out, mn_tensor *const *outputs,
                      double node, double tensor) {
   search s = {.ctx = ctx, .node = node, .tensor = tensor, .found = frontier};
   int failed = search_from(&s, n_out, outputs);
-  table_free(&s.seen);
-  free(s.queue);
-  if (failed) mn_frontier_clear(frontier);
+  table_free(ctx, &s.seen);
+  mn_memory_put(ctx, s.queue, (size_t)s.capacity * sizeof *s.queue);
+  if (failed) clear(ctx, frontier);
   return failed;
 }
 
@@ -91,21 +101,14 @@ int mn_walk_depends_on(mn_walk *w, const mn_frontier *f) {
   table inputs = {NULL, NULL, 0, 0};
   int answer = node->n_in == f->n;
   for (int i = 0; i < node->n_in && answer > 0; i++)
-    if (table_add(&inputs, key_of(&node->edges[i]), i))
-      answer = mn_error_set(node->ctx, MN_ERR_MEMORY, "out of memory");
+    if (table_add(node->ctx, &inputs, key_of(&node->edges[i]), i)) answer = -1;
   for (int i = 0; i < f->n && answer > 0; i++) {
     const mn_tensor *t = f->tensors[i];
     mn_edge e = {t->node, t->node ? NULL : f->tensors[i], t->out_nr};
     answer = table_find(&inputs, key_of(&e)) != NULL;
   }
-  table_free(&inputs);
+  table_free(node->ctx, &inputs);
   return answer;
 }
 
 double mn_tensor_node(const mn_tensor *t) { return t->node ? (double)t->node->seq : 0; }
-
-void mn_frontier_clear(mn_frontier *f) {
-  for (int i = 0; i < f->n; i++) mn_tensor_release(f->tensors[i]);
-  free(f->tensors);
-  *f = (mn_frontier){NULL, 0, 0};
-}

@@ -71,7 +71,10 @@ static mn_node *function_node(mn_context *ctx, const char *name, int n_in, mn_te
 }
 
 static int record(mn_context *ctx, int n_out, mn_tensor *const *outputs, mn_tensor *const *attached) {
-  return ctx->recording ? mn_record_row(ctx, -1, false, n_out, outputs, n_out, attached, NULL) : 0;
+  if (!ctx->recording) return 0;
+  if (mn_record_prepare(ctx, MN_ROW_FUNCTION, n_out, n_out)) return -1;
+  mn_record_row(ctx, MN_ROW_FUNCTION, false, n_out, outputs, n_out, attached, NULL);
+  return 0;
 }
 
 double mn_function_attach(mn_context *ctx, const char *name, int n_in, mn_tensor *const *inputs, int n_out,

@@ -5,7 +5,7 @@
  * A place holds a reference for as long as the binding's handle lives. The binding knows which handles live; a place
  * that holds something for a dead one is found by its sweep. MN_NONE stands for a place that was taken and is empty. */
 #include "engine/engine.h"
-#include <stdlib.h>
+#include <string.h>
 
 static mn_tensor **place_at(mn_context *ctx, int place) {
   return &ctx->places.chunks[(place - 1) / MN_PLACES][(place - 1) % MN_PLACES];
@@ -16,20 +16,44 @@ static void put(mn_context *ctx, int place, mn_tensor *t) {
   if (place > 0 && place <= ctx->places.n_chunks * MN_PLACES) *place_at(ctx, place) = t ? t : mn_none();
 }
 
-int mn_places_reserve(mn_context *ctx, int chunks) {
+/* Room for n chunks in the list of them and in that of empty places. */
+static int reserve_lists(mn_context *ctx, int n) {
   mn_places *p = &ctx->places;
-  int first = p->n_chunks * MN_PLACES + 1, n = p->n_chunks + chunks;
-  if (chunks < 1 || n > INT32_MAX / MN_PLACES) return 0;
-  mn_tensor ***table = realloc(p->chunks, (size_t)n * sizeof *table);
-  if (table) p->chunks = table;
-  int32_t *room = table ? realloc(p->empty, (size_t)n * MN_PLACES * sizeof *room) : NULL;
-  if (room) p->empty = room;
-  for (int i = 0; room && i < chunks; i++) {
-    mn_tensor **chunk = calloc(MN_PLACES, sizeof *chunk);
+  if (n <= p->room) return 0;
+  size_t chunk = sizeof *p->chunks, places = MN_PLACES * sizeof *p->empty;
+  mn_tensor ***chunks = mn_memory_get(ctx, (size_t)n * chunk);
+  int32_t *empty = chunks ? mn_memory_get(ctx, (size_t)n * places) : NULL;
+  if (!empty) return mn_memory_put(ctx, chunks, (size_t)n * chunk), -1;
+  if (p->room)
+    memcpy(chunks, p->chunks, (size_t)p->room * chunk), memcpy(empty, p->empty, (size_t)p->room * places);
+  mn_memory_put(ctx, p->chunks, (size_t)p->room * chunk);
+  mn_memory_put(ctx, p->empty, (size_t)p->room * places);
+  p->chunks = chunks, p->empty = empty, p->room = n;
+  return 0;
+}
+
+static int add_chunks(mn_context *ctx, int n) {
+  mn_places *p = &ctx->places;
+  int before = p->n_chunks;
+  if (reserve_lists(ctx, n)) return -1;
+  while (p->n_chunks < n) {
+    mn_tensor **chunk = mn_memory_zeros(ctx, MN_PLACES * sizeof *chunk);
     if (!chunk) break;
     p->chunks[p->n_chunks++] = chunk;
   }
-  return p->n_chunks == n ? first : 0;
+  if (p->n_chunks == n) return 0;
+  while (p->n_chunks > before) mn_memory_put(ctx, p->chunks[--p->n_chunks], MN_PLACES * sizeof(mn_tensor *));
+  return -1;
+}
+
+int mn_places_reserve(mn_context *ctx, int chunks) {
+  mn_places *p = &ctx->places;
+  int first = p->n_chunks * MN_PLACES + 1, n = p->n_chunks + chunks;
+  double before = ctx->stats.live_bytes;
+  if (chunks < 1 || n > INT32_MAX / MN_PLACES) return 0;
+  int failed = add_chunks(ctx, n);
+  ctx->stats.list_bytes += ctx->stats.live_bytes - before;
+  return failed ? 0 : first;
 }
 
 void mn_places_open(mn_context *ctx, int first, int n) {
@@ -65,10 +89,10 @@ void mn_places_free(mn_context *ctx) {
   mn_places *p = &ctx->places;
   for (int i = 0; i < p->n_chunks; i++) {
     for (int k = 0; k < MN_PLACES; k++) mn_tensor_release(p->chunks[i][k]);
-    free(p->chunks[i]);
+    mn_memory_put(ctx, p->chunks[i], MN_PLACES * sizeof *p->chunks[i]);
   }
-  free(p->chunks);
-  free(p->empty);
+  mn_memory_put(ctx, p->chunks, (size_t)p->room * sizeof *p->chunks);
+  mn_memory_put(ctx, p->empty, (size_t)p->room * MN_PLACES * sizeof *p->empty);
   *p = (mn_places){.sweeps = p->sweeps};
 }
 
@@ -77,6 +101,7 @@ void mn_context_close(mn_context *ctx) {
   ctx->closed = true;
   ctx->stats.limit_bytes = -1;
   mn_forget_signals(ctx);
+  mn_record_drop(ctx); /* which may keep a map, and that the context */
   mn_places_free(ctx);
   mn_context_release(ctx);
 }
@@ -167,22 +192,24 @@ int mn_walk_take(mn_context *ctx, mn_walk *w, int part, int i, mn_handle *h) {
 double mn_function_make(mn_context *ctx, const char *name, int n_in, mn_tensor *const *inputs, int n_out,
                         mn_tensor *const *outputs, int n_saved, mn_tensor *const *saved,
                         mn_handle *const *attached) {
-  mn_tensor **made = calloc((size_t)n_out + 1, sizeof *made);
-  if (!made) return mn_error_set(ctx, MN_ERR_MEMORY, "out of memory"), 0;
+  size_t bytes = ((size_t)n_out + 1) * sizeof(mn_tensor *);
+  mn_tensor **made = mn_memory_get(ctx, bytes);
+  if (!made) return 0;
   double number = mn_function_attach(ctx, name, n_in, inputs, n_out, outputs, n_saved, saved, made);
   for (int k = 0; k < n_out && number > 0; k++)
     if (attached[k]) mn_handle_fill(ctx, attached[k], made[k]);
-  free(made);
+  mn_memory_put(ctx, made, bytes);
   return number;
 }
 
 int mn_push_tangents(mn_context *ctx, int n_out, mn_tensor *const *outputs, int n_in,
                      mn_tensor *const *inputs, mn_tensor *const *tangents, int create_graph,
                      mn_handle *const *results) {
-  mn_tensor **made = calloc((size_t)n_out + 1, sizeof *made);
-  if (!made) return mn_error_set(ctx, MN_ERR_MEMORY, "out of memory");
+  size_t bytes = ((size_t)n_out + 1) * sizeof(mn_tensor *);
+  mn_tensor **made = mn_memory_get(ctx, bytes);
+  if (!made) return -1;
   int result = mn_tangents(ctx, n_out, outputs, n_in, inputs, tangents, create_graph, made);
   for (int k = 0; k < n_out && result == 0; k++) mn_handle_fill(ctx, results[k], made[k]);
-  free(made);
+  mn_memory_put(ctx, made, bytes);
   return result;
 }

@@ -85,7 +85,7 @@ static void rebase(mn_door *d) {
 /* The kernel writes over the target itself. */
 static int write_target(mn_door *d) {
   d->results[0] = &d->target->a;
-  if (mn_door_node(d) || mn_door_execute(d)) return -1;
+  if (mn_door_node(d) || mn_door_prepare(d, 1) || mn_door_execute(d)) return -1;
   rebase(d);
   return d->ctx->watch ? mn_door_note(d, true, 1, &d->target) : 0;
 }
@@ -101,21 +101,24 @@ static int assign(mn_tensor *target, mn_tensor *result) {
   return failed;
 }
 
-/* The result is made apart, as the functional row makes it, then assigned. */
+/* The result is made apart, as the functional row makes it, then assigned. Where that fails nothing has happened: the
+ * random stream and the recording are as before. */
 static int write_apart(mn_door *d) {
   mn_array resolved[MN_MAX_OUT];
   mn_tensor *target = d->target;
+  uint64_t offset = d->ctx->offset;
+  int recorded = mn_record_length(d->ctx);
   for (int k = 0; k < d->n_out; k++) resolved[k] = *d->results[k];
   d->target = NULL;
   if (mn_door_headers(d)) return -1;
   for (int k = 0; k < d->n_out; k++) d->out[k]->a = resolved[k];
-  if (mn_door_storages(d) || mn_door_node(d) || mn_door_execute(d)) return -1;
+  if (mn_door_storages(d) || mn_door_node(d) || mn_door_prepare(d, d->n_out) || mn_door_execute(d)) return -1;
   if (d->ctx->watch && mn_door_note(d, false, d->n_out, d->out)) return -1;
   mn_door_attach(d);
   int place = d->ctx->place_state;
   int failed = assign(target, d->out[0]);
   d->ctx->place_state = place;
-  if (failed) return -1;
+  if (failed) return d->ctx->offset = offset, mn_record_cut(d->ctx, recorded), -1;
   for (int k = 0; k < d->n_out; k++) mn_tensor_unref(d->out[k]);
   mn_drain(d->ctx);
   return 0;

@@ -4,20 +4,28 @@
  * process that reads them; replacing the file by renaming leaves them be. */
 #include "engine/engine.h"
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 mn_map *mn_map_new(mn_context *ctx, int fd, double bytes) {
-  mn_map *map = malloc(sizeof *map);
-  if (!map) return mn_error_set(ctx, MN_ERR_MEMORY, "map: out of memory"), NULL;
+  mn_map *map = mn_memory_get(ctx, sizeof *map);
+  if (!map) return NULL;
+  map->ctx = ctx;
   map->bytes = (size_t)bytes;
   map->refs = 1;
   map->start = mmap(NULL, map->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, fd, 0);
-  if (map->start != MAP_FAILED) return map;
+  if (map->start != MAP_FAILED) return ctx->refs++, map;
   mn_error_set(ctx, MN_ERR_MEMORY, "map: %.0f bytes can't be mapped: %s", bytes, strerror(errno));
-  free(map);
+  mn_memory_put(ctx, map, sizeof *map);
   return NULL;
+}
+
+void mn_map_release(mn_map *map) {
+  if (!map) return;
+  mn_context *ctx = map->ctx;
+  ctx->refs++; /* the map's own may go with it */
+  mn_map_unref(map);
+  mn_context_release(ctx);
 }
 
 mn_tensor *mn_tensor_mapped(mn_context *ctx, mn_map *map, double offset, int dtype, int ndim,

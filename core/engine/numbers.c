@@ -1,14 +1,14 @@
 /* numbers.c: the numbers by which the binding knows nodes and leaves that have something of its own. Those of the dead
  * are queued until the binding asks. */
 #include "engine/engine.h"
-#include <stdlib.h>
 
 /* Room in the queue for one number more than live and queued ones, so that dying needs no memory. */
 int mn_number_reserve(mn_context *ctx) {
   int wanted = ctx->live_numbers + (int)ctx->stats.dead_numbers + 1;
   if (wanted <= ctx->dead_capacity) return 0;
-  double *queue = realloc(ctx->dead_numbers, (size_t)wanted * 2 * sizeof *queue);
-  if (!queue) return mn_error_set(ctx, MN_ERR_MEMORY, "out of memory");
+  double *queue = mn_memory_lengthen(ctx, ctx->dead_numbers, (size_t)ctx->dead_capacity * sizeof *queue,
+                                     (size_t)wanted * 2 * sizeof *queue);
+  if (!queue) return -1;
   ctx->dead_numbers = queue, ctx->dead_capacity = 2 * wanted;
   return 0;
 }

@@ -3,8 +3,7 @@
 #ifndef MN_POINTERS_H
 #define MN_POINTERS_H
 
-#include <stdint.h>
-#include <stdlib.h>
+#include "engine/engine.h"
 
 typedef struct table {
   const void **keys;
@@ -31,33 +30,36 @@ static inline void table_set(table *t, const void *key, int value) {
   t->keys[i] = key, t->values[i] = value;
 }
 
-static inline int table_resize(table *t, int capacity) {
-  table bigger = {calloc((size_t)capacity, sizeof *bigger.keys),
-                  malloc((size_t)capacity * sizeof *bigger.values), capacity, 0};
+static inline void table_free(mn_context *ctx, table *t) {
+  mn_memory_put(ctx, t->keys, (size_t)t->capacity * sizeof *t->keys);
+  mn_memory_put(ctx, t->values, (size_t)t->capacity * sizeof *t->values);
+}
+
+static inline int table_resize(mn_context *ctx, table *t, int capacity) {
+  table bigger = {mn_memory_zeros(ctx, (size_t)capacity * sizeof *bigger.keys),
+                  mn_memory_get(ctx, (size_t)capacity * sizeof *bigger.values), capacity, 0};
   if (!bigger.keys || !bigger.values) {
-    free(bigger.keys), free(bigger.values);
+    table_free(ctx, &bigger);
     return -1;
   }
   for (int i = 0; i < t->capacity; i++)
     if (t->keys[i]) table_set(&bigger, t->keys[i], t->values[i]);
-  free(t->keys), free(t->values);
+  table_free(ctx, t);
   *t = bigger;
   return 0;
 }
 
-static inline int table_add(table *t, const void *key, int value) {
-  if (2 * (t->n + 1) > t->capacity && table_resize(t, t->capacity ? 2 * t->capacity : 128)) return -1;
+static inline int table_add(mn_context *ctx, table *t, const void *key, int value) {
+  if (2 * (t->n + 1) > t->capacity && table_resize(ctx, t, t->capacity ? 2 * t->capacity : 128)) return -1;
   table_set(t, key, value);
   return 0;
 }
 
-static inline void table_free(table *t) { free(t->keys), free(t->values); }
-
 /* Room for one item more. */
-static inline int grow(void **items, int *capacity, int n, size_t item) {
+static inline int grow(mn_context *ctx, void **items, int *capacity, int n, size_t item) {
   if (n < *capacity) return 0;
   int wanted = *capacity ? 2 * *capacity : 64;
-  void *p = realloc(*items, (size_t)wanted * item);
+  void *p = mn_memory_grow(ctx, *items, (size_t)*capacity * item, (size_t)wanted * item);
   if (!p) return -1;
   *items = p, *capacity = wanted;
   return 0;

@@ -3,7 +3,6 @@
  * inputs would, on what that would read. Where a derivative or a hook of the binding's stands between it gives up:
  * those are backward only. */
 #include "engine/walk.h"
-#include <stdlib.h>
 
 /* ---- what rules read and give ---- */
 
@@ -150,8 +149,8 @@ static int push_node(mn_walk *w, const visit *x) {
   mn_node *node = x->node;
   mn_tensor *few[16] = {0}, **tangents = few;
   bool any = false;
-  if (node->n_in > 8 && !(tangents = calloc(2 * (size_t)node->n_in, sizeof *tangents)))
-    return mn_walk_no_memory(w);
+  size_t bytes = 2 * (size_t)node->n_in * sizeof *tangents;
+  if (node->n_in > 8 && !(tangents = mn_memory_zeros(w->ctx, bytes))) return FAILED;
   for (int i = 0; i < node->n_in; i++) {
     const mn_edge *e = &node->edges[i];
     if (mn_edge_wanted(w, e)) tangents[i] = w->slots[mn_slot_of(w, e)].sum;
@@ -160,7 +159,7 @@ static int push_node(mn_walk *w, const visit *x) {
   int result = DONE;
   if (any && (node->op == MN_OP_FUNCTION || node->hooked)) result = BACKWARD_ONLY;
   else if (any) result = run_rule(w, x, tangents, tangents + node->n_in);
-  if (tangents != few) free(tangents);
+  if (tangents != few) mn_memory_put(w->ctx, tangents, bytes);
   return result;
 }
 
@@ -228,8 +227,8 @@ static int check(mn_context *ctx, int n_out, mn_tensor *const *outputs) {
 int mn_tangents(mn_context *ctx, int n_out, mn_tensor *const *outputs, int n_in, mn_tensor *const *inputs,
                 mn_tensor *const *tangents, int create_graph, mn_tensor **results) {
   if (check(ctx, n_out, outputs)) return FAILED;
-  mn_walk *w = calloc(1, sizeof *w);
-  if (!w) return mn_error_set(ctx, MN_ERR_MEMORY, "out of memory in the forward walk");
+  mn_walk *w = mn_memory_zeros(ctx, sizeof *w);
+  if (!w) return FAILED;
   w->ctx = ctx, w->flags = MN_WALK_PARTIAL;
   ctx->refs++;
   mn_quiet saved = mn_quiet_begin(ctx);

@@ -13,7 +13,7 @@ typedef struct interval {
 
 typedef struct reach {
   interval *of_inputs; /* by `first`; `last` is the largest one so far */
-  int n;
+  int n, room;
 } reach;
 
 static inline int reach_compare(const void *a, const void *b) {
@@ -22,9 +22,9 @@ static inline int reach_compare(const void *a, const void *b) {
 }
 
 /* Returns -1 without memory. Leaves that no node has taken lead nowhere. */
-static inline int reach_of(reach *r, int n, mn_tensor *const *inputs) {
-  r->n = 0;
-  r->of_inputs = malloc(((size_t)n + 1) * sizeof *r->of_inputs);
+static inline int reach_of(mn_context *ctx, reach *r, int n, mn_tensor *const *inputs) {
+  r->n = 0, r->room = n + 1;
+  r->of_inputs = mn_memory_get(ctx, (size_t)r->room * sizeof *r->of_inputs);
   if (!r->of_inputs) return -1;
   for (int i = 0; i < n; i++) {
     const mn_tensor *t = inputs[i];
@@ -36,6 +36,10 @@ static inline int reach_of(reach *r, int n, mn_tensor *const *inputs) {
   for (int i = 1; i < r->n; i++)
     if (r->of_inputs[i].last < r->of_inputs[i - 1].last) r->of_inputs[i].last = r->of_inputs[i - 1].last;
   return 0;
+}
+
+static inline void reach_free(mn_context *ctx, reach *r) {
+  mn_memory_put(ctx, r->of_inputs, (size_t)r->room * sizeof *r->of_inputs);
 }
 
 static inline bool reach_leads(const reach *r, const mn_node *node) {

@@ -1,13 +1,13 @@
 /* scope.c: while a rule runs, the open scope owns every tensor that ops return. */
 #include "engine/engine.h"
-#include <stdlib.h>
 
 int mn_scope_reserve(mn_context *ctx, int n) {
   mn_scope *s = &ctx->scope;
   if (s->depth == 0 || s->n + n <= s->capacity) return 0;
   int capacity = 2 * (s->n + n) + 64;
-  mn_tensor **items = realloc(s->items, (size_t)capacity * sizeof *items);
-  if (!items) return mn_error_set(ctx, MN_ERR_MEMORY, "out of memory");
+  mn_tensor **items = mn_memory_lengthen(ctx, s->items, (size_t)s->capacity * sizeof *items,
+                                         (size_t)capacity * sizeof *items);
+  if (!items) return -1;
   s->items = items, s->capacity = capacity;
   return 0;
 }

@@ -1,6 +1,5 @@
 /* storage.c: the memory of tensors, which views share: made, counted, given back. */
 #include "engine/engine.h"
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -26,17 +25,19 @@ mn_storage *mn_storage_new(mn_context *ctx, int device, size_t bytes) {
   return s;
 }
 
-/* A mapping lives as long as its owner or one of its storages. */
-void mn_map_release(mn_map *map) {
+/* A mapping lives as long as its owner or one of its storages, and keeps its context so long. */
+void mn_map_unref(mn_map *map) {
   if (!map || --map->refs > 0) return;
+  mn_context *ctx = map->ctx;
   munmap(map->start, map->bytes);
-  free(map);
+  mn_memory_put(ctx, map, sizeof *map);
+  ctx->refs--;
 }
 
 void mn_storage_unref(mn_context *ctx, mn_storage *s) {
   if (--s->refs > 0) return;
   bool apart = !mn_on_host(ctx, s->device);
-  mn_map_release(s->map);
+  mn_map_unref(s->map);
   if (apart) mn_device_put(ctx, s->device, s->data, s->bytes), ctx->device_stats[s->device].live_storages--;
   mn_memory_put(ctx, s, apart ? STORAGE_HEADER : STORAGE_HEADER + s->bytes);
   ctx->stats.live_storages--;

@@ -142,8 +142,9 @@ int mn_tensor_set_grad(mn_context *ctx, mn_tensor *t, mn_tensor *grad) {
       return mn_error_set(ctx, MN_ERR_ARGUMENT, "grad: expected %s of size %s, got %s of size %s",
                           mn_dtype_name(t->a.dtype), mn_shape_text(&t->a, want),
                           mn_dtype_name(value->a.dtype), mn_shape_text(&value->a, got));
-    value->refs++;
   }
+  if (mn_record_grad(ctx, t, value)) return -1;
+  if (value) value->refs++;
   mn_tensor_put_grad(t, value);
   mn_drain(t->ctx);
   return 0;

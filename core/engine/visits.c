@@ -7,7 +7,7 @@
 
 static int new_slots(mn_walk *w, int n) {
   while (w->n_slots + n > w->slot_capacity)
-    if (grow((void **)&w->slots, &w->slot_capacity, w->slot_capacity, sizeof *w->slots)) return -1;
+    if (grow(w->ctx, (void **)&w->slots, &w->slot_capacity, w->slot_capacity, sizeof *w->slots)) return -1;
   memset(&w->slots[w->n_slots], 0, (size_t)n * sizeof *w->slots);
   w->n_slots += n;
   return w->n_slots - n;
@@ -15,8 +15,8 @@ static int new_slots(mn_walk *w, int n) {
 
 static int add_visit(mn_walk *w, mn_node *node) {
   if (table_find(&w->index, node)) return 0;
-  if (grow((void **)&w->visits, &w->capacity, w->n_visits, sizeof *w->visits)) return mn_walk_no_memory(w);
-  if (table_add(&w->index, node, 0)) return mn_walk_no_memory(w);
+  if (grow(w->ctx, (void **)&w->visits, &w->capacity, w->n_visits, sizeof *w->visits)) return -1;
+  if (table_add(w->ctx, &w->index, node, 0)) return -1;
   node->refs++;
   w->visits[w->n_visits++] = (visit){.node = node, .seq = node->seq};
   return 0;
@@ -25,19 +25,12 @@ static int add_visit(mn_walk *w, mn_node *node) {
 static int leaf_number(mn_walk *w, mn_tensor *leaf) {
   int *found = table_find(&w->index, leaf);
   if (found) return *found;
-  int n = w->n_leaves, s = new_slots(w, 1), capacity = w->leaf_capacity;
-  if (s < 0) return mn_walk_no_memory(w);
-  if (n == capacity) {
-    int wanted = capacity ? 2 * capacity : 64;
-    mn_tensor **leaves = realloc(w->leaves, (size_t)wanted * sizeof *leaves);
-    if (leaves) w->leaves = leaves;
-    int *leaf_slots = leaves ? realloc(w->leaf_slots, (size_t)wanted * sizeof *leaf_slots) : NULL;
-    if (leaf_slots) w->leaf_slots = leaf_slots;
-    bool *wanteds = leaf_slots ? realloc(w->leaf_wanted, (size_t)wanted * sizeof *wanteds) : NULL;
-    if (!wanteds) return mn_walk_no_memory(w);
-    w->leaf_wanted = wanteds, w->leaf_capacity = wanted;
-  }
-  if (table_add(&w->index, leaf, n)) return mn_walk_no_memory(w);
+  int n = w->n_leaves, s = new_slots(w, 1), *room = w->leaf_capacity;
+  if (s < 0 || grow(w->ctx, (void **)&w->leaves, &room[0], n, sizeof *w->leaves) ||
+      grow(w->ctx, (void **)&w->leaf_slots, &room[1], n, sizeof *w->leaf_slots) ||
+      grow(w->ctx, (void **)&w->leaf_wanted, &room[2], n, sizeof *w->leaf_wanted) ||
+      table_add(w->ctx, &w->index, leaf, n))
+    return -1;
   leaf->refs++;
   w->leaves[n] = leaf, w->leaf_slots[n] = s, w->leaf_wanted[n] = false;
   return w->n_leaves++;
@@ -87,8 +80,7 @@ int mn_visits_collect(mn_walk *w, int n_out, mn_tensor *const *outputs) {
   sort_visits(w->visits, w->n_visits);
   for (int v = 0; v < w->n_visits; v++) {
     int s = new_slots(w, w->visits[v].node->n_out);
-    if (s < 0) return mn_walk_no_memory(w);
-    if (mn_check_interrupt(w->ctx)) return -1;
+    if (s < 0 || mn_check_interrupt(w->ctx)) return -1;
     w->visits[v].first_slot = s;
     table_set(&w->index, w->visits[v].node, v);
   }

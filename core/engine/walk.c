@@ -3,7 +3,6 @@
  * and only those that lead to something wanted. A rule that fails for want of memory leaves the walk as it
  * was; it can be run again. Where a derivative or a hook is Lua's, the walk pauses, holding what it asks for. */
 #include "engine/walk.h"
-#include <stdlib.h>
 
 /* ---- seeds ---- */
 
@@ -26,22 +25,29 @@ static int seed(mn_walk *w, mn_tensor *output, mn_tensor *grad) {
   if (g && g->a.dtype != output->a.dtype) g = row_cast(w->ctx, g, output->a.dtype);
   if (!g) return -1;
   int *found = table_find(&w->index, output->node ? (void *)output->node : (void *)output);
-  return mn_slot_gather(
-      w, output->node ? w->visits[*found].first_slot + output->out_nr : w->leaf_slots[*found], g);
+  int at = output->node ? w->visits[*found].first_slot + output->out_nr : w->leaf_slots[*found];
+  return mn_slot_gather(w, &w->slots[at], g);
 }
 
 /* ---- a node ---- */
 
-/* What a derivative gives nothing for gets zeros, unless the derivative is Lua's, where nil says "none". */
-static int deliver(mn_walk *w, const mn_node *node, mn_tensor **results) {
-  for (int i = 0; i < node->n_in; i++) {
-    const mn_edge *e = &node->edges[i];
-    bool silent = !results[i] && node->op == MN_OP_FUNCTION;
-    if (silent || !mn_edge_wanted(w, e)) continue;
-    if (!results[i]) w->slots[mn_slot_of(w, e)].zero = true;
-    else if (mn_slot_gather(w, mn_slot_of(w, e), results[i])) return -1;
+/* What a derivative gives nothing for gets zeros, unless the derivative is Lua's, where nil says "none". All sums are made
+ * before the first is kept, so that a node without memory for one of them can be run again. `slots` has room for n_in. */
+static int deliver(mn_walk *w, const mn_node *node, mn_tensor **results, slot **slots) {
+  int failed = 0, n = 0;
+  for (; n < node->n_in && !failed; n++) {
+    const mn_edge *e = &node->edges[n];
+    bool silent = !results[n] && node->op == MN_OP_FUNCTION;
+    slots[n] = silent || !mn_edge_wanted(w, e) ? NULL : &w->slots[mn_slot_of(w, e)];
+    if (slots[n] && results[n]) failed = mn_slot_offer(w, slots[n], results[n]);
   }
-  return 0;
+  for (int i = 0; i < n; i++) {
+    if (!slots[i]) continue;
+    if (failed) slots[i]->next = NULL;
+    else mn_slot_keep(slots[i]);
+    if (!failed && !results[i]) slots[i]->zero = true;
+  }
+  return failed;
 }
 
 static int check_anomaly(mn_walk *w, const mn_node *node, mn_tensor **results) {
@@ -90,7 +96,6 @@ static int cotangents_of(mn_walk *w, const visit *x, int *kind) {
   bool looks = node->op == MN_OP_FUNCTION || (node->hooked && !x->barrier);
   *kind = NO_COTANGENT;
   for (int k = 0; k < node->n_out; k++) {
-    if (mn_slot_flush(w, &slots[k])) return -1;
     if (looks && slots[k].zero) {
       mn_array like;
       mn_shape_read(mn_node_shape(node, node->n_in + k), &like);
@@ -105,10 +110,15 @@ static int cotangents_of(mn_walk *w, const visit *x, int *kind) {
 static int pass_on(mn_walk *w, visit *x, int kind) {
   mn_node *node = x->node;
   mn_tensor *few[8] = {0}, **results = few;
-  if (node->n_in > 8 && !(results = calloc(node->n_in, sizeof *results))) return mn_walk_no_memory(w);
+  slot *few_slots[8], **slots = few_slots;
+  size_t bytes = (size_t)node->n_in * (sizeof *results + sizeof *slots);
+  if (node->n_in > 8) {
+    if (!(results = mn_memory_zeros(w->ctx, bytes))) return -1;
+    slots = (slot **)(void *)(results + node->n_in);
+  }
   int failed = kind == ZEROS ? mn_saved_check(node) : run_rule(w, x, results);
-  if (!failed) failed = deliver(w, node, results);
-  if (results != few) free(results);
+  if (!failed) failed = deliver(w, node, results, slots);
+  if (results != few) mn_memory_put(w->ctx, results, bytes);
   return failed;
 }
 
@@ -134,7 +144,7 @@ static int collect_results(mn_walk *w) {
   for (int i = 0; i < w->n_in; i++) {
     slot *s = w->input_slots[i] < 0 ? NULL : &w->slots[w->input_slots[i]];
     if (!s || w->results[i]) continue;
-    if (mn_slot_flush(w, s) || mn_slot_fill(w, s, &w->inputs[i]->a)) return -1;
+    if (mn_slot_fill(w, s, &w->inputs[i]->a)) return -1;
     if (s->sum) w->results[i] = s->sum, s->sum->refs++;
   }
   return 0;
@@ -162,11 +172,12 @@ typedef struct written {
 static int write_grads(mn_walk *w) {
   int n = 0, failed = 0, room = w->n_leaves;
   for (int v = 0; v < w->n_visits; v++) room += w->visits[v].node->outputs ? w->visits[v].node->n_out : 0;
-  written *list = calloc((size_t)room + 1, sizeof *list);
-  if (!list) return mn_walk_no_memory(w);
+  size_t bytes = ((size_t)room + 1) * sizeof(written);
+  written *list = mn_memory_get(w->ctx, bytes);
+  if (!list) return -1;
   for (int i = 0; i < w->n_leaves && !failed; i++) {
     slot *s = &w->slots[w->leaf_slots[i]];
-    failed = mn_slot_flush(w, s) || mn_slot_fill(w, s, &w->leaves[i]->a);
+    failed = mn_slot_fill(w, s, &w->leaves[i]->a);
     if (failed || !s->sum) continue;
     list[n].leaf = w->leaves[i];
     list[n].grad = new_grad(w, w->leaves[i], s->sum);
@@ -186,11 +197,14 @@ static int write_grads(mn_walk *w) {
       n += !failed;
     }
   }
+  int recorded = mn_record_length(w->ctx);
+  for (int i = 0; i < n && !failed; i++) failed = mn_record_grad(w->ctx, list[i].leaf, list[i].grad);
+  if (failed) mn_record_cut(w->ctx, recorded);
   for (int i = 0; i < n; i++) {
     if (failed) mn_tensor_unref(list[i].grad);
     else mn_tensor_put_grad(list[i].leaf, list[i].grad);
   }
-  free(list);
+  mn_memory_put(w->ctx, list, bytes);
   return failed ? -1 : 0;
 }
 
@@ -211,12 +225,12 @@ static int check_outputs(mn_context *ctx, int n_out, mn_tensor *const *outputs, 
 }
 
 int mn_walk_inputs(mn_walk *w, int n_in, mn_tensor *const *inputs) {
-  size_t n = (size_t)n_in + 1;
-  w->inputs = calloc(n, sizeof *w->inputs);
-  w->results = calloc(n, sizeof *w->results);
-  w->input_slots = calloc(n, sizeof *w->input_slots);
-  if (!w->inputs || !w->results || !w->input_slots || table_resize(&w->index, 128))
-    return mn_walk_no_memory(w);
+  w->room = n_in + 1;
+  size_t room = (size_t)w->room;
+  w->inputs = mn_memory_zeros(w->ctx, room * sizeof *w->inputs);
+  w->results = mn_memory_zeros(w->ctx, room * sizeof *w->results);
+  w->input_slots = mn_memory_get(w->ctx, room * sizeof *w->input_slots);
+  if (!w->inputs || !w->results || !w->input_slots || table_resize(w->ctx, &w->index, 128)) return -1;
   for (int i = 0; i < n_in; i++) {
     if (!inputs[i] || mn_is_none(inputs[i]))
       return mn_error_set(w->ctx, MN_ERR_ARGUMENT, "grad: input %d is missing", i + 1);
@@ -227,7 +241,7 @@ int mn_walk_inputs(mn_walk *w, int n_in, mn_tensor *const *inputs) {
     w->inputs[w->n_in++] = inputs[i];
     inputs[i]->refs++;
   }
-  return reach_of(&w->reach, n_in, inputs) ? mn_walk_no_memory(w) : 0;
+  return reach_of(w->ctx, &w->reach, n_in, inputs);
 }
 
 /* While rules run: gradients as the walk wants them, and places as the nodes keep them. */
@@ -241,8 +255,8 @@ static mn_quiet begin_quiet(mn_walk *w) {
 mn_walk *mn_walk_new(mn_context *ctx, int n_out, mn_tensor *const *outputs, mn_tensor *const *grad_outputs,
                      int n_in, mn_tensor *const *inputs, int flags, double since) {
   if (check_outputs(ctx, n_out, outputs, grad_outputs)) return NULL;
-  mn_walk *w = calloc(1, sizeof *w);
-  if (!w) return mn_error_set(ctx, MN_ERR_MEMORY, "out of memory in the backward walk"), NULL;
+  mn_walk *w = mn_memory_zeros(ctx, sizeof *w);
+  if (!w) return NULL;
   w->ctx = ctx;
   w->flags = flags & MN_WALK_CREATE_GRAPH && !(flags & MN_WALK_ACCUMULATE) ? flags | MN_WALK_RETAIN_GRAPH
                                                                            : flags & ~MN_WALK_CREATE_GRAPH;
@@ -313,6 +327,23 @@ mn_tensor *mn_walk_result(mn_walk *w, int i) {
   return w->results[i];
 }
 
+static void put_list(mn_walk *w, void *list, int n, size_t item) {
+  mn_memory_put(w->ctx, list, (size_t)n * item);
+}
+
+static void free_lists(mn_walk *w) {
+  put_list(w, w->visits, w->capacity, sizeof *w->visits);
+  put_list(w, w->slots, w->slot_capacity, sizeof *w->slots);
+  put_list(w, w->leaves, w->leaf_capacity[0], sizeof *w->leaves);
+  put_list(w, w->leaf_slots, w->leaf_capacity[1], sizeof *w->leaf_slots);
+  put_list(w, w->leaf_wanted, w->leaf_capacity[2], sizeof *w->leaf_wanted);
+  put_list(w, w->inputs, w->room, sizeof *w->inputs);
+  put_list(w, w->results, w->room, sizeof *w->results);
+  put_list(w, w->input_slots, w->room, sizeof *w->input_slots);
+  table_free(w->ctx, &w->index);
+  reach_free(w->ctx, &w->reach);
+}
+
 void mn_walk_free(mn_walk *w) {
   if (!w) return;
   mn_context *ctx = w->ctx;
@@ -322,9 +353,7 @@ void mn_walk_free(mn_walk *w) {
   for (int i = 0; i < w->n_in; i++) mn_tensor_unref(w->inputs[i]), mn_tensor_unref(w->results[i]);
   mn_ask_forget(w);
   mn_drain(ctx);
-  free(w->visits), free(w->slots), free(w->leaves), free(w->leaf_slots), free(w->leaf_wanted);
-  table_free(&w->index);
-  free(w->inputs), free(w->results), free(w->input_slots), free(w->reach.of_inputs);
-  free(w);
+  free_lists(w);
+  mn_memory_put(ctx, w, sizeof *w);
   mn_context_release(ctx);
 }

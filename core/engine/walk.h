@@ -8,12 +8,11 @@
 #include "engine/reach.h"
 #include "rows.h"
 
-/* A place that gathers cotangents. `more` holds, from `first` on, what could not be added yet. */
+/* A place that gathers cotangents. */
 typedef struct slot {
   mn_tensor *sum;
-  mn_tensor **more;
-  int first, n_more;
-  bool zero; /* a derivative that is 0 throughout leads here: without a sum, the cotangent is zeros */
+  mn_tensor *next; /* what sum becomes when all that a node delivers could be added; the scope's */
+  bool zero;       /* a derivative that is 0 throughout leads here: without a sum, the cotangent is zeros */
 } slot;
 
 typedef struct visit {
@@ -31,11 +30,12 @@ struct mn_walk {
   reach reach;    /* of the inputs */
   visit *visits;  /* ascending in age: visits[n-1] is the newest */
   slot *slots;
-  int slot_capacity, leaf_capacity;
-  mn_tensor **leaves; /* leaf i gathers in slots[leaf_slots[i]] */
+  int slot_capacity, leaf_capacity[3]; /* of leaves, leaf_slots, leaf_wanted */
+  mn_tensor **leaves;                  /* leaf i gathers in slots[leaf_slots[i]] */
   int *leaf_slots;
   bool *leaf_wanted;
   table index;         /* node -> visit, leaf -> leaf number */
+  int room;            /* of inputs, results and input_slots: n_in + 1 */
   mn_tensor **inputs;  /* retained */
   mn_tensor **results; /* for each input, or NULL */
   int *input_slots;
@@ -59,10 +59,6 @@ struct mn_rule {
   mn_tensor **tangents, **pushed, **row;
   int only;
 };
-
-static inline int mn_walk_no_memory(mn_walk *w) {
-  return mn_error_set(w->ctx, MN_ERR_MEMORY, "out of memory in the backward walk");
-}
 
 /* The rows that a walk asks for, by their numbers: it knows no rule. */
 static inline mn_tensor *row_add(mn_context *ctx, mn_tensor *a, mn_tensor *b) {
@@ -100,9 +96,9 @@ static inline int mn_slot_of(mn_walk *w, const mn_edge *e) {
 }
 
 /* cotangents.c: slots. */
-int mn_slot_gather(mn_walk *w, int index,
-                   mn_tensor *t);       /* adds t; without memory for the sum it is put aside */
-int mn_slot_flush(mn_walk *w, slot *s); /* adds what was put aside */
+int mn_slot_gather(mn_walk *w, slot *s, mn_tensor *t); /* adds t */
+int mn_slot_offer(mn_walk *w, slot *s, mn_tensor *t);  /* into next, which sum becomes by mn_slot_keep */
+void mn_slot_keep(slot *s);
 int mn_slot_fill(mn_walk *w, slot *s, const mn_array *like); /* zeros, where that is all that is known */
 void mn_slot_free(slot *s);
 

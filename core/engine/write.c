@@ -17,7 +17,8 @@ static int check_target(mn_context *ctx, const char *name, int i, mn_tensor *tar
   return 0;
 }
 
-/* Fails for another size; 1 for what could be written after a cast or a copy. */
+/* Fails for another size; 1 for what could be written after a cast or a copy. Copies between devices are such: they may
+ * need memory in between. */
 static int check_source(mn_context *ctx, const char *name, const mn_tensor *target, const mn_tensor *source) {
   if (mn_is_none(source)) return 0;
   const mn_array *a = &target->a, *b = &source->a;
@@ -25,7 +26,7 @@ static int check_source(mn_context *ctx, const char *name, const mn_tensor *targ
   if (!mn_same_size(a, b))
     return mn_error_set(ctx, MN_ERR_ARGUMENT, "%s: expected a tensor of size %s, got %s", name,
                         mn_shape_text(a, want), mn_shape_text(b, got));
-  return a->dtype != b->dtype || !b->contiguous || source->storage->written;
+  return a->dtype != b->dtype || a->device != b->device || !b->contiguous || source->storage->written;
 }
 
 static int check(mn_context *ctx, const char *name, int n, mn_tensor *const *targets,
@@ -46,16 +47,14 @@ static int check(mn_context *ctx, const char *name, int n, mn_tensor *const *tar
 
 /* In a recording each write is a row like any other. */
 static int record(mn_context *ctx, int n, mn_tensor *const *targets, mn_tensor *const *sources) {
-  int before = mn_program_length(ctx->recording);
+  int before = mn_record_length(ctx);
   const mn_fill_attrs zero = {.value = 0};
   for (int i = 0; i < n; i++) {
     mn_tensor *in[2] = {targets[i], sources[i]};
     bool fills = mn_is_none(sources[i]);
-    if (mn_record_row(ctx, fills ? MN_OP_fill : MN_OP_assign, true, fills ? 1 : 2, in, 1, in,
-                      (const mn_slot *)&zero)) {
-      mn_record_cut(ctx, before);
-      return -1;
-    }
+    int op = fills ? MN_OP_fill : MN_OP_assign, n_in = fills ? 1 : 2;
+    if (mn_record_prepare(ctx, op, n_in, 1)) return mn_record_cut(ctx, before), -1;
+    mn_record_row(ctx, op, true, n_in, in, 1, in, (const mn_slot *)&zero);
   }
   return 0;
 }

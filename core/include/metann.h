@@ -98,6 +98,7 @@ typedef struct mn_stats {
   double live_bytes, peak_bytes, cached_bytes, limit_bytes, live_tensors, live_storages, live_nodes;
   double dead_numbers;  /* waiting for mn_dead_number */
   double visited_nodes; /* by all walks so far */
+  double list_bytes;    /* of live_bytes, what lists of the context's own take: they grow, and stay as they are */
 } mn_stats;
 
 /* A handle: what a binding keeps. mark is the binding's own (Lua: which scope released it); place is above 0 where the
@@ -129,6 +130,9 @@ void mn_context_close(mn_context *ctx);
 const mn_stats *mn_context_stats(mn_context *ctx);
 int mn_set_memory_limit(mn_context *ctx, double bytes);
 void mn_empty_cache(mn_context *ctx);
+/* For tests: of all that is asked of the context's memory and its devices' from now on, the first'th request and those
+ * after it fail, `times` in all; first 0: none. Returns how many have failed since the last call. */
+int mn_fail_allocation(mn_context *ctx, int first, int times);
 /* Devices. mn_device_find opens the device of that name, unless it is open, and returns its number, or -1: 'cpu' is 0,
  * others are 'name' or 'name:i'. What is made without inputs is made on the default device. mn_backend_add makes the
  * devices of a backend known (backend.h), which must outlive the context. Memory is counted and limited for each device
@@ -366,20 +370,33 @@ int mn_place(mn_context *ctx);
 
 /* Recording: while on, every row that passes the door is noted. Ids name tensors and storages over time (a saved
  * output that a derivative reads has the id of the output it stands for). Of a function with a derivative of the
- * binding's, op is -1, and the outputs are the inputs under ids of their own: what it computed are rows before it.
+ * binding's, op is MN_ROW_FUNCTION, and the outputs are the inputs under ids of their own: what it computed are rows before it.
  * counter: where in the stream of random numbers a row drew, from where the recording began; -1 if it didn't. Two rows
- * may have drawn the same numbers (a checkpoint's two runs). */
+ * may have drawn the same numbers (a checkpoint's two runs). values: of MN_ROW_CONSTANT, a tensor made from the binding's
+ * numbers (in place: written with them), its elements in row-major order. MN_ROW_GRAD: the .grad of input 0 becomes input
+ * 1 (none: is cleared). While on, numbers of a tensor that the recording computes can't be read, nor can a row run whose
+ * result's size depends on data: a replay could not tell. */
 typedef struct mn_ref { double tensor, storage; int64_t offset; int32_t none, view; mn_array array; } mn_ref;
 typedef struct mn_row {
   int32_t op, inplace, n_in, n_out;
   const mn_ref *in, *out;
   const mn_slot *attrs;
+  const void *values;
   double counter;
 } mn_row;
+enum { MN_ROW_FUNCTION = -1, MN_ROW_CONSTANT = -2, MN_ROW_GRAD = -3 };
 int mn_record_begin(mn_context *ctx);
 mn_program *mn_record_end(mn_context *ctx);
+/* 0; -1 with an error in that name where t is computed by the recording that is on. Whatever gives elements away looks:
+ * item, read, values, stretch. */
+int mn_tensor_readable(mn_context *ctx, const char *name, const mn_tensor *t);
+int mn_record_length(mn_context *ctx); /* rows so far; 0: none, or no recording is on */
 int mn_program_length(const mn_program *program);
 const mn_row *mn_program_row(const mn_program *program, int i);
+/* What was there before and is taken or written by rows: one tensor for each storage, as it was met first, under its id
+ * (a new reference). The program keeps the storages. */
+int mn_program_bound(const mn_program *program);
+mn_tensor *mn_program_bound_tensor(mn_program *program, int i);
 void mn_program_free(mn_program *program);
 /* ffi: end */
 

@@ -15,6 +15,7 @@ local support = {
   ops = binding.stub.ops,
   functions = require 'metann.tensor.ops', -- the rows and what is composed of them
   is_tensor = is_tensor,
+  is_recording = handle.is_recording,
   is_callable = scope.is_callable,
   keep = scope.keep,
   raise = raise,
@@ -132,17 +133,18 @@ end
 --- Marks t as a parameter: modules that it is assigned to list it.
 function support.mark_parameter(t) C.mn_tensor_set_parameter(t.p, 1) end
 
---- Makes sources anew that aren't of their target's dtype, not dense, or share memory with a target.
+--- Makes sources anew that aren't of their target's dtype, or on its device, not dense, or share memory with a target.
 local function prepare(targets, sources)
   local written, ready = {}, {}
   for i = 1, #targets do written[C.mn_storage_id(targets[i].p)] = true end
   for i = 1, #targets do
     local source = sources[i]
     if source then
-      local dtype, a = array(targets[i]).dtype, array(source)
-      if a.dtype ~= dtype then
-        source = support.ops.cast(source, handle.dtype_names[dtype])
-      elseif a.contiguous == 0 or written[C.mn_storage_id(source.p)] then
+      local to, a = array(targets[i]), array(source)
+      if a.dtype ~= to.dtype then source = support.ops.cast(source, handle.dtype_names[to.dtype]) end
+      if a.device ~= to.device then
+        source = support.ops.transfer(source, to.device)
+      elseif a.dtype == to.dtype and (a.contiguous == 0 or written[C.mn_storage_id(source.p)]) then
         source = support.ops.clone(source)
       end
     end

@@ -33,10 +33,19 @@ function bytes.new_tensor(dtype, sizes)
   return t, ffi.cast('uint8_t *', handle.array(t).data), count(sizes) * bytes.width[dtype]
 end
 
---- A float64 tensor whose elements the caller writes at once: the tensor, and a pointer to its numbers.
+--- A float64 tensor whose elements the caller writes at once: the tensor, and a pointer to its numbers. It becomes a
+-- tensor made from Lua numbers, which a recording sees, by bytes.numbers(t) afterwards.
 function bytes.new_numbers(sizes)
   local t, pointer = bytes.new_tensor('float64', sizes)
   return t, ffi.cast('double *', pointer)
+end
+
+--- What was made by new_numbers and has its numbers by now.
+function bytes.numbers(t)
+  if not handle.is_recording() then return t end
+  local a, sizes = handle.array(t), {}
+  for d = 1, a.ndim do sizes[d] = tonumber(a.size[d - 1]) end
+  return devices.on(0, handle.from_data, a.dtype, sizes, a.data), t -- named so that it lives until here
 end
 
 --- The elements of a tensor where they lie, or a copy in the host's memory where that is elsewhere.
@@ -44,6 +53,7 @@ end
 -- caller sees to by naming it once more afterwards; how many bytes
 function bytes.dense(t)
   local dense, a = t, handle.array(t)
+  handle.check_readable(t)
   if a.contiguous == 0 or a.device ~= 0 then
     local sizes = {}
     for d = 1, a.ndim do sizes[d] = tonumber(a.size[d - 1]) end

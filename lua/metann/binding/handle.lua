@@ -96,7 +96,10 @@ end
 local function grow()
   local chunks = math.max(1, count_chunks())
   local first = C.mn_places_reserve(ctx, chunks)
-  if first == 0 then raise('out of memory: no room for more tensors') end
+  if first == 0 then
+    C.mn_error_clear(ctx)
+    raise('out of memory: no room for more tensors')
+  end
   for place = first, first + chunks * CHUNK - 1 do -- so that they lie in the table's array
     places_of[place] = false
     places_of[place] = nil
@@ -352,13 +355,26 @@ local function sizes_of(op, list)
 end
 handle.sizes_of = sizes_of
 
+--- While a recording is on: a function, called after each of its rows for a tensor that is made from, or written with,
+-- numbers of Lua's; nil otherwise.
+handle.on_constant = nil
+function handle.is_recording() return handle.on_constant ~= nil end
+
 --- A tensor from row-major elements of its dtype (a cdata array or pointer), which are copied.
 function handle.from_data(dtype, sizes, data)
-  return handle.call(C.mn_tensor_from_data, ctx, dtype, #sizes, sizes_of('tensor', sizes), data)
+  local t = handle.call(C.mn_tensor_from_data, ctx, dtype, #sizes, sizes_of('tensor', sizes), data)
+  if handle.on_constant then handle.on_constant() end
+  return t
 end
 
 function handle.empty(dtype, sizes)
   return handle.call(C.mn_tensor_empty, ctx, dtype, #sizes, sizes_of('empty', sizes))
+end
+
+--- Raises, in the name of `what` or else of the function called, where a recording that is on computes the tensor: its
+-- numbers can't be taken then.
+function handle.check_readable(h, what)
+  if C.mn_tensor_readable(ctx, what or '?', h.p) ~= 0 then fail(h) end
 end
 
 --- The elements, row-major, as a cdata array of the tensor's dtype (not float16, bfloat16), and how many: to be looked
@@ -372,6 +388,7 @@ function handle.read(h)
     raise('?: %.0f elements are too many to become Lua numbers at once: take parts', n)
   end
   local data = ctype(math.max(n, 1))
+  handle.check_readable(h)
   if C.mn_tensor_values(ctx, h.p, data) ~= 0 then fail(h) end
   return data, n
 end
@@ -379,6 +396,7 @@ end
 --- Overwrites the elements from a cdata array of the tensor's dtype.
 function handle.write(h, data)
   if C.mn_tensor_write(ctx, h.p, data) ~= 0 then fail(h) end
+  if handle.on_constant then handle.on_constant() end
 end
 
 function handle.is_int64(x) return istype('int64_t', x) or istype('uint64_t', x) end

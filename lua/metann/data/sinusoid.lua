@@ -42,7 +42,7 @@ local function drawn(wave, n)
     local at = random:_between(-5, 5)
     xs[i - 1], ys[i - 1] = at, height(wave, at)
   end
-  return x, y
+  return (bytes.numbers(x)), (bytes.numbers(y))
 end
 
 local function points(wave, n)

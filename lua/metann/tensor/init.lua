@@ -169,6 +169,7 @@ local POINTERS = {
 -- item or to_table, which give the usual NaN.
 function methods.data_ptr(t)
   local a = array(t)
+  handle.check_readable(t)
   if a.device ~= 0 then raise('data_ptr: this tensor is on %s; take a copy with :cpu()', devices.name(a.device)) end
   return ffi.cast(POINTERS[handle.dtype_names[a.dtype]], a.data)
 end

@@ -55,6 +55,7 @@ local function integer_text(x) return (tostring(x):gsub('LL$', '')) end
 local function read(t)
   local dtype = common.dtype(t)
   if dtypes.halves[dtype] then t = raw.cast(t, 'float32') end
+  handle.check_readable(t, 'tostring')
   local data, n = handle.read(t)
   local values = {}
   for i = 1, n do values[i] = dtype == 'int64' and data[i - 1] or tonumber(data[i - 1]) end

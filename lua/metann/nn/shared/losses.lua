@@ -45,9 +45,10 @@ function losses.weighted(what, name, loss, weight)
     support.shape_text(weight))
 end
 
---- Raises unless a tensor holds probabilities. It reads two numbers of the data: the one place in the losses that does.
+--- Raises unless a tensor holds probabilities. It reads two numbers of the data: the one place in the losses that does,
+-- and not while recording, as no replay could look.
 function losses.check_probabilities(what, name, t)
-  if support.numel(t) == 0 then return end
+  if support.numel(t) == 0 or support.is_recording() then return end
   t = ops.detach(t)
   local low, high = ops.amin(t):item(), ops.amax(t):item()
   -- false for NaN, too

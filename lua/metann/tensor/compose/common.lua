@@ -8,7 +8,7 @@ local raise, describe = errors.raise, errors.describe
 
 local common = {
   raw = binding.stub.ops, handle = handle, is_tensor = is_tensor, array = array, raise = raise, describe = describe,
-  is_int64 = handle.is_int64,
+  is_int64 = handle.is_int64, is_recording = handle.is_recording,
 }
 
 --- Raises unless t is a tensor.

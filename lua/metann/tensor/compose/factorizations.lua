@@ -212,6 +212,9 @@ end
 --- How often each matrix must be halved for its 1-norm to be small, as float64 (..., 1, 1), and the largest of these
 -- numbers. Each has its own: a small matrix that is halved as often as a large one beside it would be lost in rounding.
 local function halvings(t)
+  if common.is_recording() then
+    raise("matrix_exp: can't be recorded, as how often a matrix is squared depends on its numbers")
+  end
   local norm = raw.amax(raw.sum(raw.abs(raw.detach(t)), -2, true), -1, true)
   norm = raw.where(raw.isfinite(norm), norm, common.scalar(0, norm)) -- what is not finite gives NaN in any case
   local counts = raw.clamp(raw.ceil(raw.log2(raw.mul(norm, 1 / PADE_NORM))), 0, 1025)

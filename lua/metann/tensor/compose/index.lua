@@ -219,6 +219,9 @@ index.one_hot = define('one_hot', { input, { 'num_classes', kinds.integer, -1 },
       if common.numel(t) == 0 then
         raise("one_hot: 'num_classes' must be given for a tensor without elements")
       end
+      if common.is_recording() then
+        raise("one_hot: 'num_classes' must be given while recording, as the largest label may differ in a replay")
+      end
       num_classes = raw.amax(t):item()
     end
     return (raw.one_hot(t, num_classes, dtype))

@@ -107,13 +107,16 @@ end)
 --- Positions (from 1) along a dim of `size` elements of the windows that divide it into `count`, one after another and
 -- all of one length: the last position of a shorter window comes again. Also that length.
 local function adaptive_positions(size, count)
-  local steps = raw.mul(raw.arange(0, 1, count + 1, 'float64'), size)
-  local edges = raw.div(steps, count)
-  local first = raw.floor(raw.slice(edges, 1, 1, count))
-  local last = raw.sub(raw.ceil(raw.slice(edges, 1, 2, count)), 1)
-  local length = raw.amax(raw.sub(last, first)):item() + 1
-  local all = raw.minimum(raw.add(raw.unsqueeze(first, 2), raw.arange(0, 1, length, 'float64')), raw.unsqueeze(last, 2))
-  return raw.cast(raw.add(raw.view(all, -1), 1), 'int64'), length
+  local first, last, length = {}, {}, 0
+  for i = 1, count do
+    first[i], last[i] = math.floor((i - 1) * size / count), math.ceil(i * size / count) - 1
+    length = math.max(length, last[i] - first[i] + 1)
+  end
+  local positions = {}
+  for i = 1, count do
+    for k = 0, length - 1 do positions[#positions + 1] = math.min(first[i] + k, last[i]) + 1 end
+  end
+  return common.indices(positions), length
 end
 
 --- Largest of each of the windows that divide each plane into output_size, of (N, C, H, W), or (C, H, W); with
@@ -130,8 +133,8 @@ pool.adaptive_max_pool2d = define('adaptive_max_pool2d', {
     raise("%s: 'output_size' %s is too large", op, common.tuple(count))
   end
   -- planes in which windows don't overlap and are equally long
-  local rows, kernel_h = adaptive_positions(height, count[1])
-  local columns, kernel_w = adaptive_positions(width, count[2])
+  local rows, kernel_h = common.beside(t, adaptive_positions, height, count[1])
+  local columns, kernel_w = common.beside(t, adaptive_positions, width, count[2])
   if common.numel(rows) ~= height then t = raw.index_select(t, rows, n - 1) end
   if common.numel(columns) ~= width then t = raw.index_select(t, columns, n) end
   local kernel = { kernel_h, kernel_w }
