@@ -44,7 +44,7 @@ support.is_contiguous, support.same_shape = common.is_contiguous, common.same_si
 support.dtype, support.is_float, support.default_dtype = common.dtype, common.is_float, common.default_dtype
 
 --- A list as modules print it: (5, 100), and (5,) for one entry.
-support.tuple = common.tuple
+support.tuple, support.nan_unless = common.tuple, common.nan_unless
 
 --- The sizes as text, (5, 100).
 function support.shape_text(t) return support.tuple(support.shape(t)) end

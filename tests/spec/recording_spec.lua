@@ -100,8 +100,41 @@ describe('while recording, the numbers of what is computed', function()
     local want = metann.adaptive_max_pool2d(planes, 3)
     local _, got = record.run(metann.adaptive_max_pool2d, planes, 3)
     assert.is_true(want:equal(got))
-    record.run(metann.normal, 0, x)
-    record.run(nn.functional.binary_cross_entropy, x / 4, x / 4)
+  end)
+
+  it("can't be looked at by a check, which is rows then: NaN of what is an error outside, the same bits of the rest", function()
+    local p, target = metann.tensor({ 0.5, 0, 1, 0.25 }, { requires_grad = true }), metann.tensor{ 1, 0, 0.5, 0.75 }
+    local function loss_of(input, wanted)
+      local loss = nn.functional.binary_cross_entropy(input, wanted, { reduction = 'none' })
+      return loss, metann.grad(loss:sum(), p)
+    end
+    local want, want_grad = loss_of(p * 1, target)
+    local rows, got, got_grad = record.run(function() return loss_of(p * 1, target) end)
+    assert.is_true(#rows > 0 and rows_of.bytes(want) == rows_of.bytes(got))
+    assert.is_true(rows_of.bytes(want_grad) == rows_of.bytes(got_grad))
+    local function nans(t)
+      local list = {}
+      for i, v in ipairs(t:to_table()) do list[i] = v ~= v end
+      return list
+    end
+    for _, bad in ipairs{ -0.5, 1.5, 0 / 0, 1 / 0 } do
+      local off = metann.tensor{ 0, bad, 0, 0 }
+      assert.is_false((pcall(loss_of, p + off, target)))
+      assert.is_false((pcall(loss_of, p, target + off)))
+      for _, pair in ipairs{ { p + off, target }, { p * 1, target + off } } do
+        local _, loss = record.run(function() return (loss_of(pair[1], pair[2])) end)
+        assert.same({ false, true, false, false }, nans(loss))
+      end
+    end
+    local std = metann.tensor{ 1, -1, 0 / 0, 0 }
+    assert.is_false((pcall(metann.normal, 0, std)))
+    local _, drawn = record.run(metann.normal, 0, std)
+    assert.same({ false, true, true, false }, nans(drawn))
+    metann.manual_seed(4)
+    local draw = metann.normal(x, x)
+    metann.manual_seed(4)
+    local _, again = record.run(metann.normal, x, x)
+    assert.is_true(rows_of.bytes(draw) == rows_of.bytes(again))
   end)
 
   it('can be read of what was there before, and of constants', function()

@@ -1,6 +1,6 @@
 --- BCELoss: cross-entropy of probabilities `input` with targets of the same size. Anything outside 0 to 1 in either, NaN
--- too, is an error. Logs are cut at -100 as in PyTorch, and where they are cut, at probabilities of exactly 0 and 1 that is,
--- their derivative is 0.
+-- too, is an error; in a recording, which can't look, the loss is NaN there. Logs are cut at -100 as in PyTorch, and where
+-- they are cut, at probabilities of exactly 0 and 1 that is, their derivative is 0.
 local pure = require 'metann.nn.machinery.pure'
 local losses = require 'metann.nn.shared.losses'
 local kinds = require('metann.nn.machinery.options').kinds
@@ -32,6 +32,7 @@ return pure.class('BCELoss', { 'input', 'target' }, {
   local yes = cut(ops.log, x, ops.gt(x, TINY[support.dtype(x)] or 0), 1)
   local no = cut(log_rest, x, ops.lt(x, 1), 0)
   local loss = ops.neg(ops.add(ops.mul(target, yes), ops.mul(ops.sub(1, target), no)))
+  loss = losses.of_probabilities(loss, x, target)
   if weight then loss = losses.weighted('BCELoss', 'weight', loss, weight) end
   return losses.reduce(loss, o.reduction)
 end)

@@ -46,7 +46,7 @@ function losses.weighted(what, name, loss, weight)
 end
 
 --- Raises unless a tensor holds probabilities. It reads two numbers of the data: the one place in the losses that does,
--- and not while recording, as no replay could look.
+-- and not while recording: see losses.of_probabilities.
 function losses.check_probabilities(what, name, t)
   if support.numel(t) == 0 or support.is_recording() then return end
   t = ops.detach(t)
@@ -55,6 +55,16 @@ function losses.check_probabilities(what, name, t)
   if low >= 0 and high <= 1 then return end
   raise("%s: '%s' must be numbers from 0 to 1, got %s", what, name,
     low == low and ('numbers from %g to %g'):format(low, high) or 'nan')
+end
+
+--- A loss of probabilities, which check_probabilities has looked at; while recording, NaN where one of them is none.
+function losses.of_probabilities(loss, ...)
+  if not support.is_recording() then return loss end
+  for i = 1, select('#', ...) do
+    local t = ops.detach((select(i, ...)))
+    loss = support.nan_unless(ops.logical_and(ops.ge(t, 0), ops.le(t, 1)), loss)
+  end
+  return loss
 end
 
 --- d^2 / 2 where |d| <= delta, else delta * (|d| - delta / 2).

@@ -159,6 +159,12 @@ function common.beside(t, make, ...)
   return devices.on(handle.array(t).device, make, ...)
 end
 
+--- t where `fine` (a bool tensor) is true, elsewhere NaN. For checks that read numbers, while a recording is on: those that
+-- it computes can't be read, and to skip the check would let every replay compute something of numbers that are an error
+-- outside. In rows the check is part of the program, and changes no bit of what is right. It can't raise, as no row fails
+-- on such values; NaN is what it can say.
+function common.nan_unless(fine, t) return (common.raw.where(fine, t, common.raw.mul(common.raw.detach(t), 0 / 0))) end
+
 --- An int64 tensor of a list of Lua integers, on the default device.
 function common.indices(list)
   local data = handle.buffer(handle.dtypes.int64, math.max(#list, 1))

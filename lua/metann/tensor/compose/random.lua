@@ -34,7 +34,6 @@ end)
 local function normal_of_tensors(mean, std, dtype)
   local like = is_tensor(mean) and mean or std
   if is_tensor(std) then
-    -- a replay couldn't look at the numbers
     if not common.is_recording() and raw.all(raw.ge(std, 0)):item() == 0 then
       raise("normal: 'std' must not be negative, and not NaN, anywhere")
     end
@@ -42,7 +41,8 @@ local function normal_of_tensors(mean, std, dtype)
     raise("normal: 'std' must not be negative, got %g", std)
   end
   local full = raw.add(raw.mul(common.scalar(std, like, 'normal', 'std'), 0), mean)
-  return raw.add(raw.mul(raw.randn(shape_of(full), 0, 1, dtype or common.dtype(full)), std), mean)
+  local t = raw.add(raw.mul(raw.randn(shape_of(full), 0, 1, dtype or common.dtype(full)), std), mean)
+  return is_tensor(std) and common.is_recording() and common.nan_unless(raw.ge(std, 0), t) or t
 end
 
 --- Normal numbers: mean and std are numbers (then sizes must be given) or tensors that broadcast.
