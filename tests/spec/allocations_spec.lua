@@ -124,7 +124,8 @@ local function check_row(op, name, device)
   local want = result_of(call())
   collectgarbage()
   local base = counts()
-  for _, times in ipairs{ ALWAYS, 1 } do
+  -- the binding's second try collects garbage, which takes its time, and is the same for each device
+  for _, times in ipairs(device == HOST and { ALWAYS, 1 } or { ALWAYS }) do
     local n = each_place(times, call, function(ok, result)
       if ok then
         assert.equal(1, times, name .. ' succeeded without memory')
@@ -156,6 +157,15 @@ end)
 
 -- ---- steps ----
 
+--- Fails where more is live than before: after one collection, which is enough nearly always, or else after all that
+-- count, each of which takes as long as many a step.
+local function check_live(before, kind)
+  collectgarbage()
+  if counts() == before then return end
+  live()
+  assert.equal(before, counts(), kind .. ' leaks')
+end
+
 --- Fails every request of step(subject).
 -- @param make gives a subject
 -- @param observe what step changes, as a text
@@ -171,7 +181,8 @@ local function check_step(kind, make, step, observe)
   assert.are_not.equal(start, want)
   for _, times in ipairs{ ALWAYS, 1 } do
     subject = make()
-    local base = live()
+    live()
+    local base = counts()
     local n = each_place(times, function() run(subject) end, function(ok)
       if ok then
         assert.equal(want, observe(subject), kind)
@@ -179,7 +190,7 @@ local function check_step(kind, make, step, observe)
         return
       end
       assert.equal(start, observe(subject), kind .. ' changed something')
-      assert.same(base, live(), kind .. ' leaks')
+      check_live(base, kind)
     end)
     assert.equal(want, observe(subject), kind .. ' after failures')
     assert.is_true(n > 0)
