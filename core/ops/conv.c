@@ -105,7 +105,7 @@ int mn_infer_conv2d(mn_infer *x) {
     const mn_array *b = x->in[2];
     if (check_float(x, 2, "bias")) return -1;
     if (b->ndim != 1 || b->size[0] != w->size[0])
-      return mn_fail(x, "bias %s does not fit weight %s", mn_shape_text(b, left), mn_shape_text(w, right));
+      return mn_fail(x, "bias %s doesn't fit weight %s", mn_shape_text(b, left), mn_shape_text(w, right));
   }
   if (check_padded(x, in, in->size + channel + 1, &c)) return -1;
   mn_same_shape(out, in);
@@ -140,7 +140,7 @@ int mn_infer_conv2d_input_grad(mn_infer *x) {
   for (int d = 0; d < 2; d++) {
     out->size[channel + 1 + d] = c.size->v[d];
     if (conv_size(&c, d, c.size->v[d], w->size[2 + d]) != g->size[channel + 1 + d])
-      return mn_fail(x, "a convolution of size %s with weight %s does not have the result %s",
+      return mn_fail(x, "a convolution of size %s with weight %s doesn't have the result %s",
                      mn_list_text(c.size, (char[128]){0}), mn_shape_text(w, right), mn_shape_text(g, left));
   }
   return 0;
@@ -156,7 +156,7 @@ int mn_infer_conv2d_weight_grad(mn_infer *x) {
   int channel = g->ndim - 3;
   if (g->ndim != in->ndim || (channel && g->size[0] != in->size[0]) || g->size[channel] % c.groups ||
       in->size[channel] % c.groups)
-    return mn_fail(x, "grad %s does not fit input %s with groups %lld", mn_shape_text(g, left),
+    return mn_fail(x, "grad %s doesn't fit input %s with groups %lld", mn_shape_text(g, left),
                    mn_shape_text(in, right), (long long)c.groups);
   if (check_padded(x, in, in->size + channel + 1, &c)) return -1;
   out->dtype = g->dtype;
@@ -165,7 +165,7 @@ int mn_infer_conv2d_weight_grad(mn_infer *x) {
   for (int d = 0; d < 2; d++) {
     out->size[2 + d] = c.size->v[d];
     if (conv_size(&c, d, in->size[channel + 1 + d], c.size->v[d]) != g->size[channel + 1 + d])
-      return mn_fail(x, "a convolution of input %s with a kernel of size %s does not have the result %s",
+      return mn_fail(x, "a convolution of input %s with a kernel of size %s doesn't have the result %s",
                      mn_shape_text(in, right), mn_list_text(c.size, (char[128]){0}), mn_shape_text(g, left));
   }
   return 0;
@@ -304,7 +304,7 @@ static int check_plane_index(const mn_infer *x, int all) {
   int same = a->ndim == index->ndim && a->ndim >= 2;
   for (int d = 0; same && d < a->ndim - (all ? 0 : 2); d++) same = a->size[d] == index->size[d];
   if (same) return 0;
-  return mn_fail(x, "index %s does not fit input %s", mn_shape_text(index, left), mn_shape_text(a, right));
+  return mn_fail(x, "index %s doesn't fit input %s", mn_shape_text(index, left), mn_shape_text(a, right));
 }
 
 int mn_infer_plane_scatter(mn_infer *x) {

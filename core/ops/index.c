@@ -94,7 +94,7 @@ static int check_beside(mn_infer *x, const mn_array *index, const mn_array *t, i
   bool fits = dims_or_1(index) == dims_or_1(t);
   for (int d = 0; d < dims_or_1(t) && fits; d++) fits = d == dim || size_or_1(index, d) <= size_or_1(t, d);
   if (fits) return 0;
-  return mn_fail(x, "an index of size %s does not fit %s of size %s", mn_shape_text(index, size), name,
+  return mn_fail(x, "an index of size %s doesn't fit %s of size %s", mn_shape_text(index, size), name,
                  mn_shape_text(t, text));
 }
 
@@ -257,13 +257,13 @@ int mn_infer_index_put(mn_infer *x) {
   for (int d = 0; d < values->ndim && fits; d++)
     fits = values->size[d] == 1 || values->size[d] == place.size[d + lead];
   if (fits) return 0;
-  return mn_fail(x, "values of size %s do not broadcast to the indexed size %s", mn_shape_text(values, got),
+  return mn_fail(x, "values of size %s don't broadcast to the indexed size %s", mn_shape_text(values, got),
                  mn_shape_text(&place, want));
 }
 
 /* The part of grad, the gradient of the values of index_put, that belongs to values that stayed: index_put
  * writes in the order of the indices, broadcast, and of those with one place the last one stays. Which that is
- * does not depend on the dims that have no index, so these are left at 1; then the gap between the order's
+ * doesn't depend on the dims that have no index, so these are left at 1; then the gap between the order's
  * dims and grad's is only of dims of 1, too. all: index_put's tensors, of which the first two may be changed. */
 static mn_tensor *last_put(mn_rule *r, mn_tensor *grad, mn_tensor **all) {
   mn_context *ctx = mn_rule_ctx(r);

@@ -227,7 +227,7 @@ void mn_vjp_eigh(mn_rule *r) {
 }
 
 /* Orthonormal columns [b c] of which c only completes the basis: any c would do, so its derivative is taken to be
- * that which turns c least, dc = -b db^T c, right for whatever does not depend on the choice. Then c's cotangent
+ * that which turns c least, dc = -b db^T c, right for whatever doesn't depend on the choice. Then c's cotangent
  * is one of b's: gb - c gc^T b. `first` columns belong to b. */
 static mn_tensor *basis_grad(mn_rule *r, mn_tensor *all, mn_tensor *g, int64_t first) {
   if (!all || !g) return NULL;

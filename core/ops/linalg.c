@@ -83,7 +83,7 @@ int mn_infer_linear(mn_infer *x) {
   if (x->in[2]) {
     const mn_array *b = x->in[2];
     if (b->ndim != 1 || b->size[0] != w->size[0])
-      return mn_fail(x, "bias %s does not fit weight %s", mn_shape_text(b, left), mn_shape_text(w, right));
+      return mn_fail(x, "bias %s doesn't fit weight %s", mn_shape_text(b, left), mn_shape_text(w, right));
     if (b->dtype != w->dtype)
       return mn_fail(x, "bias is %s but weight is %s", mn_dtype_name(b->dtype), mn_dtype_name(w->dtype));
   }

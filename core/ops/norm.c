@@ -15,7 +15,7 @@ static int check_channels(const mn_infer *x, int i, const char *name, const mn_a
   if (!x->in[i]) return 0;
   const mn_array *a = x->in[i];
   if (a->ndim != 1 || a->size[0] != input->size[1])
-    return mn_fail(x, "%s %s does not fit the %lld channels of input %s", name, mn_shape_text(a, left),
+    return mn_fail(x, "%s %s doesn't fit the %lld channels of input %s", name, mn_shape_text(a, left),
                    (long long)input->size[1], mn_shape_text(input, right));
   if (a->dtype != input->dtype)
     return mn_fail(x, "%s is %s but input is %s", name, mn_dtype_name(a->dtype), mn_dtype_name(input->dtype));
@@ -29,7 +29,7 @@ static int check_like(const mn_infer *x, int i, const char *name, const mn_array
   int same = a->ndim == input->ndim && a->dtype == input->dtype;
   for (int d = 0; same && d < a->ndim; d++) same = a->size[d] == input->size[d];
   if (same) return 0;
-  return mn_fail(x, "%s %s %s does not match input %s %s", name, mn_dtype_name(a->dtype),
+  return mn_fail(x, "%s %s %s doesn't match input %s %s", name, mn_dtype_name(a->dtype),
                  mn_shape_text(a, left), mn_dtype_name(input->dtype), mn_shape_text(input, right));
 }
 

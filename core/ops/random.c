@@ -87,7 +87,7 @@ int mn_infer_randint(mn_infer *x) {
   if (a->low >= a->high)
     return mn_fail(x, "low must be less than high, got %lld and %lld", (long long)a->low, (long long)a->high);
   if (holds((int)a->dtype, a->low, a->high)) return 0;
-  return mn_fail(x, "%s does not hold all of %lld..%lld", mn_dtype_name((int)a->dtype), (long long)a->low,
+  return mn_fail(x, "%s doesn't hold all of %lld..%lld", mn_dtype_name((int)a->dtype), (long long)a->low,
                  (long long)(a->high - 1));
 }
 
@@ -95,7 +95,7 @@ int mn_infer_randperm(mn_infer *x) {
   mn_randperm_attrs *a = mn_randperm_given(x);
   if (vector(x, "n", a->n, &a->dtype)) return -1;
   if (holds((int)a->dtype, a->index_base, a->index_base + a->n)) return 0;
-  return mn_fail(x, "%s does not hold all of 1..%lld", mn_dtype_name((int)a->dtype), (long long)a->n);
+  return mn_fail(x, "%s doesn't hold all of 1..%lld", mn_dtype_name((int)a->dtype), (long long)a->n);
 }
 
 int mn_infer_bernoulli(mn_infer *x) {

@@ -71,7 +71,7 @@ static int resolve_size(mn_infer *x, mn_list *size, int64_t numel) {
     return 0;
   }
   if (unknown < 0 && !overflow && product == numel) return 0;
-  return mn_fail(x, "size %s does not fit a tensor of %lld elements", mn_list_text(size, text),
+  return mn_fail(x, "size %s doesn't fit a tensor of %lld elements", mn_list_text(size, text),
                  (long long)numel);
 }
 
@@ -117,7 +117,7 @@ int mn_infer_view(mn_infer *x) {
   if (in->numel == 0 || in->contiguous) return dense_strides(out), 0;
   if (mn_view_strides(out, in)) return 0;
   char text[128], shape[128];
-  return mn_fail(x, "the layout of this tensor of size %s does not allow a view of size %s, use reshape",
+  return mn_fail(x, "the layout of this tensor of size %s doesn't allow a view of size %s, use reshape",
                  mn_shape_text(in, shape), mn_list_text(&a->size, text));
 }
 
@@ -416,7 +416,7 @@ void mn_vjp_fold(mn_rule *r) {
 /* A 1-dim tensor without elements joins with any: what a loop that collects tensors begins with. */
 static bool joins_any(int n, int64_t first_size) { return n == 1 && first_size == 0; }
 
-/* The input whose dims all others must have: the first one that does not join with any, if there is one. */
+/* The input whose dims all others must have: the first one that doesn't join with any, if there is one. */
 static int cat_model(mn_infer *x) {
   for (int i = 0; i < x->n_in; i++)
     if (!joins_any(x->in[i]->ndim, x->in[i]->size[0])) return i;
@@ -441,7 +441,7 @@ int mn_infer_cat(mn_infer *x) {
     bool fits = in->ndim == model->ndim;
     for (int d = 0; d < model->ndim && fits; d++) fits = d == a->dim || in->size[d] == model->size[d];
     if (!fits)
-      return mn_fail(x, "tensor %d of size %s does not fit the first one's %s outside of dim %lld", i + 1,
+      return mn_fail(x, "tensor %d of size %s doesn't fit the first one's %s outside of dim %lld", i + 1,
                      mn_shape_text(in, got), mn_shape_text(model, want),
                      (long long)(a->dim + mn_index_base_of_user(x->ctx)));
     out->size[a->dim] += in->size[a->dim];
@@ -552,7 +552,7 @@ static int check_source(mn_infer *x, const mn_array *source, int n, const int64_
   mn_list want = {.n = n};
   char got[128], text[128];
   for (int d = 0; d < n; d++) want.v[d] = size[d];
-  return mn_fail(x, "source of size %s does not broadcast to size %s", mn_shape_text(source, got),
+  return mn_fail(x, "source of size %s doesn't broadcast to size %s", mn_shape_text(source, got),
                  mn_list_text(&want, text));
 }
 

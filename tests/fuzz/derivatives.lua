@@ -169,7 +169,7 @@ function derivatives.check(case)
     -- a matrix without an inverse is no fault of the gradient's
     return tostring(grads):find 'attempt to' and 'its backward fails: ' .. tostring(grads) or nil
   end
-  -- what a result does not depend on is an error by itself; in what was overwritten it is right
+  -- what a result doesn't depend on is an error by itself; in what was overwritten it is right
   local g = grads[1] or (case.entry.name:find '_$' and metann.zeros_like(x))
   return g and check(case, x, g, leaf, draw) or nil
 end

@@ -81,7 +81,7 @@ function oracles.name(case, message)
   if space and is_named(text, space) then return nil end
   local class = entry.of and entry.of:match '[%w_]+$'
   if class and (is_named(text, class) or names_layer(text) or HELD[entry.name]) then return nil end
-  return ("an error that does not name '%s': %s"):format(entry.name == '()' and class or entry.name, message)
+  return ("an error that doesn't name '%s': %s"):format(entry.name == '()' and class or entry.name, message)
 end
 
 -- ---- state ----

@@ -107,9 +107,9 @@ return function(S)
     attrs = { padding = { 2 ^ 31 - 4, 2 ^ 31 - 4 }, stride = { 2 ^ 31 - 1, 2 ^ 31 - 1 } },
     error = 'a picture of %(8 x 8%) padded by %(2147483644 x 2147483644%) is too large' })
   table.insert(rows.conv2d_input_grad, { inputs = { S.randn { 1, 2, 3, 3 }, S.randn { 2, 1, 3, 3 } },
-                                         attrs = { size = { 7, 7 } }, error = 'does not have the result' })
+                                         attrs = { size = { 7, 7 } }, error = "doesn't have the result" })
   table.insert(rows.conv2d_weight_grad, { inputs = { S.randn { 1, 2, 3, 3 }, S.randn { 2, 1, 5, 5 } },
-                                          attrs = { size = { 3, 3 } }, error = 'does not fit' })
+                                          attrs = { size = { 3, 3 } }, error = "doesn't fit" })
 
   -- ---- pooling ----
 
@@ -291,7 +291,7 @@ return function(S)
     { inputs = { S.randn { 3, 4 }, S.index({ 3, 4 }, 4) }, attrs = { size = { 2, 2 } }, reference = scatter },
     { inputs = { S.randn { 0, 2, 2 }, S.index({ 0, 2, 2 }, 4) }, attrs = { size = { 2, 2 } }, reference = scatter },
     { inputs = { S.randn { 1, 2 }, outside }, attrs = { size = { 2, 3 } }, error = 'index 7 is out of range' },
-    { inputs = { S.randn { 2, 2 }, S.index({ 2, 3 }, 4) }, attrs = { size = { 2, 2 } }, error = 'does not fit' },
+    { inputs = { S.randn { 2, 2 }, S.index({ 2, 3 }, 4) }, attrs = { size = { 2, 2 } }, error = "doesn't fit" },
   }
   rows.plane_gather = {
     { inputs = { S.randn { 2, 2, 3, 4 }, S.index({ 2, 2, 2, 3 }, 12) }, reference = gather },

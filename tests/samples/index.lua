@@ -103,8 +103,8 @@ return function(S)
     { inputs = { S.randn { 3, 4 }, long({ 1, 1 }, { 5 }) }, attrs = { dim = 2 },
       error = 'gather: index 5 is out of range 1..4 %(dim 2 has size 4%)' },
     { inputs = { S.randn { 3, 4 }, S.index({ 4, 1 }, 4) }, attrs = { dim = 2 },
-      error = 'does not fit input of size %(3.-4%)' },
-    { inputs = { S.randn { 3, 4 }, S.index({ 3 }, 3) }, attrs = { dim = 1 }, error = 'does not fit input' },
+      error = "doesn't fit input of size %(3.-4%)" },
+    { inputs = { S.randn { 3, 4 }, S.index({ 3 }, 3) }, attrs = { dim = 1 }, error = "doesn't fit input" },
   }
 
   local function scatter_reference(adds)
@@ -143,7 +143,7 @@ return function(S)
     { inputs = { S.randn { 3 }, long({ 1 }, { 0 }), S.randn { 1 } }, attrs = { dim = 1 },
       error = 'indices count from 1' },
     { inputs = { S.randn { 3 }, long({ 2 }, { 1, 2 }), S.randn { 1 } }, attrs = { dim = 1 },
-      error = 'does not fit a source of size %(1%)' },
+      error = "doesn't fit a source of size %(1%)" },
   }
   samples.scatter_add = {
     { inputs = { S.randn { 3, 4 }, S.index({ 2, 5 }, 4), S.randn { 2, 5 } }, attrs = { dim = 2 }, reference = add },
@@ -256,7 +256,7 @@ return function(S)
     { inputs = { S.randn { 4 }, S.randn { 2 }, long({ 2 }, { 1, 9 }) },
       error = 'index_put: index 9 is out of range 1..4' },
     { inputs = { S.randn { 4 }, S.randn { 3 }, long({ 2 }, { 1, 2 }) },
-      error = 'values of size %(3%) do not broadcast to the indexed size %(2%)' },
+      error = "values of size %(3%) don't broadcast to the indexed size %(2%)" },
     { inputs = { S.randn { 4 }, S.values({ 2 }, { 1, 2 }, 'float32'), long({ 2 }, { 1, 2 }) },
       error = 'dtype float64, got float32' },
   }

@@ -94,7 +94,7 @@ return function(S)
       { inputs = { S.randn { 0, 4 }, S.randn { 5, 4 }, S.randn { 5 } }, reference = linear },
       { inputs = { S.randn { 2, 0 }, S.randn { 3, 0 }, S.randn { 3 } }, reference = linear },
       { inputs = { S.randn { 2, 3 }, S.randn { 5, 4 }, false }, error = 'size mismatch, input %(2 x 3%) and weight' },
-      { inputs = { S.randn { 2, 4 }, S.randn { 5, 4 }, S.randn { 4 } }, error = 'bias %(4%) does not fit' },
+      { inputs = { S.randn { 2, 4 }, S.randn { 5, 4 }, S.randn { 4 } }, error = "bias %(4%) doesn't fit" },
     },
   }
 end

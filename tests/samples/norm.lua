@@ -126,14 +126,14 @@ return function(S)
         order = 1 },
       { inputs = { S.randn { 0, 2, 3 }, S.randn { 2 }, S.randn { 2 } }, reference = forward },
       { inputs = { S.randn { 3 }, false, false }, error = 'input must be %(N, C, ...%)' },
-      { inputs = { S.randn { 2, 3 }, S.randn { 2 }, false }, error = 'weight %(2%) does not fit the 3 channels' },
+      { inputs = { S.randn { 2, 3 }, S.randn { 2 }, false }, error = "weight %(2%) doesn't fit the 3 channels" },
     },
     batch_norm_grad = {
       once({ 5, 3 }, S.randn { 3 }),
       once({ 2, 2, 3, 2 }, false, { eps = 0.1 }),
       once({ 2, 2, 5, 4 }, S.randn { 2 }),
       { inputs = { S.randn { 2, 3 }, S.randn { 2, 4 }, false, S.randn { 4 }, S.randn { 4 } },
-        error = 'grad float64 %(2 x 3%) does not match input' },
+        error = "grad float64 %(2 x 3%) doesn't match input" },
     },
     batch_norm_grad_grad = {
       twice({ 5, 3 }, { true, true, true }, S.randn { 3 }),
@@ -142,7 +142,7 @@ return function(S)
       twice({ 3, 2, 2 }, { false, false, true }, S.randn { 2 }),
       { inputs = { false, S.randn { 3 }, false, S.randn { 2, 4 }, S.randn { 2, 4 }, false, S.randn { 4 },
         S.randn { 4 } },
-        error = 'grad_weight %(3%) does not fit the 4 channels' },
+        error = "grad_weight %(3%) doesn't fit the 4 channels" },
     },
   }
 end

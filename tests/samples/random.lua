@@ -147,7 +147,7 @@ return function(S)
     { inputs = {}, attrs = { size = { 0 }, low = 0, high = 2 }, random = true, check = check_randint },
     { inputs = {}, attrs = { size = { 2 }, low = 3, high = 3 }, error = 'low must be less than high, got 3 and 3' },
     { inputs = {}, attrs = { size = { 2 }, low = 0, high = 300, dtype = 'uint8' },
-      error = 'uint8 does not hold all of 0..299' },
+      error = "uint8 doesn't hold all of 0..299" },
   }
 
   local function check_randperm(outputs, _, attrs)
@@ -168,7 +168,7 @@ return function(S)
     { inputs = {}, attrs = { n = 1000, dtype = 'int32' }, random = true, check = check_randperm },
     { inputs = {}, attrs = { n = 0 }, random = true, check = check_randperm },
     { inputs = {}, attrs = { n = -1 }, error = 'n must not be negative' },
-    { inputs = {}, attrs = { n = 300, dtype = 'uint8' }, error = 'uint8 does not hold' },
+    { inputs = {}, attrs = { n = 300, dtype = 'uint8' }, error = "uint8 doesn't hold" },
   }
 
   local function check_bernoulli(outputs, inputs)
@@ -213,7 +213,7 @@ return function(S)
         sum, free = sum + (seen[c] - e) ^ 2 / e, free + 1
       end
     end
-    assert(sum <= free + 6 * math.sqrt(2 * free) + 6, ('the draws do not fit the weights: %g'):format(sum))
+    assert(sum <= free + 6 * math.sqrt(2 * free) + 6, ("the draws don't fit the weights: %g"):format(sum))
   end
   local function check_multinomial(outputs, inputs, attrs)
     local a, w, n = outputs[1], inputs[1], attrs.num_samples

@@ -86,8 +86,8 @@ return function(S)
     { inputs = { S.randn { 1, 1 } }, attrs = { size = {} }, reference = view_reference },
     { inputs = { S.randn {} }, attrs = { size = { 1, 1 } }, reference = view_reference },
     { inputs = { S.randn { 0, 3 } }, attrs = { size = { 3, 0, 2 } }, reference = view_reference },
-    { inputs = { S.randn { 2, 3 } }, attrs = { size = { 4, 2 } }, error = 'size %(4.-2%) does not fit a tensor of 6' },
-    { inputs = { S.randn { 2, 3 } }, attrs = { size = { -1, 4 } }, error = 'does not fit a tensor of 6 elements' },
+    { inputs = { S.randn { 2, 3 } }, attrs = { size = { 4, 2 } }, error = "size %(4.-2%) doesn't fit a tensor of 6" },
+    { inputs = { S.randn { 2, 3 } }, attrs = { size = { -1, 4 } }, error = "doesn't fit a tensor of 6 elements" },
     { inputs = { S.randn { 2, 3 } }, attrs = { size = { -1, -1 } }, error = 'only one entry may be %-1' },
   }
 
@@ -329,7 +329,7 @@ return function(S)
     { inputs = { S.randn { 2, 3 } }, attrs = {}, reference = cat_reference },
     { inputs = { S.randn { 0, 3 }, S.randn { 2, 3 } }, attrs = {}, reference = cat_reference },
     { inputs = { S.randn { 2, 3 }, S.randn { 2, 4 } }, attrs = { dim = 1 },
-      error = 'tensor 2 of size %(2.-4%) does not fit the first one\'s %(2.-3%) outside of dim 1' },
+      error = "tensor 2 of size %(2.-4%) doesn't fit the first one's %(2.-3%) outside of dim 1" },
     { inputs = { S.randn {}, S.randn {} }, attrs = {}, error = '0%-dim tensors can\'t be concatenated' },
   }
 
@@ -425,8 +425,8 @@ return function(S)
     { inputs = { S.randn { 2, 3 }, S.randn {} }, reference = assign_reference },
     { inputs = { S.randn { 0, 3 }, S.randn { 1, 3 } }, reference = assign_reference },
     { inputs = { S.randn { 2, 2 }, S.values({ 2 }, { 3, -4 }, 'int64') }, reference = assign_reference },
-    { inputs = { S.randn { 3 }, S.randn { 2 } }, error = 'source of size %(2%) does not broadcast to size %(3%)' },
-    { inputs = { S.randn { 3 }, S.randn { 1, 3 } }, error = 'does not broadcast' },
+    { inputs = { S.randn { 3 }, S.randn { 2 } }, error = "source of size %(2%) doesn't broadcast to size %(3%)" },
+    { inputs = { S.randn { 3 }, S.randn { 1, 3 } }, error = "doesn't broadcast" },
   }
 
   local function fill_reference(inputs, attrs) return S.array(inputs[1].size, attrs.value) end
@@ -463,7 +463,7 @@ return function(S)
     { inputs = { S.randn { 3 }, S.randn {} }, attrs = { start = { 2 }, size = { 2 }, step = { 1 } },
       error = '2 elements from 3 by 1 don\'t fit in dim 1 of size 3' },
     { inputs = { S.randn { 3 }, S.randn { 3 } }, attrs = { start = { 0 }, size = { 2 }, step = { 1 } },
-      error = 'source of size %(3%) does not broadcast to size %(2%)' },
+      error = "source of size %(3%) doesn't broadcast to size %(2%)" },
   }
 
   return samples

@@ -56,7 +56,7 @@ end
 
 --- Given numbers (or booleans, which count as 1 and 0); dtype float64 if not said.
 function S.values(size, data, dtype)
-  assert(count(size) == #data, 'S.values: the numbers do not fit the size')
+  assert(count(size) == #data, "S.values: the numbers don't fit the size")
   return filled(size, dtype or 'float64', function(i)
     if type(data[i]) == 'boolean' then return data[i] and 1 or 0 end
     return data[i]
@@ -117,7 +117,7 @@ local function broadcast_size(a, b)
   local n, size = math.max(#a.size, #b.size), {}
   for d = 1, n do
     local x, y = a.size[d - n + #a.size] or 1, b.size[d - n + #b.size] or 1
-    assert(x == y or x == 1 or y == 1, 'sizes do not broadcast')
+    assert(x == y or x == 1 or y == 1, "sizes don't broadcast")
     size[d] = x == 1 and y or x
   end
   return size

@@ -204,7 +204,7 @@ describe('edges', function()
       assert.same({ 0 }, metann.grad(metann.cat({ none, x }, dim):sum(), none).shape)
     end
     assert.same({ 0 }, metann.cat{ none, none }.shape)
-    fails('cat: tensor 3 of size %(3.-1%) does not fit', metann.cat, { none, x, metann.ones(3, 1) })
+    fails("cat: tensor 3 of size %(3.-1%) doesn't fit", metann.cat, { none, x, metann.ones(3, 1) })
   end)
 
   it('circular padding crops before it goes round', function()

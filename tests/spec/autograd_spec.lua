@@ -56,7 +56,7 @@ describe('grad', function()
     fails('grad: inputs: entry c must be a tensor, got number 3', metann.grad, p.b * 1, { b = p.b, c = 3 })
   end)
 
-  it('takes its options by position or by name, checks their types, and refuses what it does not know', function()
+  it("takes its options by position or by name, checks their types, and refuses what it doesn't know", function()
     local x = leaf{ 1, 2 }
     local function loss() return (x * x):sum() end
     assert.same({ 6, 12 }, metann.grad(loss(), x, leaf(3)):to_table())

@@ -411,7 +411,7 @@ describe('what a checkpoint can\'t put back', function()
     fails('the graph through checkpoint has been freed by an earlier backward', y.backward, y)
   end)
 
-  it('does not include arguments that are not used, and tensors that lead nowhere', function()
+  it("doesn't include arguments that are not used, and tensors that lead nowhere", function()
     local h = x * 3
     local y = metann.checkpoint(function(t, unused) return t * 2 + unused:detach() end, x * 1, h):sum()
     assert.same({ 2, 2 }, metann.grad(y, x):to_table())

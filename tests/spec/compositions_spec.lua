@@ -59,7 +59,7 @@ describe('in place', function()
     near({ 0.75, 0, 0.75, 0.75 }, x.grad)
   end)
 
-  it('refuses what does not fit', function()
+  it("refuses what doesn't fit", function()
     fails("lerp_: 'input' must be a tensor, got number 1", metann.lerp_, 1, 2, 3)
     fails('broadcast', function() metann.zeros(2):addcmul_(metann.ones(3, 2), metann.ones(3, 2)) end)
   end)

@@ -51,7 +51,7 @@ describe('Random', function()
     for i = 1, 50 do assert.are.equal(i, chosen[i]) end
   end)
 
-  it('refuses seeds it cannot hold', function()
+  it("refuses seeds it can't hold", function()
     fails(function() data.Random(1.5) end, "Random: 'seed' must be a whole number", 'number 1.5')
     fails(function() data.Random(-1) end, 'number -1')
     for _, position in ipairs{'x', -1, 0.5, 0 / 0, 2 ^ 54} do
@@ -473,7 +473,7 @@ describe('Episodes', function()
     fails(function() set.only{'Greek'} end, "Omniglot:only: must be called with ':', as in Omniglot:only(...), got table")
   end)
 
-  it('says which numbers do not fit', function()
+  it("says which numbers don't fit", function()
     fails(function() data.Episodes(classes(4, 9), {ways = 5}) end, '5 ways asked for, but there are only 4 classes')
     fails(function() data.Episodes(classes(6, 9), {shots = 3, queries = 7}) end,
       'class class 1 has 9 drawings, but 3 shots and 7 queries need 10')

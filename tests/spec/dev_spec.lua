@@ -12,7 +12,7 @@ describe('./dev', function()
     end
   end)
 
-  it('refuses what it does not know', function()
+  it("refuses what it doesn't know", function()
     for arguments, reason in pairs{
       ['tset'] = "no command 'tset'", ['lint x'] = "lint takes no arguments, got 'x'",
       ['docs x y'] = "docs takes no arguments, got 'x y'", ['deps x'] = "deps takes no arguments, got 'x'",

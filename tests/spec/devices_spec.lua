@@ -59,7 +59,7 @@ describe('a device', function()
     assert.equal(1000, metann.ones(1000, { device = DEVICE }):sum():item())
   end)
 
-  it('has memory that the host cannot read', function()
+  it("has memory that the host can't read", function()
     local status = scratch.run [[luajit -e "
       require 'tests.support.guarded'
       local handle = require('metann.binding').handle

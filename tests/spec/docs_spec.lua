@@ -96,7 +96,7 @@ describe('the list of functions', function()
     assert.equal('', table.concat(missing, ' '))
   end)
 
-  it('has no function that does not exist', function()
+  it("has no function that doesn't exist", function()
     local metann, made_up = require 'metann', {}
     local t = metann.ones(1)
     for row in text:gmatch '\n| (`[^|]+) |' do

@@ -91,12 +91,12 @@ describe('a dtype', function()
     assert.same({ 1, 0, 1 }, metann.tensor({ 5, 0, -0.5 }, { dtype = 'bool' }):to_table())
   end)
 
-  it('refuses what it cannot', function()
+  it("refuses what it can't", function()
     for _, case in ipairs{ { 256, 'uint8' }, { -1, 'uint8' }, { 2 ^ 31, 'int32' }, { 0.5, 'int64' }, { 0 / 0, 'int32' },
       { 2 ^ 63, 'int64' } } do
       local ok, message = pcall(metann.tensor, { case[1] }, { dtype = case[2] })
       assert.is_false(ok, case[1] .. ' in ' .. case[2])
-      assert.truthy(message:find('does not fit ' .. case[2], 1, true), message)
+      assert.truthy(message:find("doesn't fit " .. case[2], 1, true), message)
     end
     local ok, message = pcall(function() return metann.tensor({ 9007199254740993LL }):to_table() end)
     assert.is_false(ok)

@@ -138,7 +138,7 @@ describe('arguments', function()
     assert.truthy(message_of(huge.to_flat_table, huge):find('to_flat_table: 4398046511104 elements are too', 1, true))
   end)
 
-  it('of one call do not reach the next', function()
+  it("of one call don't reach the next", function()
     t:sum(2, true)
     assert.same({}, t:sum().shape)
     t:squeeze(1)

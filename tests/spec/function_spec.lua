@@ -376,7 +376,7 @@ describe('hooks', function()
     assert.equal(11, x.grad:item())
   end)
 
-  it('run in order, each on what the one before returned; removed ones do not', function()
+  it("run in order, each on what the one before returned; removed ones don't", function()
     local x, order = leaf(1), {}
     local handles = {}
     for i = 1, 4 do

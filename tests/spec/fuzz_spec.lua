@@ -147,14 +147,14 @@ describe('an oracle', function()
     oracles.names = true
     local case = { entry = { name = 'narrow', style = 'function', path = 'metann.narrow' }, args = {} }
     assert.is_nil(oracles.name(case, P .. "narrow: 'dim' must be given"))
-    assert.matches("does not name 'narrow'", oracles.name(case, P .. "slice: 'dim' must be given"))
-    assert.matches("does not name 'narrow'", oracles.name(case, P .. "narrow_copy: 'dim' must be given"))
+    assert.matches("doesn't name 'narrow'", oracles.name(case, P .. "slice: 'dim' must be given"))
+    assert.matches("doesn't name 'narrow'", oracles.name(case, P .. "narrow_copy: 'dim' must be given"))
     case.args[1] = values.text 'function() error(1) end'
     assert.is_nil(oracles.name(case, P .. "slice: 'dim' must be given"))
     case = { entry = { name = '()', of = 'metann.nn.AvgPool2d', style = 'object', object = 'x' }, args = {} }
     assert.is_nil(oracles.name(case, P .. 'AvgPool2d: x'))
     assert.is_nil(oracles.name(case, P .. 'avg_pool2d: x'))
-    assert.matches("does not name 'AvgPool2d'", oracles.name(case, P .. 'max_pool2d: x'))
+    assert.matches("doesn't name 'AvgPool2d'", oracles.name(case, P .. 'max_pool2d: x'))
     oracles.names = on
   end)
 

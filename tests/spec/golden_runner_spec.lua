@@ -129,7 +129,7 @@ kinds = [isinstance(v, c) for v, c in zip([1, 1.5, relu], [int, (int, list), tor
     end
   end)
 
-  it('says what it does not understand', function()
+  it("says what it doesn't understand", function()
     for text, message in pairs{
       ['foo(1)'] = "the name 'foo' is not known", ['torch.foo(1)'] = "torch has no 'foo'", ['1 +'] = 'not understood',
       ['(1'] = "expected '%)'", ['f"a"'] = 'f%-strings', ['torch.sum(x, bar=2)'] = "'bar' is not understood",
@@ -208,7 +208,7 @@ describe('a call', function()
     assert.same({ { 0, 2 }, { 0, 2 } }, lua(value))
   end)
 
-  it('refuses what the signature does not have', function()
+  it("refuses what the signature doesn't have", function()
     for message, call in pairs{
       ["f: the argument 'c' is not understood"] = { { n = 1, 'x' }, { c = 1 } }, ["f: 'a' is missing"] = { { n = 0 }, {} },
       ['f: 3 arguments by position, at most 2'] = { { n = 3, 1, 2, 3 }, {} }, ["f: 'a' is given twice"] = { { n = 1, 1 }, { a = 1 } },
@@ -294,7 +294,7 @@ describe('a case', function()
     assert.matches('^made: output: largest error', verdict({ ['const.x'] = big, output = big }, made))
   end)
 
-  it('whose tensors are not all computed does not pass', function()
+  it("whose tensors are not all computed doesn't pass", function()
     assert.matches('never computed: adapted.1.w', verdict(tensors{ ['adapted.1.w'] = double{ 1 } }, description()))
   end)
 

@@ -52,7 +52,7 @@ describe('gradcheck', function()
     fails('gradcheck', metann.gradcheck, fn, { x }, { order = 2 })
   end)
 
-  it('refuses what it cannot check', function()
+  it("refuses what it can't check", function()
     fails('no input requires grad', metann.gradcheck, function(a) return a end, { metann.rand(2) })
     fails('float64', metann.gradcheck, function(a) return a end, { metann.rand(2, { requires_grad = true }) })
     fails('no output of the function requires grad', metann.gradcheck, function(a) return a:detach() end, { leaf(2) })

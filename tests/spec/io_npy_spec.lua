@@ -167,7 +167,7 @@ describe('npz.load', function()
     fails(function() npz.load(path) end, path)
   end)
 
-  it('refuses a size that its bytes cannot hold, before taking memory', function()
+  it("refuses a size that its bytes can't hold, before taking memory", function()
     scratch.zip(path, { { 'x.npy', whole } })
     local text = scratch.read(path)
     -- the size after unpacking, in the central directory: 24 bytes after its signature

@@ -91,7 +91,7 @@ describe('a network of PyTorch', function()
     check('convnet', base)
   end)
 
-  it('reports what does not fit under the names here', function()
+  it("reports what doesn't fit under the names here", function()
     local net = nn.Sequential(nn.Linear(2, 2))
     for pattern, call in pairs {
       ['missing 1.bias; unexpected 2.weight'] = function()

@@ -55,7 +55,7 @@ describe('safetensors.load', function()
       'b: data begins at 7, where 8 was expected'},
     ['data left over'] = {'{' .. a .. '}', eight .. 'x', 'need 8 bytes of data, the file has 9'},
     ['data missing'] = {'{' .. a .. '}', '\0', 'need 8 bytes of data, the file has 1'},
-    ['offsets that do not fit the shape'] = {'{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,7]}}', ('x'):rep(7),
+    ["offsets that don't fit the shape"] = {'{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,7]}}', ('x'):rep(7),
       'a: 8 bytes needed, data_offsets give 0 to 7'},
     ['offsets turned round'] = {'{"a":{"dtype":"U8","shape":[0],"data_offsets":[4,0]}}', '', 'a: 0 bytes needed'},
     ['an unknown dtype'] = {'{"a":{"dtype":"F3","shape":[2],"data_offsets":[0,8]}}', eight, 'dtype F3 is unknown'},

@@ -238,7 +238,7 @@ describe('other tools', function()
 end)
 
 describe('metann.save', function()
-  it('says what it cannot save, and where', function()
+  it("says what it can't save, and where", function()
     local cycle = { a = { b = {} } }
     cycle.a.b.c = cycle.a
     local deep = {}
@@ -273,7 +273,7 @@ describe('metann.save', function()
 end)
 
 describe('metann.load', function()
-  it('refuses descriptions that do not hold', function()
+  it("refuses descriptions that don't hold", function()
     local t = { t = metann.ones(2, 3), i = metann.ones(2):to 'int64' }
     local function text(value, tensors) return ('{"version":1,"tensors":[%s],"value":%s}'):format(tensors or '', value) end
     local both = '{"name":"t"},{"name":"i"}'
@@ -281,7 +281,7 @@ describe('metann.load', function()
     for i, case in ipairs {
       { 'x', 'JSON, line 1' }, { '[]', 'no JSON object' }, { '{"version":2}', 'version 2, where version 1 is known' },
       { '{"version":1,"tensors":[]}', 'there is no value' }, { '{"version":1,"value":1}', 'no list of tensors' },
-      { text '1', 'does not say what the tensor' }, { text('1', '{"name":"x"}'), 'no tensor x' },
+      { text '1', "doesn't say what the tensor" }, { text('1', '{"name":"x"}'), 'no tensor x' },
       { text('1', '{"name":3}'), 'tensor 1 has no name' }, { text('1', '3'), 'tensor 1 is no JSON object' },
       { text('1', '{"name":"t","code":"os.exit()"}'), "unknown field 'code'" },
       { text('1', '{"name":"t","parameter":1}'), "'parameter' must be true" },

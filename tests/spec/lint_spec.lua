@@ -27,6 +27,21 @@ describe('lint', function()
     end
   end)
 
+  it('finds one wording for each fault', function()
+    -- what 'can not' and 'do not' are written as everywhere
+    local long = { 'cannot', 'does not', 'do not' }
+    local _, said = scratch.run("grep -rnwE '" .. table.concat(long, '|') .. "' lua core docs examples tests README.md "
+      .. "CHANGELOG.md --include='*.lua' --include='*.[ch]' --include='*.inc' --include='*.def' --include='*.md'")
+    for line in said:gmatch '[^\n]+' do
+      -- LuaJIT's own words stay
+      local own = line:find '^tests/spec/lint_spec' or line:find 'cannot convert'
+      assert(own, "can't, doesn't and don't are this tree's words: " .. line)
+    end
+    -- what has a name "must be" something, what has none is "expected"
+    _, said = scratch.run [[grep -rnE "'[a-z_%]+' expected" lua core --include='*.lua' --include='*.[ch]']]
+    assert(said == '', 'what has a name "must be" something: ' .. said)
+  end)
+
   -- All memory is asked of the allocator, and by it of a backend. The context itself, in which the allocator stands, is the
   -- one piece that isn't counted.
   it('finds no memory of the core that is not counted', function()

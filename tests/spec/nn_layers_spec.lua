@@ -459,7 +459,7 @@ describe('losses', function()
     end
   end)
 
-  it('CrossEntropyLoss takes labels from 1, as floats too, and says what does not fit', function()
+  it("CrossEntropyLoss takes labels from 1, as floats too, and says what doesn't fit", function()
     local loss = nn.CrossEntropyLoss()
     local x = metann.tensor{ { 0, 0, 0 }, { 1, 2, 3 } }
     local z = math.log(math.exp(1) + math.exp(2) + math.exp(3))

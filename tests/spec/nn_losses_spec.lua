@@ -47,7 +47,7 @@ describe('cosine_similarity', function()
     end
   end)
 
-  it('says what does not fit', function()
+  it("says what doesn't fit", function()
     assert.matches("cosine_similarity: sizes don't broadcast, %(2, 3%) and %(2, 2%)",
       message(F.cosine_similarity, metann.ones(2, 3), metann.ones(2, 2)))
     assert.matches('cosine_similarity: .*dim.* 3', message(F.cosine_similarity, metann.ones(2, 3), metann.ones(2, 3),
@@ -165,7 +165,7 @@ describe('losses', function()
     assert.equal(0, F.binary_cross_entropy(metann.zeros(0), metann.zeros(0), { reduction = 'sum' }):item())
   end)
 
-  it('of yes and no take weights that do not make them larger', function()
+  it("of yes and no take weights that don't make them larger", function()
     local half, wide = metann.full({ 3 }, 0.5), metann.ones(2, 3)
     close(F.binary_cross_entropy(half, half, { weight = metann.tensor(2), reduction = 'none' }),
       metann.full({ 3 }, 2 * math.log(2)), 1e-6)

@@ -458,10 +458,10 @@ describe('lr_scheduler', function()
     other:step()
     assert.near(0.1, other:get_last_lr()[1], 1e-12)
     assert.matches('expected what state_dict returns', message(other.load_state_dict, other, {}))
-    assert.matches("StepLR:load_state_dict: 'gamm' does not belong to a StepLR", message(other.load_state_dict, other,
+    assert.matches("StepLR:load_state_dict: 'gamm' doesn't belong to a StepLR", message(other.load_state_dict, other,
       { last_epoch = 1, options = { gamm = 1 } }))
     local plateau = S.ReduceLROnPlateau(make())
-    assert.matches("does not belong to a StepLR", message(other.load_state_dict, other, plateau:state_dict()))
+    assert.matches("doesn't belong to a StepLR", message(other.load_state_dict, other, plateau:state_dict()))
     -- the options come along
     local third = S.StepLR(make(), 5, { gamma = 0.9 })
     third:load_state_dict(state)

@@ -69,7 +69,7 @@ describe('tostring', function()
     for text in tostring(metann.randn(20, 40)):gmatch('[^\n]+') do assert.is_true(#text <= 80) end
   end)
 
-  it('shows no digits that a dtype does not have, and hides none that it needs', function()
+  it("shows no digits that a dtype doesn't have, and hides none that it needs", function()
     shows({ ' 12345.68    -42.50', '[float32 tensor of size 2]' }, metann.tensor{ 12345.678, -42.5 })
     shows({ ' 12345.6780    -42.5000', '[float64 tensor of size 2]' },
       metann.tensor({ 12345.678, -42.5 }, { dtype = 'float64' }))

@@ -38,7 +38,7 @@ describe('random numbers', function()
     assert.same(one, words(8))
   end)
 
-  it('do not depend on the number of threads', function()
+  it("don't depend on the number of threads", function()
     local before = metann.get_num_threads()
     local function draws()
       metann.manual_seed(5)

@@ -49,7 +49,7 @@ describe('a row', function()
     same(raw.permute(x, 2, 1), raw.permute(x, { 2, 1 }))
   end)
 
-  it('refuses what it does not know, and anything behind the table', function()
+  it("refuses what it doesn't know, and anything behind the table", function()
     local raw = stub.public
     fails("sum: unknown option 'junk'", raw.sum, x, { 1, junk = 1 })
     fails("permute: unknown option 'junk'", raw.permute, x, { 2, 1, junk = 1 })

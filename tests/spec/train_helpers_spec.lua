@@ -158,7 +158,7 @@ describe('Progress:step', function()
     assert.truthy(progress:line():find('loss 0.500', 1, true))
   end)
 
-  it('refuses values that are no numbers by name, and does not count the step', function()
+  it("refuses values that are no numbers by name, and doesn't count the step", function()
     local progress = Progress{steps = 4, terminal = false}
     fails("Progress:step: 'values' must be a table of numbers by name, got number 3", function() progress:step(3) end)
     fails("Progress:step: 'loss' must be a number or a tensor of one number, got string 'x'",

@@ -196,7 +196,7 @@ describe('the tree', function()
       local room = arrow[1]
       allowed[room] = {}
       for name in arrow[2]:gmatch '%S+' do
-        assert(above[name], room .. ' may not require ' .. name .. ', which does not stand above it')
+        assert(above[name], room .. ' may not require ' .. name .. ", which doesn't stand above it")
         allowed[room][name] = true
       end
       above[room] = true

@@ -350,7 +350,7 @@ describe('conv_transpose2d', function()
     fails("conv_transpose2d: 'output_padding' must be smaller than stride or dilation, got 1 beside 1 and 1",
       metann.conv_transpose2d, x, w, { output_padding = 1 })
     fails('conv_transpose2d: input has 2 channels', metann.conv_transpose2d, x, metann.ones(3, 1, 2, 2))
-    fails('conv_transpose2d: bias %(2,%) does not fit', metann.conv_transpose2d, x, w, metann.ones(2))
+    fails("conv_transpose2d: bias %(2,%) doesn't fit", metann.conv_transpose2d, x, w, metann.ones(2))
     fails('conv_transpose2d: the padding leaves nothing', metann.conv_transpose2d, x, w, { padding = 9 })
     fails('conv_transpose2d: the 2 channels of the input are not divisible by groups 3', metann.conv_transpose2d, x, w,
       { groups = 3 })

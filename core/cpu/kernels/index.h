@@ -13,7 +13,7 @@ static inline mn_array mn_with_dims(const mn_array *a) {
 
 /* The positions that an index tensor's numbers stand for, row-major, in scratch memory; every one is checked
  * to lie in 0..size-1, the size of dim, before anything is written. from_end: negative ones count from the
- * end. NULL, with the call's error set, if one does not. */
+ * end. NULL, with the call's error set, if one doesn't. */
 int64_t *MN_KERNEL(read_index)(mn_call *call, const mn_array *index, int64_t base, int64_t size, int64_t dim,
                                int from_end);
 

@@ -9,7 +9,7 @@ local tree = {}
 local function is_branch(x) return type(x) == 'table' and getmetatable(x) == nil end
 tree.is_branch = is_branch
 
---- Keys in an order that does not depend on how the table was made: numbers, then strings, then the rest as it comes.
+--- Keys in an order that doesn't depend on how the table was made: numbers, then strings, then the rest as it comes.
 local function keys_of(t)
   local keys = {}
   for k in pairs(t) do keys[#keys + 1] = k end

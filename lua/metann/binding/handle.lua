@@ -407,7 +407,7 @@ function handle.fits_int64(x) return not istype('uint64_t', x) or x < 2 ^ 63 end
 function handle.to_number(x, op, name)
   local number = tonumber(x)
   if number == x then return number end
-  return raise("%s: '%s' is %s, which does not fit a Lua number; make a tensor of it", op, name, tostring(x))
+  return raise("%s: '%s' is %s, which doesn't fit a Lua number; make a tensor of it", op, name, tostring(x))
 end
 
 function errors.describe_cdata(x)

@@ -217,7 +217,7 @@ local writers = {
 
 --- Write a value as one line of JSON, keys sorted. A table with elements from 1 on, or marked by `json.array`, is an
 -- array; any other is an object. Tables are written here and not by jansson, which takes much of the stack for each level.
--- @raise a value that JSON cannot hold
+-- @raise a value that JSON can't hold
 function json.encode(value)
   local write = writers[type(value)]
   if not write then error('json.encode: a ' .. type(value) .. ' has no JSON form', 0) end

@@ -74,7 +74,7 @@ function library.open(ffi)
     ffi.cdef(text:sub(first + 1, last - 1))
   end
   local ok, C = pcall(ffi.load, path)
-  if not ok then error('metann: cannot open ' .. path .. ': ' .. C, 0) end
+  if not ok then error("metann: can't open " .. path .. ': ' .. C, 0) end
   local compatible, abi = pcall(function() return C.mn_abi() end)
   if not compatible then error('metann: ' .. path .. ' is not metann\'s library', 0) end
   local core = ffi.string(C.mn_version())

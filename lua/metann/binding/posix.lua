@@ -206,7 +206,7 @@ Output.__index = Output
 
 local function output(fd) return setmetatable({ fd = fd, guard = guarded(fd) }, Output) end
 
---- Create a file that does not exist yet, for writing.
+--- Create a file that doesn't exist yet, for writing.
 -- @param mode permissions, which the process's mask narrows
 -- @return a file with `write(data, n)`, `sync()`, `lock()` and `close()`; or nil, a message, and 'exists' where something
 -- stands there

@@ -177,7 +177,7 @@ function check.is_named(x)
   return next(x) ~= nil
 end
 
---- True for a list that has names as well. A layer or another object may show an entry 1 that it does not hold.
+--- True for a list that has names as well. A layer or another object may show an entry 1 that it doesn't hold.
 function check.is_mixed(x)
   if type(x) ~= 'table' or x[1] == nil then return false end
   local n = #x

@@ -396,7 +396,7 @@ local function read(text, get, names)
   if root.value == nil then fault 'there is no value' end
   local tensors, used = read_tensors(root.tensors, get)
   for _, name in ipairs(names) do
-    if not used[name] then fault('it does not say what the tensor %s is', name) end
+    if not used[name] then fault("it doesn't say what the tensor %s is", name) end
   end
   return { value = decode({ count = 0, tables = {}, tensors = tensors }, root.value) }
 end

@@ -95,12 +95,12 @@ function Scheduler:load_state_dict(state)
   end
   for key, value in pairs(state) do
     if self[key] == nil or type(self[key]) ~= type(value) then
-      raise("%s:load_state_dict: '%s' does not belong to a %s", self.name, tostring(key), self.name)
+      raise("%s:load_state_dict: '%s' doesn't belong to a %s", self.name, tostring(key), self.name)
     end
   end
   for key in pairs(state.options) do
     if not self.option_names[key] then
-      raise("%s:load_state_dict: '%s' does not belong to a %s", self.name, tostring(key), self.name)
+      raise("%s:load_state_dict: '%s' doesn't belong to a %s", self.name, tostring(key), self.name)
     end
   end
   for key, value in pairs(state) do

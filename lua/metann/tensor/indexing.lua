@@ -120,7 +120,7 @@ end
 function meta.index(t, k)
   if type(k) == 'number' then
     local a = array(t)
-    if a.ndim == 0 then raise('a 0-dim tensor cannot be indexed, use :item()') end
+    if a.ndim == 0 then raise("a 0-dim tensor can't be indexed, use :item()") end
     return raw.select(t, 1, position(k, 1, tonumber(a.size[0])))
   end
   if is_tensor(k) then
@@ -233,7 +233,7 @@ end
 function meta.newindex(t, k, v)
   -- no tail calls: errors find this function on the stack
   if type(k) == 'number' or (type(k) == 'table' and not is_tensor(k)) then
-    if array(t).ndim == 0 and type(k) == 'number' then raise('a 0-dim tensor cannot be indexed, use :fill_(v)') end
+    if array(t).ndim == 0 and type(k) == 'number' then raise("a 0-dim tensor can't be indexed, use :fill_(v)") end
     write(t, type(k) == 'number' and { k } or k, v)
   elseif not is_tensor(k) then
     raise('a tensor is indexed by a number, a table or a tensor, got %s', describe(k))

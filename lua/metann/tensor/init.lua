@@ -182,7 +182,7 @@ end
 local EXACT, INT64 = 2 ^ 53, dtypes.codes.int64
 
 local function exact(x)
-  if x > EXACT or x < -EXACT then raise('an int64 beyond 2^53 does not fit a Lua number: %s', tostring(x)) end
+  if x > EXACT or x < -EXACT then raise("an int64 beyond 2^53 doesn't fit a Lua number: %s", tostring(x)) end
   return tonumber(x)
 end
 

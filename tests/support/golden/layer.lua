@@ -24,7 +24,7 @@ local function build(case)
     local slot = name:match '^param%.(.*)$' or name:match '^buffer%.(.*)$'
     if slot then state[cases.lua_name(slot)] = t end
   end
-  -- tensors given as arguments are buffers of the module that the case does not list
+  -- tensors given as arguments are buffers of the module that the case doesn't list
   module:load_state_dict(state, { strict = not has_tensors })
   return module:train(case.training)
 end

@@ -462,7 +462,7 @@ local function read_state(self, state)
   return given, names or {}
 end
 
---- Compares a state with the slots: what to copy where (lists of tensors), and what does not fit.
+--- Compares a state with the slots: what to copy where (lists of tensors), and what doesn't fit.
 local function match_state(self, given, order)
   local names, values = state_slots(self)
   local known, loaded, first = {}, {}, {}

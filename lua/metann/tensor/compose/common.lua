@@ -148,7 +148,7 @@ function common.scalar(x, like, op, name)
   end
   local dtype = like and common.dtype(like) or nil
   if dtypes.integers[dtype] and x % 1 ~= 0 then
-    raise('%s: %s does not fit a tensor of %s, use :float() first', op or '?', tostring(x), dtype)
+    raise("%s: %s doesn't fit a tensor of %s, use :float() first", op or '?', tostring(x), dtype)
   end
   return common.beside(like, common.raw.full, {}, x, dtype)
 end

@@ -128,7 +128,7 @@ local function check_transposed(a, w, bias, groups)
   end
   if w[3] < 1 or w[4] < 1 then raise('conv_transpose2d: weight %s has no elements', common.tuple(w)) end
   if bias and (array(bias).ndim ~= 1 or common.numel(bias) ~= w[2] * groups) then
-    raise('conv_transpose2d: bias %s does not fit weight %s', common.tuple(shape_of(bias)), common.tuple(w))
+    raise("conv_transpose2d: bias %s doesn't fit weight %s", common.tuple(shape_of(bias)), common.tuple(w))
   end
 end
 

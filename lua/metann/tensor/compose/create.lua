@@ -88,7 +88,7 @@ local function fill(x, sizes, depth, data, at, dtype, kind)
     if kind == 'bool' then
       data[at] = x and 1 or 0
     elseif not fits(x, dtype) then
-      raise('tensor: %s does not fit %s', tostring(x), dtype)
+      raise("tensor: %s doesn't fit %s", tostring(x), dtype)
     elseif dtype == 'bool' then
       data[at] = x ~= 0 and 1 or 0
     else
@@ -251,7 +251,7 @@ local function is_integer(dtype) return dtype ~= nil and dtypes.integers[dtype] 
 local function to_int64(x, name)
   if is_int64(x) and handle.fits_int64(x) then return 0LL + x end
   if is_int64(x) or x >= 2 ^ 63 or x < -2 ^ 63 then
-    raise("arange: '%s' does not fit int64, got %s", name, tostring(x))
+    raise("arange: '%s' doesn't fit int64, got %s", name, tostring(x))
   end
   return 0LL + x
 end

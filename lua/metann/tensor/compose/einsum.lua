@@ -58,14 +58,14 @@ local function parse(equation, n)
   local operands, known = {}, {}
   for part in ((left or text) .. ','):gmatch('(.-),') do
     local letters = term_of(part)
-    if not letters then raise("einsum: cannot read '%s', expected letters, commas, '...' and '->'", equation) end
+    if not letters then raise("einsum: can't read '%s', expected letters, commas, '...' and '->'", equation) end
     operands[#operands + 1] = letters
     for _, letter in ipairs(letters) do known[letter] = true end
   end
   if #operands ~= n then raise("einsum: '%s' has %d operands, %d tensors are given", equation, #operands, n) end
   if not right then return operands, implied(operands) end
   local result, seen = term_of(right), {}
-  if not result then raise("einsum: cannot read '%s' behind '->'", right) end
+  if not result then raise("einsum: can't read '%s' behind '->'", right) end
   for _, letter in ipairs(result) do
     if not known[letter] then raise("einsum: the result's '%s' is in no operand", letter) end
     if seen[letter] then raise("einsum: the result has '%s' twice", letter) end

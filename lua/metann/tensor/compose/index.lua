@@ -54,7 +54,7 @@ local function scatter_product(t, dim, at, from)
   if n == 0 then return (raw.mul(out, from)) end
   for d, size in ipairs(shape_of(at)) do
     if size > common.size(from, d) then
-      raise("scatter: an index of size %s does not fit a source of size %s", common.tuple(shape_of(at)),
+      raise("scatter: an index of size %s doesn't fit a source of size %s", common.tuple(shape_of(at)),
         common.tuple(shape_of(from)))
     end
     if size < common.size(from, d) then from = raw.slice(from, d, 1, size) end

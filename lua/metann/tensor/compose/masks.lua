@@ -40,7 +40,7 @@ function masks.selected(t, mask)
   local n = math.max(#a, #b)
   for d = 1, n do
     local x, y = a[d - n + #a] or 1, b[d - n + #b] or 1
-    if x ~= y and x ~= 1 and y ~= 1 then raise('masked_select: the mask does not fit, %d against %d', y, x) end
+    if x ~= y and x ~= 1 and y ~= 1 then raise("masked_select: the mask doesn't fit, %d against %d", y, x) end
     size[d] = x == 1 and y or x
   end
   if n == 0 then

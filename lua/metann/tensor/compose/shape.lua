@@ -65,7 +65,7 @@ shape.unflatten = define('unflatten', { input, { 'dim', kinds.dim }, { 'sizes', 
       product = old[dim]
     end
     if product ~= old[dim] or (open and new[open] % 1 ~= 0) then
-      raise('unflatten: sizes do not fit dim %d of size %d', dim, old[dim])
+      raise("unflatten: sizes don't fit dim %d of size %d", dim, old[dim])
     end
     for d = dim + 1, #old do new[#new + 1] = old[d] end
     return reshape(t, new)
@@ -269,7 +269,7 @@ local function edge_index(size, before, after, mode)
   if mode == 'replicate' then
     at = raw.clamp(at, 0, size - 1)
   elseif mode == 'circular' then
-    -- what is cropped on one side does not come in on the other
+    -- what is cropped on one side doesn't come in on the other
     local first, last = math.max(0, -before), size - 1 + math.min(0, after)
     at = raw.add(raw.remainder(raw.sub(at, first), last - first + 1), first)
   elseif size > 1 then

@@ -178,7 +178,7 @@ function arithmetic.index(self, object, index)
     return object:sub(i, i)
   end
   if values.is_namespace(object) and object.item then return object.item(index) end
-  if not values.is_sequence(object) then error('a ' .. self:type_name(object) .. ' cannot be indexed', 0) end
+  if not values.is_sequence(object) then error('a ' .. self:type_name(object) .. " can't be indexed", 0) end
   if not values.is_slice(index) then return object[position(index, object.n)] end
   local start, count, step = arithmetic.slice_range(index, object.n)
   local list = {}
@@ -190,7 +190,7 @@ end
 function arithmetic.set_index(self, object, index, value)
   if self.host.is_tensor(object) then return self.host.set(object, index, value) end
   if values.is_dict(object) then return values.dict_set(object, index, value) end
-  if not values.is_list(object) then error('a ' .. self:type_name(object) .. ' cannot be written to', 0) end
+  if not values.is_list(object) then error('a ' .. self:type_name(object) .. " can't be written to", 0) end
   object[position(index, object.n)] = value
 end
 

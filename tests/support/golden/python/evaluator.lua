@@ -4,7 +4,7 @@ local arithmetic = require 'tests.support.golden.python.arithmetic'
 local values = require 'tests.support.golden.python.values'
 local None = values.None
 
-local MOST_STEPS = 5e6 -- a program that does not end must not hang the run
+local MOST_STEPS = 5e6 -- a program that doesn't end must not hang the run
 
 local Evaluator = {}
 Evaluator.__index = Evaluator
@@ -60,7 +60,7 @@ function Evaluator:type_name(v) return values.type_name(v, self.host.is_tensor) 
 --- Calls a function value with a Lua list of arguments.
 function Evaluator:call(callee, args, named, node)
   local call = (values.is_callable(callee) or values.is_namespace(callee)) and callee.call
-  if not call then fail(node, 'a %s cannot be called', self:type_name(callee)) end
+  if not call then fail(node, "a %s can't be called", self:type_name(callee)) end
   args.n = args.n or #args
   return call(args, named or {})
 end
@@ -290,7 +290,7 @@ function Evaluator:assign(target, value, env)
     local object = self:eval(target.object, env)
     arithmetic.set_index(self, object, self:eval(target.index, env), value)
   else
-    fail(target, 'this cannot be assigned to')
+    fail(target, "this can't be assigned to")
   end
 end
 
@@ -341,7 +341,7 @@ run['return'] = function(self, node, env)
 end
 
 function run.assert(self, node, env)
-  if not self:truth(self:eval(node.condition, env)) then fail(node, 'an assertion does not hold') end
+  if not self:truth(self:eval(node.condition, env)) then fail(node, "an assertion doesn't hold") end
 end
 
 run['if'] = function(self, node, env)
