@@ -266,7 +266,7 @@ static int step(mn_walk *w) {
   int failed = 0;
   if (w->next >= 0) {
     visit *x = &w->visits[w->next];
-    if (w->ctx->watch & MN_WATCH_ANOMALY) w->ctx->place = x->node->place;
+    w->ctx->place = x->node->place;
     failed = x->needed ? visit_node(w, x) : 0;
   } else {
     failed = mn_ask_leaf_hooks(w) || (w->flags & MN_WALK_ACCUMULATE ? 0 : collect_results(w));

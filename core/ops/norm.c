@@ -191,7 +191,7 @@ void mn_vjp_batch_norm_grad_grad(mn_rule *rule) {
             *c = wide(&z, cotangent(rule, 2));
   vector p = make_vector(&z, cotangent(rule, 0)), q = make_vector(&z, cotangent(rule, 1));
   vector v = make_vector(&z, mn_saved_in(rule, 0)), g = make_vector(&z, mn_saved_in(rule, 3));
-  if (w == MN_NONE) w = mn_full(z.ctx, &(mn_full_attrs){z.wide, 1, mn_in_dtype(rule, 4)});
+  if (w == MN_NONE) w = mn_full(z.ctx, &(mn_full_attrs){z.wide, 1, mn_in_dtype(rule, 4), -1});
   mn_tensor *pv = form(&z, p, v), *vg = form(&z, v, g), *qg = form(&z, q, g), *qv = form(&z, q, v);
   mn_tensor *k = scaled(&z, times(&z, w, z.r), -1 / z.count); /* -k */
   mn_tensor *vg_all = plus(&z, times(&z, k, q.s), c), *qg_all = plus(&z, times(&z, k, v.s), a),

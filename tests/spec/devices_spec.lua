@@ -5,22 +5,10 @@ local binding = require 'metann.binding'
 local devices = require 'metann.binding.devices'
 local rows = require 'tests.support.rows'
 local scratch = require 'tests.support.scratch'
-local S = require 'tests.samples.support'
 require 'tests.support.guarded'
 local nn, raw, handle = metann.nn, binding.stub.ops, binding.handle
 local C, ctx = handle.C, handle.ctx
 local DEVICE = 'guarded:0'
-
-local function samples_of_rows()
-  local samples = {}
-  local _, listing = scratch.run 'ls tests/samples'
-  for file in listing:gmatch '[%w_]+%.lua' do
-    if file ~= 'support.lua' then
-      for op, list in pairs(dofile('tests/samples/' .. file)(S)) do samples[op] = list end
-    end
-  end
-  return samples
-end
 
 local function message(fn, ...)
   local ok, err = pcall(fn, ...)
@@ -71,7 +59,7 @@ end)
 
 describe('rows', function()
   it('give on a device what they give on the CPU, for every sample', function()
-    local samples, n = samples_of_rows(), 0
+    local samples, n = rows.samples(), 0
     for _, op in ipairs(binding.stub.order) do
       for _, sample in ipairs(samples[op]) do
         local here, far = {}, {}
@@ -99,7 +87,7 @@ describe('rows', function()
   end)
 
   it('run where their inputs are, which must be one place', function()
-    local here, far = metann.ones(2), metann.ones(2, { device = DEVICE })
+    local here, far = metann.ones(2, { device = 'cpu' }), metann.ones(2, { device = DEVICE })
     assert.equal("add: inputs on cpu and guarded:0 ('other'); move one with :to()", message(raw.add, here, far))
     assert.equal("linear: inputs on guarded:0 and cpu ('bias'); move one with :to()",
       message(raw.linear, metann.ones(1, 2, { device = DEVICE }), metann.ones(2, 2, { device = DEVICE }), here))

@@ -130,8 +130,8 @@ pool.adaptive_max_pool2d = define('adaptive_max_pool2d', {
     raise("%s: 'output_size' %s is too large", op, common.tuple(count))
   end
   -- planes in which windows don't overlap and are equally long
-  local rows, kernel_h = adaptive_positions(height, count[1])
-  local columns, kernel_w = adaptive_positions(width, count[2])
+  local rows, kernel_h = common.beside(t, adaptive_positions, height, count[1])
+  local columns, kernel_w = common.beside(t, adaptive_positions, width, count[2])
   if common.numel(rows) ~= height then t = raw.index_select(t, rows, n - 1) end
   if common.numel(columns) ~= width then t = raw.index_select(t, columns, n) end
   local kernel = { kernel_h, kernel_w }
