@@ -19,7 +19,9 @@ describe('./dev', function()
       ['test --fast'] = 'test: unknown option --fast', ['test none_spec.lua'] = 'test: no file none_spec.lua',
       ['test tests/spec'] = 'test: no file tests/spec', ['test --golden'] = '--golden needs a folder',
       ['test --golden none'] = '--golden: no folder none',
-      ['test --device'] = '--device needs a name', ['test --device gpu'] = "--device: no device 'gpu', there is guarded", ['fuzz'] = "fuzz: give a number of seconds, got ''",
+      ['test --device'] = '--device needs a name',
+      ['test --device gpu'] = "--device: no device 'gpu', there is guarded",
+      ['fuzz'] = "fuzz: give a number of seconds, got ''",
       ['fuzz x'] = "fuzz: give a number of seconds, got 'x'", ['fuzz --fast'] = 'fuzz: unknown option --fast',
       ['fuzz 1 --seed'] = '--seed needs a number', ['fuzz 1 --seed x'] = "fuzz: --seed must be a number, got 'x'",
     } do
