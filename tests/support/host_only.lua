@@ -18,6 +18,7 @@ return {
   },
   dtypes_spec = dtypes,
   errors_spec = { ['arguments of memory name the function that was called'] = LIMIT },
+  scope_spec = { ['garbage that is cached for reuse counts once it is used'] = LIMIT },
   tensor_spec = {
     ['constructors copy memory behind a pointer'] = POINTER,
   },
