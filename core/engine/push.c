@@ -132,7 +132,7 @@ static int run_rule(mn_walk *w, const visit *x, mn_tensor **tangents, mn_tensor 
                .row = row,
                .only = -1};
   if (mn_saved_check(node)) return FAILED;
-  if (node->n_in > 0) w->ctx->default_device = mn_in_device(&r, 0); /* what the rule makes is made there */
+  w->ctx->default_device = mn_in_device(&r, node->n_in); /* output 0: where what the rule makes is made */
   w->ctx->place = node->place;
   mn_rules(node->op)->jvp(&r);
   if (w->ctx->error_code != MN_OK) return FAILED;

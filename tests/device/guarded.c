@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, POISON = 0xff, FENCE = 0xb5, FENCE_BYTES = 64, SEEN = 1024, MOST_INPUTS = 64 };
+enum { PAGE = 4096, POISON = 0xff, FENCE = 0xb5, FENCE_BYTES = 64, SEEN = 1024 };
 static const size_t ROOM = (size_t)1 << 41;   /* addresses, none of which is used twice */
 static const size_t MEMORY = (size_t)1 << 30; /* bytes in use at most */
 
@@ -207,10 +207,11 @@ static int enter_array(guarded *g, const mn_array *a, mn_array *same) {
 }
 
 static int run_inside(guarded *g, int op, mn_call *call, mn_arena *arena) {
-  mn_array in[MOST_INPUTS], out[MN_MAX_OUT], *outs[MN_MAX_OUT];
-  const mn_array *ins[MOST_INPUTS];
+  mn_array out[MN_MAX_OUT], *outs[MN_MAX_OUT];
+  mn_array *in = arena->get(arena, (size_t)call->n_in * sizeof *in);
+  const mn_array **ins = arena->get(arena, (size_t)call->n_in * sizeof *ins);
   mn_call inner = *call;
-  if (call->n_in > MOST_INPUTS) return trouble(g, "too many inputs");
+  if (!in || !ins) return trouble(g, "no memory");
   for (int i = 0; i < call->n_in; i++) {
     ins[i] = call->in[i] ? &in[i] : NULL;
     if (call->in[i] && enter_array(g, call->in[i], &in[i])) return -1;
@@ -240,7 +241,7 @@ static int over_host(int op, int may_be_late, mn_call *call) {
   host_arena arena = {.arena = {.get = host_scratch}};
   int failed = run_copies(g) || run_inside(g, op, call, &arena.arena);
   for (int i = 0; i < arena.n; i++) free(arena.blocks[i]);
-  if (g->trouble[0]) return memcpy(call->error, g->trouble, sizeof g->trouble), -1;
+  if (g->trouble[0]) failed = -1, may_be_late = 0, strcpy(call->error, g->trouble), g->trouble[0] = 0;
   return failed && may_be_late && g->device.backend->late ? hold(g, op, call) : failed;
 }
 

@@ -22,4 +22,5 @@ return {
   tensor_spec = {
     ['constructors copy memory behind a pointer'] = POINTER,
   },
+  updates_spec = { ['updates all or nothing a step of '] = LIMIT },
 }
