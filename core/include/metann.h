@@ -134,8 +134,8 @@ int mn_set_memory_limit(mn_context *ctx, double bytes);
 void mn_empty_cache(mn_context *ctx);
 /* Devices. mn_device_find opens the device of that name, unless it is open, and returns its number, or -1: 'cpu' is 0,
  * others are 'name' or 'name:i'. What is made without inputs is made on the default device. mn_backend_add makes the
- * devices of a backend known (backend.h), which must outlive the context. Memory is counted and limited for each device
- * but the host, whose is in mn_stats; 0 is no limit. mn_device_settle waits until all work is done. */
+ * devices of a backend known (backend.h), which must outlive the context. Memory is counted and limited for each device (0
+ * is no limit); the host's is in mn_stats, and as its live_bytes here stands the sum of all others. mn_device_settle waits. */
 typedef struct mn_device_stats { double live_bytes, peak_bytes, limit_bytes, live_storages; } mn_device_stats;
 int mn_backend_add(mn_context *ctx, const mn_backend *backend);
 int mn_device_find(mn_context *ctx, const char *name);

@@ -19,7 +19,7 @@ typedef struct block {
   char *start; /* of its pages, where tensors point */
   char *data;
   size_t pages, bytes; /* pages: in bytes */
-  int freed;
+  int freed, broken;   /* broken: its fences */
 } block;
 
 typedef struct copy {
@@ -91,13 +91,13 @@ static size_t fence_after(const block *b) {
   return rest < SEEN ? rest : SEEN;
 }
 
-/* Has somebody written around the block? */
+/* Has somebody written around the block? That is told once. */
 static int fences_hold(guarded *g, const void *p) {
-  const block *b = find(g, p);
+  block *b = find(g, p);
   const char *data = inside(g, b->data), *end = data + b->bytes;
-  return is_fence(data - FENCE_BYTES, data) && is_fence(end, end + fence_after(b))
-             ? 0
-             : trouble(g, "a write beyond an array's end");
+  if (b->broken || (is_fence(data - FENCE_BYTES, data) && is_fence(end, end + fence_after(b)))) return 0;
+  b->broken = 1;
+  return trouble(g, "a write beyond an array's end");
 }
 
 /* ---- the queue ---- */
@@ -161,7 +161,7 @@ static void *get(mn_device *d, size_t bytes) {
   if (pages > ROOM - g->used) return NULL;
   if (grow((void **)&g->blocks, &g->block_capacity, g->n_blocks, sizeof *g->blocks)) return NULL;
   char *start = g->room + g->used, *own = inside(g, start);
-  block b = {start, start + FENCE_BYTES, pages, bytes, 0};
+  block b = {start, start + FENCE_BYTES, pages, bytes, 0, 0};
   memset(own, FENCE, FENCE_BYTES);
   memset(own + FENCE_BYTES, POISON, bytes);
   memset(own + FENCE_BYTES + bytes, FENCE, fence_after(&b));
