@@ -58,7 +58,7 @@ metann.device = devices.object
 
 --- Waits until a device (the default one) has done what it was asked for. What it found wrong after the call that asked
 -- for it, such as an index out of range, is an error here that names that call's line.
-function metann.synchronize(device) devices.settle(device == nil and devices.default() or device) end
+function metann.synchronize(device) devices.synchronize(device == nil and devices.default() or device) end
 
 --- How many threads kernels use, 1 to 1024. Results don't depend on it. The threads are the process's, so it holds for
 -- all of its Lua states.
@@ -73,7 +73,7 @@ function metann.get_num_threads() return C.mn_num_threads(ctx) end
 -- peak_bytes, limit_bytes and live_storages there.
 function metann.memory(device)
   handle.sweep()
-  if device ~= nil and device ~= 'cpu' then return devices.memory(device) end
+  if device ~= nil and devices.number(device) ~= 0 then return devices.memory(device) end
   local s = handle.stats
   return {
     live_bytes = s.live_bytes, peak_bytes = s.peak_bytes, cached_bytes = s.cached_bytes, limit_bytes = s.limit_bytes,

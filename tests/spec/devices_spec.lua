@@ -165,7 +165,7 @@ describe('rows', function()
     assert.equal(DEVICE, metann.zeros_like(t).device)
     assert.equal(DEVICE, t:new_ones(2).device)
     assert.equal('cpu', t:new_ones(2, { device = 'cpu' }).device)
-    assert.equal("set_default_device: device: there is no 'gpu' here", message(metann.set_default_device, 'gpu'))
+    assert.equal("set_default_device: there is no 'gpu' here", message(metann.set_default_device, 'gpu'))
   end)
 end)
 

@@ -17,16 +17,22 @@ function devices.number(name)
   local number = numbers[name]
   if number then return number end
   if ffi.istype(Device, name) then return name.number end
-  if type(name) ~= 'string' then return nil, 'a device has a name' end
+  if type(name) ~= 'string' then return nil, ("expected a device such as 'cpu', got %s"):format(describe(name)) end
   number = C.mn_device_find(ctx, name)
   if number >= 0 then
     C.mn_set_places(ctx, 1) -- for what a device finds late
     numbers[name] = number
     return number
   end
-  local reason = ffi.string(C.mn_error_message(ctx))
+  local reason = ffi.string(C.mn_error_message(ctx)):gsub('^device: ', '')
   C.mn_error_clear(ctx)
   return nil, reason
+end
+
+--- The number, or an error in the name of the function that was given the device.
+local function number_for(what, name)
+  local number, reason = devices.number(name)
+  return number or raise('%s: %s', what, reason)
 end
 
 --- The name of a number's device.
@@ -45,9 +51,7 @@ ffi.metatype(Device, {
 
 --- The object that stands for a device.
 function devices.object(name)
-  local number, reason = devices.number(name)
-  if not number then raise('device: %s', reason) end
-  return Device(number)
+  return Device(number_for('device', name))
 end
 
 --- True for a device as an object.
@@ -87,34 +91,21 @@ end
 function devices.default() return devices.name(C.mn_default_device(ctx)) end
 
 --- Makes tensors on that device from now on.
-function devices.set_default(name)
-  if type(name) ~= 'string' and not devices.is_object(name) then
-    raise("set_default_device: expected a device such as 'cpu', got %s", describe(name))
-  end
-  local number, reason = devices.number(name)
-  if not number then raise('set_default_device: %s', reason) end
-  C.mn_set_default_device(ctx, number)
-end
+function devices.set_default(name) C.mn_set_default_device(ctx, number_for('set_default_device', name)) end
 
 --- Waits until the work of a device is done.
-function devices.settle(name)
-  local number, reason = devices.number(name)
-  if not number then raise('settle: %s', reason) end
-  if C.mn_device_settle(ctx, number) ~= 0 then handle.fail() end
+function devices.synchronize(name)
+  if C.mn_device_settle(ctx, number_for('synchronize', name)) ~= 0 then handle.fail() end
 end
 
 --- The bytes that a device's tensors may take.
 function devices.set_limit(name, bytes)
-  local number, reason = devices.number(name)
-  if not number then raise('set_memory_limit: %s', reason) end
-  if C.mn_set_device_limit(ctx, number, bytes) ~= 0 then handle.fail() end
+  if C.mn_set_device_limit(ctx, number_for('set_memory_limit', name), bytes) ~= 0 then handle.fail() end
 end
 
 --- Bytes that a device's tensors take: {live_bytes, peak_bytes, limit_bytes, live_storages}.
 function devices.memory(name)
-  local number, reason = devices.number(name)
-  if not number then raise('memory: %s', reason) end
-  local stats = C.mn_device_memory(ctx, number)
+  local stats = C.mn_device_memory(ctx, number_for('memory', name))
   return {
     live_bytes = stats.live_bytes, peak_bytes = stats.peak_bytes, limit_bytes = stats.limit_bytes,
     live_storages = stats.live_storages,
