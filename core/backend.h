@@ -10,7 +10,9 @@
 
 /* What failed on a device, found after the call that asked for it. */
 typedef struct mn_fault {
-  char text[200]; /* with the row's name */
+  int op;         /* the row; -1 where it was none */
+  uint32_t place; /* mn_call.place of the row */
+  char text[200]; /* without the row's name */
 } mn_fault;
 
 typedef enum mn_question {
@@ -20,9 +22,10 @@ typedef enum mn_question {
 } mn_question;
 
 struct mn_backend {
-  const char *name;            /* "cpu"; of others, device i is "name:i" */
-  int host;                    /* data may be read where they lie, and work is done when a call returns */
-  int (*count)(char why[200]); /* devices that there are; 0 with the reason */
+  const char *name; /* "cpu"; of others, device i is "name:i" */
+  int host;         /* data may be read where they lie, and work is done when a call returns */
+  int late; /* kernels of rows with MN_F_VALUES may succeed and tell at the next wait, by settle, that they failed */
+  int (*count)(char why[200]);                  /* devices that there are; 0 with the reason */
   mn_device *(*open)(int index, char why[200]); /* NULL with the reason */
   void (*close)(mn_device *device);
   void *(*get)(mn_device *device, size_t bytes); /* 64-byte aligned, or NULL */

@@ -16,12 +16,22 @@ void mn_set_place(mn_context *ctx, int place) {
 }
 int mn_place(mn_context *ctx) { return (int)ctx->place; }
 
-int mn_anomaly_begin(mn_context *ctx) {
-  if (ctx->place_state != MN_PLACE_UNKNOWN) return 0;
-  return mn_error_set(ctx, MN_ERR_PLACE, "detect_anomaly: the place of a call is not known");
+void mn_set_places(mn_context *ctx, int on) {
+  ctx->watch = on ? ctx->watch | MN_WATCH_PLACES : ctx->watch & ~MN_WATCH_PLACES;
 }
 
-void mn_anomaly_end(mn_context *ctx) {
+/* Every row's where anomalies are looked for; else of those that the device may tell about later. */
+static bool is_wanted(const mn_context *ctx, const mn_op_info *op, int device) {
+  if (ctx->watch & MN_WATCH_ANOMALY) return true;
+  return ctx->watch & MN_WATCH_PLACES && op->flags & MN_F_VALUES && ctx->devices[device]->backend->late;
+}
+
+int mn_place_begin(mn_context *ctx, const mn_op_info *op, int device) {
+  if (ctx->place_state != MN_PLACE_UNKNOWN || !is_wanted(ctx, op, device)) return 0;
+  return mn_error_set(ctx, MN_ERR_PLACE, "the place of a call is not known");
+}
+
+void mn_place_end(mn_context *ctx) {
   if (ctx->place_state == MN_PLACE_ONCE) ctx->place_state = MN_PLACE_UNKNOWN;
 }
 

@@ -20,7 +20,7 @@ static int refuse_devices(const mn_door *d, int i, int device) {
                       d->op->name, mn_device_name(d->ctx, d->device), mn_device_name(d->ctx, device), text);
 }
 
-/* The device of a row is decided here: its inputs', or, without inputs, the default. */
+/* The device of a row is decided here: its inputs'; without inputs it stays -1. */
 static int take_inputs(mn_door *d, mn_tensor *const *inputs) {
   d->device = -1;
   for (int i = 0; i < d->n_in; i++) {
@@ -36,7 +36,6 @@ static int take_inputs(mn_door *d, mn_tensor *const *inputs) {
     if (d->device < 0) d->device = t->a.device;
     if (t->a.device != d->device) return refuse_devices(d, i, t->a.device);
   }
-  if (d->device < 0) d->device = d->ctx->default_device;
   return 0;
 }
 
@@ -70,6 +69,7 @@ int mn_door_open(mn_door *d, mn_context *ctx, int op, int n_in, mn_tensor *const
       mn_check_row(ctx, d->op, n_in, d->arrays, attrs))
     return -1;
   memcpy(d->attrs, attrs ? attrs : d->op->defaults, (size_t)d->op->n_slots * sizeof(mn_slot));
+  if (d->device < 0) d->device = mn_wanted_device(ctx, d->op, d->attrs);
   return 0;
 }
 
@@ -146,7 +146,7 @@ int mn_door_execute(mn_door *d) {
   mn_call call;
   call.in = d->arrays, call.out = d->results, call.n_in = d->n_in, call.n_out = d->n_out;
   call.attrs = d->attrs, call.seed = ctx->seed, call.counter = ctx->offset;
-  call.arena = &s.arena, call.device = ctx->devices[d->device];
+  call.arena = &s.arena, call.device = ctx->devices[d->device], call.place = mn_known_place(ctx);
   int failed = mn_execute(d->op->index, &call);
   mn_scratches_close(&s);
   if (failed) return mn_error_set(ctx, MN_ERR_ARGUMENT, "%s: %s", d->op->name, call.error);
@@ -187,12 +187,12 @@ void mn_door_close(mn_door *d, bool failed) {
   if (d->temps) mn_memory_put(ctx, d->temps, (size_t)d->n_in * sizeof *d->temps);
   if (d->in != d->few) mn_memory_put(ctx, d->in, block_bytes(d));
   if (failed || d->n_temps) mn_drain(ctx);
-  if (ctx->watch) mn_anomaly_end(ctx);
+  if (ctx->watch) mn_place_end(ctx);
 }
 
 static int make_outputs(mn_door *d, mn_tensor **outputs) {
   mn_context *ctx = d->ctx;
-  if (ctx->watch & MN_WATCH_ANOMALY && mn_anomaly_begin(ctx)) return -1;
+  if (ctx->watch && mn_place_begin(ctx, d->op, d->device)) return -1;
   if (mn_door_cast(d) || mn_door_headers(d) || mn_door_resolve(d) || mn_door_storages(d) || mn_door_node(d) ||
       mn_scope_reserve(ctx, d->n_out) || mn_door_prepare(d, d->n_out) || mn_door_execute(d))
     return -1;

@@ -40,6 +40,8 @@ static int check_attr(mn_context *ctx, const mn_op_info *op, const mn_attr_info 
     return v == 0 || v == 1 ? 0 : refuse(ctx, op, a, "0 or 1", v);
   case MN_ATTR_DTYPE:
     return v >= -1 && v < MN_DTYPE_COUNT ? 0 : refuse(ctx, op, a, "a dtype, or -1 for the default", v);
+  case MN_ATTR_DEVICE:
+    return v >= -1 && v < ctx->n_devices ? 0 : refuse(ctx, op, a, "an open device, or -1 for the default", v);
   case MN_ATTR_ENUM:
     return v >= 0 && v < count_choices(a->choices) ? 0 : refuse(ctx, op, a, a->choices, v);
   default:

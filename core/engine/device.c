@@ -112,7 +112,7 @@ void *mn_device_get(mn_context *ctx, int number, size_t bytes) {
                  ctx->device_names[number], size, s->live_bytes, s->limit_bytes);
     return NULL;
   }
-  s->live_bytes += size;
+  s->live_bytes += size, ctx->device_stats[0].live_bytes += size;
   if (s->live_bytes > s->peak_bytes) s->peak_bytes = s->live_bytes;
   return p;
 }
@@ -121,18 +121,21 @@ void mn_device_put(mn_context *ctx, int number, void *p, size_t bytes) {
   mn_device *device = ctx->devices[number];
   if (!p) return;
   ctx->device_stats[number].live_bytes -= (double)bytes;
+  ctx->device_stats[0].live_bytes -= (double)bytes;
   device->backend->put(device, p);
 }
 
 /* ---- work and copies ---- */
 
 int mn_device_settle(mn_context *ctx, int number) {
-  mn_fault fault = {""};
+  mn_fault fault = {.op = -1};
   if (check_device(ctx, number)) return -1;
   mn_device *device = ctx->devices[number];
   if (device->backend->settle(device, &fault) == 0) return 0;
-  return mn_error_set(ctx, MN_ERR_ARGUMENT, "%s, found after it on %s", fault.text,
-                      ctx->device_names[number]);
+  const char *name = ctx->device_names[number];
+  if (fault.op < 0) return mn_error_set(ctx, MN_ERR_ARGUMENT, "%s, found on %s", fault.text, name);
+  if (ctx->error_code == MN_OK) ctx->place = fault.place;
+  return mn_error_set(ctx, MN_ERR_LATE, "%s: %s, found later on %s", mn_op(fault.op)->name, fault.text, name);
 }
 
 /* A copy that failed: because of what was found before it, or by itself. */

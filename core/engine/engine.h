@@ -89,9 +89,9 @@ struct mn_node {
       *outputs; /* NULL unless one asked to keep its gradient; not owned, cleared when the tensor dies */
 };
 
-/* What apply looks at beside its work. */
-enum { MN_WATCH_RECORDING = 1, MN_WATCH_ANOMALY = 2 };
-/* Under detect_anomaly: does ctx->place say where the running call was made? For that call, or while a walk runs. */
+/* What apply looks at beside its work; MN_WATCH_PLACES: the binding tells where rows are called that may fail late. */
+enum { MN_WATCH_RECORDING = 1, MN_WATCH_ANOMALY = 2, MN_WATCH_PLACES = 4 };
+/* Does ctx->place say where the running call was made? For that call, or while a walk runs. */
 enum { MN_PLACE_UNKNOWN, MN_PLACE_ONCE, MN_PLACE_HELD };
 
 typedef struct mn_block mn_block;
@@ -128,8 +128,8 @@ struct mn_context {
   int grad_enabled, default_dtype, message_base;
   uint64_t seed, offset, next_seq;
   double next_id;
-  mn_device *devices[MN_DEVICES]; /* by number; the host's is 0 */
-  mn_device_stats device_stats[MN_DEVICES];
+  mn_device *devices[MN_DEVICES];           /* by number; the host's is 0 */
+  mn_device_stats device_stats[MN_DEVICES]; /* of device 0: live_bytes of all the others together */
   const mn_backend *backends[MN_BACKENDS];
   char device_names[MN_DEVICES][MN_DEVICE_NAME];
   int n_devices, n_backends, default_device;
@@ -279,9 +279,13 @@ const mn_node *mn_walk_node(const mn_walk *w); /* that Lua is asked about */
 int mn_tangents(mn_context *ctx, int n_out, mn_tensor *const *outputs, int n_in, mn_tensor *const *inputs,
                 mn_tensor *const *tangents, int create_graph, mn_tensor **results);
 
-/* anomaly.c: detect_anomaly. */
-int mn_anomaly_begin(mn_context *ctx); /* -1 and MN_ERR_PLACE where the place of the call is unknown */
-void mn_anomaly_end(mn_context *ctx);  /* the place was for one call */
+/* anomaly.c: detect_anomaly, and where calls were made. */
+/* -1 and MN_ERR_PLACE where somebody will want to know the place of a call, and it is unknown. */
+int mn_place_begin(mn_context *ctx, const mn_op_info *op, int device);
+void mn_place_end(mn_context *ctx); /* the place was for one call */
+static inline uint32_t mn_known_place(const mn_context *ctx) {
+  return ctx->place_state == MN_PLACE_UNKNOWN ? 0 : ctx->place;
+}
 int mn_anomaly_check(mn_context *ctx, const mn_op_info *op, const mn_slot *attrs, int n_in,
                      mn_tensor *const *in, int n_out, mn_tensor *const *out);
 const char *mn_anomaly_in(const mn_tensor *t); /* "nan", "inf" or NULL */
@@ -292,6 +296,7 @@ typedef struct mn_op_rules {
   void (*jvp)(mn_rule *);
   uint32_t saves;
   uint32_t optional; /* bit i: input i may be absent */
+  int device;        /* 1 + the slot of an attribute that says the outputs' device; 0: the inputs' */
   bool required;     /* has an attribute without default */
   bool checked;      /* has attributes of which not every value makes sense */
   bool view;         /* has no kernel: the output shares the input's storage */
@@ -317,6 +322,9 @@ int mn_wanted_dtype(const mn_context *ctx, const mn_op_info *op, int n_in, const
                     const mn_slot *attrs);
 int mn_resolve_outputs(mn_context *ctx, const mn_op_info *op, int n_in, const mn_array *const *in,
                        mn_slot *attrs, mn_array *const *out); /* which arrive zeroed */
+
+/* The device of a row that has no inputs: its attribute's, which is set where it was the default, or the default. */
+int mn_wanted_device(const mn_context *ctx, const mn_op_info *op, mn_slot *attrs);
 
 /* dtype.c */
 int mn_promote_all(const mn_array *const *arrays, int n); /* NULL entries are skipped */

@@ -135,7 +135,7 @@ static int change(mn_door *d, mn_tensor *target) {
   if (!target || mn_is_none(target))
     return mn_error_set(d->ctx, MN_ERR_ARGUMENT, "%s_: expected a tensor", d->op->name);
   d->target = target;
-  if (check_target(d) || (d->ctx->watch & MN_WATCH_ANOMALY && mn_anomaly_begin(d->ctx))) return -1;
+  if (check_target(d) || (d->ctx->watch && mn_place_begin(d->ctx, d->op, d->device))) return -1;
   if (mn_door_cast(d) || mn_door_resolve(d) || check_result(d)) return -1;
   return is_direct(d) ? write_target(d) : write_apart(d);
 }

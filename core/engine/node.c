@@ -97,7 +97,7 @@ static inline mn_node *make(mn_context *ctx, int op, int n_in, mn_tensor *const 
   node->ctx = ctx;
   node->seq = node->oldest = ctx->next_seq++;
   node->refs = 1;
-  if (ctx->watch & MN_WATCH_ANOMALY) node->place = ctx->place;
+  if (ctx->watch) node->place = mn_known_place(ctx);
   node->op = (uint16_t)op, node->n_in = (uint16_t)n_in, node->n_out = (uint16_t)n_out;
   int64_t *at = node->shapes;
   for (int i = 0; i < n_in; i++) {

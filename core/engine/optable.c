@@ -36,6 +36,7 @@ void mn_jvp_zero(mn_rule *r) { (void)r; }
 #define INFO_BOOL(name, ...) {#name, MN_ATTR_BOOL, 0, 0},
 #define INFO_ENUM(name, value, choices) {#name, MN_ATTR_ENUM, 0, choices},
 #define INFO_DTYPE(name, ...) {#name, MN_ATTR_DTYPE, 0, 0},
+#define INFO_DEVICE(name, ...) {#name, MN_ATTR_DEVICE, 0, 0},
 #define INFO_LIST(name, ...) {#name, MN_ATTR_LIST, 0, 0},
 #define INFO_PAIR(name, ...) {#name, MN_ATTR_PAIR, 0, 0},
 #define INFO_DIM(name, ...) {#name, MN_ATTR_DIM, 0, 0},
@@ -55,6 +56,7 @@ void mn_jvp_zero(mn_rule *r) { (void)r; }
 #define DEF_BOOL(name, value) .name = value,
 #define DEF_ENUM(name, value, choices) .name = value,
 #define DEF_DTYPE(name, value) .name = value,
+#define DEF_DEVICE(name, value) .name = value,
 #define DEF_LIST(name, ...) .name = {__VA_ARGS__},
 #define DEF_PAIR(name, ...) .name = {__VA_ARGS__},
 #define DEF_DIM(name, value) .name = value,
@@ -138,6 +140,7 @@ __attribute__((constructor)) static void finish(void) {
       attr->slot = slot;
       mn_row_rules[i].required |= is_required(attr, op->defaults);
       mn_row_rules[i].checked |= attr->kind != MN_ATTR_NUM;
+      if (attr->kind == MN_ATTR_DEVICE) mn_row_rules[i].device = 1 + slot;
       slot += is_list(attr->kind) ? LIST_SLOTS : 1;
     }
     int input = 0;

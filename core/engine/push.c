@@ -114,7 +114,6 @@ static mn_tensor *like_output(mn_rule *r, int k, mn_tensor *t) {
 static int check_anomaly(mn_context *ctx, const mn_node *node, int k, const mn_tensor *t) {
   const char *what = ctx->watch & MN_WATCH_ANOMALY ? mn_anomaly_in(t) : NULL;
   if (!what) return 0;
-  ctx->place = node->place;
   return mn_error_set(ctx, MN_ERR_ANOMALY, "detect_anomaly: the tangent of output %d of %s has %s", k + 1,
                       mn_node_name(node), what);
 }
@@ -132,7 +131,8 @@ static int run_rule(mn_walk *w, const visit *x, mn_tensor **tangents, mn_tensor 
                .row = row,
                .only = -1};
   if (mn_saved_check(node)) return FAILED;
-  if (node->n_in > 0) w->ctx->default_device = mn_in_device(&r, 0); /* what the rule makes is made there */
+  w->ctx->default_device = mn_in_device(&r, node->n_in); /* output 0: where what the rule makes is made */
+  w->ctx->place = node->place;
   mn_rules(node->op)->jvp(&r);
   if (w->ctx->error_code != MN_OK) return FAILED;
   for (int k = 0; k < node->n_out; k++) {

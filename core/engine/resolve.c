@@ -38,6 +38,13 @@ int mn_check_row(mn_context *ctx, const mn_op_info *op, int n_in, const mn_array
   return attrs && mn_rules(op->index)->checked ? mn_check_attrs(ctx, op, attrs) : 0;
 }
 
+int mn_wanted_device(const mn_context *ctx, const mn_op_info *op, mn_slot *attrs) {
+  int slot = mn_rules(op->index)->device - 1;
+  if (slot < 0) return ctx->default_device;
+  if (attrs[slot].i < 0) attrs[slot].i = ctx->default_device;
+  return (int)attrs[slot].i;
+}
+
 /* The common dtype, found in portions: the running result takes part as an array with dims. */
 static int common_dtype(int n_in, const mn_array *const *in) {
   const mn_array *arrays[PORTION];
@@ -114,9 +121,10 @@ int mn_resolve(mn_context *ctx, int number, int n_in, const mn_array *const *in,
     if (in[i] && in[i]->dtype != dtype)
       return mn_error_set(ctx, MN_ERR_ARGUMENT, "%s: input %d must be cast to %s first", op->name, i + 1,
                           mn_dtype_name(dtype));
-  int device = ctx->default_device;
+  int device = -1;
   for (int i = n_in - 1; i >= 0; i--)
     if (in[i]) device = in[i]->device;
+  if (device < 0) device = mn_wanted_device(ctx, op, attrs);
   for (int k = 0; k < op->n_out; k++) memset(out[k], 0, sizeof *out[k]), out[k]->device = device;
   return mn_resolve_outputs(ctx, op, n_in, in, attrs, out);
 }

@@ -72,7 +72,7 @@ static int run_rule(mn_walk *w, visit *x, mn_tensor **results) {
   if (node->op == MN_OP_FUNCTION) {
     if (mn_ask_function(w, node, results)) return -1;
   } else {
-    if (node->n_in > 0) w->ctx->default_device = mn_in_device(&r, 0); /* what the rule makes is made there */
+    w->ctx->default_device = mn_in_device(&r, node->n_in); /* output 0: where what the rule makes is made */
     mn_rules(node->op)->vjp(&r);
   }
   if (w->ctx->error_code != MN_OK) return -1;
@@ -289,7 +289,7 @@ static int step(mn_walk *w) {
   int failed = 0;
   if (w->next >= 0) {
     visit *x = &w->visits[w->next];
-    if (w->ctx->watch & MN_WATCH_ANOMALY) w->ctx->place = x->node->place;
+    w->ctx->place = x->node->place;
     failed = x->needed ? visit_node(w, x) : 0;
   } else {
     failed = mn_ask_leaf_hooks(w) || (w->flags & MN_WALK_ACCUMULATE ? 0 : collect_results(w));

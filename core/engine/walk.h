@@ -69,13 +69,10 @@ static inline mn_tensor *row_cast(mn_context *ctx, mn_tensor *t, int dtype) {
   return mn_apply1(ctx, MN_OP_cast, t, (const mn_slot *)&attrs);
 }
 static inline mn_tensor *row_full(mn_context *ctx, const mn_array *like, double value) {
-  mn_full_attrs attrs = {.size = {.n = like->ndim}, .value = value, .dtype = like->dtype};
+  mn_full_attrs attrs = {
+      .size = {.n = like->ndim}, .value = value, .dtype = like->dtype, .device = like->device};
   for (int d = 0; d < like->ndim; d++) attrs.size.v[d] = like->size[d];
-  int device = ctx->default_device;
-  ctx->default_device = like->device;
-  mn_tensor *t = mn_apply0(ctx, MN_OP_full, (const mn_slot *)&attrs);
-  ctx->default_device = device;
-  return t;
+  return mn_apply0(ctx, MN_OP_full, (const mn_slot *)&attrs);
 }
 
 /* visits.c: which nodes are visited, and what is wanted of them. */

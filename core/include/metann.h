@@ -30,7 +30,8 @@ typedef enum mn_dtype {
 } mn_dtype;
 
 typedef enum mn_error {
-  MN_OK, MN_ERR_ARGUMENT, MN_ERR_MEMORY, MN_ERR_INTERRUPTED, MN_ERR_LIVE_VIEWS, MN_ERR_PLACE, MN_ERR_ANOMALY
+  MN_OK, MN_ERR_ARGUMENT, MN_ERR_MEMORY, MN_ERR_INTERRUPTED, MN_ERR_LIVE_VIEWS, MN_ERR_PLACE, MN_ERR_ANOMALY,
+  MN_ERR_LATE
 } mn_error;
 
 typedef struct mn_context mn_context;
@@ -51,16 +52,17 @@ typedef struct mn_array {
   int64_t size[8], stride[8];
 } mn_array;
 
-/* One attribute slot: INT, BOOL, ENUM, DTYPE, DIM, INDEX use i; NUM uses f; a LIST, DIMS or PAIR is an mn_list, 9 slots. */
+/* One attribute slot: INT, BOOL, ENUM, DTYPE, DEVICE, DIM, INDEX use i; NUM uses f; a LIST, DIMS or PAIR is an mn_list, 9 slots. */
 typedef union mn_slot { int64_t i; double f; } mn_slot;
 typedef struct mn_list { int64_t n; int64_t v[8]; } mn_list;
 
 /* Kinds of attributes (mn_attr_info.kind). DIM and DIMS count dimensions from 0 here (Lua: from 1), negative from the
  * end; INDEX likewise is a position; BASE is the number that the first index has in index tensors (C 0, Lua 1). A PAIR
- * is a list for the two sides of a plane, of which one number stands for both. */
+ * is a list for the two sides of a plane, of which one number stands for both. A DEVICE is a number of mn_device_find, or
+ * -1 for the default device. */
 typedef enum mn_attr_kind {
   MN_ATTR_INT, MN_ATTR_NUM, MN_ATTR_BOOL, MN_ATTR_ENUM, MN_ATTR_DTYPE,
-  MN_ATTR_LIST, MN_ATTR_DIM, MN_ATTR_DIMS, MN_ATTR_INDEX, MN_ATTR_BASE, MN_ATTR_PAIR
+  MN_ATTR_LIST, MN_ATTR_DIM, MN_ATTR_DIMS, MN_ATTR_INDEX, MN_ATTR_BASE, MN_ATTR_PAIR, MN_ATTR_DEVICE
 } mn_attr_kind;
 
 typedef struct mn_attr_info {
@@ -81,7 +83,8 @@ typedef enum mn_op_flag {
   MN_F_INPLACE = 128,    /* the kernel may write its output 0 over its input 0 */
   MN_F_RANDOM = 256,     /* draws from the context's random stream */
   MN_F_DATA_SHAPE = 512, /* the output's shape depends on data */
-  MN_F_VARIADIC = 1024   /* takes any number of inputs */
+  MN_F_VARIADIC = 1024,  /* takes any number of inputs */
+  MN_F_VALUES = 2048     /* fails for some values of its inputs: a device may tell so later (mn_device_settle) */
 } mn_op_flag;
 
 /* A row of the op table. inputs: names parted by commas, '?' after an optional one, "..." after a variadic one.
@@ -135,8 +138,8 @@ void mn_empty_cache(mn_context *ctx);
 int mn_fail_allocation(mn_context *ctx, int first, int times);
 /* Devices. mn_device_find opens the device of that name, unless it is open, and returns its number, or -1: 'cpu' is 0,
  * others are 'name' or 'name:i'. What is made without inputs is made on the default device. mn_backend_add makes the
- * devices of a backend known (backend.h), which must outlive the context. Memory is counted and limited for each device
- * but the host, whose is in mn_stats; 0 is no limit. mn_device_settle waits until all work is done. */
+ * devices of a backend known (backend.h), which must outlive the context. Memory is counted and limited for each device (0
+ * is no limit); the host's is in mn_stats, and as its live_bytes here stands the sum of all others. mn_device_settle waits. */
 typedef struct mn_device_stats { double live_bytes, peak_bytes, limit_bytes, live_storages; } mn_device_stats;
 int mn_backend_add(mn_context *ctx, const mn_backend *backend);
 int mn_device_find(mn_context *ctx, const char *name);
@@ -254,6 +257,7 @@ typedef struct mn_call {
   uint64_t seed, counter; /* rows with MN_F_RANDOM: Philox key and first counter */
   mn_arena *arena;        /* scratch memory, on the device */
   mn_device *device;
+  uint32_t place; /* where the program made the call, for a failure that is told later; 0: unknown */
   char error[200]; /* a kernel that fails writes here, without the op's name */
 } mn_call;
 void mn_arena_over(mn_arena *arena, void *memory, size_t bytes); /* memory: 64-byte aligned */
@@ -366,7 +370,10 @@ double mn_tensor_digest(const mn_tensor *t); /* of its elements: equal ones have
 /* detect_anomaly. While on, a row called from outside fails with MN_ERR_PLACE until mn_set_place has said (as a number
  * above 0 of the caller's) where the call stands; a result with NaN, or with an infinity that no input has, is
  * MN_ERR_ANOMALY, and mn_place then is where what is named was made. */
+/* mn_set_places: the caller also tells places of rows with MN_F_VALUES on devices that find failures late. Such a failure is
+ * the error MN_ERR_LATE of whatever waits first, and mn_place is where the row was called, 0 within a derivative. */
 void mn_set_anomaly(mn_context *ctx, int on);
+void mn_set_places(mn_context *ctx, int on);
 int mn_anomaly(mn_context *ctx);
 void mn_set_place(mn_context *ctx, int place);
 int mn_place(mn_context *ctx);
@@ -435,6 +442,7 @@ void mn_program_free(mn_program *program);
 #define MN_FIELD_BOOL(name, ...) int64_t name;
 #define MN_FIELD_ENUM(name, ...) int64_t name;
 #define MN_FIELD_DTYPE(name, ...) int64_t name;
+#define MN_FIELD_DEVICE(name, ...) int64_t name;
 #define MN_FIELD_LIST(name, ...) mn_list name;
 #define MN_FIELD_PAIR(name, ...) mn_list name;
 #define MN_FIELD_DIM(name, ...) int64_t name;

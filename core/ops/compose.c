@@ -45,5 +45,5 @@ mn_tensor *mn_pow_number(mn_context *ctx, mn_tensor *t, double v) {
 }
 
 mn_tensor *mn_zeros(mn_context *ctx, mn_list size, int dtype) {
-  return mn_full(ctx, &(mn_full_attrs){.size = size, .value = 0, .dtype = dtype});
+  return mn_full(ctx, &(mn_full_attrs){.size = size, .value = 0, .dtype = dtype, .device = -1});
 }

@@ -138,7 +138,7 @@ static mn_tensor *only_last(mn_context *ctx, mn_tensor *grad, mn_tensor *order, 
 
 /* 0, 1, ... as a tensor of that size. */
 static mn_tensor *counted(mn_context *ctx, mn_list size) {
-  mn_arange_attrs a = {.start = 0, .step = 1, .count = 1, .dtype = MN_INT64};
+  mn_arange_attrs a = {.start = 0, .step = 1, .count = 1, .dtype = MN_INT64, .device = -1};
   for (int d = 0; d < size.n; d++) a.count *= size.v[d];
   return mn_reshape(ctx, mn_arange(ctx, &a), size);
 }

@@ -193,7 +193,7 @@ static terms make_terms(third *z) {
   mn_tensor *c = wide(z, cotangent(rule, 2));
   t.p = make_vector(z, cotangent(rule, 0)), t.q = make_vector(z, cotangent(rule, 1));
   t.v = make_vector(z, mn_saved_in(rule, 0)), t.g = make_vector(z, mn_saved_in(rule, 3));
-  if (t.w == MN_NONE) t.w = mn_full(z->ctx, &(mn_full_attrs){z->wide, 1, mn_in_dtype(rule, 4)});
+  if (t.w == MN_NONE) t.w = mn_full(z->ctx, &(mn_full_attrs){z->wide, 1, mn_in_dtype(rule, 4), -1});
   t.pv = form(z, t.p, t.v), t.vg = form(z, t.v, t.g), t.qg = form(z, t.q, t.g), t.qv = form(z, t.q, t.v);
   t.k = scaled(z, multiplied(z, t.w, z->r), -1 / z->count);
   t.vg_all = added(z, multiplied(z, t.k, t.q.s), c);

@@ -118,7 +118,8 @@ int mn_infer_clamp_gate(mn_infer *x) {
 /* A 0-dim tensor of t's dtype. */
 static mn_tensor *number_like(mn_context *ctx, mn_tensor *t, double value) {
   if (!t) return NULL;
-  return mn_full(ctx, &(mn_full_attrs){.size = {.n = 0}, .value = value, .dtype = mn_arr(t)->dtype});
+  return mn_full(ctx,
+                 &(mn_full_attrs){.size = {.n = 0}, .value = value, .dtype = mn_arr(t)->dtype, .device = -1});
 }
 
 /* t where mask, else 0; or the other way round. */

@@ -318,7 +318,7 @@ void mn_vjp_norm(mn_rule *r) {
   mn_tensor *slope = mn_mul(ctx, x, mn_reciprocal_no_nan(ctx, y, NULL), NULL);
   if (a->p != 2) {
     mn_tensor *part = mn_abs(ctx, slope, NULL), *zero = mn_eq(ctx, part, MN_NONE, NULL);
-    mn_full_attrs one = {.size = {0, {0}}, .value = 1, .dtype = mn_in_dtype(r, 0)};
+    mn_full_attrs one = {.size = {0, {0}}, .value = 1, .dtype = mn_in_dtype(r, 0), .device = -1};
     mn_tensor *power = mn_pow_number(ctx, mn_where(ctx, zero, mn_full(ctx, &one), part, NULL), a->p - 1);
     slope = mn_mul(ctx, mn_sign(ctx, slope, NULL), power, NULL);
   }
@@ -531,7 +531,7 @@ void mn_vjp_nll_loss_grad(mn_rule *r) {
  * ones. */
 static void push_weighted(mn_rule *r, const mn_list *dims, bool keepdim) {
   mn_context *ctx = mn_rule_ctx(r);
-  mn_full_attrs ones = {.size = mn_out_shape(r, 0), .value = 1, .dtype = mn_out_dtype(r, 0)};
+  mn_full_attrs ones = {.size = mn_out_shape(r, 0), .value = 1, .dtype = mn_out_dtype(r, 0), .device = -1};
   mn_tensor *weight = mn_pull(r, 0, 0, mn_full(ctx, &ones));
   if (!weight || weight == MN_NONE) return;
   mn_tensor *weighted = mn_mul(ctx, mn_tangent(r, 0), weight, NULL);

@@ -18,7 +18,7 @@ local function direction(like, salt)
     values[i] = (v < 0.5 and -1 or 1) * (0.5 + v)
   end
   if n == 0 then return ops.zeros_like(like) end
-  return ops.tensor(values, { dtype = 'float64' }):reshape(like.shape)
+  return like:new_tensor(values, { dtype = 'float64' }):reshape(like.shape)
 end
 
 --- The function's outputs that require grad; of a gradient all, as one that lost its history is wrong.
@@ -63,7 +63,7 @@ end
 local function value_at(fn, inputs, x, values, k, delta, all)
   local kept = values[k]
   values[k] = kept + delta
-  autograd.no_grad(function() x:copy_(ops.tensor(values, { dtype = 'float64' }):reshape(x.shape)) end)
+  autograd.no_grad(function() x:copy_(x:new_tensor(values, { dtype = 'float64' }):reshape(x.shape)) end)
   values[k] = kept
   local v = project(fn, inputs, all)
   return v and v:item() or 0

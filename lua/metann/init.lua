@@ -50,13 +50,15 @@ end
 function metann.get_default_dtype() return handle.dtype_names[C.mn_default_dtype(ctx)] end
 
 --- The device that tensors are made on where nothing else says which: 'cpu' (at the start).
-function metann.set_default_device(device)
-  if type(device) ~= 'string' then
-    errors.raise("set_default_device: expected a device such as 'cpu', got %s", errors.describe(device))
-  end
-  devices.set_default(device)
-end
+function metann.set_default_device(device) devices.set_default(device) end
 function metann.get_default_device() return devices.default() end
+
+--- A device as an object with `type` and `index`, which may stand wherever a device's name may: device('cuda:1').
+metann.device = devices.object
+
+--- Waits until a device (the default one) has done what it was asked for. What it found wrong after the call that asked
+-- for it, such as an index out of range, is an error here that names that call's line.
+function metann.synchronize(device) devices.synchronize(device == nil and devices.default() or device) end
 
 --- How many threads kernels use, 1 to 1024. Results don't depend on it. The threads are the process's, so it holds for
 -- all of its Lua states.
@@ -67,9 +69,11 @@ end
 function metann.get_num_threads() return C.mn_num_threads(ctx) end
 
 --- What the core holds: live_bytes, peak_bytes, cached_bytes, limit_bytes, live_tensors, live_storages, live_nodes;
--- and visited_nodes, how many nodes all derivatives so far have visited.
-function metann.memory()
+-- and visited_nodes, how many nodes all derivatives so far have visited. Of another device than 'cpu': live_bytes,
+-- peak_bytes, limit_bytes and live_storages there.
+function metann.memory(device)
   handle.sweep()
+  if device ~= nil and devices.number(device) ~= 0 then return devices.memory(device) end
   local s = handle.stats
   return {
     live_bytes = s.live_bytes, peak_bytes = s.peak_bytes, cached_bytes = s.cached_bytes, limit_bytes = s.limit_bytes,
@@ -78,12 +82,13 @@ function metann.memory()
   }
 end
 
---- Past this many bytes an operation is an error instead of a killed process; 90 % of the machine's memory at first.
-function metann.set_memory_limit(bytes)
+--- Past this many bytes an operation is an error instead of a killed process; 90 % of the machine's memory at first. Of
+-- another device than 'cpu': past this many bytes there; no limit at first.
+function metann.set_memory_limit(bytes, device)
   if type(bytes) ~= 'number' or bytes <= 0 or bytes ~= bytes then
     errors.raise('set_memory_limit: expected a number of bytes, got %s', errors.describe(bytes))
   end
-  if C.mn_set_memory_limit(ctx, bytes) ~= 0 then handle.fail() end
+  devices.set_limit(device == nil and 'cpu' or device, bytes)
 end
 
 --- Gives memory that is cached for reuse back to the system.

@@ -64,6 +64,9 @@ function support.along_channels(t, n)
   return view(t, shape)
 end
 
+--- What make(...) gives, up to three values, with what it makes on the device of a tensor.
+support.beside = common.beside
+
 --- A tensor of a dtype (by name) and sizes whose elements are still to be written.
 function support.empty(dtype, shape) return handle.empty(handle.dtypes[dtype], shape) end
 

@@ -1,22 +1,25 @@
-/* guarded.c: a second device for tests. Its memory can't be read or written by the host: each allocation is opened for
- * the kernel or copy that is given it, and closed again. It is filled with NaN, ends in bytes that nobody may change,
- * and stays unreadable when it has been given back. Copies wait in a queue until something needs what they bring.
- * Its rows go over the host's kernels, on memory that is open for as long as they run. */
+/* guarded.c: a second device for tests. Its memory is mapped twice: where tensors point nobody can read or write, and rows
+ * and copies go to the same pages by another mapping, which only this file knows. An allocation is filled with NaN and
+ * lies between bytes that nobody may change; what was given back is refused, and its addresses are never used again.
+ * Copies wait in a queue until something needs what they bring. Rows go over the host's kernels. On the device "late",
+ * which is the same otherwise, what fails because of the values of its inputs is told by the next wait. */
 #define _GNU_SOURCE
 #include "backend.h"
 #include "rows.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
-enum { PAGE = 4096, POISON = 0xff, FENCE = 0xb5, MOST_OPEN = 64 };
-static const size_t ROOM = (size_t)1 << 42; /* addresses, none of which is used twice */
+enum { PAGE = 4096, POISON = 0xff, FENCE = 0xb5, FENCE_BYTES = 64, SEEN = 1024 };
+static const size_t ROOM = (size_t)1 << 41;   /* addresses, none of which is used twice */
+static const size_t MEMORY = (size_t)1 << 30; /* bytes in use at most */
 
 typedef struct block {
-  char *start; /* of its pages */
+  char *start; /* of its pages, where tensors point */
   char *data;
   size_t pages, bytes; /* pages: in bytes */
-  int freed;
+  int freed, broken;   /* broken: its fences */
 } block;
 
 typedef struct copy {
@@ -26,15 +29,15 @@ typedef struct copy {
 } copy;
 
 typedef struct guarded {
-  mn_device device; /* first: mn_device* is cast to guarded* */
-  char *room;
-  size_t used;
+  mn_device device;    /* first: mn_device* is cast to guarded* */
+  char *room, *inside; /* what nobody can touch, and the same pages for us */
+  size_t used, live;
   block *blocks; /* by address */
   int n_blocks, block_capacity;
   copy *copies;
   int n_copies, copy_capacity;
-  int open[MOST_OPEN], n_open;
   char trouble[160];
+  mn_fault fault; /* of a row, told by the next wait; op is -1 where there is none */
 } guarded;
 
 static mn_device *host;
@@ -53,7 +56,7 @@ static int trouble(guarded *g, const char *what) {
   return -1;
 }
 
-/* ---- opening and closing ---- */
+/* ---- the way in ---- */
 
 static block *find(guarded *g, const void *p) {
   int low = 0, high = g->n_blocks;
@@ -66,33 +69,35 @@ static block *find(guarded *g, const void *p) {
   return b && (const char *)p < b->start + b->pages ? b : NULL;
 }
 
-static int open_block(guarded *g, const void *p) {
-  block *b = find(g, p);
-  if (!b) return trouble(g, "memory that is not the device's");
-  if (b->freed) return trouble(g, "memory that was given back");
-  for (int i = 0; i < g->n_open; i++)
-    if (g->open[i] == b - g->blocks) return 0;
-  if (g->n_open == MOST_OPEN) return trouble(g, "too many arrays");
-  mprotect(b->start, b->pages, PROT_READ | PROT_WRITE);
-  g->open[g->n_open++] = (int)(b - g->blocks);
-  return 0;
+static char *inside(const guarded *g, const void *p) { return g->inside + ((const char *)p - g->room); }
+
+/* Where the memory behind a tensor's pointer can be reached, or NULL. */
+static char *enter(guarded *g, const void *p) {
+  const block *b = find(g, p);
+  if (!b) return trouble(g, "memory that is not the device's"), NULL;
+  if (b->freed) return trouble(g, "memory that was given back"), NULL;
+  return inside(g, p);
 }
 
-static int fences_hold(const block *b) {
-  for (const char *p = b->data + b->bytes; p < b->start + b->pages; p++)
+static int is_fence(const char *p, const char *end) {
+  for (; p < end; p++)
     if ((unsigned char)*p != FENCE) return 0;
   return 1;
 }
 
-static int close_blocks(guarded *g) {
-  int failed = 0;
-  for (int i = 0; i < g->n_open; i++) {
-    block *b = &g->blocks[g->open[i]];
-    if (!fences_hold(b)) failed = trouble(g, "a write beyond an array's end");
-    mprotect(b->start, b->pages, PROT_NONE);
-  }
-  g->n_open = 0;
-  return failed;
+/* The rest of the last page, of which as much is looked at as may be. */
+static size_t fence_after(const block *b) {
+  size_t rest = (size_t)(b->start + b->pages - b->data) - b->bytes;
+  return rest < SEEN ? rest : SEEN;
+}
+
+/* Has somebody written around the block? That is told once. */
+static int fences_hold(guarded *g, const void *p) {
+  block *b = find(g, p);
+  const char *data = inside(g, b->data), *end = data + b->bytes;
+  if (b->broken || (is_fence(data - FENCE_BYTES, data) && is_fence(end, end + fence_after(b)))) return 0;
+  b->broken = 1;
+  return trouble(g, "a write beyond an array's end");
 }
 
 /* ---- the queue ---- */
@@ -101,13 +106,13 @@ static int run_copies(guarded *g) {
   int failed = 0;
   for (int i = 0; i < g->n_copies; i++) {
     copy *c = &g->copies[i];
-    int bad = open_block(g, c->to) || (!c->own && open_block(g, c->from));
-    if (!bad) memmove(c->to, c->from, c->bytes);
+    char *to = enter(g, c->to), *from = c->own ? c->from : enter(g, c->from);
+    if (to && from) memmove(to, from, c->bytes);
+    failed |= !to || !from || fences_hold(g, c->to);
     if (c->own) free(c->from);
-    failed |= close_blocks(g) || bad;
   }
   g->n_copies = 0;
-  return failed;
+  return failed ? -1 : 0;
 }
 
 static int add_copy(guarded *g, void *to, const void *from, size_t bytes, int own) {
@@ -126,19 +131,24 @@ static int upload(mn_device *d, void *to, const void *from, size_t bytes) {
 static int within(mn_device *d, void *to, const void *from, size_t bytes) {
   return add_copy((guarded *)d, to, from, bytes, 0);
 }
+
+/* Waits; no number leaves the device past something that failed. */
+static int wait_for(guarded *g) { return run_copies(g) || g->trouble[0] || g->fault.op >= 0 ? -1 : 0; }
+
 static int download(mn_device *d, void *to, const void *from, size_t bytes) {
   guarded *g = (guarded *)d;
-  if (run_copies(g) || open_block(g, from)) return close_blocks(g), -1;
-  memcpy(to, from, bytes);
-  return close_blocks(g);
+  const char *data = wait_for(g) ? NULL : enter(g, from);
+  if (!data) return -1;
+  memcpy(to, data, bytes);
+  return 0;
 }
 
 static int settle(mn_device *d, mn_fault *fault) {
   guarded *g = (guarded *)d;
-  run_copies(g);
-  if (!g->trouble[0]) return 0;
-  memcpy(fault->text, g->trouble, sizeof g->trouble);
-  g->trouble[0] = 0;
+  if (wait_for(g) == 0) return 0;
+  *fault = g->fault;
+  if (g->trouble[0]) *fault = (mn_fault){.op = -1}, memcpy(fault->text, g->trouble, sizeof g->trouble);
+  g->trouble[0] = 0, g->fault.op = -1;
   return -1;
 }
 
@@ -146,16 +156,16 @@ static int settle(mn_device *d, mn_fault *fault) {
 
 static void *get(mn_device *d, size_t bytes) {
   guarded *g = (guarded *)d;
-  size_t data = (bytes + 63) & ~(size_t)63, pages = (data + PAGE - 1) / PAGE * PAGE;
-  if (g->used + pages + PAGE > ROOM) return NULL;
+  if (bytes > MEMORY || g->live > MEMORY - bytes) return NULL;
+  size_t pages = (bytes + 2 * FENCE_BYTES + PAGE - 1) / PAGE * PAGE;
+  if (pages > ROOM - g->used) return NULL;
   if (grow((void **)&g->blocks, &g->block_capacity, g->n_blocks, sizeof *g->blocks)) return NULL;
-  char *start = g->room + g->used;
-  if (mprotect(start, pages, PROT_READ | PROT_WRITE)) return NULL;
-  block b = {start, start + pages - data, pages, bytes, 0};
-  memset(start, POISON, pages);
-  memset(b.data + bytes, FENCE, data - bytes);
-  mprotect(start, pages, PROT_NONE);
-  g->used += pages + PAGE;
+  char *start = g->room + g->used, *own = inside(g, start);
+  block b = {start, start + FENCE_BYTES, pages, bytes, 0, 0};
+  memset(own, FENCE, FENCE_BYTES);
+  memset(own + FENCE_BYTES, POISON, bytes);
+  memset(own + FENCE_BYTES + bytes, FENCE, fence_after(&b));
+  g->used += pages, g->live += bytes;
   g->blocks[g->n_blocks++] = b;
   return b.data;
 }
@@ -168,8 +178,9 @@ static void put(mn_device *d, void *p) {
     trouble(g, "memory given back that is not the device's");
     return;
   }
-  b->freed = 1;
-  madvise(b->start, b->pages, MADV_DONTNEED);
+  fences_hold(g, p);
+  b->freed = 1, g->live -= b->bytes;
+  madvise(inside(g, b->start), b->pages, MADV_REMOVE);
 }
 
 /* ---- rows over the host's kernels ---- */
@@ -187,26 +198,56 @@ static void *host_scratch(mn_arena *arena, size_t bytes) {
   return p;
 }
 
-static int over_host(int op, mn_call *call) {
-  guarded *g = (guarded *)call->device;
-  host_arena arena = {.arena = {.get = host_scratch}};
-  mn_call on_host = *call;
-  on_host.device = host, on_host.arena = &arena.arena;
-  int failed = run_copies(g);
-  for (int i = 0; i < call->n_in && !failed; i++)
-    if (call->in[i] && call->in[i]->numel > 0) failed = open_block(g, call->in[i]->data);
-  for (int k = 0; k < call->n_out && !failed; k++)
-    if (call->out[k]->numel > 0) failed = open_block(g, call->out[k]->data);
-  if (!failed) failed = execute(op, &on_host);
-  memcpy(call->error, on_host.error, sizeof call->error);
-  if (close_blocks(g) || g->trouble[0]) failed = -1, memcpy(call->error, g->trouble, sizeof g->trouble);
-  for (int i = 0; i < arena.n; i++) free(arena.blocks[i]);
+/* The same array, by the mapping that can be touched. */
+static int enter_array(guarded *g, const mn_array *a, mn_array *same) {
+  *same = *a;
+  if (a->numel == 0) return 0;
+  same->data = enter(g, a->data);
+  return same->data ? 0 : -1;
+}
+
+static int run_inside(guarded *g, int op, mn_call *call, mn_arena *arena) {
+  mn_array out[MN_MAX_OUT], *outs[MN_MAX_OUT];
+  mn_array *in = arena->get(arena, (size_t)call->n_in * sizeof *in);
+  const mn_array **ins = arena->get(arena, (size_t)call->n_in * sizeof *ins);
+  mn_call inner = *call;
+  if (!in || !ins) return trouble(g, "no memory");
+  for (int i = 0; i < call->n_in; i++) {
+    ins[i] = call->in[i] ? &in[i] : NULL;
+    if (call->in[i] && enter_array(g, call->in[i], &in[i])) return -1;
+  }
+  for (int k = 0; k < call->n_out; k++) {
+    outs[k] = &out[k];
+    if (enter_array(g, call->out[k], &out[k])) return -1;
+  }
+  inner.device = host, inner.arena = arena, inner.in = ins, inner.out = outs;
+  int failed = execute(op, &inner);
+  memcpy(call->error, inner.error, sizeof call->error);
+  for (int k = 0; k < call->n_out; k++)
+    if (out[k].numel > 0 && fences_hold(g, call->out[k]->data)) failed = -1;
   return failed;
 }
 
+/* Keeps the first failure for the next wait. */
+static int hold(guarded *g, int op, const mn_call *call) {
+  if (g->fault.op >= 0) return 0;
+  g->fault = (mn_fault){.op = op, .place = call->place};
+  memcpy(g->fault.text, call->error, sizeof g->fault.text);
+  return 0;
+}
+
+static int over_host(int op, int may_be_late, mn_call *call) {
+  guarded *g = (guarded *)call->device;
+  host_arena arena = {.arena = {.get = host_scratch}};
+  int failed = run_copies(g) || run_inside(g, op, call, &arena.arena);
+  for (int i = 0; i < arena.n; i++) free(arena.blocks[i]);
+  if (g->trouble[0]) failed = -1, may_be_late = 0, strcpy(call->error, g->trouble), g->trouble[0] = 0;
+  return failed && may_be_late && g->device.backend->late ? hold(g, op, call) : failed;
+}
+
 #define MN_VIEW(...)
-#define MN_OP(name, ...)                                                                                     \
-  static int run_##name(mn_call *call) { return over_host(MN_OP_##name, call); }
+#define MN_OP(name, inputs, outputs, attributes, infer, vjp, jvp, batch, saves, flags)                       \
+  static int run_##name(mn_call *call) { return over_host(MN_OP_##name, (flags)&MN_F_VALUES, call); }
 #include "ops.def"
 
 static const mn_kernel kernels[MN_OP_COUNT] = {
@@ -217,47 +258,52 @@ static const mn_kernel kernels[MN_OP_COUNT] = {
 
 static int64_t query(mn_device *d, mn_question what, const mn_array *a) {
   guarded *g = (guarded *)d;
-  if (a->numel == 0) return host->backend->query(host, what, a);
-  if (run_copies(g) || open_block(g, a->data)) return close_blocks(g), -2;
-  int64_t answer = host->backend->query(host, what, a);
-  return close_blocks(g) ? -2 : answer;
+  mn_array same;
+  if (wait_for(g) || enter_array(g, a, &same)) return -2;
+  return host->backend->query(host, what, &same);
 }
 
-/* ---- the backend ---- */
+/* ---- the backends ---- */
 
 static int count(char why[200]) { return (void)why, 2; }
 
 static void close_device(mn_device *d) {
   guarded *g = (guarded *)d;
   run_copies(g);
-  munmap(g->room, ROOM);
+  munmap(g->room, ROOM), munmap(g->inside, ROOM);
   free(g->blocks), free(g->copies), free(g);
 }
 
-static mn_device *open_device(int index, char why[200]);
-
-static const mn_backend backend = {.name = "guarded",
-                                   .count = count,
-                                   .open = open_device,
-                                   .close = close_device,
-                                   .get = get,
-                                   .put = put,
-                                   .upload = upload,
-                                   .download = download,
-                                   .within = within,
-                                   .settle = settle,
-                                   .query = query};
-
-static mn_device *open_device(int index, char why[200]) {
+static mn_device *open_as(const mn_backend *backend, char why[200]) {
   guarded *g = calloc(1, sizeof *g);
-  (void)index;
-  if (g) g->room = mmap(NULL, ROOM, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (!g || g->room == MAP_FAILED) return free(g), strcpy(why, "no address space"), NULL;
-  g->device.backend = &backend, g->device.kernels = kernels;
+  int file = memfd_create("guarded", MFD_CLOEXEC);
+  if (g && file >= 0 && ftruncate(file, (off_t)ROOM) == 0) {
+    g->room = mmap(NULL, ROOM, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    g->inside = mmap(NULL, ROOM, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, file, 0);
+  }
+  if (file >= 0) close(file);
+  if (!g || !g->room || g->room == MAP_FAILED || g->inside == MAP_FAILED)
+    return free(g), strcpy(why, "no address space"), NULL;
+  g->device.backend = backend, g->device.kernels = kernels, g->fault.op = -1;
   return &g->device;
 }
 
-const mn_backend *guarded_backend(mn_device *on, int (*by)(int op, mn_call *call)) {
+static mn_device *open_guarded(int index, char why[200]);
+static mn_device *open_late(int index, char why[200]);
+
+#define BACKEND(name_, open_, late_)                                                                         \
+  {                                                                                                          \
+    .name = name_, .count = count, .open = open_, .close = close_device, .get = get, .put = put,             \
+    .upload = upload, .download = download, .within = within, .settle = settle, .query = query,              \
+    .late = late_                                                                                            \
+  }
+static const mn_backend guarded_one = BACKEND("guarded", open_guarded, 0);
+static const mn_backend late_one = BACKEND("late", open_late, 1);
+
+static mn_device *open_guarded(int index, char why[200]) { return (void)index, open_as(&guarded_one, why); }
+static mn_device *open_late(int index, char why[200]) { return (void)index, open_as(&late_one, why); }
+
+const mn_backend *guarded_backend(mn_device *on, int (*by)(int op, mn_call *call), int late) {
   host = on, execute = by;
-  return &backend;
+  return late ? &late_one : &guarded_one;
 }

@@ -71,12 +71,12 @@ return function(S)
   }
 
   samples.transfer = { -- to the host; tests/spec/devices_spec.lua has others
-    { inputs = { S.randn { 3, 4 } }, attrs = { device = 0 }, reference = identity },
-    { inputs = { S.randn {} }, attrs = { device = 0 }, reference = identity },
-    { inputs = { S.randn { 0, 2 } }, attrs = { device = 0 }, reference = identity },
-    { inputs = { S.values({ 2 }, { 1, 2 }, 'int64') }, attrs = { device = 0 }, reference = identity },
-    { inputs = { S.values({ 2 }, { 0, 1 }, 'bool') }, attrs = { device = 0 }, reference = identity },
-    { inputs = { S.randn { 2 } }, attrs = { device = 99 }, error = 'no device has the number 99' },
+    { inputs = { S.randn { 3, 4 } }, attrs = { device = 'cpu' }, reference = identity },
+    { inputs = { S.randn {} }, attrs = { device = 'cpu' }, reference = identity },
+    { inputs = { S.randn { 0, 2 } }, attrs = { device = 'cpu' }, reference = identity },
+    { inputs = { S.values({ 2 }, { 1, 2 }, 'int64') }, attrs = { device = 'cpu' }, reference = identity },
+    { inputs = { S.values({ 2 }, { 0, 1 }, 'bool') }, attrs = { device = 'cpu' }, reference = identity },
+    { inputs = { S.randn { 2 } }, attrs = { device = 'none' }, error = "there is no 'none' here" },
   }
 
   local function view_reference(inputs, attrs) return resized(inputs[1], attrs.size) end

@@ -18,7 +18,10 @@ describe('./dev', function()
       ['docs x y'] = "docs takes no arguments, got 'x y'", ['deps x'] = "deps takes no arguments, got 'x'",
       ['test --fast'] = 'test: unknown option --fast', ['test none_spec.lua'] = 'test: no file none_spec.lua',
       ['test tests/spec'] = 'test: no file tests/spec', ['test --golden'] = '--golden needs a folder',
-      ['test --golden none'] = '--golden: no folder none', ['fuzz'] = "fuzz: give a number of seconds, got ''",
+      ['test --golden none'] = '--golden: no folder none',
+      ['test --device'] = '--device needs a name',
+      ['test --device gpu'] = "--device: no device 'gpu', there is guarded",
+      ['fuzz'] = "fuzz: give a number of seconds, got ''",
       ['fuzz x'] = "fuzz: give a number of seconds, got 'x'", ['fuzz --fast'] = 'fuzz: unknown option --fast',
       ['fuzz 1 --seed'] = '--seed needs a number', ['fuzz 1 --seed x'] = "fuzz: --seed must be a number, got 'x'",
     } do

@@ -5,22 +5,10 @@ local binding = require 'metann.binding'
 local devices = require 'metann.binding.devices'
 local rows = require 'tests.support.rows'
 local scratch = require 'tests.support.scratch'
-local S = require 'tests.samples.support'
 require 'tests.support.guarded'
 local nn, raw, handle = metann.nn, binding.stub.ops, binding.handle
 local C, ctx = handle.C, handle.ctx
 local DEVICE = 'guarded:0'
-
-local function samples_of_rows()
-  local samples = {}
-  local _, listing = scratch.run 'ls tests/samples'
-  for file in listing:gmatch '[%w_]+%.lua' do
-    if file ~= 'support.lua' then
-      for op, list in pairs(dofile('tests/samples/' .. file)(S)) do samples[op] = list end
-    end
-  end
-  return samples
-end
 
 local function message(fn, ...)
   local ok, err = pcall(fn, ...)
@@ -59,19 +47,78 @@ describe('a device', function()
     assert.equal(1000, metann.ones(1000, { device = DEVICE }):sum():item())
   end)
 
-  it("has memory that the host can't read", function()
-    local status = scratch.run [[luajit -e "
+  -- Stray reads: in the binding, in a composition, in a derivative; and a write.
+  local STRAY = {
+    binding = 'peek(t)',
+    composition = 'local function plus(a, b) return peek(a) == 7 and a or a + b end plus(t * 2, t)',
+    derivative = 'local f = metann.autograd.Function{ forward = function(_, x) return x * 2 end, '
+      .. 'backward = function(_, g) return peek(g) == 1 and g end } f(t):sum():backward()',
+    write = "handle.ffi.cast('float *', handle.array(t).data)[0] = 1",
+  }
+  local function run(device, code)
+    return scratch.run(([[luajit -e "
       require 'tests.support.guarded'
+      local metann = require 'metann'
       local handle = require('metann.binding').handle
-      local t = require('metann').ones(3, { device = 'guarded' })
-      print(handle.ffi.cast('float *', handle.array(t).data)[0])"]]
-    assert.is_true(status ~= 0)
+      local function peek(x) return handle.ffi.cast('float *', handle.array(x).data)[0] end
+      local t = metann.ones(3, { device = '%s', requires_grad = true })
+      %s"]]):format(device, code))
+  end
+
+  it('has memory that the host can neither read nor write', function()
+    local all = {}
+    for what, code in pairs(STRAY) do
+      all[#all + 1] = 'do ' .. code .. ' end'
+      assert.equal(128 + 11, run('guarded', code), what)
+    end
+    assert.equal(0, run('cpu', table.concat(all, ' ')))
+  end)
+end)
+
+describe('the guarded device', function()
+  local ffi = handle.ffi
+
+  --- Runs `full` on an array of n float32 at that address; the error or nil.
+  local function fill(address, n)
+    local number = devices.number(DEVICE)
+    local row = binding.stub.rows.full
+    local slots, out, call = ffi.new('mn_slot[?]', row.n_slots), ffi.new 'mn_array', ffi.new 'mn_call'
+    ffi.copy(slots, row.defaults, row.n_slots * 8)
+    for _, a in ipairs(row.attrs) do
+      if a.name == 'value' then slots[a.slot].f = 1 end
+    end
+    out.data, out.numel, out.ndim, out.device, out.contiguous = address, n, 1, number, 1
+    out.size[0], out.stride[0] = n, 1
+    local outs = ffi.new('mn_array *[1]', out)
+    call.out, call.n_out, call.attrs, call.device = outs, 1, slots, C.mn_context_device(ctx, number)
+    if C.mn_execute(row.index, call) ~= 0 then return ffi.string(call.error) end
+  end
+
+  it('refuses what is not its own, what was given back, and a write beyond the end', function()
+    local t = metann.empty(50, { device = DEVICE })
+    assert.is_nil(fill(handle.array(t).data, 50))
+    assert.equal(50, t:sum():item())
+    assert.equal("a write beyond an array's end", fill(handle.array(t).data, 52))
+    local buffer = ffi.new('float[50]')
+    assert.equal("memory that is not the device's", fill(ffi.cast('void *', buffer), 50))
+    local address
+    metann.scope(function() address = handle.array(metann.ones(50, { device = DEVICE })).data end)
+    assert.equal('memory that was given back', fill(address, 50))
+  end)
+
+  it('begins with NaN everywhere, and takes copies of what is written to it', function()
+    local t = metann.empty(5, 7, { device = DEVICE })
+    assert.equal(35, t:isnan():sum():item())
+    local buffer = ffi.new('float[2]', { 1, 2 })
+    local u = metann.from_buffer(buffer, { 2 }, { device = DEVICE })
+    buffer[0] = 9 -- before anything has waited
+    assert.same({ 1, 2 }, u:to_table())
   end)
 end)
 
 describe('rows', function()
   it('give on a device what they give on the CPU, for every sample', function()
-    local samples, n = samples_of_rows(), 0
+    local samples, n = rows.samples(), 0
     for _, op in ipairs(binding.stub.order) do
       for _, sample in ipairs(samples[op]) do
         local here, far = {}, {}
@@ -99,7 +146,7 @@ describe('rows', function()
   end)
 
   it('run where their inputs are, which must be one place', function()
-    local here, far = metann.ones(2), metann.ones(2, { device = DEVICE })
+    local here, far = metann.ones(2, { device = 'cpu' }), metann.ones(2, { device = DEVICE })
     assert.equal("add: inputs on cpu and guarded:0 ('other'); move one with :to()", message(raw.add, here, far))
     assert.equal("linear: inputs on guarded:0 and cpu ('bias'); move one with :to()",
       message(raw.linear, metann.ones(1, 2, { device = DEVICE }), metann.ones(2, 2, { device = DEVICE }), here))
@@ -118,7 +165,7 @@ describe('rows', function()
     assert.equal(DEVICE, metann.zeros_like(t).device)
     assert.equal(DEVICE, t:new_ones(2).device)
     assert.equal('cpu', t:new_ones(2, { device = 'cpu' }).device)
-    assert.equal("set_default_device: device: there is no 'gpu' here", message(metann.set_default_device, 'gpu'))
+    assert.equal("set_default_device: there is no 'gpu' here", message(metann.set_default_device, 'gpu'))
   end)
 end)
 

@@ -168,7 +168,7 @@ describe('nn.class and nn.Module', function()
     assert.matches("unknown option 'dtyp', did you mean 'dtype'", message(norm.to, norm, { dtyp = 'float64' }))
     assert.equal('float64', norm:to{ dtype = 'float64', device = 'cpu' }.weight.dtype)
     assert.equal('float32', norm:to('cpu', 'float32').weight.dtype)
-    assert.equal('float64', norm:to(metann.ones(1, { dtype = 'float64' })).weight.dtype)
+    assert.equal('float64', norm:to(metann.ones(1, { dtype = 'float64', device = 'cpu' })).weight.dtype)
     assert.equal('float16', norm:half().running_var.dtype)
     local here = norm.weight
     assert.is_true(norm:cpu().weight == here)

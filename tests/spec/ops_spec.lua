@@ -351,10 +351,11 @@ local function directions(seed)
   end
 end
 
-local function filled(size, draw)
-  local data = {}
+--- Numbers beside a tensor, of its size.
+local function filled(like, draw)
+  local size, data = like.shape, {}
   for i = 1, rows.count(size) do data[i] = draw() end
-  return rows.tensor { size = size, data = data, dtype = 'float64' }
+  return rows.tensor { size = size, data = data, dtype = 'float64' }:to(like.device)
 end
 
 local function inner(a, b) return metann.sum(metann.mul(a, b)) end
@@ -365,8 +366,7 @@ local function scalar_of(row, outputs)
   local draw, total = directions(1), nil
   for k = 1, rows.has(row, 'FIRST') and 1 or #outputs do
     local y = outputs[k]
-    local size = rows.read(y).size
-    local c, d = filled(size, draw), filled(size, draw)
+    local c, d = filled(y, draw), filled(y, draw)
     local term = metann.add(inner(c, y), inner(metann.mul(d, y), metann.mul(y, 0.5)))
     total = total and metann.add(total, term) or term
   end
@@ -399,7 +399,7 @@ local function derivative(op, sample, n, shift)
     local draw, sum = directions(100 + k), nil
     local grads = metann.grad(value, leaves, { create_graph = true, allow_unused = true })
     for i, leaf in ipairs(leaves) do
-      local v = filled(rows.read(leaf).size, draw)
+      local v = filled(leaf, draw)
       if grads[i] then
         local term = inner(grads[i], v)
         sum = sum and metann.add(sum, term) or term

@@ -157,13 +157,14 @@ describe('garbage', function()
 
   it('is collected when memory runs out, before that is an error', function()
     live()
-    local limit = metann.memory().limit_bytes
-    metann.set_memory_limit(metann.memory().live_bytes + 40e6)
+    local device = metann.get_default_device()
+    local limit = metann.memory(device).limit_bytes
+    metann.set_memory_limit(metann.memory(device).live_bytes + 40e6, device)
     local ok, message = pcall(function()
       for _ = 1, 20 do metann.zeros(2e6) end -- 8 MB each
     end)
     local too_much, why = pcall(metann.zeros, 20e6)
-    metann.set_memory_limit(limit)
+    metann.set_memory_limit(limit, device)
     assert(ok, message)
     assert.is_false(too_much)
     assert.truthy(why:find('memory'), why)

@@ -17,7 +17,7 @@ end
 local function random_like(t)
   local data = {}
   for i = 1, t:numel() do data[i] = draw() end
-  return rows.tensor { size = t.shape, data = data, dtype = 'float64' }
+  return rows.tensor { size = t.shape, data = data, dtype = 'float64' }:to(t.device)
 end
 
 --- The sample's inputs, and which of them are differentiated: all float64 ones.

@@ -12,6 +12,8 @@ end
 return function(options)
   local handler = base()
   local files, start = {}, system.gettime()
+  local tally = os.getenv 'METANN_TEST_TALLY'
+  local at = tally and assert(io.open(tally .. '.case', 'w'))
 
   local function report(t, kind)
     local trace = t.trace or {}
@@ -25,6 +27,16 @@ return function(options)
 
   function handler.fileStart(file)
     files[#files + 1] = file.name
+    return nil, true
+  end
+
+  -- The case at hand stands in a file, so that one that ends the process can be named.
+  function handler.testStart(element)
+    if at then
+      at:seek('set')
+      at:write(handler.getFullName(element), (' '):rep(120), '\n')
+      at:flush()
+    end
     return nil, true
   end
 
@@ -42,8 +54,9 @@ return function(options)
   function handler.suiteEnd()
     local passed, failed = handler.successesCount, handler.failuresCount + handler.errorsCount
     local skipped = handler.pendingsCount
-    local tally = os.getenv 'METANN_TEST_TALLY'
     if tally then
+      at:close()
+      os.remove(tally .. '.case')
       local file = assert(io.open(tally, 'w'))
       file:write(passed, ' ', failed, ' ', skipped, '\n')
       file:close()
@@ -56,6 +69,7 @@ return function(options)
   end
 
   busted.subscribe({ 'file', 'start' }, handler.fileStart)
+  busted.subscribe({ 'test', 'start' }, handler.testStart)
   busted.subscribe({ 'test', 'end' }, handler.testEnd, { predicate = handler.cancelOnPending })
   busted.subscribe({ 'error' }, handler.error)
   busted.subscribe({ 'suite', 'end' }, handler.suiteEnd)

@@ -2,6 +2,8 @@
 -- A description is one of tests/samples/support.lua's.
 local binding = require 'metann.binding'
 local live = require 'tests.support.live'
+local scratch = require 'tests.support.scratch'
+local S = require 'tests.samples.support'
 local handle, ops = binding.handle, binding.stub.ops
 local C, ctx = handle.C, handle.ctx
 
@@ -20,6 +22,18 @@ function rows.with(description, fields)
   for k, v in pairs(description) do copy[k] = v end
   for k, v in pairs(fields) do copy[k] = v end
   return copy
+end
+
+--- The samples of all rows: lists by name.
+function rows.samples()
+  local samples = {}
+  local _, listing = scratch.run 'ls tests/samples'
+  for file in listing:gmatch '[%w_]+%.lua' do
+    if file ~= 'support.lua' then
+      for op, list in pairs(dofile('tests/samples/' .. file)(S)) do samples[op] = list end
+    end
+  end
+  return samples
 end
 
 -- ---- tensors ----

@@ -4,6 +4,7 @@ package.path = './?.lua;' .. package.path
 local traversal = require 'metann.binding.traversal'
 _G.next, _G.pairs = traversal.next, traversal.pairs
 _G.arg = { [0] = 'busted', '--output=tests/support/handler.lua', unpack(arg) }
+if os.getenv 'METANN_TEST_DEVICE' then table.insert(_G.arg, 1, '--helper=tests/support/on_device.lua') end
 
 -- busted ends a failed run by an error under Lua 5.1; the state is closed either way, so that leaks show.
 local ok, message = pcall(require 'busted.runner', { standalone = false })

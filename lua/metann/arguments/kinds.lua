@@ -111,8 +111,11 @@ function kinds.dtype(v)
   return nil, ("a dtype such as '%s'"):format(type(v) == 'string' and errors.nearest(v, dtypes.all) or 'float32')
 end
 
---- The name of a device.
-function kinds.device(v) return devices.number(v) and v or nil, "'cpu', the only device here" end
+--- The name of a device, or an object that stands for one; the name is used.
+function kinds.device(v)
+  local number = devices.number(v)
+  return number and devices.name(number), "'cpu', the only device here"
+end
 
 --- One of some strings.
 function kinds.choice(...)

@@ -5,6 +5,7 @@ local pairs = require('metann.binding.traversal').pairs
 local binding = require 'metann.binding'
 local handle, errors, scope, derivatives = binding.handle, binding.errors, binding.scope, binding.derivatives
 local C, ctx, is_tensor = handle.C, handle.ctx, handle.is_tensor
+local devices = require 'metann.binding.devices'
 local raw = binding.stub.ops
 local raise, describe = errors.raise, errors.describe
 
@@ -124,7 +125,7 @@ local function cotangents(self, walk, request)
     elseif self.state.zeros and self.differentiable[k] then
       local size = {}
       for d = 1, want.ndim do size[d] = tonumber(want.size[d - 1]) end
-      g = raw.full(size, 0, handle.dtype_names[want.dtype])
+      g = raw.full(size, 0, handle.dtype_names[want.dtype], devices.name(want.device))
     end
     list[k] = g
   end
@@ -174,7 +175,7 @@ function Entry:answer(walk, request)
   rawset(context, 'needs_input_grad', needs)
   local given, versions = cotangents(self, walk, request)
   return finish(self, walk, given, versions, outer,
-    pcall(self.backward, context, unpack(given, 1, request.n_out)))
+    pcall(devices.during, derivatives.array(walk, 0).device, self.backward, context, unpack(given, 1, request.n_out)))
 end
 
 -- ---- the public face ----

@@ -89,6 +89,13 @@ function bytes.are_bools(t)
   return good
 end
 
+--- A tensor made in the host's memory on the device of a name, or on the one that tensors are made on: itself or a copy.
+function bytes.placed(t, device)
+  local number = devices.number(device or devices.default())
+  if handle.array(t).device == number then return t end
+  return (require('metann.binding.stub').ops.transfer(t, devices.name(number)))
+end
+
 -- ---- tensors on a file's pages ----
 
 --- Maps all of a file of posix.open; the file may be closed then.

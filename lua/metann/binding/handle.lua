@@ -31,6 +31,7 @@ local handle = { ffi = ffi, C = C, ctx = ctx, library_path = path, memory = memo
 
 local Handle = ffi.typeof('mn_handle')
 local stats = C.mn_context_stats(ctx)
+local elsewhere = C.mn_device_memory(ctx, 0) -- the bytes of all other devices
 local array_pointer = ffi.typeof('const mn_array *')
 local NONE = C.mn_none()
 handle.NONE, handle.stats = NONE, stats
@@ -149,7 +150,8 @@ local function make_room()
   end
 end
 
--- LuaJIT sees a handle of a few bytes where the core holds megabytes, so the core's count decides when to collect.
+-- LuaJIT sees a handle of a few bytes where the core holds megabytes, so the core's count, of all devices, decides when
+-- to collect.
 local SMALLEST_LIMIT = 64 * 2 ^ 20
 local soft_limit = SMALLEST_LIMIT
 
@@ -160,7 +162,7 @@ handle.collect = collect
 --- Collects, and sets the next soft limit: twice what is live now, but no nearer to the memory limit than half of it.
 local function pass_limit()
   collect()
-  local live = stats.live_bytes
+  local live = stats.live_bytes + elsewhere.live_bytes
   local limit = math.max(SMALLEST_LIMIT, 2 * live)
   if limit > stats.limit_bytes / 2 then limit = math.max(stats.limit_bytes / 2, 1.25 * live) end
   soft_limit = limit
@@ -171,7 +173,7 @@ local scope
 
 --- Makes an empty handle that the collector or the open scope knows, for the core to fill. On every hot path.
 local function fresh()
-  if stats.live_bytes > soft_limit then pass_limit() end
+  if stats.live_bytes + elsewhere.live_bytes > soft_limit then pass_limit() end
   local open = scope
   if open then
     local h = Handle(nil, IN_SCOPE)
@@ -249,11 +251,12 @@ function handle.mark_of(place)
   return mark
 end
 
---- Under detect_anomaly: ", called at file:line" of what the core's message names; nothing where the error is raised.
-function handle.called_at()
+--- ", called at file:line" of what the core's message names, `unknown` where the core doesn't know; nothing where the
+-- error is raised.
+function handle.called_at(unknown)
   local place = places[C.mn_place(ctx)]
   if place == errors.where() then return '' end
-  return place and ', called at ' .. place or ', called outside detect_anomaly'
+  return place and ', called at ' .. place or unknown
 end
 
 local function released(h)
@@ -272,11 +275,13 @@ local function blame(h)
 end
 
 --- Raises the core's message at the user's line. The arguments of the failed call follow.
--- Under detect_anomaly it ends with where what it names was called.
+-- Under detect_anomaly, and of what a device found late, it ends with where what it names was called.
 local function fail(...)
   for i = 1, select('#', ...) do blame((select(i, ...))) end
   local message = ffi.string(C.mn_error_message(ctx))
-  if C.mn_error_code(ctx) == C.MN_ERR_ANOMALY then message = message .. handle.called_at() end
+  local code = C.mn_error_code(ctx)
+  if code == C.MN_ERR_ANOMALY then message = message .. handle.called_at(', called outside detect_anomaly') end
+  if code == C.MN_ERR_LATE then message = message .. handle.called_at(', called in a derivative') end
   C.mn_error_clear(ctx)
   raise(message ~= '' and message or 'metann: a call failed without a message')
 end
@@ -289,12 +294,13 @@ function handle.fail_list(list)
 end
 
 --- After a failed call: true when garbage was in the way, has been collected, and the call should be made once more.
--- Under detect_anomaly also when the core wanted to know where the call stands.
+-- Also when the core wanted to know where the call stands: under detect_anomaly, and where a device may find its failure
+-- late.
 local function again()
   local code = C.mn_error_code(ctx)
   if code ~= C.MN_ERR_MEMORY and code ~= C.MN_ERR_LIVE_VIEWS and code ~= C.MN_ERR_PLACE then return false end
   C.mn_error_clear(ctx)
-  if C.mn_anomaly(ctx) ~= 0 then C.mn_set_place(ctx, handle.mark_of(errors.where())) end
+  if code == C.MN_ERR_PLACE or C.mn_anomaly(ctx) ~= 0 then C.mn_set_place(ctx, handle.mark_of(errors.where())) end
   if code == C.MN_ERR_PLACE then return true end
   collect()
   if code == C.MN_ERR_MEMORY then C.mn_empty_cache(ctx) end

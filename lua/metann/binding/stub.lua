@@ -12,6 +12,7 @@ local traversal = require 'metann.binding.traversal'
 local next, pairs = traversal.next, traversal.pairs
 local ffi = require 'ffi'
 local handle = require 'metann.binding.handle'
+local devices = require 'metann.binding.devices'
 local errors = require 'metann.binding.errors'
 local raise, describe = errors.raise, errors.describe
 local C, ctx = handle.C, handle.ctx
@@ -21,11 +22,12 @@ local stub = {}
 local F = {}
 for _, name in ipairs{
   'VIEW', 'NODIFF', 'FIRST', 'BROADCAST', 'PROMOTE', 'FLOAT', 'SCALAR', 'INPLACE', 'RANDOM', 'DATA_SHAPE', 'VARIADIC',
+  'VALUES',
 } do
   F[name] = tonumber(C['MN_F_' .. name])
 end
 local KIND = {}
-for _, name in ipairs{ 'INT', 'NUM', 'BOOL', 'ENUM', 'DTYPE', 'LIST', 'DIM', 'DIMS', 'INDEX', 'BASE', 'PAIR' } do
+for _, name in ipairs{ 'INT', 'NUM', 'BOOL', 'ENUM', 'DTYPE', 'LIST', 'DIM', 'DIMS', 'INDEX', 'BASE', 'PAIR', 'DEVICE' } do
   KIND[tonumber(C['MN_ATTR_' .. name])] = name
 end
 local IS_LIST = { LIST = true, DIMS = true, PAIR = true } -- kinds of several slots
@@ -81,6 +83,12 @@ function check.dtype(x, op, name)
   local code = handle.dtypes[x]
   if not code then raise("%s: '%s' must be a dtype such as 'float32', got %s", op, name, describe(x)) end
   return code
+end
+
+function check.device(x, op, name)
+  local number, reason = devices.number(x)
+  if not number then raise("%s: '%s' must be a device such as 'cpu', got %s%s", op, name, describe(x), reason) end
+  return number
 end
 
 function check.enum(x, choices, op, name)
@@ -249,7 +257,7 @@ stub.rows, stub.order = rows, order
 local HEAD = [[
 local C, ctx, Handle, istype, fresh, again, fail, NONE, check, new_frame, D, known, names, choices, by_name, PLAIN = ...
 local int, num, bool, dim, index, dtype = check.int, check.num, check.bool, check.dim, check.index, check.dtype
-local enum, list, dims, pair = check.enum, check.list, check.dims, check.pair
+local device, enum, list, dims, pair = check.device, check.enum, check.list, check.dims, check.pair
 local missing, doubled, options_ok = check.missing, check.doubled, check.options
 local tensor, scalar, first = check.tensor, check.scalar, check.first
 local is_named, is_mixed = check.is_named, check.is_mixed

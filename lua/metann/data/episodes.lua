@@ -59,8 +59,9 @@ local function new(...)
   check_classes(classes, o)
   local self = setmetatable({classes = classes, random = Random(o.seed)}, Episodes)
   self.ways, self.shots, self.queries = o.ways, o.shots, o.queries
-  local labels = function(n) -- 1..ways, each n times
-    return metann.arange(1, o.ways + 1):reshape(o.ways, 1):expand(o.ways, n):reshape(o.ways * n):long()
+  local device = classes[1].images.device
+  local labels = function(n) -- 1..ways, each n times, beside the images
+    return metann.arange(1, o.ways + 1, {device = device}):reshape(o.ways, 1):expand(o.ways, n):reshape(o.ways * n):long()
   end
   self.support_labels, self.query_labels = labels(o.shots), labels(o.queries)
   return self
@@ -77,7 +78,7 @@ local function episode_of(self)
   local support, query = {}, {}
   for way, number in ipairs(self.random:choose(#self.classes, self.ways)) do
     local images = self.classes[number].images
-    local picked = metann.tensor(self.random:choose(images:size(1), shots + queries), {dtype = 'int64'})
+    local picked = images:new_tensor(self.random:choose(images:size(1), shots + queries), {dtype = 'int64'})
     local chosen = images:index_select(1, picked)
     support[way] = chosen:narrow(1, 1, shots)
     query[way] = chosen:narrow(1, shots + 1, queries)

@@ -106,7 +106,7 @@ local function draw(drawings, size)
     local part, n = metann.scope(draw_some, drawings, names, first, size, known)
     parts[#parts + 1], first = part, first + n
   end
-  return #parts == 1 and parts[1] or metann.cat(parts, 1)
+  return bytes.placed(#parts == 1 and parts[1] or metann.cat(parts, 1))
 end
 
 local function sorted_keys(t)

@@ -48,7 +48,7 @@ end
 local function points(wave, n)
   local x, y = drawn(wave, n)
   local dtype = wave.dtype or metann.get_default_dtype()
-  return {x:to(dtype), y:to(dtype)}
+  return {bytes.placed(x:to(dtype)), bytes.placed(y:to(dtype))}
 end
 
 --- What `make` gives, or the random stream as it was and an error that names the function.

@@ -57,11 +57,11 @@ end
 -- @function load
 -- @param path of the file
 -- @param[opt] options {from='pytorch'}: numbers in names, which count from 0 in PyTorch, count from 1. {map=true}: the
--- tensors lie on the file's pages, as in safetensors.load
+-- tensors lie on the file's pages, as in safetensors.load. {device=}: where they are made, if not on the default device
 -- @return the value
 -- @raise the path and what is wrong with the file
-checkpoint.load = arguments.define('load', safetensors._parameters, function(path, from, map)
-  local reader = safetensors._open('load', path, from, map)
+checkpoint.load = arguments.define('load', safetensors._parameters, function(path, from, map, device)
+  local reader = safetensors._open('load', path, from, map, device)
   local ok, loaded, message = pcall(load_value, reader, path, from)
   reader:close()
   if not ok then error(loaded, 0) end

@@ -199,13 +199,13 @@ function npyformat.read(source)
   if not array.fortran or #array.shape < 2 then
     local t, message = read_elements(source, array, array.shape)
     if not t then return nil, message end
-    return t
+    return bytes.placed(t)
   end
   local t, message = read_elements(source, array, reversed_list(array.shape))
   if not t then return nil, message end
   local dims = {}
   for d = 1, #array.shape do dims[d] = #array.shape + 1 - d end
-  return functions.contiguous(functions.permute(t, dims))
+  return bytes.placed(functions.contiguous(functions.permute(t, dims)))
 end
 
 return npyformat

@@ -118,7 +118,7 @@ local function read_tensor(self, entry)
   if not t then t, message = copied(file, entry, offset) end
   if not t then return nil, entry.name .. ': ' .. message end
   if entry.dtype == 'bool' and not bytes.are_bools(t) then return nil, entry.name .. ': a bool is neither 0 nor 1' end
-  return t
+  return bytes.placed(t, self._device)
 end
 
 local Reader = {}
@@ -134,11 +134,11 @@ end
 --- How open, load and metann.load read their arguments.
 safetensors._parameters = {
   { 'path', paths.kind }, { 'from', arguments.kinds.choice 'pytorch', optional = true, named = true },
-  { 'map', arguments.kinds.boolean, false, named = true },
+  { 'map', arguments.kinds.boolean, false, named = true }, { 'device', arguments.kinds.device, optional = true, named = true },
 }
 
 --- open, under the name that errors give it.
-function safetensors._open(what, path, from, map)
+function safetensors._open(what, path, from, map, device)
   paths.check_machine(what)
   local file, message = posix.open(path)
   if not file then raise('%s: %s: %s', what, path, message) end
@@ -154,7 +154,7 @@ function safetensors._open(what, path, from, map)
   end
   return setmetatable({
     _what = what, _path = path, _file = file, _map = found.map, _start = found.start, _entries = by_name,
-    _names = names, _metadata = found.metadata,
+    _names = names, _metadata = found.metadata, _device = device,
   }, Reader)
 end
 
@@ -163,12 +163,13 @@ end
 -- @param[opt] options {from='pytorch'}: numbers in names, which count from 0 in PyTorch, count from 1. {map=true}: the
 -- tensors lie on the file's pages, which are read when they are used and shared by all processes that map the file;
 -- writing to one leaves the file alone. The file must not be cut short or written over while they live (replacing it, as
--- save does, is fine): the system ends a process that uses a page which is gone.
+-- save does, is fine): the system ends a process that uses a page which is gone. {device=}: where the tensors are made,
+-- the default device unless it is given; pages are the host's, so what lies elsewhere is a copy also with map=true.
 -- @function open
 -- @return a reader with `names()`, `metadata()`, `info(name)`, `get(name)` and `close()`
 -- @raise the path and what is wrong with it
 safetensors.open = arguments.define('safetensors.open', safetensors._parameters,
-  function(path, from, map) return safetensors._open('safetensors', path, from, map) end)
+  function(path, from, map, device) return safetensors._open('safetensors', path, from, map, device) end)
 
 local define = methods.definer(Reader, 'safetensors reader')
 
@@ -239,12 +240,13 @@ end
 -- @param[opt] options {from='pytorch'}: numbers in names, which count from 0 in PyTorch, count from 1. {map=true}: the
 -- tensors lie on the file's pages, which are read when they are used and shared by all processes that map the file;
 -- writing to one leaves the file alone. The file must not be cut short or written over while they live (replacing it, as
--- save does, is fine): the system ends a process that uses a page which is gone.
+-- save does, is fine): the system ends a process that uses a page which is gone. {device=}: where the tensors are made,
+-- the default device unless it is given; pages are the host's, so what lies elsewhere is a copy also with map=true.
 -- @function load
 -- @return table of tensors by name; table of the metadata's strings (empty if there are none)
 -- @raise the path and what is wrong with it
-safetensors.load = arguments.define('safetensors.load', safetensors._parameters, function(path, from, map)
-  local reader = safetensors._open('safetensors.load', path, from, map)
+safetensors.load = arguments.define('safetensors.load', safetensors._parameters, function(path, from, map, device)
+  local reader = safetensors._open('safetensors.load', path, from, map, device)
   local ok, tensors, message = pcall(read_all, reader)
   reader:close()
   if not ok then paths.fail('safetensors.load', path, tensors) end

@@ -12,10 +12,10 @@ local function write(t, values)
   return t
 end
 
---- Defines init[name](tensor, ...): `values(t, ...)` gives what is written.
+--- Defines init[name](tensor, ...): `values(t, ...)`, which makes tensors beside t, gives what is written.
 local function define(name, parameters, values)
   init[name] = arguments.define('init.' .. name, { { 'tensor', kinds.tensor }, unpack(parameters) },
-    function(t, ...) return write(t, values(t, ...)) end)
+    function(t, ...) return write(t, support.beside(t, values, t, ...)) end)
 end
 
 local function uniform(t, low, high) return ops.rand(support.shape(t), low, high, support.dtype(t)) end

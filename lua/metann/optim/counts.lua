@@ -11,14 +11,15 @@ local counts = {}
 
 local NO_STATE = {}
 
---- What is the same for two states that share their counts; nil where a count isn't 0-dim, and is shared with nobody.
-local function key_of(names, state)
-  local key
+--- What is the same for two states of parameters on one device that share their counts; nil where a count isn't 0-dim,
+-- and is shared with nobody.
+local function key_of(names, state, p)
+  local key = p.device
   for i = 1, #names do
     local t = state[names[i]]
     if t and support.ndim(t) > 0 then return nil end
     local storage = t and support.storage(t) or 0
-    key = key and key .. '/' .. storage or storage
+    key = key .. '/' .. storage
   end
   return key
 end
@@ -80,12 +81,13 @@ function counts.prepare(rule, entries, resting)
   for _, entry in ipairs(entries) do
     local state, group = entry.state or NO_STATE, entry.group
     hold(holders, names, state)
-    local key = key_of(names, state)
+    local key = key_of(names, state, entry.p)
     if key then
       groups[group] = groups[group] or {}
       local cohort = groups[group][key]
       if not cohort then
-        cohort = { state = state, entries = {}, numbers = rule.prepare(state, group), by_dtype = {} }
+        cohort = { state = state, entries = {}, by_dtype = {} }
+        cohort.numbers = support.beside(entry.p, rule.prepare, state, group)
         groups[group][key], cohorts[#cohorts + 1] = cohort, cohort
       end
       cohort.entries[#cohort.entries + 1] = entry
@@ -105,7 +107,7 @@ function counts.join(rule, states)
     for _, name in ipairs(rule.counts) do
       local t = state[name]
       local fits = key and t and support.ndim(t) == 0
-      key = fits and ('%s %s %.17g'):format(key, support.dtype(t), t:item())
+      key = fits and ('%s %s %s %.17g'):format(key, t.device, support.dtype(t), t:item())
     end
     local like = key and first[key]
     for _, name in ipairs(like and rule.counts or NO_STATE) do state[name] = keep(ops.detach(like[name])) end

@@ -26,7 +26,7 @@ local function write_lrs(what, groups, values)
     local lr = groups[i].lr
     if is_tensor(lr) then
       targets[#targets + 1] = lr
-      sources[#sources + 1] = ops.full(support.shape(lr), values[i], support.dtype(lr))
+      sources[#sources + 1] = support.beside(lr, ops.full, support.shape(lr), values[i], support.dtype(lr))
     end
   end
   if #targets > 0 then support.overwrite(what, targets, sources) end

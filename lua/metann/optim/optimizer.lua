@@ -243,11 +243,11 @@ local function check_state(rule, state, i, p)
   end
 end
 
---- A parameter's own copy of a state, cast to its dtype as in PyTorch; what counts keeps its own.
+--- A parameter's own copy of a state on its device, cast to its dtype as in PyTorch; what counts keeps its own.
 local function adopted(rule, state, p)
   local own = {}
   for name, t in pairs(state) do
-    local copy = copied(t)
+    local copy = copied(t):to(p.device)
     if not rule.known_counts[name] then copy = ops.cast(copy, support.dtype(p)) end
     own[name] = keep(copy)
   end

@@ -94,7 +94,7 @@ local function first_state(what, piece, name, value)
     fresh[name] = fresh[name] or ops.clone(value)
     return
   end
-  fresh[name] = fresh[name] or support.empty(support.dtype(value), support.shape(entry.p))
+  fresh[name] = fresh[name] or support.beside(value, support.empty, support.dtype(value), support.shape(entry.p))
   support.write_all(what, { part(piece, fresh[name]) }, { value })
 end
 
@@ -119,7 +119,7 @@ local function run_rule(rule, piece)
   local entry = piece.whole or piece
   local p, g, state = entry.p, entry.g, entry.state or NO_STATE
   if piece.whole then p, g, state = part(piece, p), part(piece, g), parts_of(piece, rule.state, state) end
-  note(rule, piece, p, state, rule.update(p, g, state, piece.group, entry.numbers))
+  note(rule, piece, p, state, support.beside(p, rule.update, p, g, state, piece.group, entry.numbers))
 end
 
 --- The same for the pieces from first to last; returns what must outlive the scope around.

@@ -151,7 +151,7 @@ end
 local function source_of(t, v)
   if is_tensor(v) then return without_leading_ones(v) end
   if type(v) == 'table' then
-    return without_leading_ones(require('metann.tensor.compose.create').tensor(v, { dtype = common.dtype(t) }))
+    return without_leading_ones(t:new_tensor(v))
   end
   return common.scalar(v, t, 'index assignment', 'value')
 end

@@ -219,9 +219,8 @@ local function check_device(device)
 end
 
 local function moved(t, device)
-  local number = devices.number(device)
-  if array(t).device == number then return t end
-  return (raw.transfer(t, number))
+  if array(t).device == devices.number(device) then return t end
+  return (raw.transfer(t, device))
 end
 
 local function unknown_dtype(name) raise("to: unknown dtype '%s'%s", tostring(name), common.dtype_suggestion(name)) end
@@ -229,6 +228,7 @@ local function unknown_dtype(name) raise("to: unknown dtype '%s'%s", tostring(na
 --- The dtype and the device that two values by position name: a dtype, a device, a device and a dtype, or another
 -- tensor; nil for what isn't named.
 local function targets(target, second)
+  if devices.is_object(target) then target = tostring(target) end
   if is_tensor(target) then return getters.dtype(target), getters.device(target) end
   if target == nil then return nil end
   if type(target) ~= 'string' then raise('to: expected a dtype, a device or a tensor, got %s', describe(target)) end

@@ -60,7 +60,7 @@ end
 
 --- The numbers of a tolerance for each matrix of a batch of that size.
 local function each(x, batch)
-  x = is_tensor(x) and raw.cast(raw.detach(x), 'float64') or raw.full({}, x, 'float64')
+  x = is_tensor(x) and raw.cast(raw.detach(x), 'float64') or raw.full({}, x, 'float64', 'cpu')
   return raw.expand(x, batch):to_flat_table()
 end
 
@@ -69,7 +69,7 @@ local function pinv_by_matrix(t, rtol, atol)
   local size = shape_of(t)
   local m, n = size[#size - 1], size[#size]
   size[#size], size[#size - 1] = nil, nil
-  local all = raw.full(size, 0, 'float64')
+  local all = common.beside(t, raw.full, size, 0, 'float64')
   for _, x in ipairs{ rtol, atol } do all = raw.add(all, is_tensor(x) and raw.cast(x, 'float64') or x) end
   local batch = shape_of(all)
   local result = { unpack(batch) }

@@ -1,6 +1,7 @@
 --- tostring(t): values in aligned columns, long tensors shortened, then dtype and size.
 local binding = require 'metann.binding'
 local common = require 'metann.tensor.compose.common'
+local devices = require 'metann.binding.devices'
 local dtypes = require 'metann.binding.dtypes'
 local handle, scope = binding.handle, binding.scope
 local raw, meta, getters = common.raw, handle.meta, handle.getters
@@ -204,7 +205,7 @@ end
 local function footer(t, sizes)
   local text = ('[%s tensor of size %s'):format(common.dtype(t), #sizes > 0 and table.concat(sizes, 'x') or '()')
   local device = getters.device(t)
-  if device ~= 'cpu' then text = text .. ' on ' .. device end
+  if device ~= devices.default() then text = text .. ' on ' .. device end
   local fn = getters.grad_fn(t)
   if fn then
     text = text .. ', grad_fn=' .. fn

@@ -171,7 +171,7 @@ local function as_built(self)
     __index = function(_, name)
       local value = self[name]
       local info = value == nil and dict.info[tostring(name)]
-      if info and info.shape then return ops.full({}, 0, info.dtype):expand(info.shape) end
+      if info and info.shape then return ops.full({}, 0, info.dtype, info.device):expand(info.shape) end
       return value
     end,
   })
@@ -514,7 +514,7 @@ local function replaced_by(self, state)
   for _, entry in ipairs(collect(self, '')) do
     local info, tensor = entry.info, entry.value
     if not tensor and info.shape and type(state) == 'table' and state[entry.name] ~= nil then
-      tensor = ops.full(info.shape, 0, info.dtype)
+      tensor = ops.full(info.shape, 0, info.dtype, info.device)
     end
     if tensor then
       entry.leaf = leaf_of(tensor, info)

@@ -7,7 +7,8 @@ local handle = require('metann.binding').handle
 local Case = {}
 Case.__index = Case
 
-local case = {}
+-- device: where the tensors of cases are made and results must lie; nil: the default device, whatever it is.
+local case = { device = nil }
 
 --- A description without its nulls; in a list false stands for one, so that the others keep their places.
 local function without_nulls(value)
@@ -41,7 +42,7 @@ end
 function case.load(files)
   local all, description = {}, nil
   for i, path in ipairs(files) do
-    local tensors, metadata = safetensors.load(path)
+    local tensors, metadata = safetensors.load(path, { device = case.device })
     for name, t in pairs(tensors) do
       expect(not all[name], '%s is in two files', name)
       all[name] = t
@@ -116,6 +117,8 @@ function Case:compare(name, got)
     miss = { text = ('has size %s, expected %s'):format(shape_text(got), shape_text(want)), ratio = math.huge }
   elseif got.dtype ~= want.dtype then
     miss = { text = ('has dtype %s, expected %s'):format(got.dtype, want.dtype), ratio = math.huge }
+  elseif case.device and got.device ~= want.device then
+    miss = { text = ('is on %s, expected %s'):format(got.device, want.device), ratio = math.huge }
   else
     miss = furthest(got, want, self.tolerance)
   end
@@ -128,7 +131,7 @@ end
 --- Compares a list of Lua numbers, or of lists of them.
 function Case:compare_numbers(name, list)
   local want = self.tensors[name]
-  if want then self:compare(name, metann.tensor(list, { dtype = want.dtype })) end
+  if want then self:compare(name, metann.tensor(list, { dtype = want.dtype, device = want.device })) end
 end
 
 --- Names of tensors that are results and were never compared: the case was not understood in full.

@@ -132,7 +132,7 @@ end
 
 local function run_learner(case)
   local net, lr = build(case), case.lr
-  if case.lr_is_parameter then lr = nn.Parameter(metann.tensor(lr, { dtype = case.dtype })) end
+  if case.lr_is_parameter then lr = nn.Parameter(metann.tensor(lr, { dtype = case.dtype, device = cases.device })) end
   local losses, outputs, adapting = {}, {}, true
   local evaluator = make_evaluator(case, function(model, loss, output)
     if adapting and #losses > 0 then compare_parameters(case, ('adapted.%d.'):format(#losses), model) end

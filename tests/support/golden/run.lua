@@ -3,6 +3,12 @@
 package.path = './?.lua;' .. package.path
 local runner = require 'tests.support.golden.runner'
 
+local device = os.getenv 'METANN_TEST_DEVICE'
+if device then
+  require('tests.support.' .. device)
+  require('metann').set_default_device(device)
+end
+
 local folder = assert(arg[1], 'usage: luajit tests/support/golden/run.lua DIR')
 local clock = os.clock()
 local found, cases = pcall(runner.cases, folder)

@@ -1,5 +1,6 @@
 --- What the kinds share whose cases are Python text: variables for it, and tensors out of its values.
 local metann = require 'metann'
+local cases = require 'tests.support.golden.case'
 local json = require 'metann.binding.json'
 local derivatives = require 'tests.support.golden.derivatives'
 local registry = require 'tests.support.golden.torch.registry'
@@ -30,10 +31,10 @@ function texts.tensors(value)
     elseif values.is_sequence(v) then
       for i = 1, v.n do add(v[i]) end
     elseif type(v) == 'boolean' then
-      list[#list + 1] = metann.tensor(v)
+      list[#list + 1] = metann.tensor(v, { device = cases.device })
     elseif values.number(v) then
       local dtype = not values.is_float(v) and 'int64' or nil
-      list[#list + 1] = metann.tensor(values.number(v), { dtype = dtype })
+      list[#list + 1] = metann.tensor(values.number(v), { dtype = dtype, device = cases.device })
     end
   end
   add(value)

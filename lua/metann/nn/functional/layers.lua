@@ -89,7 +89,8 @@ end)
 local function hidden(query, key, mask, is_causal)
   if is_causal then
     if mask then raise("scaled_dot_product_attention: give 'attn_mask' or 'is_causal', not both") end
-    return ops.cast(ops.triu(ops.full({ size(query, -2), size(key, -2) }, 1), 1), 'bool')
+    local ones = support.beside(query, ops.full, { size(query, -2), size(key, -2) }, 1)
+    return ops.cast(ops.triu(ones, 1), 'bool')
   end
   if not mask then return nil end
   mask = attention.mask('scaled_dot_product_attention', 'attn_mask', mask)

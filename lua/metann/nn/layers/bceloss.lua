@@ -15,8 +15,8 @@ local TINY = { float32 = 1.18e-38, float64 = math.exp(LEAST) }
 -- infinite.
 local function cut(log, x, here, stand_in)
   local dtype = support.dtype(x)
-  local safe = ops.where(here, x, ops.full({}, stand_in, dtype))
-  return ops.where(here, ops.clamp(log(safe), LEAST), ops.full({}, LEAST, dtype))
+  local safe = ops.where(here, x, support.beside(x, ops.full, {}, stand_in, dtype))
+  return ops.where(here, ops.clamp(log(safe), LEAST), support.beside(x, ops.full, {}, LEAST, dtype))
 end
 
 local function log_rest(x) return ops.log1p(ops.neg(x)) end

@@ -16,7 +16,8 @@ return pure.class('KLDivLoss', { 'input', 'target' }, {
     loss = ops.mul(ops.exp(target), ops.sub(target, x))
   else
     -- 0 log 0 is 0; the log of a negative number is NaN
-    local log = ops.log(ops.where(ops.eq(target, 0), ops.full({}, 1, support.dtype(target)), target))
+    local one = support.beside(target, ops.full, {}, 1, support.dtype(target))
+    local log = ops.log(ops.where(ops.eq(target, 0), one, target))
     loss = ops.mul(target, ops.sub(log, x))
   end
   if o.reduction ~= 'batchmean' then return losses.reduce(loss, o.reduction) end

@@ -1,6 +1,7 @@
 --- Module: the base of all layers and networks. What stands where in an instance is told in class.lua.
 local pairs = require('metann.binding.traversal').pairs
 local arguments = require 'metann.arguments'
+local devices = require 'metann.binding.devices'
 local dtypes = require 'metann.binding.dtypes'
 local class = require 'metann.nn.machinery.class'
 local slots = require 'metann.nn.machinery.slots'
@@ -339,9 +340,10 @@ local function read_target(self, target, second)
     errors.check_options(label(self) .. ':to', target, { 'dtype', 'device' })
     target, second = target.dtype, target.device
   end
-  if is_tensor(target) then target = support.dtype(target) end
+  if is_tensor(target) then target, second = support.dtype(target), target.device end
   local dtype, device
   for _, given in pairs{ target, second } do
+    if devices.is_object(given) then given = tostring(given) end
     if type(given) ~= 'string' then
       raise("%s:to: expected a dtype or a device, such as 'float64' or 'cpu', got %s", label(self), describe(given))
     end
@@ -374,7 +376,7 @@ end
 -- module. The parameters are new tensors then (ties and gradients are kept): make the optimizer afterwards. All are
 -- made before the first is put in place, so that a conversion that fails changes nothing.
 -- @param target a float dtype's name or a device's, such as 'float64' or 'cpu'; {dtype=, device=}; or a tensor, for its
--- dtype
+-- dtype and device
 -- @param second the other of the two names
 function Module:to(target, second)
   local dtype, device = read_target(self, target, second)

@@ -17,7 +17,7 @@ end
 --- Channels of (N, C, H, W) or (C, H, W) are zeros with probability p, the rest divided by 1 - p.
 function formulas.dropout2d(x, p)
   local shape = support.ndim(x) == 3 and { size(x, 1), 1, 1 } or { size(x, 1), size(x, 2), 1, 1 }
-  return ops.mul(x, (ops.dropout(ops.full(shape, 1, support.dtype(x)), p)))
+  return ops.mul(x, (ops.dropout(support.beside(x, ops.full, shape, 1, support.dtype(x)), p)))
 end
 
 --- x where x > 0, else weight * x; the weight has one element, or one for each channel.

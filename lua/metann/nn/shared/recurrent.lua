@@ -57,7 +57,7 @@ local function add_weights(self, suffix, inputs, hidden, gates, bias, projected)
   end
 end
 
-local function zeros(x, shape) return ops.full(shape, 0, support.dtype(x)) end
+local function zeros(x, shape) return support.beside(x, ops.full, shape, 0, support.dtype(x)) end
 
 --- The two parts of a state: h, and c of an LSTM, which comes as a list {h, c}.
 local function parts_of(name, state, has_cell)

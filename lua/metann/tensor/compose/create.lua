@@ -27,7 +27,7 @@ local function constructor(name, parameters, fn)
   local function placed(device, requires_grad, a, b, c, d)
     local number = devices.number(device)
     local t = devices.on(number, fn, a, b, c, d)
-    if handle.array(t).device ~= number then t = raw.transfer(t, number) end -- made of another tensor
+    if handle.array(t).device ~= number then t = raw.transfer(t, device) end -- made of another tensor
     return finish(t, requires_grad)
   end
   local function build(a, b, c, d, e, f)

@@ -111,9 +111,9 @@ local function along(t, dim, o, size, step)
   local old = common.size(t, dim)
   if o.mode == 'area' then return area(t, dim, size) end
   if o.mode:find('nearest') then
-    return raw.index_select(t, nearest_positions(o, old, size, step), dim)
+    return raw.index_select(t, common.beside(t, nearest_positions, o, old, size, step), dim)
   end
-  return weighted(t, dim, neighbours(o, old, size, step))
+  return weighted(t, dim, common.beside(t, neighbours, o, old, size, step))
 end
 
 local function check(t, o)

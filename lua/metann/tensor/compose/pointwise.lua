@@ -1,6 +1,7 @@
 --- Pointwise functions made of rows.
 local arguments = require 'metann.arguments'
 local common = require 'metann.tensor.compose.common'
+local devices = require 'metann.binding.devices'
 local dtypes = require 'metann.binding.dtypes'
 local kinds = arguments.kinds
 local raw, raise = common.raw, common.raise
@@ -177,7 +178,7 @@ end)
 define('copy_', { INPUT, { 'source', kinds.operand } }, function(t, source)
   if not is_tensor(source) then source = scalar(source, t, 'copy_', 'source') end
   local device = common.array(t).device
-  if common.array(source).device ~= device then source = raw.transfer(source, device) end
+  if common.array(source).device ~= device then source = raw.transfer(source, devices.name(device)) end
   return (raw.assign_(t, source))
 end)
 

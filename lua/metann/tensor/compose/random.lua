@@ -1,7 +1,6 @@
 --- Random numbers made of rows.
 local arguments = require 'metann.arguments'
 local common = require 'metann.tensor.compose.common'
-local devices = require 'metann.binding.devices'
 local kinds = arguments.kinds
 local raw, raise = common.raw, common.raise
 local shape_of, is_tensor = common.shape, common.is_tensor
@@ -15,19 +14,19 @@ local INPUT = { 'input', kinds.tensor }
 --- t's elements become normal numbers of mean 0 and standard deviation 1 unless given.
 -- @function normal_
 define('normal_', { INPUT, { 'mean', kinds.number, 0 }, { 'std', kinds.nonnegative, 1 } }, function(t, mean, std)
-  return (raw.assign_(t, raw.randn(shape_of(t), mean, std, common.dtype(t))))
+  return (raw.assign_(t, common.beside(t, raw.randn, shape_of(t), mean, std, common.dtype(t))))
 end)
 
 --- t's elements become uniform numbers in [low, high), [0, 1) unless given.
 -- @function uniform_
 define('uniform_', { INPUT, { 'low', kinds.number, 0 }, { 'high', kinds.number, 1 } }, function(t, low, high)
-  return (raw.assign_(t, raw.rand(shape_of(t), low, high, common.dtype(t))))
+  return (raw.assign_(t, common.beside(t, raw.rand, shape_of(t), low, high, common.dtype(t))))
 end)
 
 --- t's elements become 1 with probability p (a number or a tensor that broadcasts), else 0.
 -- @function bernoulli_
 define('bernoulli_', { INPUT, { 'p', kinds.operand, 0.5 } }, function(t, p)
-  if not is_tensor(p) then p = raw.full({}, p) end
+  if not is_tensor(p) then p = common.beside(t, raw.full, {}, p) end
   return (raw.assign_(t, raw.bernoulli(raw.expand(p, shape_of(t)))))
 end)
 
@@ -41,7 +40,8 @@ local function normal_of_tensors(mean, std, dtype)
     raise("normal: 'std' must not be negative, got %g", std)
   end
   local full = raw.add(raw.mul(common.scalar(std, like, 'normal', 'std'), 0), mean)
-  local t = raw.add(raw.mul(raw.randn(shape_of(full), 0, 1, dtype or common.dtype(full)), std), mean)
+  local noise = common.beside(full, raw.randn, shape_of(full), 0, 1, dtype or common.dtype(full))
+  local t = raw.add(raw.mul(noise, std), mean)
   return is_tensor(std) and common.is_recording() and common.nan_unless(raw.ge(std, 0), t) or t
 end
 
@@ -58,7 +58,7 @@ define('normal', {
     t = normal_of_tensors(mean, std, dtype)
   else
     if not size then raise("normal: 'size' must be given where 'mean' and 'std' are numbers") end
-    t = devices.on(devices.number(device or devices.default()), raw.randn, size, mean, std, dtype)
+    t = raw.randn(size, mean, std, dtype, device)
   end
   if device then t = t:to(device) end
   return requires_grad and t:requires_grad_() or t

@@ -318,7 +318,7 @@ function shape.pad(t, pads, mode, value)
     local b, a = before[d], after[d]
     if b ~= 0 or a ~= 0 then
       check_edges(mode, d, sizes[d], b, a)
-      t, copied = raw.index_select(t, edge_index(sizes[d], b, a, mode), d), true
+      t, copied = raw.index_select(t, common.beside(t, edge_index, sizes[d], b, a, mode), d), true
     end
   end
   return (copied and t or raw.clone(t))

@@ -1,6 +1,7 @@
 --- torch's constructors. Python's numbers say by their type which dtype a tensor gets; Lua has one type, so the dtype is
 -- given here.
 local metann = require 'metann'
+local cases = require 'tests.support.golden.case'
 local registry = require 'tests.support.golden.torch.registry'
 local values = require 'tests.support.golden.python.values'
 
@@ -57,6 +58,7 @@ local FUNCTIONS = {
 }
 
 local dtypes = {}
+local placed = {} -- by name: true where no tensor says the device
 
 --- Adds the signatures of the constructors to a table by name.
 function creation.add(signatures)
@@ -64,15 +66,20 @@ function creation.add(signatures)
     for name in entry[1]:gmatch '%S+' do
       signatures[name] = registry.signature(name .. entry[2])
       dtypes[name] = entry[3]
+      placed[name] = not name:find '^new_' and not name:find '_like$'
     end
   end
 end
 
---- The named arguments of a constructor, a dtype among them where Python's numbers mean one.
+--- The named arguments of a constructor, a dtype among them where Python's numbers mean one, and the cases' device.
 function creation.named(name, args, named)
-  if not dtypes[name] or named.dtype ~= nil then return named end
-  local copy = { dtype = dtypes[name](args, named) }
+  local device = placed[name] and cases.device or nil
+  local dtype
+  if dtypes[name] and named.dtype == nil then dtype = dtypes[name](args, named) end
+  if not device and not dtype then return named end
+  local copy = { dtype = dtype }
   for key, value in pairs(named) do copy[key] = value end
+  copy.device = device or copy.device -- whatever the text says, which is 'cpu'
   return copy
 end
 

@@ -1,5 +1,6 @@
 --- torch.nn's modules: made by metann.nn's classes of the same names, from the arguments as they are given.
 local metann = require 'metann'
+local cases = require 'tests.support.golden.case'
 local registry = require 'tests.support.golden.torch.registry'
 local signatures = require 'tests.support.golden.torch.signatures'
 local values = require 'tests.support.golden.python.values'
@@ -20,8 +21,8 @@ function modules.build(class, args, no_momentum)
   for name, value in pairs(args) do given[name] = registry.by_name(name, value) end
   if no_momentum then given.momentum = false end
   local make = nn[class]
-  if next(given) == nil then return make() end
-  return make(given)
+  local module = next(given) == nil and make() or make(given)
+  return cases.device and module:to(cases.device) or module
 end
 
 --- Calls a module on tensors.

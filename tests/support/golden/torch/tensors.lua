@@ -1,6 +1,7 @@
 --- What Python does with tensors: operators, comparisons, indexing, attributes. The tensors are metann's; positions and
 -- dims come counted from 0.
 local metann = require 'metann'
+local cases = require 'tests.support.golden.case'
 local arithmetic = require 'tests.support.golden.python.arithmetic'
 local values = require 'tests.support.golden.python.values'
 local registry = require 'tests.support.golden.torch.registry'
@@ -108,7 +109,7 @@ local function index_tensor(list)
   local items = plain(list)
   local first = items
   while type(first) == 'table' do first = first[1] end
-  return metann.tensor(items, { dtype = type(first) == 'boolean' and 'bool' or 'int64' })
+  return metann.tensor(items, { dtype = type(first) == 'boolean' and 'bool' or 'int64', device = cases.device })
 end
 
 --- The entries of an index, one for each dim of t and one for each None.
