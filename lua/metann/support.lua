@@ -3,6 +3,7 @@
 -- `support.ops`.
 local binding = require 'metann.binding'
 local facts = require 'metann.binding.facts'
+local devices = require 'metann.binding.devices'
 require 'metann.tensor'
 local common = require 'metann.tensor.compose.common'
 local layout = require 'metann.tensor.compose.layout'
@@ -117,7 +118,7 @@ local function prepare(targets, sources)
       local to, a = array(targets[i]), array(source)
       if a.dtype ~= to.dtype then source = support.ops.cast(source, handle.dtype_names[to.dtype]) end
       if a.device ~= to.device then
-        source = support.ops.transfer(source, to.device)
+        source = support.ops.transfer(source, devices.name(to.device))
       elseif a.dtype == to.dtype and (a.contiguous == 0 or written[C.mn_storage_id(source.p)]) then
         source = support.ops.clone(source)
       end
