@@ -196,6 +196,106 @@ void mn_vjp_scatter_add(mn_rule *r) {
   if (mn_need(r, 2)) give_source(r, a->dim, a->index_base, true);
 }
 
+int mn_infer_scatter_reduce(mn_infer *x) {
+  mn_scatter_reduce_attrs *a = mn_scatter_reduce_given(x);
+  const mn_array *in = like_input(x), *index = x->in[1], *source = x->in[2];
+  if (mn_check_dim(x, &a->dim, in->ndim) || check_index(x, index) || check_dtype(x, source, in)) return -1;
+  if (check_beside(x, index, in, a->dim, "input")) return -1;
+  if (mn_same_size(index, source)) return 0;
+  char size[128], text[128];
+  return mn_fail(x, "expected a source of the index's size %s, got %s", mn_shape_text(index, size),
+                 mn_shape_text(source, text));
+}
+
+/* The parts of a derivative of scatter_reduce: its index, and where it reads and adds. */
+typedef struct reducing {
+  mn_context *ctx;
+  mn_tensor *index, *input, *source;
+  mn_gather_attrs from;
+  mn_scatter_add_attrs to;
+} reducing;
+
+static mn_tensor *gathered(const reducing *x, mn_tensor *t) {
+  return mn_gather(x->ctx, t, x->index, &x->from);
+}
+
+/* How many of all that goes to a place, what stood there too, the masks hold of. */
+static mn_tensor *counted_at(const reducing *x, mn_tensor *of_input, mn_tensor *of_source) {
+  if (!of_input) return NULL;
+  mn_cast_attrs as = {.dtype = mn_arr(x->input)->dtype};
+  return mn_scatter_add(x->ctx, mn_cast(x->ctx, of_input, &as), x->index, mn_cast(x->ctx, of_source, &as),
+                        &x->to);
+}
+
+/* t where the mask holds, else a number. */
+static mn_tensor *or_number(mn_context *ctx, mn_tensor *mask, mn_tensor *t, double value) {
+  if (!t) return NULL;
+  mn_full_attrs as = {.size = {.n = 0}, .value = value, .dtype = mn_arr(t)->dtype, .device = -1};
+  return mn_where(ctx, mask, t, mn_full(ctx, &as), NULL);
+}
+
+/* Those that are as large as the result share the gradient. */
+static void give_extreme(mn_rule *r, const reducing *x) {
+  mn_context *ctx = x->ctx;
+  mn_tensor *y = mn_saved_out(r, 0);
+  mn_tensor *of_input = mn_eq(ctx, x->input, y, NULL),
+            *of_source = mn_eq(ctx, x->source, gathered(x, y), NULL);
+  mn_tensor *share = mn_div(ctx, mn_grad(r, 0), counted_at(x, of_input, of_source), NULL);
+  if (mn_need(r, 0)) mn_give(r, 0, or_number(ctx, of_input, share, 0));
+  if (mn_need(r, 2)) mn_give(r, 2, or_number(ctx, of_source, gathered(x, share), 0));
+}
+
+/* g times the product over t; where t is 0 the product of the others, which is 0 if one more of them is. */
+static mn_tensor *others(mn_context *ctx, mn_tensor *t, mn_tensor *whole, mn_tensor *rest) {
+  mn_tensor *nonzero = mn_ne(ctx, t, MN_NONE, NULL);
+  return mn_where(ctx, nonzero, mn_div(ctx, whole, or_number(ctx, nonzero, t, 1), NULL), rest, NULL);
+}
+
+static void give_product(mn_rule *r, const reducing *x) {
+  mn_context *ctx = x->ctx;
+  mn_tensor *g = mn_grad(r, 0), *zero = mn_eq(ctx, x->input, MN_NONE, NULL);
+  mn_tensor *zero_source = mn_eq(ctx, x->source, MN_NONE, NULL);
+  mn_tensor *zeros = counted_at(x, zero, zero_source);
+  mn_tensor *safe = or_number(ctx, mn_logical_not(ctx, zero, NULL), x->input, 1);
+  mn_tensor *safe_source = or_number(ctx, mn_logical_not(ctx, zero_source, NULL), x->source, 1);
+  mn_tensor *rest = mn_scatter_reduce(ctx, safe, x->index, safe_source, mn_scatter_reduce_kept(r));
+  mn_tensor *alone = mn_eq(ctx, zeros, MN_NONE, &(mn_eq_attrs){.value = 1});
+  rest = mn_mul(ctx, g, or_number(ctx, alone, rest, 0), NULL);
+  mn_tensor *whole = mn_mul(ctx, g, mn_saved_out(r, 0), NULL);
+  if (mn_need(r, 0)) mn_give(r, 0, others(ctx, x->input, whole, rest));
+  if (mn_need(r, 2)) mn_give(r, 2, others(ctx, x->source, gathered(x, whole), gathered(x, rest)));
+}
+
+void mn_vjp_scatter_reduce(mn_rule *r) {
+  enum { PROD };
+  const mn_scatter_reduce_attrs *a = mn_scatter_reduce_kept(r);
+  reducing x = {.ctx = mn_rule_ctx(r),
+                .input = mn_saved_in(r, 0),
+                .index = mn_saved_in(r, 1),
+                .source = mn_saved_in(r, 2),
+                .from = {.dim = a->dim, .index_base = a->index_base},
+                .to = {.dim = a->dim, .index_base = a->index_base}};
+  if (!x.input || !x.index || !x.source) return;
+  if (a->reduce == PROD) give_product(r, &x);
+  else give_extreme(r, &x);
+}
+
+int mn_infer_searchsorted(mn_infer *x) {
+  const mn_array *sorted = x->in[0], *in = x->in[1];
+  char a[128], b[128];
+  if (sorted->dtype != in->dtype)
+    return mn_fail(x, "expected numbers of the sorted ones' dtype %s, got %s", mn_dtype_name(sorted->dtype),
+                   mn_dtype_name(in->dtype));
+  bool fits = sorted->ndim == 1 || (sorted->ndim > 1 && sorted->ndim == in->ndim);
+  for (int d = 0; d < sorted->ndim - 1 && fits; d++) fits = sorted->size[d] == in->size[d];
+  if (!fits)
+    return mn_fail(x, "sorted numbers of size %s don't fit numbers of size %s", mn_shape_text(sorted, a),
+                   mn_shape_text(in, b));
+  mn_same_shape(x->out[0], in);
+  x->out[0]->dtype = MN_INT64;
+  return 0;
+}
+
 /* ---- index and index_put ---- */
 
 /* The shape of input[indices]: the indices, broadcast, take the place of the dims that they index if those

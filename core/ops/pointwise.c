@@ -193,6 +193,8 @@ RULE(sinh, times(c, g, mn_cosh(c, X, NULL)))
 RULE(cosh, times(c, g, mn_sinh(c, X, NULL)))
 RULE(tanh, times(c, g, one_minus_square(c, Y)))
 RULE(asinh, over(c, g, mn_hypot(c, X, MN_NONE, &(mn_hypot_attrs){.value = 1})))
+RULE(acosh, times(c, g, mn_rsqrt(c, times(c, mn_add_number(c, X, -1), mn_add_number(c, X, 1)), NULL)))
+RULE(atanh, over(c, g, times(c, one_minus(c, X), mn_add_number(c, X, 1))))
 RULE(relu, mn_gate(c, g, Y, NULL))
 RULE(leaky_relu, mn_gate(c, g, X, &(mn_gate_attrs){.slope = mn_leaky_relu_kept(r)->negative_slope}))
 
@@ -429,6 +431,31 @@ void mn_vjp_logaddexp(mn_rule *r) {
   mn_tensor *g = mn_grad(r, 0), *difference = minus(c, operand(r, 0), operand(r, 1));
   if (mn_need(r, 0)) mn_give(r, 0, times(c, g, mn_sigmoid(c, difference, NULL)));
   if (mn_need(r, 1)) mn_give(r, 1, times(c, g, mn_sigmoid(c, mn_neg(c, difference, NULL), NULL)));
+}
+
+/* input log(other + shift): the logarithm, and input / (other + shift); the first is 0 where both are, or input is 0 and
+ * there is no logarithm. */
+static void give_logarithm_times(mn_rule *r, double shift) {
+  mn_context *c = mn_rule_ctx(r);
+  mn_tensor *g = mn_grad(r, 0), *a = operand(r, 0), *b = operand(r, 1);
+  if (shift != 0) b = mn_add_number(c, b, shift);
+  if (mn_need(r, 0)) {
+    mn_tensor *idle = mn_logical_and(c, mn_eq(c, a, MN_NONE, NULL), mn_le(c, b, MN_NONE, NULL), NULL);
+    mn_tensor *logarithm = mn_log(c, mn_where(c, idle, number_like(c, b, 1), b, NULL), NULL);
+    mn_give(r, 0, times(c, g, logarithm));
+  }
+  if (mn_need(r, 1)) mn_give(r, 1, times(c, g, over(c, a, b)));
+}
+void mn_vjp_xlogy(mn_rule *r) { give_logarithm_times(r, 0); }
+void mn_vjp_xlog1py(mn_rule *r) { give_logarithm_times(r, 1); }
+
+/* 1 where the signs agree, -1 where they don't, 0 at 0. */
+void mn_vjp_copysign(mn_rule *r) {
+  mn_context *c = mn_rule_ctx(r);
+  mn_tensor *a = operand(r, 0), *b = operand(r, 1), *g = mn_grad(r, 0);
+  if (mn_need(r, 0))
+    mn_give(r, 0, times(c, g, times(c, mn_sign(c, a, NULL), mn_copysign(c, number_like(c, b, 1), b, NULL))));
+  if (mn_need(r, 1)) mn_give(r, 1, mn_mul_number(c, g, 0));
 }
 
 void mn_vjp_where(mn_rule *r) {

@@ -39,6 +39,9 @@ MN_ALIKE(argmax, argmin, dim);
 MN_ALIKE(argmax, argmin, keepdim);
 MN_ALIKE(cumsum, cumprod, dim);
 MN_ALIKE(softmax, log_softmax, dim);
+MN_ALIKE(softmax, logcumsumexp, dim);
+MN_ALIKE(cummax, cummin, dim);
+MN_ALIKE(cummax, cummin, index_base);
 
 static int integer_widened(int dtype) { return mn_dtype_is_float(dtype) ? dtype : MN_INT64; }
 
@@ -177,6 +180,12 @@ int mn_infer_recurrence(mn_infer *x) {
 }
 
 int mn_infer_softmax(mn_infer *x) { return along(x, &mn_softmax_given(x)->dim, input(x)->dtype); }
+
+int mn_infer_cummax(mn_infer *x) {
+  x->out[1]->dtype = MN_INT64;
+  mn_same_shape(x->out[1], input(x));
+  return along(x, &mn_cummax_given(x)->dim, input(x)->dtype);
+}
 
 int mn_infer_sort(mn_infer *x) {
   x->out[1]->dtype = MN_INT64;
@@ -390,6 +399,11 @@ void mn_vjp_max(mn_rule *r) {
   scatter_back(r, a->dim, a->index_base, a->keepdim);
 }
 
+void mn_vjp_cummax(mn_rule *r) {
+  const mn_cummax_attrs *a = mn_cummax_kept(r);
+  scatter_back(r, a->dim, a->index_base, true);
+}
+
 void mn_vjp_sort(mn_rule *r) {
   const mn_sort_attrs *a = mn_sort_kept(r);
   scatter_back(r, a->dim, a->index_base, true);
@@ -435,6 +449,31 @@ static mn_tensor *backward_recurrence(mn_context *ctx, mn_tensor *g, mn_tensor *
   mn_recurrence_attrs a = {.dim = dim};
   mn_tensor *factor = flip(ctx, shifted(ctx, x, dim, true, 0), dim);
   return flip(ctx, mn_recurrence(ctx, flip(ctx, g, dim), factor, &a), dim);
+}
+
+/* e^(a - b), and 0, with derivatives of 0, where a is -inf: b may be, too. */
+static mn_tensor *ratio(mn_context *ctx, mn_tensor *a, mn_tensor *b) {
+  if (!a) return NULL;
+  mn_full_attrs least = {.size = {0, {0}}, .value = -INFINITY, .dtype = mn_arr(a)->dtype, .device = -1};
+  mn_tensor *none = mn_eq(ctx, a, MN_NONE, &(mn_eq_attrs){.value = -INFINITY});
+  return mn_exp(ctx, mn_where(ctx, none, mn_full(ctx, &least), mn_sub(ctx, a, b, NULL), NULL), NULL);
+}
+
+/* y_i = log(e^x_1 + ... + e^x_i): of output i, e^(y_j - y_i) comes to output j before it, and e^(x_j - y_j) of that to
+ * input j. None of them is above 1. */
+static mn_tensor *carried(mn_context *ctx, mn_tensor *y, int64_t dim) {
+  return ratio(ctx, shifted(ctx, y, dim, false, -INFINITY), y);
+}
+
+void mn_vjp_logcumsumexp(mn_rule *r) {
+  mn_context *ctx = mn_rule_ctx(r);
+  int64_t dim = mn_logcumsumexp_kept(r)->dim;
+  mn_tensor *g = mn_grad(r, 0), *y = mn_saved_out(r, 0);
+  if (mn_in_shape(r, 0).n > 0) {
+    mn_tensor *s = backward_recurrence(ctx, g, carried(ctx, y, dim), dim);
+    g = mn_mul(ctx, ratio(ctx, mn_saved_in(r, 0), y), s, NULL);
+  }
+  mn_give(r, 0, g);
 }
 
 void mn_vjp_recurrence(mn_rule *r) {
@@ -596,6 +635,11 @@ void mn_jvp_median(mn_rule *r) {
   else push_picked(r, a->dim, a->index_base, a->keepdim);
 }
 
+void mn_jvp_cummax(mn_rule *r) {
+  const mn_cummax_attrs *a = mn_cummax_kept(r);
+  push_picked(r, a->dim, a->index_base, true);
+}
+
 void mn_jvp_sort(mn_rule *r) {
   const mn_sort_attrs *a = mn_sort_kept(r);
   push_picked(r, a->dim, a->index_base, true);
@@ -613,6 +657,17 @@ void mn_jvp_cumprod(mn_rule *r) {
   mn_tensor *x = mn_saved_in(r, 0), *t = mn_tangent(r, 0);
   if (mn_in_shape(r, 0).n > 0)
     t = mn_recurrence(ctx, mn_mul(ctx, t, products_before(ctx, x, along.dim), NULL), x, &along);
+  mn_push(r, 0, t);
+}
+
+void mn_jvp_logcumsumexp(mn_rule *r) {
+  mn_context *ctx = mn_rule_ctx(r);
+  mn_recurrence_attrs along = {.dim = mn_logcumsumexp_kept(r)->dim};
+  mn_tensor *t = mn_tangent(r, 0), *y = mn_saved_out(r, 0);
+  if (mn_in_shape(r, 0).n > 0) {
+    mn_tensor *own = mn_mul(ctx, t, ratio(ctx, mn_saved_in(r, 0), y), NULL);
+    t = mn_recurrence(ctx, own, carried(ctx, y, along.dim), &along);
+  }
   mn_push(r, 0, t);
 }
 

@@ -155,6 +155,85 @@ return function(S)
       error = 'index 4 is out of range 1..3' },
   }
 
+  local REDUCES = {
+    prod = function(x, y) return x * y end,
+    amax = function(x, y) return (y > x or y ~= y) and y or x end,
+    amin = function(x, y) return (y < x or y ~= y) and y or x end,
+  }
+  local function scatter_reduce_reference(inputs, attrs)
+    local result, index, source = copy_of(inputs[1]), inputs[2], inputs[3]
+    local dim = nth(attrs.dim, #result.size)
+    S.each(index.size, function(at)
+      local to = changed(at, dim, S.at(index, at))
+      S.set(result, to, REDUCES[attrs.reduce](S.at(result, to), S.at(source, at)))
+    end)
+    return result
+  end
+  samples.scatter_reduce = {}
+  for _, reduce in ipairs{ 'prod', 'amax', 'amin' } do
+    for _, sample in ipairs{
+      { { S.distinct { 3, 4 }, S.index({ 2, 4 }, 4), S.uniform({ 2, 4 }, 0.5, 1.4) }, 2 },
+      { { S.randn { 3, 4 }, S.index({ 5, 3 }, 3), S.randn { 5, 3 } }, 1 },
+      { { S.randn { 2, 3, 2 }, S.index({ 2, 4, 2 }, 3), S.randn { 2, 4, 2 } }, -2 },
+      { { S.randn {}, long({ 2 }, { 1, 1 }), S.randn { 2 } }, 1 },
+      { { S.randn { 3 }, long({ 0 }, {}), S.randn { 0 } }, 1 },
+      { { long({ 3 }, { 2, 5, 3 }), long({ 4 }, { 1, 1, 2, 1 }), long({ 4 }, { 4, 1, 3, 9 }) }, 1 },
+    } do
+      table.insert(samples.scatter_reduce,
+        { inputs = sample[1], attrs = { dim = sample[2], reduce = reduce }, reference = scatter_reduce_reference })
+    end
+  end
+  for _, sample in ipairs{
+    -- products with a 0 among them, and with two
+    { inputs = { S.values({ 3 }, { 2, 0, 3 }), long({ 4 }, { 1, 1, 2, 3 }), S.values({ 4 }, { 0, 5, 7, -2 }) },
+      attrs = { dim = 1, reduce = 'prod' }, order = 2, reference = scatter_reduce_reference },
+    { inputs = { S.values({ 2 }, { 0, 3 }), long({ 3 }, { 1, 1, 2 }), S.values({ 3 }, { 0, 5, 7 }) },
+      attrs = { dim = 1, reduce = 'prod' }, order = 1, reference = scatter_reduce_reference },
+    { inputs = { S.values({ 2 }, { 1, 0 / 0 }), long({ 2 }, { 1, 2 }), S.values({ 2 }, { 0 / 0, 1 }) },
+      attrs = { dim = 1, reduce = 'amax' }, order = 0, reference = function() return S.array({ 2 }, 0 / 0) end },
+    { inputs = { S.randn { 3 }, long({ 1 }, { 4 }), S.randn { 1 } }, attrs = { dim = 1, reduce = 'prod' },
+      error = 'index 4 is out of range 1..3' },
+    { inputs = { S.randn { 3 }, long({ 1 }, { 1 }), S.randn { 2 } }, attrs = { dim = 1, reduce = 'prod' },
+      error = "source of the index's size %(1%), got %(2%)" },
+    { inputs = { S.randn { 3 }, long({ 1 }, { 1 }), S.values({ 1 }, { 1 }, 'float32') }, attrs = { dim = 1, reduce = 'amin' },
+      error = "source of input's dtype" },
+  } do table.insert(samples.scatter_reduce, sample) end
+
+  local function searchsorted_reference(inputs, attrs)
+    local rows, values = inputs[1], inputs[2]
+    local n = rows.size[#rows.size]
+    return build(values.size, function(at)
+      local x, count = S.at(values, at), 0
+      for i = 1, n do
+        local a = #rows.size == 1 and rows.data[i] or S.at(rows, changed(at, #at, i))
+        local before = a < x or (x ~= x and a == a)
+        if attrs.right then before = a <= x or x ~= x end
+        if before then count = count + 1 end
+      end
+      return count + 1
+    end)
+  end
+  samples.searchsorted = {}
+  for _, right in ipairs{ false, true } do
+    for _, inputs in ipairs{
+      { S.values({ 6 }, { 0, 0.5, 0.5, 1, 2, 2 }), S.values({ 3, 3 }, { -3, -2, 0, 0.5, 1, 2, 4, -1, 1.5 }) },
+      { S.values({ 2, 3 }, { 1, 2, 3, 0, 0.5, 1 }), S.values({ 2, 4 }, { 0, 1, 2.5, 9, -2, -1, 0.5, 1 }) },
+      { long({ 4 }, { 1, 3, 3, 7 }), long({ 5 }, { 0, 1, 3, 5, 8 }) },
+      { S.values({ 4 }, { 0, 0.5, 0 / 0, 0 / 0 }), S.values({ 3 }, { 0.5, 5, 0 / 0 }) },
+      { S.values({ 3 }, { 1, 2, 3 }), S.values({}, { 2 }) },
+      { S.values({ 0 }, {}), S.values({ 2 }, { 1, 2 }) },
+      { S.values({ 3 }, { 1, 2, 3 }), S.values({ 0 }, {}) },
+    } do
+      table.insert(samples.searchsorted,
+        { inputs = inputs, attrs = { right = right }, reference = searchsorted_reference })
+    end
+  end
+  for _, sample in ipairs{
+    { inputs = { S.randn { 3 }, long({ 1 }, { 1 }) }, error = "sorted ones' dtype float64, got int64" },
+    { inputs = { S.randn { 2, 3 }, S.randn { 3, 3 } }, error = "don't fit numbers of size %(3 x 3%)" },
+    { inputs = { S.randn {}, S.randn { 3 } }, error = "don't fit" },
+  } do table.insert(samples.searchsorted, sample) end
+
   --- The places that index tensors lead to: a size, and fn(index in the result) -> index in the input.
   local function indexed(a, indices)
     local picked, first, last, count = {}, nil, nil, 0

@@ -1,6 +1,7 @@
 -- Samples of the pointwise rows. The references are closed formulas in plain Lua.
 local exp, log, sqrt, abs, floor, ceil = math.exp, math.log, math.sqrt, math.abs, math.floor, math.ceil
 local pi, huge = math.pi, math.huge
+local ffi = require 'ffi'
 local nan = 0 / 0
 
 local function sign(x) return x > 0 and 1 or x < 0 and -1 or 0 end
@@ -211,6 +212,72 @@ return function(S)
     }
   end
 
+  local function logarithm(shift)
+    local function fn(x, y)
+      if x == 0 and y == y then return 0 end
+      return x * log(y + shift)
+    end
+    local list = binary(fn, positive)
+    -- at 0 the derivatives are those of the logarithm, and 0 where there is none
+    list[#list + 1] = two(S.values({ 3 }, { 0, 0, 0 }), S.fixed(S.values({ 3 }, { 2, 0.5, 3 })), fn)
+    list[#list + 1] = two(S.values({ 5 }, { 0, 0, 0, 2, 0 }), S.values({ 5 }, { 0, -3, huge, -3, nan }), fn, nil, { order = 0 })
+    list[#list + 1] = two(whole { 0, 3 }, whole { 0, 2 }, fn, nil, { rtol = 1e-6 })
+    return list
+  end
+
+  local function copysign(x, y)
+    if x ~= x then return x end
+    return (y < 0 or 1 / y < 0) and -abs(x) or abs(x)
+  end
+
+  -- The bits of a float, as an integer, count the numbers from 0 on.
+  local function next_number(x, y, double)
+    if x ~= x or y ~= y or x == y then return x + (y - x) end
+    local float = ffi.new(double and 'double[1]' or 'float[1]', x == 0 and 0 or x)
+    local word = ffi.cast(double and 'int64_t *' or 'int32_t *', float)
+    if x == 0 then
+      word[0] = 1
+      return y < 0 and -tonumber(float[0]) or tonumber(float[0])
+    end
+    word[0] = word[0] + ((y > x) == (x > 0) and 1 or -1)
+    return tonumber(float[0])
+  end
+  local function nextafter(x, y, _, inputs)
+    return next_number(x, y, (inputs[1] or inputs[2]).dtype == 'float64')
+  end
+
+  local function divisor(x, y)
+    x, y = abs(x), abs(y)
+    while y ~= 0 do x, y = y, x % y end
+    return x
+  end
+
+  local function integers(fn)
+    local a, b = { 12, -18, 0, 7, 0, -5, 100 }, { 8, 4, 5, 0, 0, 3, 2 }
+    return {
+      two(whole(a), whole(b), fn),
+      two(whole(a, 'int32'), whole({ 3, 1, 40, 0, -1, 64, 31 }, 'int32'), function(x, y)
+        local v = fn(x, y) % 2 ^ 32
+        return v < 2 ^ 31 and v or v - 2 ^ 32
+      end),
+      two(whole({ 12, 200, 9 }, 'uint8'), whole({ 2, 1, 3 }, 'uint8'), function(x, y) return fn(x, y) % 256 end),
+      two(S.values({ 2, 1 }, { 12, 9 }, 'int64'), whole { 3, 2, 1 }, fn),
+      two(whole(a), false, fn, { value = 3 }),
+      two(false, whole(b), fn, { value = 24 }),
+      two(S.values({}, { 6 }, 'int64'), S.values({}, { 2 }, 'int64'), fn),
+      two(S.values({ 0 }, {}, 'int64'), S.values({}, { 2 }, 'int64'), fn),
+      { inputs = { S.randn { 2 }, S.randn { 2 } }, error = 'not defined for dtype float64' },
+      mismatch,
+    }
+  end
+
+  local function bits(two_words)
+    local function fn(x, y) return two_words(x, y) end
+    local list = integers(fn)
+    list[#list + 1] = two(whole({ 0, 0, 1, 1 }, 'bool'), whole({ 0, 1, 0, 1 }, 'bool'), fn)
+    return list
+  end
+
   local function moved(input, attrs, options)
     return one(input, function(x) return x end, attrs, options)
   end
@@ -269,6 +336,8 @@ return function(S)
     cosh = unary(cosh, -2, 2),
     tanh = unary(tanh, -2, 2),
     asinh = unary(function(x) return log(x + sqrt(x * x + 1)) end, -2, 2),
+    acosh = unary(function(x) return log(x + sqrt(x * x - 1)) end, 1.3, 4),
+    atanh = unary(function(x) return log((1 + x) / (1 - x)) / 2 end, -0.7, 0.7),
     sigmoid = unary(sigmoid, -3, 3),
     erf = unary(erf, -2, 2),
     erfc = unary(function(x) return 1 - erf(x) end, -2, 2),
@@ -416,6 +485,28 @@ return function(S)
         return math.max(x, y) + log(1 + exp(-abs(x - y)))
       end)
     ),
+    xlogy = logarithm(0),
+    xlog1py = logarithm(1),
+    copysign = with(
+      binary(copysign, apart, between, 0.7),
+      two(S.values({ 4 }, { 1, -2, 3, nan }), S.values({ 4 }, { -0.0, 0, -huge, 1 }), copysign, nil, { order = 0 }),
+      two(whole { 1, -2 }, whole { -1, 1 }, copysign)
+    ),
+    nextafter = with(
+      binary(nextafter, apart, between, 0.7),
+      two(S.values({ 7 }, { 1, 1, 0, 0, 5, huge, nan }), S.values({ 7 }, { 2, 0, 1, -1, 5, 0, 1 }), nextafter, nil,
+        { rtol = 0, atol = 0 }),
+      two(S.values({ 3 }, { 1, -1, 0 }, 'float32'), S.values({ 3 }, { 2, -2, 1 }, 'float32'), nextafter, nil,
+        { rtol = 0, atol = 0 })
+    ),
+    gcd = integers(divisor),
+    bitwise_and = bits(bit.band),
+    bitwise_or = bits(bit.bor),
+    bitwise_xor = bits(bit.bxor),
+    bitwise_left_shift = integers(function(x, y) return y >= 0 and y < 32 and x * 2 ^ y or 0 end),
+    bitwise_right_shift = integers(function(x, y)
+      return y >= 0 and y < 32 and floor(x / 2 ^ y) or x < 0 and -1 or 0
+    end),
     eq = compare(function(x, y) return truth(x == y) end),
     ne = compare(function(x, y) return truth(x ~= y) end),
     lt = compare(function(x, y) return truth(x < y) end),

@@ -84,6 +84,28 @@ local function log_softmax(v)
   for i = 1, #v do out[i] = v[i] - whole end
   return out
 end
+-- The largest so far, and the last place of it; a NaN stays.
+local function largest_so_far(v)
+  local out, places = {}, {}
+  for i = 1, #v do
+    local before = out[i - 1]
+    local taken = i == 1 or v[i] ~= v[i] or (before == before and v[i] >= before)
+    out[i], places[i] = taken and v[i] or before, taken and i or places[i - 1]
+  end
+  return out, places
+end
+local function smallest_so_far(v)
+  local negated = {}
+  for i = 1, #v do negated[i] = -v[i] end
+  local out, places = largest_so_far(negated)
+  for i = 1, #v do out[i] = -out[i] end
+  return out, places
+end
+local function logsumexp_so_far(v)
+  local out = {}
+  for i = 1, #v do out[i] = logsumexp{ unpack(v, 1, i) } end
+  return out
+end
 -- Insertion sort of places, stable; NaN counts as larger than all.
 local function sorted(v, descending)
   local function above(a, b) return a > b or (a ~= a and b == b) end
@@ -285,6 +307,8 @@ return function(S)
   end
   local sort = lines(function(v, at) return sorted(v, at.descending) end, 2, -1)
   local topk = lines(function(v, at) return sorted(v, at.largest ~= false) end, 2, -1)
+  local cummax, cummin = lines(largest_so_far, 2), lines(smallest_so_far, 2)
+  local logcumsumexp = lines(logsumexp_so_far)
   local cumsum = lines(running(function(a, b) return a + b end))
   local cumprod = lines(running(function(a, b) return a * b end))
 
@@ -537,6 +561,22 @@ return function(S)
       along_dim(cumprod, positive),
       sample(cumprod, of({ 1.5, 0, -2, 0, 3 }, 'float64'), { dim = 1 }),
       sample(cumprod, of { 1, -2, 3 }, { dim = 1 })
+    ),
+    cummax = with(
+      along_dim(cummax, S.distinct),
+      sample(cummax, of { 1, 3, 2, 3, 4 }, { dim = 1 }),
+      sample(cummax, of({ 1, 3, nan, 2, 5, nan }, 'float64'), { dim = 1 }, value_only)
+    ),
+    cummin = with(
+      along_dim(cummin, S.distinct),
+      sample(cummin, of { 4, 3, 5, 3, 1 }, { dim = 1 }),
+      sample(cummin, of({ 1, 3, nan, -2, 5 }, 'float64'), { dim = 1 }, value_only)
+    ),
+    logcumsumexp = with(
+      along_dim(logcumsumexp, S.randn),
+      sample(logcumsumexp, of({ 1000, -1000, 1001, 1000 }, 'float64'), { dim = 1 }),
+      sample(logcumsumexp, of({ -huge, -huge, 2, -huge, 3, huge, 1, huge }, 'float64'), { dim = 1 }, value_only),
+      sample(logcumsumexp, of({ 1, nan, 2 }, 'float64'), { dim = 1 }, value_only)
     ),
     recurrence = {
       recurrence({ 3, 4 }, 1),

@@ -177,9 +177,22 @@ local function is_large(sample)
   return n > 400
 end
 
+local function has_input(sample, test)
+  for i = 1, #sample.inputs do
+    if sample.inputs[i] and test(sample.inputs[i]) then return true end
+  end
+  return false
+end
+
 --- A row does with a dtype what plain Lua does with its numbers, or says that it doesn't take the dtype.
 local function check_dtypes(op, sample)
-  if not has_float(sample) or is_large(sample) then return end
+  if not has_float(sample) then -- its values were checked in the dtypes that it has
+    has_input(sample, function(d)
+      if KIND_OF[d.dtype] then note(op, KIND_OF[d.dtype]) end
+    end)
+    return
+  end
+  if is_large(sample) then return end
   for dtype, kind in pairs(KIND_OF) do
     local function refusal(message)
       return message:find(dtype, 1, true) or message:find 'dtype' or message:find 'storage' or message:find "doesn't fit a"
@@ -207,13 +220,6 @@ end
 
 local function without_dims(sample)
   return each_input(sample, function(d) return rows.with(d, { size = {}, data = { d.data[1] or 1 } }) end)
-end
-
-local function has_input(sample, test)
-  for i = 1, #sample.inputs do
-    if sample.inputs[i] and test(sample.inputs[i]) then return true end
-  end
-  return false
 end
 
 local function check_edges(op, sample)

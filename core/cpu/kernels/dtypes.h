@@ -23,6 +23,11 @@
     [MN_FLOAT32] = name##_f32, [MN_FLOAT64] = name##_f64, [MN_INT64] = name##_i64, [MN_INT32] = name##_i32,  \
     [MN_UINT8] = name##_u8, [MN_BOOL] = name##_b8                                                            \
   }
+/* Of integers, and of integers and bools. */
+#define MN_BY_WHOLE(name)                                                                                    \
+  { [MN_INT64] = name##_i64, [MN_INT32] = name##_i32, [MN_UINT8] = name##_u8 }
+#define MN_BY_BITS(name)                                                                                     \
+  { [MN_INT64] = name##_i64, [MN_INT32] = name##_i32, [MN_UINT8] = name##_u8, [MN_BOOL] = name##_b8 }
 /* Where a bool is as good as the uint8 that it is stored as. */
 #define MN_BY_STORED(name)                                                                                   \
   {                                                                                                          \

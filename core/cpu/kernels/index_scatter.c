@@ -1,10 +1,9 @@
-/* index_scatter.c: kernels of gather, scatter and scatter_add: one index for each element, along one dim.
+/* index_scatter.c: kernels of gather, scatter, scatter_add and scatter_reduce: one index for each element, along one dim.
  * Work is cut along the other dims, so that whatever goes to one place is added by one thread, in order. */
 #include "index.h"
 #include "grain.h"
 #define MN_SECTION "ops/index.def"
 #include "section.h"
-#include <stddef.h>
 
 typedef struct scatter {
   mn_indexed_fn row;
@@ -76,25 +75,38 @@ int MN_KERNEL(gather)(mn_call *call) {
   return 0;
 }
 
-_Static_assert(offsetof(mn_scatter_attrs, dim) == offsetof(mn_scatter_add_attrs, dim) &&
-                   offsetof(mn_scatter_attrs, index_base) == offsetof(mn_scatter_add_attrs, index_base),
-               "scatter and scatter_add share what reads their attributes");
-
-static int scatter_by(mn_call *call, mn_indexed_fn row) {
-  const mn_scatter_attrs *a = mn_scatter_of(call);
+static int scatter_by(mn_call *call, int64_t dim, int64_t base, mn_indexed_fn row) {
   const mn_array *in = call->in[0], *out = call->out[0];
+  if (!row) return mn_undefined_for(in->dtype, call->error), -1;
   mn_array room, index = mn_with_dims(call->in[1]), to = mn_with_dims(out);
   scatter s = {.row = row, .dst = out->data};
-  s.index = MN_KERNEL(read_index)(call, &index, a->index_base, to.size[a->dim], a->dim, 0);
+  s.index = MN_KERNEL(read_index)(call, &index, base, to.size[dim], dim, 0);
   if (!s.index) return -1;
   const mn_array *source = MN_KERNEL(apart)(call, out, call->in[2], &room);
   if (!source) return -1;
   if (out->data != in->data) MN_KERNEL(copy_array)(out, in);
   s.src = source->data;
-  move_all(&s, &index, &to, source, a->dim);
+  move_all(&s, &index, &to, source, dim);
   return 0;
 }
 
-int MN_KERNEL(scatter)(mn_call *call) { return scatter_by(call, MN_KERNEL(put_row)(call->in[0]->dtype)); }
+int MN_KERNEL(scatter)(mn_call *call) {
+  const mn_scatter_attrs *a = mn_scatter_of(call);
+  return scatter_by(call, a->dim, a->index_base, MN_KERNEL(put_row)(call->in[0]->dtype));
+}
 
-int MN_KERNEL(scatter_add)(mn_call *call) { return scatter_by(call, MN_KERNEL(add_row)(call->in[0]->dtype)); }
+int MN_KERNEL(scatter_add)(mn_call *call) {
+  const mn_scatter_add_attrs *a = mn_scatter_add_of(call);
+  return scatter_by(call, a->dim, a->index_base, MN_KERNEL(add_row)(call->in[0]->dtype));
+}
+
+#define BODY "index_reduce.inc"
+#define KIND MN_NUMBERS
+#include "each_dtype.inc"
+
+int MN_KERNEL(scatter_reduce)(mn_call *call) {
+  static const mn_indexed_fn rows[3][MN_DTYPE_COUNT] = {MN_BY_STORED(multiply_row), MN_BY_STORED(largest_row),
+                                                        MN_BY_STORED(smallest_row)};
+  const mn_scatter_reduce_attrs *a = mn_scatter_reduce_of(call);
+  return scatter_by(call, a->dim, a->index_base, rows[a->reduce][call->in[0]->dtype]);
+}

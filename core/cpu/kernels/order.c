@@ -9,6 +9,7 @@
 #include "each_dtype.inc"
 
 static const line_function arg_functions[MN_DTYPE_COUNT] = MN_BY_STORED(arg);
+static const line_function extremes_functions[MN_DTYPE_COUNT] = MN_BY_STORED(extremes);
 static const line_function sort_functions[MN_DTYPE_COUNT] = MN_BY_STORED(sort);
 static const line_function kth_functions[MN_DTYPE_COUNT] = MN_BY_STORED(kth);
 static const line_function median_functions[MN_DTYPE_COUNT] = MN_BY_STORED(median);
@@ -42,6 +43,18 @@ int MN_KERNEL(argmax)(mn_call *call) {
 int MN_KERNEL(argmin)(mn_call *call) {
   const mn_argmin_attrs *a = mn_argmin_of(call);
   return extreme(call, a->dim, a->index_base, true);
+}
+
+int MN_KERNEL(cummax)(mn_call *call) {
+  const mn_cummax_attrs *a = mn_cummax_of(call);
+  lines x = {.base = a->index_base};
+  return MN_KERNEL(each_line_along)(call, &x, extremes_functions, a->dim, 0);
+}
+
+int MN_KERNEL(cummin)(mn_call *call) {
+  const mn_cummin_attrs *a = mn_cummin_of(call);
+  lines x = {.base = a->index_base, .flag = true};
+  return MN_KERNEL(each_line_along)(call, &x, extremes_functions, a->dim, 0);
 }
 
 int MN_KERNEL(sort)(mn_call *call) {

@@ -79,6 +79,8 @@ static int apply2(mn_call *call, const mn_line *line) {
 #define MN_SCALAR1_PART_NUMBER(...)
 #define MN_SCALAR2(name, numbers, formula) ROW(name, 2, numbers, MN_BY_FLOAT(name))
 #define MN_SCALAR2_NUMBER(name, numbers, formula) ROW(name, 2, numbers, MN_BY_NUMBER(name))
+#define MN_SCALAR2_WHOLE(name, numbers, formula) ROW(name, 2, numbers, MN_BY_WHOLE(name))
+#define MN_SCALAR2_BITS(name, numbers, formula) ROW(name, 2, numbers, MN_BY_BITS(name))
 #define MN_SCALAR2_ANY(name, numbers, formula) ROW(name, 2, numbers, MN_BY_ANY(name))
 #define MN_SCALAR2_TEST(name, numbers, formula) ROW(name, 2, numbers, MN_BY_ANY(name))
 #define MN_SCALAR2_PART(...)

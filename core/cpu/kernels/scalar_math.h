@@ -406,9 +406,26 @@ MN_FLOOR_DIVIDE(f64, double)
       if (n & 1) y *= base;                                                                                  \
     return (T)y;                                                                                             \
   }
+/* Euclid's algorithm; shifts by a number of bits that there isn't shift all out, those to the right leaving the sign. */
+#define MN_BITS(S, T, W)                                                                                     \
+  static inline T mn_gcd_##S(T a, T b) {                                                                     \
+    W x = (W)mn_abs_##S(a), y = (W)mn_abs_##S(b);                                                            \
+    while (y) {                                                                                              \
+      W rest = x % y;                                                                                        \
+      x = y, y = rest;                                                                                       \
+    }                                                                                                        \
+    return (T)x;                                                                                             \
+  }                                                                                                          \
+  static inline T mn_shift_left_##S(T a, T b) { return (uint64_t)b < 8 * sizeof(T) ? (T)((W)a << b) : 0; }   \
+  static inline T mn_shift_right_##S(T a, T b) {                                                             \
+    return (uint64_t)b < 8 * sizeof(T) ? (T)(a >> b) : (T)(a >> (8 * sizeof(T) - 1) >> 1);                   \
+  }
 MN_INTEGER(i64, int64_t, uint64_t, INT64_MIN, INT64_MAX)
 MN_INTEGER(i32, int32_t, uint32_t, INT32_MIN, INT32_MAX)
 MN_INTEGER(u8, uint8_t, unsigned, 0, UINT8_MAX)
+MN_BITS(i64, int64_t, uint64_t)
+MN_BITS(i32, int32_t, uint32_t)
+MN_BITS(u8, uint8_t, unsigned)
 
 static inline bool mn_sign_b8(bool x) { return x; }
 static inline int mn_isnan_b8(bool x) { return (void)x, 0; }

@@ -1,4 +1,5 @@
-/* scan.c: cumsum, cumprod, and recurrence, the running sums whose sum so far is multiplied at each step. */
+/* scan.c: cumsum, cumprod, logcumsumexp, and recurrence, the running sums whose sum so far is multiplied at each step. */
+#include <math.h>
 #include "index.h"
 #include "lines.h"
 #define MN_SECTION "ops/reduce.def"
@@ -24,6 +25,12 @@ int MN_KERNEL(cumsum)(mn_call *call) {
 int MN_KERNEL(cumprod)(mn_call *call) {
   lines x = {.flag = true};
   return MN_KERNEL(each_line_along)(call, &x, cumulate_functions, mn_cumprod_of(call)->dim, 0);
+}
+
+int MN_KERNEL(logcumsumexp)(mn_call *call) {
+  static const line_function functions[MN_DTYPE_COUNT] = MN_BY_FLOAT(logsums);
+  lines x = {0};
+  return MN_KERNEL(each_line_along)(call, &x, functions, mn_logcumsumexp_of(call)->dim, 0);
 }
 
 int MN_KERNEL(recurrence)(mn_call *call) {
