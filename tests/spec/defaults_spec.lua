@@ -109,7 +109,7 @@ end)
 local OTHERWISE = {
   ['mode: dim'] = -1, ['norm: p'] = 2, ['pad: value'] = 0, ['cond: p'] = 2, ['matrix_norm: dim'] = { -2, -1 },
   ['arange: step'] = false, ['qr: some'] = false, ['qr: mode'] = false, ['var: unbiased'] = false,
-  ['std: unbiased'] = false,
+  ['std: unbiased'] = false, ['std_mean: unbiased'] = false, ['var_mean: unbiased'] = false,
   ['sort: stable'] = true, ['argsort: stable'] = true, -- equal ones always keep their order
 }
 

@@ -34,7 +34,10 @@ end
 local NOT_METHODS = {
   tensor = true, from_buffer = true, zeros = true, ones = true, full = true, empty = true, arange = true,
   linspace = true, eye = true, rand = true, randn = true, randint = true, randperm = true, cat = true, stack = true,
-  meshgrid = true, where = true, normal = true, index = true, where_true = true, einsum = true,
+  meshgrid = true, where = true, normal = true, index = true, where_true = true, einsum = true, logspace = true,
+  finfo = true, iinfo = true, hstack = true, vstack = true, dstack = true, column_stack = true, row_stack = true,
+  concat = true, concatenate = true, block_diag = true, broadcast_shapes = true, broadcast_tensors = true,
+  cartesian_prod = true, tril_indices = true, triu_indices = true,
 }
 
 --- A key that no table holds: an op used for the first time, or a mistake.
@@ -207,6 +210,38 @@ function methods.to_flat_table(t)
   for i = 1, n do out[i] = convert(data[i - 1]) end
   return out
 end
+
+-- ---- by Lua ----
+
+--- For loops: `for row in t:rows() do` goes through t[1], t[2], ..., which are views.
+-- @function rows
+methods.rows = define('rows', { input }, function(t)
+  local n, i = meta.len(t), 0
+  return function()
+    i = i + 1
+    if i <= n then return (raw.select(t, 1, i)) end
+  end
+end)
+
+local function applied(t, fn, name)
+  local list = methods.to_flat_table(t)
+  for i = 1, #list do
+    local value = fn(list[i])
+    if type(value) == 'boolean' then value = value and 1 or 0 end
+    if type(value) ~= 'number' then raise("%s: 'fn' must return a number, got %s", name, describe(value)) end
+    list[i] = value
+  end
+  local out = ops.tensor(list, { dtype = getters.dtype(t), device = getters.device(t) })
+  return (raw.view(out, common.shape(t)))
+end
+
+local applies = { input, { 'fn', kinds.callable } }
+--- fn of every element, as numbers, in a tensor of t's size and dtype, without derivatives.
+-- @function apply
+methods.apply = define('apply', applies, function(t, fn) return (applied(t, fn, 'apply')) end)
+--- The same written over t.
+-- @function apply_
+methods.apply_ = define('apply_', applies, function(t, fn) return (raw.assign_(t, applied(t, fn, 'apply_'))) end)
 
 -- ---- dtypes and devices ----
 local function cast(t, dtype)

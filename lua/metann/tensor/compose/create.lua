@@ -5,6 +5,7 @@ local arguments = require 'metann.arguments'
 local common = require 'metann.tensor.compose.common'
 local dtypes = require 'metann.binding.dtypes'
 local devices = require 'metann.binding.devices'
+local limits = require 'metann.tensor.compose.limits'
 local kinds = arguments.kinds
 local raw, handle, raise, describe = common.raw, common.handle, common.raise, common.describe
 local C, ctx, is_tensor, is_int64 = handle.C, handle.ctx, handle.is_tensor, common.is_int64
@@ -311,6 +312,18 @@ constructor('arange', { { 'start' }, { 'stop' }, { 'step' } },
 -- @function linspace
 constructor('linspace', { { 'start', end_kind }, { 'stop', end_kind }, { 'count', kinds.whole } },
   function(start, stop, count, dtype) return raw.linspace(tonumber(start), tonumber(stop), count, dtype) end)
+
+--- base^start to base^stop, count of them, whose logarithms are evenly spaced.
+-- @function logspace
+create.logspace = arguments.define('logspace', {
+  { 'start', end_kind }, { 'stop', end_kind }, { 'count', kinds.whole }, { 'base', kinds.number, 10 }, DTYPE, DEVICE,
+  REQUIRES_GRAD,
+}, function(start, stop, count, base, dtype, device, requires_grad)
+  local powers = create.linspace(start, stop, count, { dtype = 'float64', device = device })
+  return finish(raw.cast(raw.pow(base, powers), dtype or default_dtype()), requires_grad)
+end)
+
+create.finfo, create.iinfo = limits.finfo, limits.iinfo
 
 -- ---- random ----
 

@@ -9,12 +9,18 @@ local NAMES = {
   reduce = { 'cumsum', 'cumprod' },
   rows = {
     'tril', 'triu', 'logical_not', 'logical_and', 'logical_or', 'logical_xor', 'eq', 'ne', 'lt',
-    'le', 'gt', 'ge',
+    'le', 'gt', 'ge', 'gcd', 'nextafter', 'bitwise_and', 'bitwise_or', 'bitwise_xor', 'bitwise_left_shift',
+    'bitwise_right_shift',
   },
   pointwise = {
     'lerp', 'addcmul', 'addcdiv', 'clamp_min', 'clamp_max', 'hardtanh', 'floor_divide', 'logsigmoid', 'rsub',
     'masked_fill',
   },
+  elements = {
+    'logit', 'ldexp', 'float_power', 'sinc', 'deg2rad', 'rad2deg', 'heaviside', 'nan_to_num', 'bitwise_not', 'lcm',
+  },
+  places = { 'index_copy', 'masked_scatter', 'put', 'scatter_reduce', 'index_reduce' },
+  statistics = { 'renorm' },
   products = { 'addmm', 'addmv', 'baddbmm' },
   index = { 'index_fill' },
   random = { 'dropout' },

@@ -72,6 +72,7 @@ local function torch_names()
   local names = { inf = values.float(math.huge), nan = values.float(0 / 0), pi = values.float(math.pi) }
   for python, dtype in pairs(DTYPES) do names[python] = host.dtype(dtype) end
   names.linalg = namespace('torch.linalg', metann.linalg, signatures.linalg)
+  names.special = namespace('torch.special', metann.special, signatures.torch)
   local F = namespace('F', metann.nn.functional, signatures.functional)
   names.nn = values.namespace('torch.nn', function(attribute)
     if attribute == 'functional' then return F end

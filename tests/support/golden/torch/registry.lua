@@ -71,6 +71,9 @@ kinds.dims_or_count = function(v)
   return registry.plain(v)
 end
 
+--- tensor_split: the positions at which parts begin, or how many parts there are
+kinds.split_points = kinds.dims_or_count
+
 -- What a parameter holds, unless the signature says otherwise by an annotation.
 local BY_NAME = {}
 for name in ([[dim dims dim0 dim1 dim2 start_dim end_dim source destination dimension index indices padding_idx
@@ -166,7 +169,7 @@ function Signature:check(args, named)
 end
 
 -- var(x, true) is one without a dim.
-local SPREAD = { var = true, std = true }
+local SPREAD = { var = true, std = true, var_mean = true, std_mean = true }
 
 --- Calls fn in the form of the text.
 -- @param host what tensors do, for the pairs of operands
