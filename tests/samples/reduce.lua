@@ -285,6 +285,14 @@ return function(S)
   end
 
   local function of(data, dtype, size) return S.values(size or { #data }, data, dtype or 'int64') end
+  -- 300 numbers with many ties, and some more
+  local function many(dtype, more)
+    local a = S.index({ 300 }, 40)
+    a.dtype = dtype
+    for i, v in ipairs(a.data) do a.data[i] = dtype == 'uint8' and v or (v - 20) * (dtype:find 'float' and 0.5 or 1) end
+    for i, v in ipairs(more) do a.data[i * 29] = v end
+    return a
+  end
   local function positive(size) return S.uniform(size, 0.5, 1.5) end
   -- Float numbers whose sums are exact in float32 too.
   local function whole_numbers(size)
@@ -589,6 +597,13 @@ return function(S)
     },
     sort = with(
       along_dim(sort, S.distinct),
+      -- long lines, which are sorted by the bytes of their elements
+      sample(sort, many('float64', { nan, huge, -huge, 0, -0.0, 1e-310, -1e300 }), { dim = 1 }, value_only),
+      sample(sort, many('float64', { nan, huge, -huge }), { dim = 1, descending = true }, value_only),
+      sample(sort, many('float32', { nan, huge, -huge, 0, -0.0 }), { dim = 1 }, value_only),
+      sample(sort, many('int64', { 2 ^ 52, -2 ^ 52 }), { dim = 1 }),
+      sample(sort, many('int32', { 2 ^ 31 - 1, -2 ^ 31 }), { dim = 1, descending = true }),
+      sample(sort, many('uint8', { 255, 0 }), { dim = 1 }),
       sample(sort, S.distinct { 3, 4 }),
       sample(sort, S.distinct { 3, 40 }, { descending = true }, { order = 1 }),
       sample(sort, of { 2, 1, 2, 1, 1, 3 }, { dim = 1 }),

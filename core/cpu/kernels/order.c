@@ -4,6 +4,40 @@
 #define MN_SECTION "ops/reduce.def"
 #include "section.h"
 
+/* An element as an unsigned number that stands in its order, and where it was. */
+typedef struct keyed {
+  uint64_t key;
+  int64_t at;
+} keyed;
+
+enum {
+  RADIX_LEAST = 256, /* from here on going through the bytes of keys is quicker than merging */
+  ORDER_WORDS = 4,   /* of scratch for each element: two lists of keyed ones */
+};
+
+/* The positions of n keyed elements in order, those of equal ones as they come: sorted byte by byte from the lowest, but
+ * for bytes in which all are the same. Both lists are overwritten. */
+static const int64_t *by_bytes(keyed *a, keyed *b, int64_t n) {
+  uint64_t least = a[0].key, used = 0;
+  for (int64_t i = 1; i < n; i++) least = a[i].key < least ? a[i].key : least;
+  for (int64_t i = 0; i < n; i++) a[i].key -= least, used |= a[i].key;
+  for (int shift = 0; shift < 64; shift += 8) {
+    if (!(used >> shift & 255)) continue;
+    int64_t start[256] = {0}, sum = 0;
+    for (int64_t i = 0; i < n; i++) start[a[i].key >> shift & 255]++;
+    for (int digit = 0; digit < 256; digit++) {
+      int64_t count = start[digit];
+      start[digit] = sum, sum += count;
+    }
+    for (int64_t i = 0; i < n; i++) b[start[a[i].key >> shift & 255]++] = a[i];
+    keyed *swap = a;
+    a = b, b = swap;
+  }
+  int64_t *positions = (int64_t *)b;
+  for (int64_t i = 0; i < n; i++) positions[i] = a[i].at;
+  return positions;
+}
+
 #define BODY "order.inc"
 #define KIND MN_NUMBERS
 #include "each_dtype.inc"
@@ -60,29 +94,29 @@ int MN_KERNEL(cummin)(mn_call *call) {
 int MN_KERNEL(sort)(mn_call *call) {
   const mn_sort_attrs *a = mn_sort_of(call);
   lines x = {.flag = a->descending != 0, .base = a->index_base};
-  return MN_KERNEL(each_line_along)(call, &x, sort_functions, a->dim, 2);
+  return MN_KERNEL(each_line_along)(call, &x, sort_functions, a->dim, ORDER_WORDS);
 }
 
 int MN_KERNEL(topk)(mn_call *call) {
   const mn_topk_attrs *a = mn_topk_of(call);
   lines x = {.flag = a->largest != 0, .base = a->index_base};
-  return MN_KERNEL(each_line_along)(call, &x, sort_functions, a->dim, 2);
+  return MN_KERNEL(each_line_along)(call, &x, sort_functions, a->dim, ORDER_WORDS);
 }
 
 int MN_KERNEL(kthvalue)(mn_call *call) {
   const mn_kthvalue_attrs *a = mn_kthvalue_of(call);
   lines x = {.k = a->k, .base = a->index_base};
-  return MN_KERNEL(each_line)(call, &x, kth_functions, mask_of(call, a->dim), 2);
+  return MN_KERNEL(each_line)(call, &x, kth_functions, mask_of(call, a->dim), ORDER_WORDS);
 }
 
 int MN_KERNEL(median)(mn_call *call) {
   const mn_median_attrs *a = mn_median_of(call);
   lines x = {.base = a->index_base};
-  return MN_KERNEL(each_line)(call, &x, median_functions, mask_of(call, a->dim), 2);
+  return MN_KERNEL(each_line)(call, &x, median_functions, mask_of(call, a->dim), ORDER_WORDS);
 }
 
 int MN_KERNEL(mode)(mn_call *call) {
   const mn_mode_attrs *a = mn_mode_of(call);
   lines x = {.base = a->index_base};
-  return MN_KERNEL(each_line)(call, &x, mode_functions, mask_of(call, a->dim), 2);
+  return MN_KERNEL(each_line)(call, &x, mode_functions, mask_of(call, a->dim), ORDER_WORDS);
 }
