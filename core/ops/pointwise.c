@@ -195,6 +195,10 @@ RULE(tanh, times(c, g, one_minus_square(c, Y)))
 RULE(asinh, over(c, g, mn_hypot(c, X, MN_NONE, &(mn_hypot_attrs){.value = 1})))
 RULE(acosh, times(c, g, mn_rsqrt(c, times(c, mn_add_number(c, X, -1), mn_add_number(c, X, 1)), NULL)))
 RULE(atanh, over(c, g, times(c, one_minus(c, X), mn_add_number(c, X, 1))))
+RULE(replace_nan,
+     keep_where(c,
+                mn_le(c, mn_abs(c, X, NULL), MN_NONE, &(mn_le_attrs){.value = mn_replace_nan_kept(r)->limit}),
+                g))
 RULE(relu, mn_gate(c, g, Y, NULL))
 RULE(leaky_relu, mn_gate(c, g, X, &(mn_gate_attrs){.slope = mn_leaky_relu_kept(r)->negative_slope}))
 

@@ -1,5 +1,7 @@
 --- torch.special's names for functions of metann.
 local next = require('metann.binding.traversal').next
+local arguments = require 'metann.arguments'
+local common = require 'metann.tensor.compose.common'
 local errors = require 'metann.binding.errors'
 local ops = require 'metann.tensor.ops'
 
@@ -11,9 +13,13 @@ local NAMES = {
 }
 
 return setmetatable({}, {
-  __index = function(_, name)
-    local fn = NAMES[name] and ops[NAMES[name]]
-    if fn then return fn end
+  __index = function(self, name)
+    local same = NAMES[name] and arguments.compiled(ops[NAMES[name]])
+    if same then
+      self[name] = common.another(same)
+      errors.name(self[name], name)
+      return self[name]
+    end
     local names = {}
     for key, of in next, NAMES do
       if ops[of] then names[#names + 1] = key end

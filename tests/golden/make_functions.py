@@ -100,6 +100,13 @@ CASES = [
     ("unique-rows", "torch.unique(a, dim=0)", "", {"a": [[3, 1], [1, 3], [3, 1], [1, 2]]}),
     ("unique_consecutive", "torch.unique_consecutive(a, return_counts=True)", "", {"a": [1, 1, 2, 2, 2, 1]}),
     ("logspace", "torch.logspace(-1, 2, 5), torch.logspace(0, 3, 4, base=2.0)", ""),
+    ("fmax-fmin", "torch.fmax(x, y), torch.fmin(x, y)", "x=3,4 y=4"),
+    ("fmax-nan", "torch.fmax(a, b), torch.fmin(a, b)", "", {"a": [1.0, float("nan"), 3.0, float("nan")], "b": [2.0, 2.0, float("nan"), float("nan")]}),
+    ("isreal", "torch.isreal(x)", "x=3"),
+    ("msort", "torch.msort(x)", "x=4,2"),
+    ("sum_to_size", "x.sum_to_size(3, 1)", "x=2,3,4"),
+    ("vander", "torch.vander(a), torch.vander(a, 3, increasing=True)", "", {"a": [0.5, -2.0, 3.0, 1.5]}),
+    ("unravel_index", "torch.unravel_index(i, (2, 3))", "", {"i": [[0, 5], [3, 2]]}),
     ("aliases", "torch.absolute(x), torch.multiply(x, y), torch.subtract(x, y, alpha=2), torch.divide(x, y), torch.negative(x), torch.arctan2(x, y), torch.arcsinh(x), torch.concat([x, y], 1), torch.moveaxis(x, 0, 1), torch.swapaxes(x, 0, 1)", "x=2,3 y=2,3"),
     ("aliases-compare", "torch.greater(x, y), torch.less_equal(x, y), torch.not_equal(x, y), torch.fix(x)", "x=4 y=4"),
 ]

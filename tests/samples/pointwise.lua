@@ -375,6 +375,12 @@ return function(S)
     ),
     trunc = kinked(trunc),
     frac = kinked(function(x) return x - trunc(x) end),
+    replace_nan = with(
+      unary(function(x) return x end, -2, 2),
+      one(S.values({ 4 }, { 1, nan, huge, -nan }), function(x) return x ~= x and 0 or x end, nil, { order = 0 }),
+      one(S.values({ 3 }, { 1, nan, -2 }), function(x) return x ~= x and 7 or x end, { value = 7 }, { order = 0 }),
+      one(S.distinct { 3, 4 }, function(x) return math.max(-0.83, math.min(0.83, x)) end, { limit = 0.83 })
+    ),
     isnan = test(function(x) return truth(x ~= x) end),
     isinf = test(function(x) return truth(abs(x) == huge) end),
     isfinite = test(function(x) return truth(x == x and abs(x) ~= huge) end),

@@ -69,6 +69,7 @@ describe('derivatives up to order 3', function()
     renorm = { function(x) return x:renorm(2, 1, 1) end }, diff = { function(x) return (x ^ 3):diff{ n = 2 } end },
     trapezoid = { function(x) return (x ^ 3):trapezoid(x[1]) end },
     cumulative_trapezoid = { function(x) return (x ^ 3):cumulative_trapezoid(x) end },
+    fmax = { function(x) return (x ^ 3):fmax(x) end }, vander = { function(x) return x:view(-1):vander(4) end },
     unique = { function(x) return x:unique() ^ 3 end },
     ['scans of whole rows'] = { function(x) return x:cummax(1) * x:cummin(2) * x:logcumsumexp(2) end },
   }
@@ -196,6 +197,7 @@ describe('wrong use', function()
     { 'combinations: expected 1%-dim', t.combinations, t }, { 'positive: not defined for dtype bool', v.positive, v:gt(0) },
     { 'bitwise_not: not defined for dtype float32', v.bitwise_not, v }, { 'gcd: not defined for dtype float32', v.gcd, v, v },
     { "finfo: 'dtype' must be a float dtype", metann.finfo, 'int64' }, { "iinfo: 'dtype' must be an integer", metann.iinfo, 'float32' },
+    { "vander: 'input' must have 1 dim", t.vander, t }, { 'sum_to', t.sum_to_size, t, 2 },
     { "apply: 'fn' must be a function", v.apply, v, 1 }, { 'a 0%-dim tensor has no length', v.rows, metann.tensor(1) },
     { "unknown option 'return_count'", v.unique, v, { return_count = true } },
   }
@@ -220,6 +222,12 @@ describe('for Lua', function()
     assert.same({ { 1, 4 }, { 9, 16 } }, t:to_table())
     assert.equal('int64', t.dtype)
   end)
+  it('randint_like stays within its limits', function()
+    local t = metann.randint_like(metann.zeros(1000), 3, 5)
+    assert.same({ 3, 4 }, { t:min():item(), t:max():item() })
+    assert.equal('float32', t.dtype)
+    assert.equal(0, metann.zeros(100):randint_like(1, { dtype = 'int64' }):sum():item())
+  end)
   it('facts about dtypes', function()
     local facts = metann.finfo()
     assert.same({ 32, 2 ^ -23, 2 ^ -126, (2 - 2 ^ -23) * 2 ^ 127 }, { facts.bits, facts.eps, facts.tiny, facts.max })
@@ -232,14 +240,22 @@ describe('for Lua', function()
     near({ 1, 3, 9 }, t:detach())
     assert.is_true(t.requires_grad)
   end)
-  it('other names are the same functions', function()
-    local t = double{ 1, -2 }
+  it('other names do the same, and errors say them', function()
+    local t = double{ 1.5, -2 }
     for name, other in pairs{
-      absolute = 'abs', negative = 'neg', fix = 'trunc', sgn = 'sign', arctan = 'atan', concat = 'cat', swapaxes = 'transpose',
-      row_stack = 'vstack', power = 'pow', trapz = 'trapezoid',
-    } do assert.equal(metann[other], metann[name], name) end
-    near({ 1, 2 }, t:absolute())
-    assert.equal(metann.sigmoid, metann.special.expit)
+      absolute = 'abs', negative = 'neg', fix = 'trunc', sgn = 'sign', arctan = 'atan', arcsinh = 'asinh',
+    } do
+      near(t[other](t):to_flat_table(), t[name](t))
+      near(t[other](t):to_flat_table(), metann[name](t))
+      near(t[other](t):to_flat_table(), t:clone()[name .. '_'](t:clone()))
+      fails(name .. ": 'input' must be a tensor", metann[name], 1)
+      fails(other .. ": 'input' must be a tensor", metann[other], 1)
+    end
+    assert.same({ 4 }, metann.concat({ t, t }, 1).shape)
+    assert.same({ 2, 1 }, metann.ones(1, 2):swapaxes(1, 2).shape)
+    fails('row_stack: the list is empty', metann.row_stack, {})
+    near({ t[1]:sigmoid():item() }, metann.special.expit(t[1]))
+    fails("expit: 'input' must be a tensor", metann.special.expit, 1)
     fails("metann.special has no 'expitt'", function() return metann.special.expitt end)
   end)
   it('a recording takes those whose sizes data say, where the size is given', function()

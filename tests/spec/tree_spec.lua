@@ -141,7 +141,7 @@ describe('the tree', function()
     { 'tensor', 'binding arguments tensor/compose' },
     { 'autograd', 'binding arguments tensor/compose' },
     { 'gradcheck', 'binding tensor autograd' },
-    { 'special', 'binding tensor' },
+    { 'special', 'binding arguments tensor/compose tensor' },
     { 'func', 'binding arguments tensor autograd' },
     { 'support', 'binding tensor/compose tensor' },
     { 'utils', 'binding arguments' },

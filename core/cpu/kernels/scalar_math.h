@@ -370,6 +370,20 @@ static inline double mn_remainder_f64(double a, double b) {
 MN_FLOOR_DIVIDE(f32, float)
 MN_FLOOR_DIVIDE(f64, double)
 
+/* The bits of a float, as an integer, count the numbers from 0 on. */
+#define MN_NEXTAFTER(S, T, WORD)                                                                             \
+  static inline T mn_nextafter_##S(T a, T b) {                                                               \
+    union {                                                                                                  \
+      T number;                                                                                              \
+      WORD word;                                                                                             \
+    } next = {.number = a}, least = {.word = 1};                                                             \
+    next.word += (b > a) == (a > 0) ? 1 : (WORD)-1;                                                          \
+    T moved = a == 0 ? (b < 0 ? -least.number : least.number) : next.number;                                 \
+    return a != a || b != b ? a + b : a == b ? b : moved;                                                    \
+  }
+MN_NEXTAFTER(f32, float, uint32_t)
+MN_NEXTAFTER(f64, double, uint64_t)
+
 /* ---- integers: W the unsigned type that wraps. A divisor of 0 is refused before these are called. ---- */
 #define MN_INTEGER(S, T, W, LOW, HIGH)                                                                       \
   static inline T mn_abs_##S(T x) { return LOW < 0 && x <= 0 ? (T)(0 - (W)x) : x; }                          \

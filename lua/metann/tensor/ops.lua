@@ -1,7 +1,9 @@
 --- All functions on tensors by name: the rows of the op table, made as they are asked for, and compositions of rows.
 -- A composition that has a row's name replaces it here; the row itself stays in binding.stub.ops.
 local pairs = require('metann.binding.traversal').pairs
+local arguments = require 'metann.arguments'
 local binding = require 'metann.binding'
+local common = require 'metann.tensor.compose.common'
 local raw = binding.stub.public
 
 local ops = {}
@@ -31,7 +33,9 @@ end
 return setmetatable(ops, {
   __index = function(self, name)
     local other = type(name) == 'string' and named(name)
-    local fn = raw[name] or other and self[other]
+    local fn = raw[name]
+    local same = not fn and other and arguments.compiled(self[other])
+    if same then fn = common.another(same) end
     if fn then rawset(self, name, fn) end
     return fn
   end,

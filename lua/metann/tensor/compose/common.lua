@@ -139,6 +139,13 @@ end
 -- on such values; NaN is what it can say.
 function common.nan_unless(fine, t) return (common.raw.where(fine, t, common.raw.mul(common.raw.detach(t), 0 / 0))) end
 
+local function pass(...) return ... end
+
+--- What does the same as fn, but is a function of its own: errors name the one that was called. (It stays on the stack.)
+function common.another(fn)
+  return function(...) return pass(fn(...)) end
+end
+
 --- An int64 tensor of a list of Lua integers, on the default device.
 function common.indices(list)
   local data = handle.buffer(handle.dtypes.int64, math.max(#list, 1))

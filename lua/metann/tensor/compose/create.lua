@@ -337,6 +337,14 @@ function create.randint(a, b, ...)
   return read_randint(a, b, ...)
 end
 
+--- Integers low .. high - 1 in a tensor of t's size and dtype: randint_like(t, high) or randint_like(t, low, high).
+-- @function randint_like
+constructor('randint_like', { INPUT, { 'low', kinds.integer }, { 'high', kinds.integer, optional = true } },
+  function(t, low, high, dtype)
+    if not high then low, high = 0, low end
+    return devices.on(handle.array(t).device, raw.randint, common.shape(t), low, high, dtype or common.dtype(t))
+  end)
+
 --- A random order of 1 .. n; int64.
 -- @function randperm
 constructor('randperm', { { 'n', kinds.whole } }, function(n, dtype) return raw.randperm(n, dtype) end)

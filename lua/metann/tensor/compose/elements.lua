@@ -107,6 +107,19 @@ define('heaviside', { INPUT, { 'values', kinds.operand } }, function(t, values)
   return (raw.where(raw.eq(t, 0), values, raw.cast(raw.gt(t, 0), common.dtype(t))))
 end)
 
+local function extreme(name, wins)
+  define(name, { INPUT, OTHER }, function(a, b)
+    a, b = common.promoted(a, scalar(b, a, name, 'other'))
+    return (raw.where(raw.logical_or(wins(a, b), raw.isnan(b)), a, b))
+  end)
+end
+--- The larger of two, the other one where one is NaN.
+-- @function fmax
+extreme('fmax', raw.ge)
+--- The smaller of two.
+-- @function fmin
+extreme('fmin', raw.le)
+
 local function infinite(name, number)
   define(name, { INPUT }, function(t)
     return (common.is_float(t) and raw.eq(t, number) or raw.ne(t, t))
@@ -119,6 +132,10 @@ infinite('isposinf', math.huge)
 -- @function isneginf
 infinite('isneginf', -math.huge)
 
+--- Whether elements are real numbers, as all are here.
+-- @function isreal
+define('isreal', { INPUT }, function(t) return (raw.logical_or(raw.eq(t, t), raw.ne(t, t))) end)
+
 local NUMBER = kinds.number
 
 --- t with numbers in place of NaN (0 unless given), infinity and minus infinity (the dtype's largest and smallest).
@@ -127,10 +144,11 @@ define('nan_to_num', {
   INPUT, { 'nan', NUMBER, 0 }, { 'posinf', NUMBER, optional = true }, { 'neginf', NUMBER, optional = true },
 }, function(t, nan, posinf, neginf)
   if not common.is_float(t) then return (raw.clone(t)) end
-  local largest = limits.finfo(common.dtype(t)).max
-  t = raw.where(raw.isnan(t), scalar(nan, t), t)
-  t = raw.where(raw.eq(t, math.huge), scalar(posinf or largest, t), t)
-  return (raw.where(raw.eq(t, -math.huge), scalar(neginf or -largest, t), t))
+  local was = t
+  t = raw.replace_nan(t, nan, limits.finfo(common.dtype(t)).max)
+  if posinf then t = raw.where(raw.eq(was, math.huge), scalar(posinf, t), t) end
+  if neginf then t = raw.where(raw.eq(was, -math.huge), scalar(neginf, t), t) end
+  return t
 end)
 
 -- ---- integers ----

@@ -143,6 +143,26 @@ parts.repeat_interleave = define('repeat_interleave', {
   return (raw.view(raw.clone(out), wide))
 end)
 
+--- t summed over dims to a size that broadcasts to its own.
+-- @function sum_to_size
+parts.sum_to_size = define('sum_to_size', { INPUT, { 'size', kinds.shape, rest = true } }, function(t, size)
+  return (raw.sum_to(t, size))
+end)
+
+--- The elements in order along dim 1.
+-- @function msort
+parts.msort = define('msort', { INPUT }, function(t) return (raw.sort(t, 1)) end)
+
+--- Powers of a 1-dim tensor's elements, a row for each: from n - 1 (its size unless given) down to 0, or up.
+-- @function vander
+parts.vander = define('vander', { INPUT, { 'N', kinds.whole, optional = true }, { 'increasing', kinds.boolean, false } },
+  function(t, n, increasing)
+    if ndim(t) ~= 1 then raise("vander: 'input' must have 1 dim, got %d", ndim(t)) end
+    n = n or common.numel(t)
+    local powers = common.beside(t, raw.arange, increasing and 0 or n - 1, increasing and 1 or -1, n, common.dtype(t))
+    return (raw.pow(raw.unsqueeze(t, 2), powers))
+  end)
+
 -- ---- diagonals ----
 
 --- A tensor whose diagonals along two dims, the last ones unless given, are t's last dim; the rest is 0.

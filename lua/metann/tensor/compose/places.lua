@@ -49,6 +49,18 @@ places.masked_scatter = define('masked_scatter', { INPUT, { 'mask', kinds.tensor
   return (raw.where(mask, raw.view(taken, shape_of(t)), t))
 end)
 
+--- The positions along each dim of a tensor of that size which positions of the flattened one lead to: a list.
+-- @function unravel_index
+places.unravel_index = define('unravel_index', { { 'indices', kinds.tensor }, { 'shape', kinds.shape } },
+  function(index, size)
+    local list, rest = {}, raw.sub(index, 1)
+    for d = #size, 1, -1 do
+      list[d] = raw.add(raw.remainder(rest, size[d]), 1)
+      rest = raw.floor_divide(rest, size[d])
+    end
+    return list
+  end)
+
 -- ---- slices by index ----
 
 --- index, 1-dim, as an index of source's size along dim.

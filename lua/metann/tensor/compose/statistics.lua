@@ -52,7 +52,7 @@ with_mean('var')
 -- ---- without NaN ----
 
 local function present(t) return (raw.logical_not(raw.isnan(t))) end
-local function without_nan(t) return (raw.where(present(t), t, scalar(0, t))) end
+local function without_nan(t) return common.is_float(t) and raw.replace_nan(t) or t end
 
 --- Sums in which NaN counts as 0.
 -- @function nansum

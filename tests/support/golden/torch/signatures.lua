@@ -76,7 +76,11 @@ greater greater_equal less less_equal not_equal multiply true_divide(input: numb
 bitwise_and bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift(input: number, other: number)
 subtract(input: number, other: number, *, alpha=1)
 divide(input: number, other: number, *, rounding_mode=None)
-nextafter(input, other)
+nextafter fmax fmin(input, other)
+isreal msort(input)
+sum_to_size(input, *size)
+vander(x, N=None, increasing=False)
+unravel_index(indices, shape) -> indices
 float_power(input: number, exponent: number)
 clip(input, min=None, max=None)
 nan_to_num(input, nan=0.0, posinf=None, neginf=None)
