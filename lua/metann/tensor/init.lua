@@ -216,6 +216,7 @@ end
 --- For loops: `for row in t:rows() do` goes through t[1], t[2], ..., which are views.
 -- @function rows
 methods.rows = define('rows', { input }, function(t)
+  if array(t).ndim == 0 then raise("rows: 'input' must have at least 1 dim, got 0") end
   local n, i = meta.len(t), 0
   return function()
     i = i + 1
