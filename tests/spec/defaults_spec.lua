@@ -5,6 +5,7 @@ local metann = require 'metann'
 local cases = require 'tests.support.golden.case'
 local modules = require 'tests.support.golden.torch.modules'
 local namespace = require 'tests.support.namespace'
+local schedule_of = require('tests.support.golden.optim').schedule
 local nn, optim, meta = metann.nn, metann.optim, metann.meta
 
 -- They only hold modules and parameters, which are all they take.
@@ -35,6 +36,8 @@ local function a_parameter() return nn.Parameter(metann.zeros(1)) end
 
 describe('without options', function()
   it('every optimizer has a case', function()
+    -- lbfgs_spec has the other's
+    assert.equal('LBFGS', table.concat(namespace.every_optimizer(), ' ', #namespace.optimizers() + 1))
     for _, name in ipairs(namespace.optimizers()) do
       local case = case_of('optim', name)
       assert.equal(name, case.optimizer)
@@ -48,9 +51,7 @@ describe('without options', function()
       local case = case_of('optim', name)
       assert.equal(name, case.scheduler)
       check_needed(name, case.args, function(o)
-        if o.lr_lambda then o.lr_lambda = function() return 1 end end
-        o.optimizer = optim.SGD({ a_parameter() }, { lr = 1, momentum = 0.9 })
-        return optim.lr_scheduler[name](o)
+        return schedule_of(name, optim.SGD({ a_parameter() }, { lr = 1, momentum = 0.9 }), o)
       end)
     end
   end)

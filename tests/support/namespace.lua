@@ -21,15 +21,18 @@ end
 --- Names of layers, losses and containers.
 function namespace.layers() return enough(classes(nn), 60) end
 
---- Names of optimizers, which are those of optim.rules.
-function namespace.optimizers() return enough(getmetatable(optim).names(), 9) end
+--- Names of the optimizers that are rules.
+function namespace.optimizers() return enough(getmetatable(optim.rules).names(), 12) end
+
+--- Names of all optimizers.
+function namespace.every_optimizer() return enough(getmetatable(optim).names(), 13) end
 
 --- Names of learning-rate schedules.
 function namespace.schedules()
   local list = {}
   for name in pairs(optim.lr_scheduler) do list[#list + 1] = name end
   table.sort(list)
-  return enough(list, 8)
+  return enough(list, 15)
 end
 
 --- Names of learners and of what holds their models.

@@ -24,14 +24,14 @@ end
 
 local KINDS = { lr = rate, betas = betas, rho = kinds.probability, dampening = kinds.number }
 
-local function kind_of(name, default)
-  return KINDS[name] or type(default) == 'boolean' and kinds.boolean or kinds.nonnegative
+local function kind_of(rule, name, default)
+  return rule.kinds and rule.kinds[name] or KINDS[name] or type(default) == 'boolean' and kinds.boolean or kinds.nonnegative
 end
 
 --- Checks the options that a rule is to run with, in the name of `what`.
 function common.check(what, rule, o)
   for name, default in pairs(rule.defaults) do
-    local value, expected = kind_of(name, default)(o[name])
+    local value, expected = kind_of(rule, name, default)(o[name])
     if value == nil then
       raise("%s: option '%s' must be %s, got %s", what, name, expected, describe(o[name]))
     end
