@@ -1,4 +1,5 @@
 --- Learning-rate schedules made of others: SequentialLR, ChainedScheduler.
+local pairs = require('metann.binding.traversal').pairs
 local arguments = require 'metann.arguments'
 local schedule = require 'metann.optim.schedule'
 local support = require 'metann.support'
