@@ -1,5 +1,5 @@
--- LBFGS: its ways are PyTorch's, step by step and call by call; states, wrong use, and that a step that fails leaves all
--- as it was.
+-- LBFGS: its ways are PyTorch's, step by step and call by call; states, wrong use, and that a step that fails leaves
+-- all as it was.
 local metann = require 'metann'
 local optim = metann.optim
 

@@ -1,5 +1,5 @@
--- The gamma function's relatives and erfinv, where they are hard: against mpmath with 40 digits. Derivatives, dtypes and
--- layouts are the op spec's.
+-- The gamma function's relatives and erfinv, where they are hard: against mpmath with 40 digits. Derivatives, dtypes
+-- and layouts are the op spec's.
 local metann = require 'metann'
 
 -- Arguments and values.

@@ -1,6 +1,6 @@
 --- Adafactor (Shazeer and Stern 2018, "Adafactor: adaptive learning rates with sublinear memory cost"), as PyTorch has
--- it: of a matrix's mean squares it keeps only those of the rows and of the columns. Steps are in proportion to the size
--- of the weights, and are cut where they are more than d times what was expected.
+-- it: of a matrix's mean squares it keeps only those of the rows and of the columns. Steps are in proportion to the
+-- size of the weights, and are cut where they are more than d times what was expected.
 local common = require 'metann.optim.common'
 local kinds = require 'metann.arguments.kinds'
 local support = require 'metann.support'

@@ -72,8 +72,8 @@ end
 -- calls of `step`, as the first lr is there from the start; one more is taken, so that a loop may call it after each
 -- of total_steps batches (on the curve beyond its end, as in PyTorch), and the next is an error.
 local OneCycleLR = define('OneCycleLR', {
-  { 'max_lr', one_or_each }, { 'total_steps', kinds.count, optional = true }, { 'epochs', kinds.count, optional = true },
-  { 'steps_per_epoch', kinds.count, optional = true }, { 'pct_start', kinds.probability, 0.3 },
+  { 'max_lr', one_or_each }, { 'total_steps', kinds.count, optional = true },
+  { 'epochs', kinds.count, optional = true }, { 'steps_per_epoch', kinds.count, optional = true }, { 'pct_start', kinds.probability, 0.3 },
   { 'anneal_strategy', kinds.choice('cos', 'linear'), 'cos' }, { 'cycle_momentum', kinds.boolean, true },
   { 'base_momentum', kinds.number, 0.85 }, { 'max_momentum', kinds.number, 0.95 },
   { 'div_factor', kinds.positive, 25 }, { 'final_div_factor', kinds.positive, 1e4 },
@@ -121,16 +121,17 @@ local function of_group(value, i) return type(value) == 'table' and value[i] or 
 
 --- CyclicLR(optimizer, base_lr, max_lr, {step_size_up=2000, step_size_down, mode='triangular', gamma=1, scale_fn,
 -- scale_mode='cycle', cycle_momentum=true, base_momentum=0.8, max_momentum=0.9}): in lines from base_lr to max_lr and
--- back, momentum the other way (Smith 2017, "Cyclical learning rates for training neural networks"). mode: cycles of one
--- height, half as high each ('triangular2'), or times gamma each step ('exp_range'); scale_fn in its place gives the
--- part of the height for a cycle or, with scale_mode 'iterations', a step. Rates and momenta may be lists with one a
--- group.
+-- back, momentum the other way (Smith 2017, "Cyclical learning rates for training neural networks"). mode: cycles of
+-- one height, half as high each ('triangular2'), or times gamma each step ('exp_range'); scale_fn in its place gives
+-- the part of the height for a cycle or, with scale_mode 'iterations', a step. Rates and momenta may be lists with one
+-- a group.
 local CyclicLR = define('CyclicLR', {
   { 'base_lr', one_or_each }, { 'max_lr', one_or_each }, { 'step_size_up', kinds.positive, 2000 },
   { 'step_size_down', kinds.positive, optional = true },
   { 'mode', kinds.choice('triangular', 'triangular2', 'exp_range'), 'triangular' }, { 'gamma', kinds.number, 1 },
   { 'scale_fn', kinds.callable, optional = true }, { 'scale_mode', kinds.choice('cycle', 'iterations'), 'cycle' },
-  { 'cycle_momentum', kinds.boolean, true }, { 'base_momentum', one_or_each, 0.8 }, { 'max_momentum', one_or_each, 0.9 },
+  { 'cycle_momentum', kinds.boolean, true }, { 'base_momentum', one_or_each, 0.8 },
+  { 'max_momentum', one_or_each, 0.9 },
 }, function(self, o)
   for _, name in ipairs{ 'base_lr', 'max_lr', 'base_momentum', 'max_momentum' } do check_each(self, o, name) end
   for i, group in ipairs(self.optimizer.param_groups) do
@@ -174,9 +175,9 @@ local function place(o, epoch)
   return epoch, length
 end
 
---- CosineAnnealingWarmRestarts(optimizer, T_0, {T_mult=1, eta_min=0}): half a cosine from the first lr to eta_min in T_0
--- steps, then again from the first lr, in T_mult times as many each time (Loshchilov and Hutter 2017). `step(epoch)`
--- goes to a step, which need not be whole.
+--- CosineAnnealingWarmRestarts(optimizer, T_0, {T_mult=1, eta_min=0}): half a cosine from the first lr to eta_min in
+-- T_0 steps, then again from the first lr, in T_mult times as many each time (Loshchilov and Hutter 2017).
+-- `step(epoch)` goes to a step, which need not be whole.
 local Restarts = define('CosineAnnealingWarmRestarts', {
   { 'T_0', kinds.count }, { 'T_mult', kinds.count, 1 }, { 'eta_min', kinds.number, 0 },
 }, function(self, o) self.T_cur, self.T_i = place(o, self.last_epoch) end)

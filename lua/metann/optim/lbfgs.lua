@@ -1,6 +1,6 @@
---- LBFGS (Liu and Nocedal 1989, "On the limited memory BFGS method for large scale optimization"), as PyTorch has it: the
--- direction comes of the last changes of weights and gradients. It calls its closure as often as it needs, so it is no
--- rule and can't run in a learner. A step that fails leaves weights and state as they were.
+--- LBFGS (Liu and Nocedal 1989, "On the limited memory BFGS method for large scale optimization"), as PyTorch has it:
+-- the direction comes of the last changes of weights and gradients. It calls its closure as often as it needs, so it is
+-- no rule and can't run in a learner. A step that fails leaves weights and state as they were.
 local arguments = require 'metann.arguments'
 local Optimizer = require 'metann.optim.optimizer'
 local wolfe = require 'metann.optim.wolfe'

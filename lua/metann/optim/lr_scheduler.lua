@@ -1,8 +1,8 @@
 --- Learning-rate schedules, as PyTorch has them. Each is made for an optimizer and changes the lr of its groups at
--- every `step()`, called after the optimizer's. An lr that is a tensor is written in place.
--- Most go from the present lr to the next, so that several schedules of one optimizer multiply. The lr that all of them
--- start from stands in the group as `initial_lr`, from the first schedule on. `last_epoch` (-1: from the start) continues
--- after that many steps, for groups that have an `initial_lr`.
+-- every `step()`, called after the optimizer's. An lr that is a tensor is written in place. Most go from the present lr
+-- to the next, so that several schedules of one optimizer multiply. The lr that all of them start from stands in the
+-- group as `initial_lr`, from the first schedule on. `last_epoch` (-1: from the start) continues after that many steps,
+-- for groups that have an `initial_lr`.
 local pairs = require('metann.binding.traversal').pairs
 local arguments = require 'metann.arguments'
 local schedule = require 'metann.optim.schedule'
@@ -115,8 +115,8 @@ end
 local LambdaLR = define('LambdaLR', { LR_LAMBDA }, check_lambdas)
 function LambdaLR:_lr(i) return self.base_lrs[i] * factor_of(self, i) end
 
---- MultiplicativeLR(optimizer, lr_lambda): the lr times lr_lambda(steps so far) at each step; a function, or a list with
--- one a group.
+--- MultiplicativeLR(optimizer, lr_lambda): the lr times lr_lambda(steps so far) at each step; a function, or a list
+-- with one a group.
 local MultiplicativeLR = define('MultiplicativeLR', { LR_LAMBDA }, check_lambdas)
 function MultiplicativeLR:_lr(i, lr) return self.last_epoch > 0 and lr * factor_of(self, i) or lr end
 function MultiplicativeLR:_start_lr(i, lr) return lr * factor_of(self, i) end

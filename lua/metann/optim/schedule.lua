@@ -1,7 +1,7 @@
---- What learning-rate schedules share: the step, the state, how a class is made.
--- A schedule is {optimizer, options, base_lrs, last_epoch} and what its class adds. `class:_lr(i, lr)` gives the lr of
--- group i after last_epoch steps, from the present one, and a table of what else changes in the group; `_start_lr(i, lr)`
--- that of a schedule that begins when others have run, which is `_lr` of the first lr.
+--- What learning-rate schedules share: the step, the state, how a class is made. A schedule is {optimizer, options,
+-- base_lrs, last_epoch} and what its class adds. `class:_lr(i, lr)` gives the lr of group i after last_epoch steps,
+-- from the present one, and a table of what else changes in the group; `_start_lr(i, lr)` that of a schedule that
+-- begins when others have run, which is `_lr` of the first lr.
 local traversal = require 'metann.binding.traversal'
 local next, pairs = traversal.next, traversal.pairs
 local guards = require 'metann.binding.guards'

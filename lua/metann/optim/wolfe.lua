@@ -4,8 +4,8 @@
 
 local wolfe = {}
 
--- How much of the fall that the slope at the start promises must come true; how much of that slope may be left; how many
--- points are tried; how small the largest change of a weight may get.
+-- How much of the fall that the slope at the start promises must come true; how much of that slope may be left; how
+-- many points are tried; how small the largest change of a weight may get.
 local ENOUGH, LEFT, MOST, LEAST = 1e-4, 0.9, 25, 1e-9
 
 --- Where the cubic through two points with their slopes is smallest, within low .. high.
