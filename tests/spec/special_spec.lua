@@ -119,6 +119,16 @@ describe('special functions', function()
     end
   end)
 
+  it('probabilities of large concentrations are SciPy\'s', function()
+    for _, row in ipairs{
+      { 2e6, 2e6 - 3000, 0.016912731340549717 }, { 2e6, 2e6 + 1000, 0.7602865609469363 },
+      { 1e9, 1e9 + 1e5, 0.9992170438380417 }, { 1e300, 1e300, 0.5 }, { 1e300, 1e10, 0 },
+    } do
+      assert.near(row[3], metann.standard_gamma_cdf(double(row[1]), double(row[2])):item(), 1e-12)
+    end
+    assert.near(1, metann.standard_gamma_grad(double(1e300), double(1e300)):item(), 1e-15)
+  end)
+
   it('know where they end', function()
     local ends = double{ 0, -0, -1, -2.0, 1 / 0, 0 / 0 }
     local function texts(t)

@@ -192,9 +192,11 @@ static inline double mn_gamma_slope_fraction(double a, double x) {
   return x * (h * (log(x) - mn_digamma_f64(a)) + dh);
 }
 
-/* By E. A. Cornish and R. A. Fisher's expansion of x in a normal variate z, for large a. */
-static inline double mn_gamma_slope_normal(double a, double x) {
+/* The normal variate whose E. A. Cornish and R. A. Fisher expansion x is, for large a; so far out that no probability
+ * is left, the first term. */
+static inline double mn_gamma_normal(double a, double x) {
   double w = 1 / sqrt(a), y = (x - a) * w, z = y;
+  if (fabs(y) > 40) return y;
   for (int i = 0; i < 6; i++) {
     double z2 = z * z;
     double value =
@@ -202,7 +204,13 @@ static inline double mn_gamma_slope_normal(double a, double x) {
     double slope = 1 + w * 2 * z / 3 + w * w * (3 * z2 - 7) / 36;
     z -= (value - y) / slope;
   }
-  double z2 = z * z;
+  return z;
+}
+
+/* By the derivative of that expansion. */
+static inline double mn_gamma_slope_normal(double a, double x) {
+  double w = 1 / sqrt(a), z = mn_gamma_normal(a, x), z2 = z * z;
+  if (fabs(z) > 40) return 1 + w * z / 2;
   return 1 + w * z / 2 - w * w * w * (z2 - 7) * z / 72 + w * w * w * w * (3 * z2 * z2 + 7 * z2 - 16) / 810;
 }
 
@@ -225,6 +233,7 @@ static inline double mn_gamma_front(double a, double x) {
 static inline double mn_gamma_cdf_f64(double a, double x) {
   if (!(a > 0 && x >= 0)) return (double)NAN;
   if (x == 0 || x == (double)INFINITY) return x == 0 ? 0 : 1;
+  if (a > 1e6) return 0.5 * erfc(-0.70710678118654752440 * mn_gamma_normal(a, x));
   double front = mn_gamma_front(a, x);
   if (x < a + 1) {
     double t = 1 / a, sum = t;
