@@ -4,7 +4,6 @@
 #include <math.h>
 #include "copy.h"
 #include "reduce.h"
-#include "scalar_math.h"
 #include "special_math.h"
 #define MN_SECTION "ops/reduce.def"
 #include "section.h"

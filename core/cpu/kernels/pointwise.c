@@ -2,7 +2,6 @@
  * threads are pointwise_driver.c's; functions are scalar_math.h's and special_math.h's. */
 #include "copy.h"
 #include "elementwise.h"
-#include "scalar_math.h"
 #include "special_math.h"
 #define MN_SECTION "ops/pointwise.def"
 #include "section.h"
