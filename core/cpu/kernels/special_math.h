@@ -186,8 +186,9 @@ static inline double mn_gamma_slope_series(double a, double x) {
     double term = t * psi;
     sum += term;
     if (psi > 0 && term < DBL_EPSILON / 4 * sum) break;
-    t *= x / n;
-    psi += 1 / n;
+    double part = 1 / n;
+    t *= x * part;
+    psi += part;
   }
   return x * sum;
 }

@@ -52,21 +52,26 @@ function P:variance() return self.scale_tril:square():sum(-1) end
 function P:stddev() return self.variance:sqrt() end
 
 function MultivariateNormal:_rsample(shape)
-  local noise = ops.randn(self:_extended(shape), 0, 1, self:_dtype())
-  return self.loc + self.scale_tril:matmul(noise:unsqueeze(-1)):squeeze(-1)
+  local noise, factor = ops.randn(self:_extended(shape), 0, 1, self:_dtype()), self.scale_tril
+  if #self.batch_shape == 0 then return self.loc + noise:matmul(factor.mT) end -- one product for all
+  return self.loc + factor:matmul(noise:unsqueeze(-1)):squeeze(-1)
 end
 
 local function half_log_det(factor) return factor:diagonal(0, -2, -1):log():sum(-1) end
 
 --- The squared distance of what lies `difference` away from the mean, in standard deviations.
 function distribution.mahalanobis(factor, difference)
-  local n = support.size(factor, -1)
+  local n, shape = support.size(factor, -1), support.shape(difference)
   local batch = distribution.broadcast({ unpack(support.shape(factor), 1, support.ndim(factor) - 2) },
-    { unpack(support.shape(difference), 1, support.ndim(difference) - 1) })
+    { unpack(shape, 1, #shape - 1) })
+  local lower = { upper = false }
+  if support.ndim(factor) == 2 then -- all as the columns of one matrix
+    local columns = support.reshape(difference, { support.numel(difference) / n, n }).mT
+    return support.reshape(functions.solve_triangular(factor, columns, lower):square():sum(1), batch)
+  end
   local vectors = difference:expand(distribution.joined(batch, { n })):unsqueeze(-1)
   local square = factor:expand(distribution.joined(batch, { n, n }))
-  local solved = functions.solve_triangular(square, vectors, { upper = false })
-  return solved:squeeze(-1):square():sum(-1)
+  return functions.solve_triangular(square, vectors, lower):squeeze(-1):square():sum(-1)
 end
 
 function MultivariateNormal:_log_prob(value)
