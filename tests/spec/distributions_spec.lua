@@ -501,6 +501,7 @@ describe('distributions', function()
     assert.equal('float64', D.Normal(double(0), 1):sample().dtype)
     assert.equal('float64', D.Gamma(2, double(1)):rsample().dtype)
     assert.equal('int64', D.Categorical(metann.ones(3)):sample().dtype)
+    assert.equal('float32', D.Normal(0, 1):log_prob(metann.ones(2):half()).dtype)
     assert.equal('float32', D.Bernoulli(0.5):log_prob(metann.tensor({ 1, 0 }, { dtype = 'int64' })).dtype)
     assert.is_true(D.Gamma(metann.full({ 1000 }, 1e-3), 1):sample():gt(0):all():item() == 1)
   end)
@@ -534,8 +535,9 @@ describe('distributions', function()
       scale_tril = metann.ones(2, 2) }))
     assert.matches("give one of 'covariance_matrix' and 'precision_matrix' and 'scale_tril', got none",
       message(D.MultivariateNormal, metann.zeros(2)))
-    assert.matches("'loc' must be a float tensor, got int64",
+    assert.matches("'loc' must be a tensor of float32 or float64, got int64",
       message(D.Normal, metann.tensor({ 1 }, { dtype = 'int64' }), 1))
+    assert.matches("'rate' must be a tensor of float32 or float64, got float16", message(D.Exponential, metann.ones(1):half()))
     assert.matches("Independent: 'base_distribution' must be a distribution", message(D.Independent, 3, 1))
     assert.matches("'reinterpreted_batch_ndims' is 2, but there are 0 batch dims",
       message(D.Independent, D.Normal(0, 1), 2))

@@ -175,6 +175,8 @@ describe('LBFGS', function()
       message(optimizer.step, optimizer, function() end))
     assert.matches("must be called with ':'", message(optimizer.step, function() end))
     assert.matches("has no 'LBFGS'", message(function() return optim.rules.LBFGS end))
+    assert.matches('OptimizerLearner: LBFGS calls its closure itself, so it is no inner rule',
+      message(metann.meta.OptimizerLearner, optim.LBFGS))
     local state = optimizer:state_dict()
     state.state[1] = { n_iter = 1, func_evals = 1, d = metann.ones(3) }
     assert.matches("LBFGS:load_state_dict: 'd' must be a tensor of 1 elements", message(optimizer.load_state_dict,

@@ -24,6 +24,8 @@ local Categorical, P, constructor = distribution.define('Categorical', {
   check = normalise,
 })
 
+Categorical._counts = true
+
 function P:probs() return functions.softmax(self.logits, -1) end
 function P:logits() return chances.clamped(self.probs):log() end
 

@@ -4,7 +4,7 @@ local raise = support.raise
 
 local chances = {}
 
-local EPS = { float64 = 2 ^ -52, float32 = 2 ^ -23, float16 = 2 ^ -10, bfloat16 = 2 ^ -7 }
+local EPS = { float64 = 2 ^ -52, float32 = 2 ^ -23 }
 
 --- Raises unless just one of some parameters was given.
 function chances.one_of(self, ...)

@@ -80,6 +80,9 @@ distribution.with_batch = with_batch
 
 -- ---- classes ----
 
+-- What is computed in.
+local WIDE = { float32 = true, float64 = true }
+
 local Base = {}
 
 --- The parameters as float tensors of one dtype: numbers take that of the tensors, or the default.
@@ -88,7 +91,9 @@ local function tensors_of(name, spec, given)
   for _, p in ipairs(spec) do
     local t = given[p[1]]
     if is_tensor(t) then
-      if not support.is_float(t) then raise("%s: '%s' must be a float tensor, got %s", name, p[1], support.dtype(t)) end
+      if not WIDE[support.dtype(t)] then
+        raise("%s: '%s' must be a tensor of float32 or float64, got %s", name, p[1], support.dtype(t))
+      end
       dtype = dtype or support.dtype(t)
     end
   end
@@ -134,8 +139,8 @@ local function construct(class, given)
         raise("%s: the parameters don't broadcast: '%s' is of size %s", name, p[1], support.shape_text(t))
       end
       batch = wider
-      if validate then check(name, p[1], t, p.constraint) end
       if class._event_of then event = class._event_of(last_of(t, n), p, event) end
+      if validate then check(name, p[1], t, p.constraint) end
     end
   end
   local self = distribution.make(class, list, batch, event, validate)
@@ -220,13 +225,17 @@ function Base:_support()
   return set
 end
 
---- A value as a tensor of the parameters' dtype, checked where the distribution checks.
+--- A value as a float tensor, checked where the distribution checks; whole numbers stay where the class counts.
 function Base:_value(method, ...)
   local value, what = arguments.read(read_value[method], ...).value, self.name .. ':' .. method
   local dtype = self:_dtype()
-  if not is_tensor(value) then value = ops.full({}, value, dtype) end
+  if not is_tensor(value) then
+    value = ops.full({}, value, dtype)
+  elseif not WIDE[support.dtype(value)] and not (self._counts and not support.is_float(value)) then
+    value = ops.cast(value, dtype)
+  end
   if self._validate then self:_check_value(what, value) end
-  return support.is_float(value) and value or ops.cast(value, dtype)
+  return value
 end
 
 function Base:_dtype()
@@ -268,6 +277,7 @@ function Base:icdf(...)
   if not self._icdf then none(self, 'icdf') end
   local value = arguments.read(read_value.icdf, ...).value
   if not is_tensor(value) then value = ops.full({}, value, self:_dtype()) end
+  if not WIDE[support.dtype(value)] then value = ops.cast(value, self:_dtype()) end
   if self._validate then check(self.name .. ':icdf', 'value', value, constraints.unit_interval) end
   return self:_icdf(value)
 end

@@ -45,7 +45,7 @@ implicit.cdf = Function{
   end,
 }
 
-local TINY = { float64 = 2 ^ -1022, float32 = 2 ^ -126, float16 = 2 ^ -14, bfloat16 = 2 ^ -126 }
+local TINY = { float64 = 2 ^ -1022, float32 = 2 ^ -126 }
 
 --- Gamma variates of scale 1 above 0: those of small concentrations may be smaller than any number.
 function implicit.variates(concentration)
