@@ -85,7 +85,7 @@ local WIDE = { float32 = true, float64 = true }
 
 local Base = {}
 
---- The parameters as float tensors of one dtype: numbers take that of the tensors, or the default.
+--- The parameters as tensors of one dtype, the widest: numbers take that of the tensors, or the default.
 local function tensors_of(name, spec, given)
   local dtype
   for _, p in ipairs(spec) do
@@ -94,7 +94,7 @@ local function tensors_of(name, spec, given)
       if not WIDE[support.dtype(t)] then
         raise("%s: '%s' must be a tensor of float32 or float64, got %s", name, p[1], support.dtype(t))
       end
-      dtype = dtype or support.dtype(t)
+      if dtype ~= 'float64' then dtype = support.dtype(t) end
     end
   end
   dtype = dtype or support.default_dtype()
@@ -116,7 +116,7 @@ end
 -- @param validate whether values are checked
 function distribution.make(class, parameters, batch, event, validate)
   local self = { batch_shape = batch, event_shape = event, _validate = validate }
-  for _, p in ipairs(class.parameters) do
+  for _, p in ipairs(class._parameters) do
     local t = parameters[p[1]]
     if t then self[p[1]] = with_batch(t, batch, p.event or 0) end
   end
@@ -125,7 +125,7 @@ end
 
 --- Brings parameters together, checks them and makes a distribution.
 local function construct(class, given)
-  local name, spec, validate = class.name, class.parameters, given.validate_args
+  local name, spec, validate = class.name, class._parameters, given.validate_args
   if validate == UNSAID then validate = validates end
   local list, batch, event = tensors_of(name, spec, given), {}, {}
   for _, p in ipairs(spec) do
@@ -165,7 +165,7 @@ end
 function distribution.define(name, spec)
   local properties = {}
   local class = {
-    name = name, parameters = spec.parameters, _event_of = spec.event_of, _check = spec.check,
+    name = name, _parameters = spec.parameters, _event_of = spec.event_of, _check = spec.check,
     has_rsample = spec.has_rsample or false, is_distribution = true, _set = spec.support,
   }
   for key, method in pairs(Base) do class[key] = method end
@@ -239,7 +239,7 @@ function Base:_value(method, ...)
 end
 
 function Base:_dtype()
-  for _, p in ipairs(self.parameters) do
+  for _, p in ipairs(self._parameters) do
     local t = rawget(self, p[1])
     if t then return support.dtype(t) end
   end
@@ -286,32 +286,20 @@ end
 -- @param batch_shape sizes to which the batch is broadcast
 function Base:expand(...)
   local batch = arguments.read(read_batch, ...).batch_shape
+  local wider = broadcast(self.batch_shape, batch)
+  if not wider or table.concat(wider, ' ') ~= table.concat(batch, ' ') then
+    raise("%s:expand: the batch of size %s doesn't broadcast to %s", self.name, support.tuple(self.batch_shape),
+      support.tuple(batch))
+  end
   local parameters = {}
-  for _, p in ipairs(self.parameters) do
-    local t = rawget(self, p[1])
-    if t then
-      local wider = broadcast(self.batch_shape, batch)
-      if not wider or #wider ~= #batch or not self:_same(wider, batch) then
-        raise("%s:expand: the batch of size %s doesn't broadcast to %s", self.name, support.tuple(self.batch_shape),
-          support.tuple(batch))
-      end
-      parameters[p[1]] = t
-    end
-  end
+  for _, p in ipairs(self._parameters) do parameters[p[1]] = rawget(self, p[1]) end
   return distribution.make(getmetatable(self), parameters, batch, self.event_shape, self._validate)
-end
-
-function Base._same(_, a, b)
-  for d = 1, #a do
-    if a[d] ~= b[d] then return false end
-  end
-  return true
 end
 
 --- As PyTorch prints it.
 function Base:_text()
   local parts = {}
-  for _, p in ipairs(self.parameters) do
+  for _, p in ipairs(self._parameters) do
     local t = rawget(self, p[1])
     if t then
       local one = support.numel(t) == 1
