@@ -6,6 +6,7 @@ local cases = require 'tests.support.golden.case'
 local modules = require 'tests.support.golden.torch.modules'
 local namespace = require 'tests.support.namespace'
 local python = require 'tests.support.golden.torch.names'
+local schedule_of = require('tests.support.golden.optim').schedule
 local signatures = require 'tests.support.golden.torch.signatures'
 local arguments = require 'metann.arguments'
 local nn, optim, meta = metann.nn, metann.optim, metann.meta
@@ -38,6 +39,8 @@ local function a_parameter() return nn.Parameter(metann.zeros(1)) end
 
 describe('without options', function()
   it('every optimizer has a case', function()
+    -- lbfgs_spec has the other's
+    assert.equal('LBFGS', table.concat(namespace.every_optimizer(), ' ', #namespace.optimizers() + 1))
     for _, name in ipairs(namespace.optimizers()) do
       local case = case_of('optim', name)
       assert.equal(name, case.optimizer)
@@ -51,9 +54,7 @@ describe('without options', function()
       local case = case_of('optim', name)
       assert.equal(name, case.scheduler)
       check_needed(name, case.args, function(o)
-        if o.lr_lambda then o.lr_lambda = function() return 1 end end
-        o.optimizer = optim.SGD({ a_parameter() }, { lr = 1, momentum = 0.9 })
-        return optim.lr_scheduler[name](o)
+        return schedule_of(name, optim.SGD({ a_parameter() }, { lr = 1, momentum = 0.9 }), o)
       end)
     end
   end)

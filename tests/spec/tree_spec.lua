@@ -152,6 +152,7 @@ describe('the tree', function()
     { 'nn/functional', 'binding arguments support nn/shared nn/layers' },
     { 'nn/init', 'binding arguments support nn/machinery' },
     { 'optim', 'binding arguments support' },
+    { 'distributions', 'binding arguments autograd support' },
     { 'views', 'binding arguments autograd support utils nn/machinery nn/init' },
     { 'proto', 'views' },
     { 'dependentmodule', 'views' },
