@@ -69,7 +69,7 @@ local function make_inputs(op, sample, in_place, device)
   for i = 1, #sample.inputs do
     local description = sample.inputs[i]
     local t = description and rows.tensor(description) or false
-    if t and device ~= HOST then t = turned(t, function(x) return (binding.stub.ops.transfer(x, device)) end) end
+    if t and device ~= HOST then t = turned(t, function(x) return (binding.stub.ops.transfer(x, devices.name(device))) end) end
     if t and description.dtype:find 'float' and not rows.has(table_rows[op], 'NODIFF') then
       rows.requires_grad(t)
       if in_place and i == 1 then t = turned(t, function(x) return (binding.stub.ops.clone(x)) end) end

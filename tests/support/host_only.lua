@@ -17,7 +17,14 @@ return {
     ['detect_anomaly needs no memory of its own'] = LIMIT,
   },
   dtypes_spec = dtypes,
+  endurance_spec = {
+    ['ten thousand meta-steps hold memory flat'] =
+      "looks at the process's pages, of which the double takes one for each tensor, and remembers each that there was",
+  },
   errors_spec = { ['arguments of memory name the function that was called'] = LIMIT },
+  io_safetensors_spec = {
+    ['tensors on the pages of a file are of files larger than the memory'] = "asks for a file's pages as memory, which is the host's",
+  },
   scope_spec = { ['garbage that is cached for reuse counts once it is used'] = LIMIT },
   tensor_spec = {
     ['constructors copy memory behind a pointer'] = POINTER,

@@ -87,7 +87,10 @@ end
 
 function check.device(x, op, name)
   local number, reason = devices.number(x)
-  if not number then raise("%s: '%s' must be a device such as 'cpu', got %s%s", op, name, describe(x), reason) end
+  if not number then
+    local why = type(x) == 'string' and ': ' .. reason or ''
+    raise("%s: '%s' must be a device such as 'cpu', got %s%s", op, name, describe(x), why)
+  end
   return number
 end
 
