@@ -14,6 +14,7 @@ local is_tensor, ffi = handle.is_tensor, handle.ffi
 local support = {
   ops = binding.stub.ops,
   functions = require 'metann.tensor.ops', -- the rows and what is composed of them
+  volumes = require 'metann.tensor.compose.volumes', -- pooling of any number of sides
   is_tensor = is_tensor,
   is_callable = scope.is_callable,
   keep = scope.keep,

@@ -1,7 +1,9 @@
 """Makes the case NAME-defaults of every optimizer, schedule, layer and loss: by PyTorch, with no argument but those that must
 be given. What the cases check is the defaults, so numbers are chosen that each default touches.
 
-    python3 make_defaults.py DIR
+    python3 make_defaults.py DIR [NAME...]
+
+With names, those only.
 """
 import inspect
 import os
@@ -97,6 +99,44 @@ LAYERS = {
 }
 for name in ["ReLU", "LeakyReLU", "ELU", "GELU", "SiLU", "Sigmoid", "Tanh", "Softplus", "Hardtanh"]:
     LAYERS[name] = ({}, [WIDE])
+for name in ["LogSigmoid", "ReLU6", "Mish", "Hardswish", "SELU", "CELU", "Softshrink", "Hardshrink", "Tanhshrink"]:
+    LAYERS[name] = ({}, [WIDE])
+LINE, VOLUME = random(1, 2, 7), random(1, 2, 5, 5, 4)
+LAYERS.update({
+    # PyTorch has no second derivative of the first, and another one than ours below eps of the second
+    "Hardsigmoid": ({}, [[WIDE]]),
+    "CosineSimilarity": ({}, [[torch.cat([ROWS(), ROWS() * 1e-9])], [random(8, 3)]]),
+    "Softmin": ({"dim": 1}, [ROWS()]),
+    "Softmax2d": ({}, [PLANE]),
+    "GLU": ({}, [random(2, 4)]),
+    "Threshold": ({"threshold": 0.1, "value": 20.0}, [ROWS()]),
+    "PairwiseDistance": ({}, [ROWS(), ROWS()]),
+    "MaxPool3d": ({"kernel_size": 2}, [VOLUME]),
+    "AvgPool1d": ({"kernel_size": 2}, [LINE]),
+    "AvgPool3d": ({"kernel_size": 2}, [VOLUME]),
+    "AdaptiveAvgPool1d": ({"output_size": 3}, [LINE]),
+    "AdaptiveAvgPool3d": ({"output_size": 3}, [VOLUME]),
+    "AdaptiveMaxPool1d": ({"output_size": 3}, [LINE]),
+    "AdaptiveMaxPool3d": ({"output_size": 3}, [VOLUME]),
+    "LPPool1d": ({"norm_type": 2, "kernel_size": 2}, [LINE]),
+    "LPPool2d": ({"norm_type": 2, "kernel_size": 2}, [PLANE]),
+    "LPPool3d": ({"norm_type": 2, "kernel_size": 2}, [VOLUME]),
+    "MaxUnpool1d": ({"kernel_size": 2}, [random(1, 1, 3), torch.tensor([[[1, 2, 5]]])]),
+    "MaxUnpool2d": ({"kernel_size": 2}, [random(1, 1, 2, 2), torch.tensor([[[[1, 3], [8, 14]]]])]),
+    "MaxUnpool3d": ({"kernel_size": 2}, [random(1, 1, 1, 2, 2), torch.tensor([[[[[1, 3], [8, 30]]]]])]),
+    "LocalResponseNorm": ({"size": 3}, [random(2, 5, 3)]),
+    "PixelShuffle": ({"upscale_factor": 2}, [random(1, 8, 2, 3)]),
+    "PixelUnshuffle": ({"downscale_factor": 2}, [random(1, 2, 4, 6)]),
+    "ChannelShuffle": ({"groups": 2}, [random(1, 6, 2)]),
+    "Unfold": ({"kernel_size": 2}, [PLANE]),
+    "Fold": ({"output_size": [3, 4], "kernel_size": 2}, [random(1, 8, 6)]),
+    "UpsamplingNearest2d": ({"scale_factor": 2}, [random(1, 2, 3, 3)]),
+    "UpsamplingBilinear2d": ({"scale_factor": 2}, [random(1, 2, 3, 3)]),
+})
+for sides, given in [(1, LINE), (2, PLANE), (3, VOLUME)]:
+    for name in ["Zero", "Reflection", "Replication", "Circular"]:
+        LAYERS[f"{name}Pad{sides}d"] = ({"padding": 2}, [given[:, :1]])
+    LAYERS[f"ConstantPad{sides}d"] = ({"padding": 2, "value": 3.5}, [given[:, :1]])
 # In training mode they draw numbers: elsewhere their probability is checked.
 DRAWS = {"TransformerEncoderLayer"}
 
@@ -164,14 +204,19 @@ def layer_case(name, args, given):
         constant = isinstance(value, list) or not value.is_floating_point()
         value = value[0] if isinstance(value, list) else value
         (consts if constant else inputs)[key] = value.clone().requires_grad_(not constant)
-    parameters, buffers = dict(module.named_parameters()), dict(module.named_buffers())
+    # what is given as a tensor is no buffer whose state a case has
+    own = {k: v for k, v in module.named_buffers() if k not in args}
+    for key, value in args.items():
+        if isinstance(value, torch.Tensor):
+            consts[key], args = value, {**args, key: {"tensor": "const." + key}}
+    parameters, buffers = dict(module.named_parameters()), own
     tensors = {"input." + k: t for k, t in inputs.items()}
     tensors.update(("const." + k, t) for k, t in consts.items())
     tensors.update(("param." + k, t.detach().clone()) for k, t in parameters.items())
     tensors.update(("buffer." + k, t.clone()) for k, t in buffers.items())
     everything = {**inputs, **consts}
     outputs = flat(module(*[everything[key] for key in names]))
-    tensors.update(("buffer_after." + k, t.clone()) for k, t in module.named_buffers())
+    tensors.update(("buffer_after." + k, t.clone()) for k, t in module.named_buffers() if k in buffers)
     keys = ["output"] if len(outputs) == 1 else [str(i) for i in range(len(outputs))]
     suffixed = {"" if len(outputs) == 1 else "." + k: y for k, y in zip(keys, outputs)}
     tensors.update(("output" + suffix, y) for suffix, y in suffixed.items())
@@ -194,13 +239,15 @@ def check_required(make, args):
 
 
 def main():
-    folder = sys.argv[1]
+    folder, wanted = sys.argv[1], set(sys.argv[2:])
     made = []
     made += [("optim", name, getattr(torch.optim, name), args, optimizer_case(name, args)) for name, args in OPTIMIZERS.items()]
     made += [("optim", name, getattr(lr_scheduler, name), args, schedule_case(name, args, steps)) for name, (args, steps) in SCHEDULES.items()]
     made += [("layer", name, getattr(nn, name), args, layer_case(name, args, given)) for name, (args, given) in LAYERS.items()]
     for kind, name, make, args, (case, tensors) in made:
         check_required(make, args)
+        if wanted and name not in wanted:
+            continue
         case = {"kind": kind, "name": name + "-defaults", "set": "defaults", "dtype": "float64", **case}
         write(os.path.join(folder, kind, name + "-defaults.safetensors"), case, tensors)
 

@@ -9,8 +9,8 @@ local nn, optim, meta = metann.nn, metann.optim, metann.meta
 
 -- They only hold modules and parameters, which are all they take.
 local CONTAINERS = { Sequential = true, ModuleList = true, ModuleDict = true, ParameterList = true }
--- They draw numbers: the probability is looked at below.
-local DRAWS = { Dropout = true, Dropout2d = true }
+-- They draw numbers: what they draw is looked at below.
+local DRAWS = { Dropout = true, Dropout2d = true, FractionalMaxPool2d = true, FractionalMaxPool3d = true }
 
 local function case_of(kind, name)
   local path = ('tests/golden/%s/%s-defaults.safetensors'):format(kind, name)
@@ -73,6 +73,13 @@ describe('without options', function()
       assert.near(10000, kept, 300)
       assert.equal(2, y:max():item())
     end
+  end)
+
+  it('windows drawn by chance give no indices', function()
+    local planes, volumes = metann.randn(2, 1, 5, 5), metann.randn(2, 1, 5, 5, 5)
+    assert.same({ 2, 1, 3, 3 }, nn.FractionalMaxPool2d{ kernel_size = 2, output_size = 3 }(planes).shape)
+    assert.equal(1, select('#', nn.FractionalMaxPool3d{ kernel_size = 2, output_size = 3 }(volumes)))
+    assert.equal('FractionalMaxPool2d(kernel_size=2, output_size=3)', tostring(nn.FractionalMaxPool2d(2, 3)))
   end)
 
   it('an encoder layer drops one number of ten', function()

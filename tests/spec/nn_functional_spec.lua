@@ -57,6 +57,8 @@ end)
 -- Every function of its own: {name, {argument's name, value}...} in the order of positions.
 local x = metann.randn(4, 3, f64)
 local image, line = metann.randn(1, 2, 4, 4, f64), metann.randn(1, 2, 6, f64)
+local volume = metann.randn(1, 2, 4, 4, 3, f64)
+local places = metann.arange(12, { dtype = 'int64' }):reshape(line.shape):remainder(6) + 1
 local labels = metann.tensor({ 1, 3, 2, 1 }, { dtype = 'int64' })
 local part = metann.rand(4, 3, f64) * 0.8 + 0.1
 local channels = metann.rand(3, f64) + 0.5
@@ -75,6 +77,30 @@ local CALLS = {
   { 'adaptive_avg_pool2d', { 'input', image }, { 'output_size', { 3, false } } },
   { 'adaptive_avg_pool2d', { 'input', image }, { 'output_size', { 3 } } },
   { 'adaptive_max_pool2d', { 'input', image }, { 'output_size', 2 } },
+  { 'relu6', X }, { 'mish', X }, { 'hardswish', X }, { 'hardsigmoid', X }, { 'selu', X }, { 'celu', X, { 'alpha', 2 } },
+  { 'logsigmoid', X }, { 'tanhshrink', X }, { 'softshrink', X, { 'lambd', 0.2 } }, { 'hardshrink', X, { 'lambd', 0.2 } },
+  { 'glu', X, { 'dim', 1 } }, { 'softmin', X, { 'dim', 1 } }, { 'threshold', X, { 'threshold', 0.1 }, { 'value', 20 } },
+  { 'max_pool3d', { 'input', volume }, { 'kernel_size', 2 }, { 'stride', 1 }, { 'padding', 1 }, { 'dilation', 2 },
+    { 'ceil_mode', true } },
+  { 'avg_pool1d', { 'input', line }, { 'kernel_size', 3 }, { 'stride', 2 }, { 'padding', 1 }, { 'ceil_mode', true },
+    { 'count_include_pad', false } },
+  { 'avg_pool3d', { 'input', volume }, { 'kernel_size', 3 }, { 'stride', 2 }, { 'padding', 1 }, { 'ceil_mode', true },
+    { 'count_include_pad', false }, { 'divisor_override', 5 } },
+  { 'adaptive_avg_pool1d', { 'input', line }, { 'output_size', 4 } },
+  { 'adaptive_avg_pool3d', { 'input', volume }, { 'output_size', { 2, false, 1 } } },
+  { 'adaptive_max_pool1d', { 'input', line }, { 'output_size', 4 } },
+  { 'adaptive_max_pool3d', { 'input', volume }, { 'output_size', { 2, false, 1 } } },
+  { 'lp_pool1d', { 'input', line }, { 'norm_type', 2 }, { 'kernel_size', 3 }, { 'stride', 2 }, { 'ceil_mode', true } },
+  { 'lp_pool2d', { 'input', image }, { 'norm_type', 2 }, { 'kernel_size', 3 }, { 'stride', 2 }, { 'ceil_mode', true } },
+  { 'lp_pool3d', { 'input', volume }, { 'norm_type', 2 }, { 'kernel_size', 2 }, { 'stride', 1 }, { 'ceil_mode', true } },
+  { 'max_unpool1d', { 'input', line }, { 'indices', places }, { 'kernel_size', 3 }, { 'stride', 2 }, { 'padding', 1 },
+    { 'output_size', { 12 } } },
+  { 'fractional_max_pool2d', { 'input', image }, { 'kernel_size', 2 }, { 'output_size', 3 } },
+  { 'local_response_norm', { 'input', image }, { 'size', 2 }, { 'alpha', 0.5 }, { 'beta', 0.5 }, { 'k', 2 } },
+  { 'pixel_shuffle', { 'input', metann.randn(1, 4, 2, 2, f64) }, { 'upscale_factor', 2 } },
+  { 'pixel_unshuffle', { 'input', image }, { 'downscale_factor', 2 } },
+  { 'channel_shuffle', { 'input', image }, { 'groups', 2 } },
+  { 'upsample_nearest', { 'input', image }, { 'size', { 8, 8 } } }, { 'upsample_bilinear', { 'input', image }, { 'size', 3 } },
   { 'cross_entropy', X, { 'target', labels }, { 'weight', channels }, { 'ignore_index', 3 }, { 'label_smoothing', 0.1 },
     { 'reduction', 'sum' } },
   { 'nll_loss', X, { 'target', labels }, { 'weight', channels }, { 'ignore_index', 3 }, { 'reduction', 'sum' } },

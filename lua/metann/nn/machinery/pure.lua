@@ -48,16 +48,17 @@ local checked = {
 }
 
 local function define_forward(of, compute, n, tensors)
-  local first, second = tensors[1], tensors[2]
-  if second then
-    function of:forward(x, y, more) return compute(self.options, x, y, more, self[first], self[second]) end
-  elseif first then
-    function of:forward(x, y, more) return compute(self.options, x, y, more, self[first]) end
-  elseif n == 1 then
+  local first, second = tensors[1] or false, tensors[2] or false
+  if n == 1 and not first then
     function of:forward(x, more) return compute(self.options, x, more) end
-  elseif n == 2 then
+  elseif n == 1 then
+    function of:forward(x, more) return compute(self.options, x, more, self[first], second and self[second]) end
+  elseif n == 2 and not first then
     function of:forward(x, y, more) return compute(self.options, x, y, more) end
+  elseif n == 2 then
+    function of:forward(x, y, more) return compute(self.options, x, y, more, self[first], second and self[second]) end
   else
+    assert(not first)
     function of:forward(x, y, z, more) return compute(self.options, x, y, z, more) end
   end
 end

@@ -189,7 +189,9 @@ Embedding(input: position)
 CrossEntropyLoss NLLLoss(input, target: position)
 MultiheadAttention(query, key, value, key_padding_mask=None, need_weights=True, attn_mask=None,
  average_attn_weights=True, is_causal=False) => output, weights
-MaxPool1d MaxPool2d MaxPool3d AdaptiveMaxPool1d AdaptiveMaxPool2d(input) -> values, indices
+MaxPool1d MaxPool2d MaxPool3d AdaptiveMaxPool1d AdaptiveMaxPool2d AdaptiveMaxPool3d FractionalMaxPool2d
+ FractionalMaxPool3d(input) -> values, indices
+MaxUnpool1d MaxUnpool2d MaxUnpool3d(input, indices, output_size=None)
 ]]
 
 return signatures

@@ -1,0 +1,60 @@
+"""Makes cases of layers and losses with options, by PyTorch: NAME-what, beside make_defaults.py's.
+
+    python3 make_layers.py DIR [NAME...]
+
+With names, those only. A tensor among the arguments is one of the case's constants.
+"""
+import os
+import sys
+
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from make import write
+from make_defaults import LINE, PLANE, ROWS, VOLUME, WIDE, labels, layer_case, random
+
+# Name, what, arguments, inputs: as in make_defaults.py.
+CASES = [
+    ("GLU", "dim", {"dim": 0}, [random(4, 3)]),
+    ("CELU", "alpha", {"alpha": 0.5}, [WIDE]),
+    ("Softshrink", "lambd", {"lambd": 1.2}, [WIDE]),
+    ("Hardshrink", "lambd", {"lambd": 1.2}, [WIDE]),
+    ("CosineSimilarity", "dim", {"dim": 0, "eps": 0.01}, [ROWS(), ROWS()]),
+    ("PairwiseDistance", "p", {"p": 3, "eps": 0.1, "keepdim": True}, [ROWS(), ROWS()]),
+    ("MaxPool3d", "windows", {"kernel_size": [2, 3, 2], "stride": [1, 2, 2], "padding": [1, 1, 0], "dilation": [1, 1, 2],
+                              "return_indices": True, "ceil_mode": True}, [VOLUME]),
+    ("AvgPool1d", "windows", {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True, "count_include_pad": False}, [LINE]),
+    ("AvgPool3d", "ceil", {"kernel_size": [2, 3, 2], "stride": [2, 2, 3], "padding": 1, "ceil_mode": True}, [VOLUME]),
+    ("AvgPool3d", "count", {"kernel_size": [2, 3, 3], "stride": 2, "padding": 1, "count_include_pad": False}, [VOLUME]),
+    ("AvgPool3d", "divisor", {"kernel_size": 2, "padding": 1, "ceil_mode": True, "divisor_override": 3}, [VOLUME]),
+    ("AdaptiveAvgPool3d", "sides", {"output_size": [2, 7, 3]}, [VOLUME]),
+    ("AdaptiveMaxPool1d", "indices", {"output_size": 4, "return_indices": True}, [LINE]),
+    ("AdaptiveMaxPool3d", "indices", {"output_size": [2, 4, 3], "return_indices": True}, [VOLUME]),
+    ("LPPool1d", "windows", {"norm_type": 3, "kernel_size": 3, "stride": 2, "ceil_mode": True}, [LINE[:, :, :6].abs()]),
+    ("LPPool2d", "windows", {"norm_type": 1.5, "kernel_size": [2, 3], "stride": 2, "ceil_mode": True}, [PLANE.abs()]),
+    ("MaxUnpool2d", "windows", {"kernel_size": 3, "stride": 2, "padding": 1}, [random(1, 1, 2, 2), torch.tensor([[[[0, 2], [6, 8]]]])]),
+    ("FractionalMaxPool2d", "size", {"kernel_size": [2, 3], "output_size": [3, 4], "return_indices": True,
+                                     "_random_samples": torch.rand(1, 2, 2)}, [PLANE]),
+    ("FractionalMaxPool3d", "ratio", {"kernel_size": [1, 2, 2], "output_ratio": [0.5, 0.7, 0.6], "return_indices": True,
+                                      "_random_samples": torch.rand(1, 2, 3)}, [VOLUME]),
+    ("LocalResponseNorm", "even", {"size": 2, "alpha": 0.5, "beta": 1.5, "k": 2.0}, [PLANE]),
+    ("Unfold", "windows", {"kernel_size": [2, 3], "dilation": 2, "padding": [1, 0], "stride": [1, 2]}, [PLANE]),
+    ("ReflectionPad2d", "crop", {"padding": [2, -1, 0, 1]}, [PLANE]),
+    ("CircularPad3d", "sides", {"padding": [1, 2, 0, 3, 1, 0]}, [VOLUME]),
+    ("UpsamplingBilinear2d", "size", {"size": [5, 4]}, [random(1, 2, 3, 3)]),
+]
+
+
+def main():
+    folder, wanted = sys.argv[1], set(sys.argv[2:])
+    for name, what, args, given in CASES:
+        if wanted and name not in wanted:
+            continue
+        case, tensors = layer_case(name, args, given)
+        case = {"kind": "layer", "name": f"{name}-{what}", "set": "options", "dtype": "float64", **case}
+        write(os.path.join(folder, "layer", f"{name}-{what}.safetensors"), case, tensors)
+
+
+if __name__ == "__main__":
+    with sdpa_kernel(SDPBackend.MATH):
+        main()
