@@ -103,6 +103,13 @@ for name in ["LogSigmoid", "ReLU6", "Mish", "Hardswish", "SELU", "CELU", "Softsh
     LAYERS[name] = ({}, [WIDE])
 LINE, VOLUME = random(1, 2, 7), random(1, 2, 5, 5, 4)
 LAYERS.update({
+    "ConvTranspose1d": ({"in_channels": 2, "out_channels": 2, "kernel_size": 2}, [random(1, 2, 3)]),
+    "ConvTranspose3d": ({"in_channels": 2, "out_channels": 2, "kernel_size": 2}, [random(1, 2, 3, 2, 2)]),
+    "BatchNorm3d": ({"num_features": 2}, [random(2, 2, 2, 1, 3)]),
+    "InstanceNorm1d": ({"num_features": 2}, [random(2, 2, 3)]),
+    "InstanceNorm3d": ({"num_features": 2}, [random(2, 2, 2, 1, 3)]),
+    "RMSNorm": ({"normalized_shape": [3]}, [ROWS() * 1e-7]),
+    "RReLU": ({}, [WIDE]),
     # PyTorch has no second derivative of the first, and another one than ours below eps of the second
     "Hardsigmoid": ({}, [[WIDE]]),
     "CosineSimilarity": ({}, [[torch.cat([ROWS(), ROWS() * 1e-9])], [random(8, 3)]]),
@@ -138,7 +145,7 @@ for sides, given in [(1, LINE), (2, PLANE), (3, VOLUME)]:
         LAYERS[f"{name}Pad{sides}d"] = ({"padding": 2}, [given[:, :1]])
     LAYERS[f"ConstantPad{sides}d"] = ({"padding": 2, "value": 3.5}, [given[:, :1]])
 # In training mode they draw numbers: elsewhere their probability is checked.
-DRAWS = {"TransformerEncoderLayer"}
+DRAWS = {"TransformerEncoderLayer", "RReLU"}
 
 
 def optimizer_case(name, args):

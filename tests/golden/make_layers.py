@@ -41,6 +41,14 @@ CASES = [
     ("Unfold", "windows", {"kernel_size": [2, 3], "dilation": 2, "padding": [1, 0], "stride": [1, 2]}, [PLANE]),
     ("ReflectionPad2d", "crop", {"padding": [2, -1, 0, 1]}, [PLANE]),
     ("CircularPad3d", "sides", {"padding": [1, 2, 0, 3, 1, 0]}, [VOLUME]),
+    ("ConvTranspose1d", "options", {"in_channels": 2, "out_channels": 4, "kernel_size": 3, "stride": 2, "padding": 1,
+                                    "output_padding": 1, "groups": 2, "bias": False, "dilation": 2}, [random(2, 2, 4)]),
+    ("ConvTranspose3d", "options", {"in_channels": 2, "out_channels": 4, "kernel_size": [3, 2, 1], "stride": [2, 1, 3], "padding": [1, 0, 0],
+                                    "output_padding": [1, 0, 2], "groups": 2, "dilation": [2, 1, 1]}, [random(2, 2, 3, 2, 2)]),
+    ("ConvTranspose3d", "wide", {"in_channels": 1, "out_channels": 1, "kernel_size": 2, "dilation": [2, 3, 2], "padding": 1,
+                                 "output_padding": 1}, [random(1, 1, 3, 3, 2)]),
+    ("InstanceNorm3d", "running", {"num_features": 2, "affine": True, "track_running_stats": True, "momentum": 0.3}, [random(2, 2, 2, 1, 3)]),
+    ("RMSNorm", "dims", {"normalized_shape": [3, 2], "eps": 0.1, "elementwise_affine": False}, [random(2, 3, 2)]),
     ("UpsamplingBilinear2d", "size", {"size": [5, 4]}, [random(1, 2, 3, 3)]),
 ]
 

@@ -10,7 +10,10 @@ local nn, optim, meta = metann.nn, metann.optim, metann.meta
 -- They only hold modules and parameters, which are all they take.
 local CONTAINERS = { Sequential = true, ModuleList = true, ModuleDict = true, ParameterList = true }
 -- They draw numbers: what they draw is looked at below.
-local DRAWS = { Dropout = true, Dropout2d = true, FractionalMaxPool2d = true, FractionalMaxPool3d = true }
+local DRAWS = {
+  AlphaDropout = true, Dropout = true, Dropout1d = true, Dropout2d = true, Dropout3d = true, FeatureAlphaDropout = true,
+  FractionalMaxPool2d = true, FractionalMaxPool3d = true,
+}
 
 local function case_of(kind, name)
   local path = ('tests/golden/%s/%s-defaults.safetensors'):format(kind, name)
@@ -67,12 +70,26 @@ describe('without options', function()
 
   it('a dropped number or plane is one of two, the others twice as large', function()
     metann.manual_seed(4)
-    for name, size in pairs{ Dropout = { 20000 }, Dropout2d = { 20000, 1, 1 } } do
+    for name, size in pairs{
+      Dropout = { 20000 }, Dropout1d = { 20000, 1 }, Dropout2d = { 20000, 1, 1 }, Dropout3d = { 20000, 1, 1, 1 },
+    } do
       local y = nn[name]()(metann.ones(size))
       local kept = y:sum():item() / 2
       assert.near(10000, kept, 300)
       assert.equal(2, y:max():item())
     end
+  end)
+
+  it('a dropped number in a net of SELU is one of two', function()
+    metann.manual_seed(4)
+    for _, name in ipairs{ 'AlphaDropout', 'FeatureAlphaDropout' } do
+      local y = nn[name]()(metann.ones(200, 100, 1))
+      assert.near(0.5, y:lt(0):float():mean():item(), 0.02)
+    end
+    metann.manual_seed(4)
+    local y = nn.RReLU()(metann.full({ 20000 }, -1))
+    assert.near(-1 / 8, y:max():item(), 1e-3)
+    assert.near(-1 / 3, y:min():item(), 1e-3)
   end)
 
   it('windows drawn by chance give no indices', function()
@@ -93,7 +110,7 @@ describe('without options', function()
 
   it('layers that scale start with ones and zeros, PReLU with a quarter', function()
     for _, layer in ipairs{
-      nn.BatchNorm1d(3), nn.BatchNorm2d(3), nn.LayerNorm(3), nn.GroupNorm(1, 3), nn.InstanceNorm2d{ num_features = 3, affine = true },
+      nn.BatchNorm1d(3), nn.BatchNorm2d(3), nn.BatchNorm3d(3), nn.LayerNorm(3), nn.GroupNorm(1, 3), nn.InstanceNorm2d{ num_features = 3, affine = true },
     } do
       assert.same({ 1, 1, 1 }, layer.weight:to_table())
       assert.same({ 0, 0, 0 }, layer.bias:to_table())

@@ -115,6 +115,11 @@ local CALLS = {
     { 'swap', true }, { 'reduction', 'sum' } },
   { 'soft_margin_loss', X, { 'target', x:sign() }, { 'reduction', 'sum' } },
   { 'dropout', X, { 'p', 1 }, { 'training', true } }, { 'dropout2d', { 'input', image }, { 'p', 1 }, { 'training', true } },
+  { 'dropout1d', { 'input', line }, { 'p', 1 }, { 'training', true } },
+  { 'dropout3d', { 'input', volume }, { 'p', 1 }, { 'training', true } },
+  { 'alpha_dropout', X, { 'p', 1 }, { 'training', true } }, { 'feature_alpha_dropout', X, { 'p', 1 }, { 'training', true } },
+  { 'rrelu', X, { 'lower', 0.2 }, { 'upper', 0.2 }, { 'training', true } },
+  { 'rms_norm', X, { 'normalized_shape', 3 }, { 'weight', channels }, { 'eps', 0.1 } },
   { 'embedding', { 'input', labels }, { 'weight', x }, { 'padding_idx', 2 }, { 'max_norm', 0.5 }, { 'norm_type', 1 } },
   { 'prelu', X, { 'weight', channels } }, { 'linear', X, { 'weight', x }, { 'bias', metann.ones(4, f64) } },
   { 'bilinear', { 'input1', x }, { 'input2', x }, { 'weight', metann.randn(2, 3, 3, f64) }, { 'bias', metann.ones(2, f64) } },
@@ -257,4 +262,68 @@ it('initial values take their arguments by the same rule', function()
   assert.is_false(nn.Parameter(t, { requires_grad = false }).requires_grad)
   assert.is_true(nn.Parameter{ data = t }.requires_grad)
   assert.matches("nn.Parameter: unknown option 'grad'", message(nn.Parameter, t, { grad = true }))
+end)
+
+describe('drops', function()
+  local many = metann.randn(200, 100, f64)
+
+  it('keep mean and variance in nets of SELU, and what is dropped is one value', function()
+    metann.manual_seed(2)
+    for _, name in ipairs{ 'alpha_dropout', 'feature_alpha_dropout' } do
+      local y = F[name](many, 0.3, true)
+      assert.near(0, y:mean():item(), 0.05)
+      assert.near(1, y:var():item(), 0.05)
+      local scale = 1 / math.sqrt((1.7580993408473766 ^ 2 * 0.3 + 1) * 0.7)
+      local least = -1.7580993408473766 * scale * 0.7
+      assert.near(0.3, (y - least):abs():lt(1e-12):double():mean():item(), 0.02)
+      assert.is_true(F[name](many, 0.3) == many)
+    end
+    local whole = F.feature_alpha_dropout(metann.zeros(20, 10, 4), 0.5, true)
+    assert.equal(0, whole:var(3):sum():item())
+  end)
+
+  it('take channels of lines, planes and volumes with and without a batch', function()
+    for sides, size in ipairs{ { 7 }, { 3, 4 }, { 2, 3, 4 } } do
+      for _, first in ipairs{ { 2000 }, { 4, 500 } } do
+        local shape = { unpack(first) }
+        for i = 1, sides do shape[#shape + 1] = size[i] end
+        local y = F[('dropout%dd'):format(sides)](metann.ones(shape), 0.25):reshape(2000, -1)
+        assert.equal(0, y:var(2):sum():item())
+        assert.near(0.75, y:select(2, 1):gt(0):float():mean():item(), 0.05)
+        assert.near(1 / 0.75, y:max():item(), 1e-6)
+      end
+      assert.matches(('dropout%dd: %%\'input%%\' must be a tensor of size'):format(sides),
+        message(F[('dropout%dd'):format(sides)], metann.ones(2)))
+    end
+  end)
+
+  it('rrelu draws a slope for each element below 0', function()
+    local below = metann.full({ 20000 }, -1, f64)
+    local y = -F.rrelu(below, 0.1, 0.5, true)
+    assert.near(0.3, y:mean():item(), 0.01)
+    assert.is_true(y:min():item() >= 0.1 and y:max():item() <= 0.5)
+    assert.near(-(1 / 8 + 1 / 3) / 2, F.rrelu(below):mean():item(), 1e-12)
+    assert.matches("rrelu: 'lower' %(0.5%) must not be above 'upper' %(0.1%)", message(F.rrelu, below, 0.5, 0.1))
+  end)
+
+  it('gumbel_softmax samples in proportion, and its hard samples have the soft derivative', function()
+    metann.manual_seed(3)
+    local p = metann.tensor({ 0.2, 0.5, 0.3 }, f64)
+    local logits = p:log():expand(20000, 3)
+    local hard = F.gumbel_softmax(logits, { hard = true })
+    assert.is_true(hard:sum(2):sub(1):abs():max():item() < 1e-12)
+    for i, q in ipairs(hard:mean(1):to_table()) do assert.near(p[i]:item(), q, 0.02) end
+    local few = metann.randn(3, 4, f64)
+    local function gradient(o)
+      metann.manual_seed(8)
+      local leaf = few:detach():clone():requires_grad_(true)
+      return metann.grad((F.gumbel_softmax(leaf, o) * few):sum(), leaf)
+    end
+    local soft, of_hard = gradient{ tau = 0.7, dim = 1 }, gradient{ tau = 0.7, dim = 1, hard = true }
+    assert.is_true((soft - of_hard):abs():max():item() < 1e-12)
+    assert.is_true(metann.gradcheck(function(leaf)
+      metann.manual_seed(8)
+      return F.gumbel_softmax(leaf, 0.7)
+    end, { few:clone():requires_grad_(true) }, { order = 3 }))
+  end)
 end)

@@ -51,6 +51,11 @@ end
 add('Conv3d', function() return nn.Conv3d(1, 1, 2) end, { { 1, 1, 3, 2, 2 } }, { { 1, 1, 2, 1, 1 } })
 add('ConvTranspose2d', function() return nn.ConvTranspose2d(2, 1, 2, { stride = 2, output_padding = 1 }) end,
   { { 1, 2, 2, 2 } }, { { 1, 1, 5, 5 } })
+add('ConvTranspose1d', function() return nn.ConvTranspose1d(2, 4, 2, { stride = 2, padding = 1, groups = 2 }) end,
+  { { 1, 2, 3 } }, { { 1, 4, 4 } })
+add('ConvTranspose3d', function() return nn.ConvTranspose3d(2, 2, { 2, 1, 2 }, { stride = { 1, 2, 1 }, groups = 2,
+  dilation = { 2, 1, 1 }, padding = { 1, 0, 0 }, output_padding = { 1, 1, 0 } }) end,
+  { { 1, 2, 2, 1, 1 } }, { { 1, 2, 3, 2, 2 } })
 add('MaxPool1d', function() return nn.MaxPool1d(2) end, { { 1, 2, 4 } }, { { 1, 2, 2 } })
 add('MaxPool2d', function() return nn.MaxPool2d(2, { stride = 1 }) end, { { 1, 1, 3, 3 } }, { { 1, 1, 2, 2 } }, { order = 3 })
 add('AvgPool2d', function() return nn.AvgPool2d(2, { padding = 1, divisor_override = 3 }) end, { { 1, 1, 4, 4 } },
@@ -124,6 +129,21 @@ add('GroupNorm', function() return nn.GroupNorm(2, 4) end, { { 2, 4, 2 } }, { { 
 add('InstanceNorm2d', function() return nn.InstanceNorm2d(2, { affine = true }) end, { { 2, 2, 2, 2 } }, { { 2, 2, 2, 2 } })
 add('InstanceNorm2d', function() return nn.InstanceNorm2d(2, { affine = true, track_running_stats = true }) end,
   { { 2, 2, 2, 2 } }, { { 2, 2, 2, 2 } }, { batch = true })
+add('BatchNorm3d', function() return nn.BatchNorm3d(2) end, { { 2, 2, 1, 2, 2 } }, { { 2, 2, 1, 2, 2 } }, { batch = true })
+add('InstanceNorm1d', function() return nn.InstanceNorm1d(2, { affine = true }) end, { { 2, 2, 3 } }, { { 2, 2, 3 } })
+add('InstanceNorm3d', function() return nn.InstanceNorm3d(1, { affine = true, track_running_stats = true }) end,
+  { { 2, 1, 2, 1, 2 } }, { { 2, 1, 2, 1, 2 } }, { batch = true })
+add('RMSNorm', function() return nn.RMSNorm(3) end, { { 2, 3 } }, { { 2, 3 } }, { order = 3 })
+add('RMSNorm', function() return nn.RMSNorm({ 2, 2 }, { eps = 0.1, elementwise_affine = false }) end, { { 2, 2, 2 } },
+  { { 2, 2, 2 } })
+for n, size in ipairs{ { 4, 5, 2 }, { 4, 5, 1, 1 }, { 4, 5, 1, 1, 2 } } do
+  if n ~= 2 then
+    add(('Dropout%dd'):format(n), function() return nn[('Dropout%dd'):format(n)](0.5) end, { size }, { size }, { drops = true })
+  end
+end
+for _, name in ipairs{ 'AlphaDropout', 'FeatureAlphaDropout', 'RReLU' } do
+  add(name, function() return nn[name]() end, { { 4, 5, 2 } }, { { 4, 5, 2 } }, { drops = true })
+end
 add('Dropout', function() return nn.Dropout(0.5) end, { { 4, 5 } }, { { 4, 5 } }, { drops = true })
 add('Dropout2d', function() return nn.Dropout2d(0.5) end, { { 4, 5, 1, 1 } }, { { 4, 5, 1, 1 } }, { drops = true })
 add('Embedding', function() return nn.Embedding(4, 2, { padding_idx = 2 }) end, { labels(1, 3, 1) }, { { 3, 2 } })

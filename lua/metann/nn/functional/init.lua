@@ -41,11 +41,12 @@ local LAYERS = {
 }
 -- Functions that are tensor functions, here for those who look for them here.
 local TENSORS = {
-  conv1d = true, conv2d = true, conv3d = true, conv_transpose2d = true, cosine_similarity = true, interpolate = true,
-  normalize = true, one_hot = true, pad = true,
+  conv1d = true, conv2d = true, conv3d = true, conv_transpose1d = true, conv_transpose2d = true,
+  conv_transpose3d = true, cosine_similarity = true, interpolate = true, normalize = true, one_hot = true,
+  pad = true,
 }
 
-for _, file in ipairs{ 'layers', 'norms', 'windows' } do
+for _, file in ipairs{ 'draws', 'layers', 'norms', 'windows' } do
   for name, fn in pairs(require('metann.nn.functional.' .. file)) do functional[name] = fn end
 end
 

@@ -1,4 +1,4 @@
---- Functions that compute a layer from given parameters, and dropout.
+--- Functions that compute a layer from given parameters.
 local arguments = require 'metann.arguments'
 local attention = require 'metann.nn.shared.attention'
 local formulas = require 'metann.nn.shared.formulas'
@@ -10,29 +10,6 @@ local raise, ndim, size = support.raise, support.ndim, support.size
 local layers = {}
 
 local INPUT, BIAS = { 'input', kinds.tensor }, { 'bias', kinds.tensor, optional = true }
-
---- Zeros with probability p, the rest divided by 1 - p; with training=false x itself. `inplace` is taken for PyTorch's
--- sake, the result is a new tensor.
--- @function dropout
-layers.dropout = define('dropout', {
-  INPUT, { 'p', kinds.probability, 0.5 }, { 'training', kinds.boolean, true }, { 'inplace', kinds.boolean, false },
-}, function(x, p, training)
-  if not training or p == 0 then return x end
-  return (ops.dropout(x, p))
-end)
-
---- Channels of (N, C, H, W) or (C, H, W) are zeros with probability p, the rest divided by 1 - p.
--- @function dropout2d
-layers.dropout2d = define('dropout2d', {
-  INPUT, { 'p', kinds.probability, 0.5 }, { 'training', kinds.boolean, true }, { 'inplace', kinds.boolean, false },
-}, function(x, p, training)
-  local n = ndim(x)
-  if n ~= 3 and n ~= 4 then
-    raise("dropout2d: 'input' must be a tensor of size (N, C, H, W) or (C, H, W), got %s", support.describe(x))
-  end
-  if not training or p == 0 then return x end
-  return formulas.dropout2d(x, p)
-end)
 
 --- Rows of weight (rows, width) at input, a tensor of numbers from 1; the options are those of nn.Embedding.
 -- @function embedding

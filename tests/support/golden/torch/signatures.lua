@@ -141,7 +141,7 @@ dropout dropout2d(input, p=0.5, training=True, inplace=False)
 linear(input, weight, bias=None)
 bilinear(input1, input2, weight, bias=None)
 conv1d conv2d conv3d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1)
-conv_transpose2d(input, weight, bias=None, stride=1, padding=0, output_padding=0,
+conv_transpose1d conv_transpose2d conv_transpose3d(input, weight, bias=None, stride=1, padding=0, output_padding=0,
  groups=1, dilation=1)
 unfold(input, kernel_size, dilation=1, padding=0, stride=1)
 fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1)
