@@ -103,6 +103,16 @@ for name in ["LogSigmoid", "ReLU6", "Mish", "Hardswish", "SELU", "CELU", "Softsh
     LAYERS[name] = ({}, [WIDE])
 LINE, VOLUME = random(1, 2, 7), random(1, 2, 5, 5, 4)
 LAYERS.update({
+    "GaussianNLLLoss": ({}, [ROWS(), ROWS(), torch.cat([INSIDE(), torch.zeros(1, 3)])[1:]]),
+    "PoissonNLLLoss": ({}, [ROWS(), ROWS().abs()]),
+    "HingeEmbeddingLoss": ({}, [random(6), [torch.tensor([1.0, -1, 1, -1, 1, -1])]]),
+    # of the next two PyTorch has no second derivative
+    "MultiMarginLoss": ({}, [[ROWS()], labels(0, 2, 2, 1)]),
+    "MultiLabelMarginLoss": ({}, [[ROWS()], torch.tensor([[2, 0, -1], [1, -1, 2], [-1, 0, 1], [0, 1, 2]])]),
+    "MultiLabelSoftMarginLoss": ({}, [ROWS(), [INSIDE()]]),
+    "TripletMarginWithDistanceLoss": ({}, [ROWS(), ROWS(), ROWS()]),
+    # PyTorch's derivative is that of log_softmax and the loss together; the last sample is impossible
+    "CTCLoss": ({}, [[random(5, 3, 4).log_softmax(2)], torch.tensor([[1, 2, 3], [3, 3, 0], [2, 2, 2]]), labels(5, 4, 5), labels(3, 2, 1)]),
     "ConvTranspose1d": ({"in_channels": 2, "out_channels": 2, "kernel_size": 2}, [random(1, 2, 3)]),
     "ConvTranspose3d": ({"in_channels": 2, "out_channels": 2, "kernel_size": 2}, [random(1, 2, 3, 2, 2)]),
     "BatchNorm3d": ({"num_features": 2}, [random(2, 2, 2, 1, 3)]),

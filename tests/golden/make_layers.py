@@ -11,7 +11,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from make import write
-from make_defaults import LINE, PLANE, ROWS, VOLUME, WIDE, labels, layer_case, random
+from make_defaults import INSIDE, LINE, PLANE, ROWS, VOLUME, WIDE, labels, layer_case, random
 
 # Name, what, arguments, inputs: as in make_defaults.py.
 CASES = [
@@ -41,6 +41,20 @@ CASES = [
     ("Unfold", "windows", {"kernel_size": [2, 3], "dilation": 2, "padding": [1, 0], "stride": [1, 2]}, [PLANE]),
     ("ReflectionPad2d", "crop", {"padding": [2, -1, 0, 1]}, [PLANE]),
     ("CircularPad3d", "sides", {"padding": [1, 2, 0, 3, 1, 0]}, [VOLUME]),
+    ("GaussianNLLLoss", "full", {"full": True, "eps": 0.3, "reduction": "none"}, [ROWS(), ROWS(), torch.rand(4, 1)]),
+    ("GaussianNLLLoss", "rows", {"reduction": "sum"}, [ROWS(), ROWS(), torch.rand(4)]),
+    ("PoissonNLLLoss", "full", {"log_input": False, "full": True, "eps": 0.1, "reduction": "sum"},
+     [torch.rand(4, 3), [torch.tensor([[0.0, 1, 2], [3, 0.5, 1.5], [7, 1, 1], [0, 0, 2]])]]),
+    ("HingeEmbeddingLoss", "margin", {"margin": 0.4, "reduction": "none"}, [random(6), [torch.tensor([1.0, -1, 0, -1, 1, 2])]]),
+    ("MultiMarginLoss", "options", {"p": 2, "margin": 0.7, "weight": torch.rand(3), "reduction": "sum"}, [[ROWS()], labels(0, 2, 2, 1)]),
+    ("MultiLabelMarginLoss", "row", {"reduction": "none"}, [[random(4)], torch.tensor([3, 3, -1, 0])]),
+    ("MultiLabelSoftMarginLoss", "weight", {"weight": torch.rand(3), "reduction": "none"}, [ROWS(), [INSIDE()]]),
+    ("TripletMarginWithDistanceLoss", "swap", {"margin": 3.0, "swap": True, "reduction": "none"}, [ROWS(), ROWS(), ROWS()]),
+    ("CTCLoss", "none", {"blank": 2, "reduction": "none"},
+     [[random(5, 3, 4).log_softmax(2)], labels(1, 1, 3, 0, 1, 1, 1), labels(5, 4, 4), labels(2, 2, 3)]),
+    ("CTCLoss", "zero", {"reduction": "sum", "zero_infinity": True},
+     [[random(5, 4, 4).log_softmax(2)], labels(1, 1, 3, 2, 1, 1, 1), labels(5, 3, 4, 2), labels(2, 2, 3, 0)]),
+    ("CTCLoss", "alone", {}, [[random(5, 4).log_softmax(1)], labels(1, 3), torch.tensor(4), torch.tensor(2)]),
     ("ConvTranspose1d", "options", {"in_channels": 2, "out_channels": 4, "kernel_size": 3, "stride": 2, "padding": 1,
                                     "output_padding": 1, "groups": 2, "bias": False, "dilation": 2}, [random(2, 2, 4)]),
     ("ConvTranspose3d", "options", {"in_channels": 2, "out_channels": 4, "kernel_size": [3, 2, 1], "stride": [2, 1, 3], "padding": [1, 0, 0],

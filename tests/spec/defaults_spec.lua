@@ -110,7 +110,8 @@ describe('without options', function()
 
   it('layers that scale start with ones and zeros, PReLU with a quarter', function()
     for _, layer in ipairs{
-      nn.BatchNorm1d(3), nn.BatchNorm2d(3), nn.BatchNorm3d(3), nn.LayerNorm(3), nn.GroupNorm(1, 3), nn.InstanceNorm2d{ num_features = 3, affine = true },
+      nn.BatchNorm1d(3), nn.BatchNorm2d(3), nn.BatchNorm3d(3), nn.LayerNorm(3), nn.GroupNorm(1, 3),
+      nn.InstanceNorm2d{ num_features = 3, affine = true },
     } do
       assert.same({ 1, 1, 1 }, layer.weight:to_table())
       assert.same({ 0, 0, 0 }, layer.bias:to_table())

@@ -7,7 +7,7 @@ local nn = metann.nn
 local message = checks.message
 local F = nn.functional
 
-local SECOND = { RNN = true, LSTM = true, GRU = true, MultiheadAttention = true, TransformerEncoderLayer = true }
+local SECOND = { RNN = true, LSTM = true, GRU = true, MultiheadAttention = true, TransformerEncoderLayer = true, CTCLoss = true }
 
 --- Where the batch stands in an input of a module.
 local function batch_dim(case, module)
@@ -45,7 +45,7 @@ end
 local function is_empty(case, got, sizes, dim, i)
   local at = (case.class:match '^[RLG]' and i > 1 and 2) or (case.class == 'MultiheadAttention' and i == 2 and 1) or dim
   local right = { unpack(sizes) }
-  if case.class:find 'Cell$' then at = 1 end
+  if case.class:find 'Cell$' or case.class == 'CTCLoss' then at = 1 end
   if #right > 0 then right[at] = 0 end
   assert.same(right, got.shape)
 end

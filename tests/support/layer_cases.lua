@@ -224,5 +224,30 @@ add('MarginRankingLoss', function() return nn.MarginRankingLoss{ margin = 0.5 } 
 for _, o in ipairs{ { margin = 3 }, { margin = 3, swap = true, p = 3 } } do
   add('TripletMarginLoss', function() return nn.TripletMarginLoss(o) end, { { 2, 3 }, { 2, 3 }, { 2, 3 } }, { {} })
 end
+for _, o in ipairs{ {}, { full = true, reduction = 'none' } } do
+  add('GaussianNLLLoss', function() return nn.GaussianNLLLoss(o) end, { { 2, 3 }, { 2, 3 }, parts(2, 3) },
+    { o.full and { 2, 3 } or {} }, { order = 3 })
+end
+add('PoissonNLLLoss', function() return nn.PoissonNLLLoss() end, { { 2, 3 }, { 2, 3 } }, { {} }, { order = 3 })
+add('PoissonNLLLoss', function() return nn.PoissonNLLLoss{ log_input = false, full = true } end,
+  { parts(2, 3), constant{ { 0, 1, 2 }, { 3, 1, 5 } } }, { {} }, { order = 3 })
+add('HingeEmbeddingLoss', function() return nn.HingeEmbeddingLoss{ margin = 2 } end,
+  { { 3 }, constant{ 1, -1, 0 } }, { {} })
+for p = 1, 2 do
+  add('MultiMarginLoss', function() return nn.MultiMarginLoss{ p = p, margin = 2, weight = metann.tensor(weight) } end,
+    { { 2, 3 }, labels(3, 1) }, { {} }, { order = 3 })
+end
+add('MultiLabelMarginLoss', function() return nn.MultiLabelMarginLoss{ reduction = 'none' } end,
+  { { 2, 3 }, labels({ 3, 1, 0 }, { 2, 0, 3 }) }, { { 2 } })
+add('MultiLabelSoftMarginLoss', function() return nn.MultiLabelSoftMarginLoss{ weight = metann.tensor(weight) } end,
+  { { 2, 3 }, parts(2, 3) }, { {} }, { order = 3 })
+add('TripletMarginWithDistanceLoss', function()
+  local function distance(x, y) return (x - y):square():sum(-1) end
+  return nn.TripletMarginWithDistanceLoss{ distance_function = distance, margin = 9, swap = true }
+end, { { 2, 3 }, { 2, 3 }, { 2, 3 } }, { {} }, { order = 3 })
+add('CTCLoss', function() return nn.CTCLoss() end,
+  { { 4, 2, 3 }, labels({ 2, 2 }, { 3, 1 }), labels(4, 3), labels(2, 1) }, { {} }, { order = 3 })
+add('CTCLoss', function() return nn.CTCLoss{ blank = 3, reduction = 'none', zero_infinity = true } end,
+  { { 3, 2, 3 }, labels(2, 1, 2, 2), labels(3, 3), labels(1, 3) }, { { 2 } })
 
 return cases

@@ -20,22 +20,25 @@ local LAYERS = {
   elu = 'ELU',
   flatten = 'Flatten', fold = 'Fold', fractional_max_pool2d = 'FractionalMaxPool2d',
   fractional_max_pool3d = 'FractionalMaxPool3d',
-  gelu = 'GELU', glu = 'GLU',
+  gaussian_nll_loss = 'GaussianNLLLoss', gelu = 'GELU', glu = 'GLU',
   hardshrink = 'Hardshrink', hardsigmoid = 'Hardsigmoid', hardswish = 'Hardswish', hardtanh = 'Hardtanh',
-  huber_loss = 'HuberLoss',
+  hinge_embedding_loss = 'HingeEmbeddingLoss', huber_loss = 'HuberLoss',
   kl_div = 'KLDivLoss',
   l1_loss = 'L1Loss', leaky_relu = 'LeakyReLU', local_response_norm = 'LocalResponseNorm',
   log_softmax = 'LogSoftmax', logsigmoid = 'LogSigmoid', lp_pool1d = 'LPPool1d', lp_pool2d = 'LPPool2d',
   lp_pool3d = 'LPPool3d',
   margin_ranking_loss = 'MarginRankingLoss', max_pool1d = 'MaxPool1d', max_pool2d = 'MaxPool2d',
-  max_pool3d = 'MaxPool3d', mish = 'Mish', mse_loss = 'MSELoss',
+  max_pool3d = 'MaxPool3d', mish = 'Mish', mse_loss = 'MSELoss', multi_margin_loss = 'MultiMarginLoss',
+  multilabel_margin_loss = 'MultiLabelMarginLoss', multilabel_soft_margin_loss = 'MultiLabelSoftMarginLoss',
   nll_loss = 'NLLLoss',
   pairwise_distance = 'PairwiseDistance', pixel_shuffle = 'PixelShuffle', pixel_unshuffle = 'PixelUnshuffle',
+  poisson_nll_loss = 'PoissonNLLLoss',
   relu = 'ReLU', relu6 = 'ReLU6',
   selu = 'SELU', sigmoid = 'Sigmoid', silu = 'SiLU', smooth_l1_loss = 'SmoothL1Loss',
   soft_margin_loss = 'SoftMarginLoss', softmax = 'Softmax', softmin = 'Softmin', softplus = 'Softplus',
   softshrink = 'Softshrink',
   tanh = 'Tanh', tanhshrink = 'Tanhshrink', threshold = 'Threshold', triplet_margin_loss = 'TripletMarginLoss',
+  triplet_margin_with_distance_loss = 'TripletMarginWithDistanceLoss',
   unflatten = 'Unflatten', unfold = 'Unfold', upsample = 'Upsample', upsample_bilinear = 'UpsamplingBilinear2d',
   upsample_nearest = 'UpsamplingNearest2d',
 }
@@ -46,7 +49,7 @@ local TENSORS = {
   pad = true,
 }
 
-for _, file in ipairs{ 'draws', 'layers', 'norms', 'windows' } do
+for _, file in ipairs{ 'draws', 'layers', 'losses', 'norms', 'windows' } do
   for name, fn in pairs(require('metann.nn.functional.' .. file)) do functional[name] = fn end
 end
 

@@ -179,6 +179,16 @@ cross_entropy(input, target: position, weight=None, size_average=None, ignore_in
  label_smoothing=0.0)
 cosine_embedding_loss margin_ranking_loss(input1, input2, target, margin=0, size_average=None, reduce=None,
  reduction='mean')
+gaussian_nll_loss(input, target, var, full=False, eps=1e-06, reduction='mean')
+poisson_nll_loss(input, target, log_input=True, full=False, size_average=None, eps=1e-08, reduce=None, reduction='mean')
+hinge_embedding_loss(input, target, margin=1.0, size_average=None, reduce=None, reduction='mean')
+multi_margin_loss(input, target: position, p=1, margin=1.0, weight=None, size_average=None, reduce=None, reduction='mean')
+multilabel_margin_loss(input, target: position, size_average=None, reduce=None, reduction='mean')
+multilabel_soft_margin_loss(input, target, weight=None, size_average=None, reduce=None, reduction='mean')
+ctc_loss(log_probs, targets: position, input_lengths, target_lengths, blank: position=0, reduction='mean',
+ zero_infinity=False)
+triplet_margin_with_distance_loss(anchor, positive, negative, *, distance_function=None, margin=1.0, swap=False,
+ reduction='mean')
 triplet_margin_loss(anchor, positive, negative, margin=1.0, p=2, eps=1e-06, swap=False, size_average=None, reduce=None,
  reduction='mean')
 ]]
@@ -186,7 +196,8 @@ triplet_margin_loss(anchor, positive, negative, margin=1.0, p=2, eps=1e-06, swap
 --- The forward of modules that take or give positions.
 signatures.forward = registry.signatures [[
 Embedding(input: position)
-CrossEntropyLoss NLLLoss(input, target: position)
+CrossEntropyLoss NLLLoss MultiMarginLoss MultiLabelMarginLoss(input, target: position)
+CTCLoss(log_probs, targets: position, input_lengths, target_lengths)
 MultiheadAttention(query, key, value, key_padding_mask=None, need_weights=True, attn_mask=None,
  average_attn_weights=True, is_causal=False) => output, weights
 MaxPool1d MaxPool2d MaxPool3d AdaptiveMaxPool1d AdaptiveMaxPool2d AdaptiveMaxPool3d FractionalMaxPool2d
