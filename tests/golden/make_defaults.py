@@ -113,6 +113,9 @@ LAYERS.update({
     "TripletMarginWithDistanceLoss": ({}, [ROWS(), ROWS(), ROWS()]),
     # PyTorch's derivative is that of log_softmax and the loss together; the last sample is impossible
     "CTCLoss": ({}, [[random(5, 3, 4).log_softmax(2)], torch.tensor([[1, 2, 3], [3, 3, 0], [2, 2, 2]]), labels(5, 4, 5), labels(3, 2, 1)]),
+    "TransformerDecoderLayer": ({"d_model": 2, "nhead": 1}, [random(3, 2, 2), random(4, 2, 2)]),
+    "TransformerEncoder": ({"encoder_layer": {"module": "TransformerEncoderLayer", "args": {"d_model": 2, "nhead": 1, "dim_feedforward": 3}}, "num_layers": 2}, [random(3, 2, 2)]),
+    "TransformerDecoder": ({"decoder_layer": {"module": "TransformerDecoderLayer", "args": {"d_model": 2, "nhead": 1, "dim_feedforward": 3}}, "num_layers": 2}, [random(3, 2, 2), random(4, 2, 2)]),
     "ConvTranspose1d": ({"in_channels": 2, "out_channels": 2, "kernel_size": 2}, [random(1, 2, 3)]),
     "ConvTranspose3d": ({"in_channels": 2, "out_channels": 2, "kernel_size": 2}, [random(1, 2, 3, 2, 2)]),
     "BatchNorm3d": ({"num_features": 2}, [random(2, 2, 2, 1, 3)]),
@@ -155,7 +158,7 @@ for sides, given in [(1, LINE), (2, PLANE), (3, VOLUME)]:
         LAYERS[f"{name}Pad{sides}d"] = ({"padding": 2}, [given[:, :1]])
     LAYERS[f"ConstantPad{sides}d"] = ({"padding": 2, "value": 3.5}, [given[:, :1]])
 # In training mode they draw numbers: elsewhere their probability is checked.
-DRAWS = {"TransformerEncoderLayer", "RReLU"}
+DRAWS = {"TransformerEncoderLayer", "TransformerDecoderLayer", "TransformerEncoder", "TransformerDecoder", "Transformer", "RReLU"}
 
 
 def optimizer_case(name, args):
@@ -211,9 +214,15 @@ def randomise(module):
             p.data = random(*p.shape, scale=0.5)
 
 
+def build(name, args):
+    """A module; one among the arguments is {"module": its class, "args": its own}."""
+    made = {k: build(v["module"], v["args"]) if isinstance(v, dict) else v for k, v in args.items()}
+    return getattr(nn, name)(**made)
+
+
 def layer_case(name, args, given):
     torch.manual_seed(2)
-    module = getattr(nn, name)(**args).train(name not in DRAWS)
+    module = build(name, args).train(name not in DRAWS)
     randomise(module)
     names = [chr(ord("a") + i) for i in range(len(given))]
     inputs, consts = {}, {}

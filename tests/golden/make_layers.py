@@ -55,6 +55,13 @@ CASES = [
     ("CTCLoss", "zero", {"reduction": "sum", "zero_infinity": True},
      [[random(5, 4, 4).log_softmax(2)], labels(1, 1, 3, 2, 1, 1, 1), labels(5, 3, 4, 2), labels(2, 2, 3, 0)]),
     ("CTCLoss", "alone", {}, [[random(5, 4).log_softmax(1)], labels(1, 3), torch.tensor(4), torch.tensor(2)]),
+    ("TransformerDecoderLayer", "first", {"d_model": 4, "nhead": 2, "dim_feedforward": 3, "activation": "gelu", "layer_norm_eps": 0.1,
+                                          "batch_first": True, "norm_first": True, "bias": False}, [random(2, 3, 4), random(2, 5, 4)]),
+    ("TransformerEncoder", "norm", {"encoder_layer": {"module": "TransformerEncoderLayer", "args": {
+        "d_model": 2, "nhead": 1, "dim_feedforward": 3}}, "num_layers": 2, "norm": {"module": "LayerNorm", "args": {"normalized_shape": 2}}},
+     [random(3, 2, 2)]),
+    ("Transformer", "small", {"d_model": 4, "nhead": 2, "num_encoder_layers": 2, "num_decoder_layers": 1, "dim_feedforward": 3, "dropout": 0.2,
+                              "activation": "gelu"}, [random(3, 2, 4), random(2, 2, 4)]),
     ("ConvTranspose1d", "options", {"in_channels": 2, "out_channels": 4, "kernel_size": 3, "stride": 2, "padding": 1,
                                     "output_padding": 1, "groups": 2, "bias": False, "dilation": 2}, [random(2, 2, 4)]),
     ("ConvTranspose3d", "options", {"in_channels": 2, "out_channels": 4, "kernel_size": [3, 2, 1], "stride": [2, 1, 3], "padding": [1, 0, 0],

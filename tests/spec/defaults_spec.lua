@@ -14,6 +14,8 @@ local DRAWS = {
   AlphaDropout = true, Dropout = true, Dropout1d = true, Dropout2d = true, Dropout3d = true, FeatureAlphaDropout = true,
   FractionalMaxPool2d = true, FractionalMaxPool3d = true,
 }
+-- Too large for a file: its parts are looked at below.
+local LARGE = { Transformer = true }
 
 local function case_of(kind, name)
   local path = ('tests/golden/%s/%s-defaults.safetensors'):format(kind, name)
@@ -60,7 +62,7 @@ describe('without options', function()
 
   it('every layer and loss has a case', function()
     for _, name in ipairs(namespace.layers()) do
-      if not CONTAINERS[name] and not DRAWS[name] then
+      if not (CONTAINERS[name] or DRAWS[name] or LARGE[name]) then
         local case = case_of('layer', name)
         assert.equal(name, case.layer)
         check_needed(name, case.args, function(o) return modules.build(name, o) end)
@@ -106,6 +108,24 @@ describe('without options', function()
       assert.near(0.1, part(metann.ones(20000)):eq(0):float():mean():item(), 0.01)
     end
     assert.equal(0.1, layer.self_attn.dropout)
+  end)
+
+  it("a transformer has PyTorch's sizes", function()
+    local net = nn.Transformer()
+    assert.equal(6, net.encoder.layers:len())
+    assert.equal(6, net.decoder.layers:len())
+    for _, layer in ipairs{ net.encoder.layers[1], net.decoder.layers[6] } do
+      assert.same({ 2048, 512 }, layer.linear1.weight.shape)
+      assert.equal(8, layer.self_attn.num_heads)
+      assert.same({ 0.1, 0.1 }, { layer.dropout.p, layer.dropout2.p })
+      assert.same({ 'relu', false, false }, { layer.activation, layer.norm_first, layer.self_attn.batch_first })
+      assert.same({ 1e-5, 512 }, { layer.norm2.eps, layer.norm2.bias:numel() })
+    end
+    assert.same({ 1e-5, 512 }, { net.decoder.norm.eps, net.encoder.norm.bias:numel() })
+    -- Glorot-uniform
+    local bound = math.sqrt(6 / (512 + 2048))
+    local weight = net.decoder.layers[2].linear2.weight
+    assert.is_true(weight:abs():max():item() <= bound and weight:abs():max():item() > 0.99 * bound)
   end)
 
   it('layers that scale start with ones and zeros, PReLU with a quarter', function()

@@ -7,12 +7,12 @@ local nn = metann.nn
 local message = checks.message
 local F = nn.functional
 
-local SECOND = { RNN = true, LSTM = true, GRU = true, MultiheadAttention = true, TransformerEncoderLayer = true, CTCLoss = true }
+local SECOND = { RNN = true, LSTM = true, GRU = true, MultiheadAttention = true, CTCLoss = true }
 
 --- Where the batch stands in an input of a module.
 local function batch_dim(case, module)
   local attention = module.self_attn or module
-  return SECOND[case.class] and not attention.batch_first and 2 or 1
+  return (SECOND[case.class] or case.class:find '^Transformer') and not attention.batch_first and 2 or 1
 end
 
 --- The inputs of a case, without any of their samples.
@@ -22,7 +22,7 @@ local function empty_inputs(case, dim)
     if type(input) == 'function' then
       -- masks of who attends to whom have no batch
       list[i] = input()
-      if case.class ~= 'TransformerEncoderLayer' then list[i] = list[i]:narrow(1, 1, 0) end
+      if not case.class:find '^TransformerEncoder' then list[i] = list[i]:narrow(1, 1, 0) end
     else
       local sizes = { unpack(input.parts or input) }
       sizes[dim] = 0

@@ -181,6 +181,24 @@ add('TransformerEncoderLayer', function()
   return nn.TransformerEncoderLayer(2, 1, { dim_feedforward = 3, dropout = 0.5, norm_first = true })
 end, { { 2, 4, 2 } }, { { 2, 4, 2 } }, { drops = true })
 
+add('TransformerEncoderLayer', function() return nn.TransformerEncoderLayer(2, 1, { dim_feedforward = 3, dropout = 0 }) end,
+  { { 2, 1, 2 } }, { { 2, 1, 2 } })
+add('TransformerDecoderLayer', function()
+  return nn.TransformerDecoderLayer(2, 1, { dim_feedforward = 3, dropout = 0, activation = 'gelu', norm_first = true })
+end, { { 2, 1, 2 }, { 3, 1, 2 } }, { { 2, 1, 2 } })
+add('TransformerDecoderLayer', function() return nn.TransformerDecoderLayer(2, 1, { dim_feedforward = 3, dropout = 0.5 }) end,
+  { { 2, 4, 2 }, { 3, 4, 2 } }, { { 2, 4, 2 } }, { drops = true })
+add('TransformerEncoder', function()
+  return nn.TransformerEncoder(nn.TransformerEncoderLayer(2, 1, { dim_feedforward = 3, dropout = 0 }), 2, nn.LayerNorm(2))
+end, { { 2, 1, 2 }, mask{ { false, true }, { false, false } } }, { { 2, 1, 2 } })
+add('TransformerDecoder', function()
+  return nn.TransformerDecoder(nn.TransformerDecoderLayer(2, 1, { dim_feedforward = 3, dropout = 0 }), 2)
+end, { { 2, 1, 2 }, { 1, 1, 2 } }, { { 2, 1, 2 } })
+add('Transformer', function()
+  return nn.Transformer{ d_model = 2, nhead = 1, num_encoder_layers = 1, num_decoder_layers = 1, dim_feedforward = 2,
+    dropout = 0 }
+end, { { 2, 1, 2 }, { 1, 1, 2 } }, { { 1, 1, 2 } })
+
 -- ---- activations ----
 for _, name in ipairs{
   'ReLU', 'LeakyReLU', 'ELU', 'GELU', 'SiLU', 'Sigmoid', 'Tanh', 'Softplus', 'Hardtanh', 'LogSigmoid', 'ReLU6', 'Mish',

@@ -32,7 +32,8 @@ local CLASSES = {
   'ReplicationPad3d', 'RMSNorm', 'RNN', 'RNNCell', 'RReLU',
   'SELU', 'Sequential', 'Sigmoid', 'SiLU', 'SmoothL1Loss', 'SoftMarginLoss', 'Softmax', 'Softmax2d', 'Softmin',
   'Softplus', 'Softshrink',
-  'Tanh', 'Tanhshrink', 'Threshold', 'TransformerEncoderLayer', 'TripletMarginLoss', 'TripletMarginWithDistanceLoss',
+  'Tanh', 'Tanhshrink', 'Threshold', 'Transformer', 'TransformerDecoder', 'TransformerDecoderLayer',
+  'TransformerEncoder', 'TransformerEncoderLayer', 'TripletMarginLoss', 'TripletMarginWithDistanceLoss',
   'Unflatten', 'Unfold', 'Upsample', 'UpsamplingBilinear2d', 'UpsamplingNearest2d',
   'ZeroPad1d', 'ZeroPad2d', 'ZeroPad3d',
 }
