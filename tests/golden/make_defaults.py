@@ -116,6 +116,7 @@ LAYERS.update({
     "TransformerDecoderLayer": ({"d_model": 2, "nhead": 1}, [random(3, 2, 2), random(4, 2, 2)]),
     "TransformerEncoder": ({"encoder_layer": {"module": "TransformerEncoderLayer", "args": {"d_model": 2, "nhead": 1, "dim_feedforward": 3}}, "num_layers": 2}, [random(3, 2, 2)]),
     "TransformerDecoder": ({"decoder_layer": {"module": "TransformerDecoderLayer", "args": {"d_model": 2, "nhead": 1, "dim_feedforward": 3}}, "num_layers": 2}, [random(3, 2, 2), random(4, 2, 2)]),
+    "EmbeddingBag": ({"num_embeddings": 4, "embedding_dim": 3}, [torch.tensor([[0, 2], [2, 3]])]),
     "ConvTranspose1d": ({"in_channels": 2, "out_channels": 2, "kernel_size": 2}, [random(1, 2, 3)]),
     "ConvTranspose3d": ({"in_channels": 2, "out_channels": 2, "kernel_size": 2}, [random(1, 2, 3, 2, 2)]),
     "BatchNorm3d": ({"num_features": 2}, [random(2, 2, 2, 1, 3)]),
@@ -159,6 +160,9 @@ for sides, given in [(1, LINE), (2, PLANE), (3, VOLUME)]:
     LAYERS[f"ConstantPad{sides}d"] = ({"padding": 2, "value": 3.5}, [given[:, :1]])
 # In training mode they draw numbers: elsewhere their probability is checked.
 DRAWS = {"TransformerEncoderLayer", "TransformerDecoderLayer", "TransformerEncoder", "TransformerDecoder", "Transformer", "RReLU"}
+
+# Of whose weights PyTorch has no second derivative: values only.
+FIRST_ONLY = {"EmbeddingBag"}
 
 
 def optimizer_case(name, args):
@@ -248,7 +252,9 @@ def layer_case(name, args, given):
     tensors.update(("output" + suffix, y) for suffix, y in suffixed.items())
     wide = sum(p.numel() for p in parameters.values()) > 500
     leaves = {**inputs, **({} if wide else parameters)}
-    if any(y.requires_grad for y in outputs):
+    if name in FIRST_ONLY:
+        leaves = {}
+    elif any(y.requires_grad for y in outputs):
         derivatives(tensors, suffixed, list(leaves), list(leaves.values()))
     return {
         "layer": name, "args": args, "call": f"module({', '.join(names)})", "inputs": list(inputs), "consts": list(consts),

@@ -8,7 +8,7 @@ local namespace = require 'tests.support.namespace'
 local nn, optim, meta = metann.nn, metann.optim, metann.meta
 
 -- They only hold modules and parameters, which are all they take.
-local CONTAINERS = { Sequential = true, ModuleList = true, ModuleDict = true, ParameterList = true }
+local CONTAINERS = { Sequential = true, ModuleList = true, ModuleDict = true, ParameterList = true, ParameterDict = true }
 -- They draw numbers: what they draw is looked at below.
 local DRAWS = {
   AlphaDropout = true, Dropout = true, Dropout1d = true, Dropout2d = true, Dropout3d = true, FeatureAlphaDropout = true,

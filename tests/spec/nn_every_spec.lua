@@ -8,7 +8,7 @@ local nn = metann.nn
 
 local NAMES = namespace.layers()
 -- Containers that compute nothing.
-local PASSIVE = { ModuleList = true, ModuleDict = true, ParameterList = true }
+local PASSIVE = { ModuleList = true, ModuleDict = true, ParameterList = true, ParameterDict = true }
 
 local function double(size) return metann.randn(size, { dtype = 'float64' }) end
 

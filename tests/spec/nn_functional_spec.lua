@@ -132,6 +132,12 @@ local CALLS = {
   { 'rrelu', X, { 'lower', 0.2 }, { 'upper', 0.2 }, { 'training', true } },
   { 'rms_norm', X, { 'normalized_shape', 3 }, { 'weight', channels }, { 'eps', 0.1 } },
   { 'embedding', { 'input', labels }, { 'weight', x }, { 'padding_idx', 2 }, { 'max_norm', 0.5 }, { 'norm_type', 1 } },
+  { 'embedding_bag', { 'input', labels }, { 'weight', x }, { 'offsets', metann.tensor({ 1, 3 }, { dtype = 'int64' }) },
+    { 'max_norm', 0.5 }, { 'norm_type', 1 }, { 'scale_grad_by_freq', true }, { 'mode', 'sum' }, { 'sparse', false },
+    { 'per_sample_weights', metann.randn(4, f64) }, { 'include_last_offset', true }, { 'padding_idx', 3 } },
+  { 'affine_grid', { 'theta', metann.randn(1, 2, 3, f64) }, { 'size', { 1, 2, 3, 4 } }, { 'align_corners', true } },
+  { 'grid_sample', { 'input', image }, { 'grid', metann.rand(1, 3, 2, 2, f64) }, { 'mode', 'bicubic' },
+    { 'padding_mode', 'border' }, { 'align_corners', true } },
   { 'prelu', X, { 'weight', channels } }, { 'linear', X, { 'weight', x }, { 'bias', metann.ones(4, f64) } },
   { 'bilinear', { 'input1', x }, { 'input2', x }, { 'weight', metann.randn(2, 3, 3, f64) }, { 'bias', metann.ones(2, f64) } },
   { 'pairwise_distance', { 'x1', x }, { 'x2', part }, { 'p', 1 }, { 'eps', 0 }, { 'keepdim', true } },
@@ -336,5 +342,73 @@ describe('drops', function()
       metann.manual_seed(8)
       return F.gumbel_softmax(leaf, 0.7)
     end, { few:clone():requires_grad_(true) }, { order = 3 }))
+  end)
+end)
+
+describe('grid_sample', function()
+  it('reads what affine maps say: the input itself, mirrored, or a part of it', function()
+    local identity = metann.tensor({ { { 1, 0, 0 }, { 0, 1, 0 } } }, f64)
+    for _, corners in ipairs{ true, false } do
+      local function read(theta) return F.grid_sample(image, F.affine_grid(theta, { 1, 2, 4, 4 }, corners), { align_corners = corners }) end
+      assert.is_true((read(identity) - image):abs():max():item() < 1e-12)
+      local mirrored = metann.tensor({ { { -1, 0, 0 }, { 0, 1, 0 } } }, f64)
+      assert.is_true((read(mirrored) - image:flip(4)):abs():max():item() < 1e-12)
+    end
+    local outside = F.grid_sample(image, metann.full({ 1, 1, 1, 2 }, 7, f64))
+    assert.equal(0, outside:abs():sum():item())
+    local edge = F.grid_sample(image, metann.full({ 1, 1, 1, 2 }, 7, f64), { padding_mode = 'border' })
+    assert.same(image[1]:select(2, 4):select(2, 4):to_table(), edge:reshape(2):to_table())
+  end)
+
+  it('has the derivatives that differences give, by values, coordinates and maps', function()
+    -- coordinates between elements, at which a derivative jumps
+    local grid = ((metann.tensor({ { { { 1.3, 0.7 }, { 2.4, 1.6 } }, { { -0.6, 2.3 }, { 0.4, 3.4 } } } }, f64) * 2 + 1) / 4 - 1)
+    for _, mode in ipairs{ 'bilinear', 'bicubic' } do
+      for _, padding in ipairs{ 'zeros', 'border', 'reflection' } do
+        assert.is_true(metann.gradcheck(function(a, b) return F.grid_sample(a, b, mode, padding) end,
+          { image:clone():requires_grad_(true), grid:clone():requires_grad_(true) }, { order = 2 }))
+      end
+    end
+    assert.is_true(metann.gradcheck(function(theta) return F.affine_grid(theta, { 1, 1, 2, 2, 3 }):sin() end,
+      { metann.randn(1, 3, 4, f64):requires_grad_(true) }, { order = 3 }))
+    local cube, points = metann.randn(1, 1, 2, 2, 2, f64), metann.full({ 1, 1, 1, 2, 3 }, 0.2, f64)
+    assert.is_true(metann.gradcheck(function(a, b) return F.grid_sample(a, b) end,
+      { cube:requires_grad_(true), points:requires_grad_(true) }, { order = 3 }))
+  end)
+
+  it('refuses grids that do not fit', function()
+    assert.matches("grid_sample: 'input' %(N, C, H, W%) and 'grid'", message(F.grid_sample, image, metann.ones(1, 2, 2, 3, f64)))
+    assert.matches("grid_sample: mode 'bicubic' is for planes", message(F.grid_sample, volume, metann.ones(1, 1, 1, 1, 3, f64), 'bicubic'))
+    assert.matches("affine_grid: 'theta' must be floats of size %(1, 2, 3%)", message(F.affine_grid, metann.ones(1, 2, 2), { 1, 1, 2, 2 }))
+    assert.matches("affine_grid: 'size' must have 4 or 5 sizes", message(F.affine_grid, metann.ones(1, 2, 3), { 2, 2 }))
+  end)
+end)
+
+describe('embedding_bag', function()
+  local rows, index = metann.randn(5, 3, f64), metann.tensor({ 1, 4, 4, 2, 5 }, { dtype = 'int64' })
+  local offsets = metann.tensor({ 1, 3, 3 }, { dtype = 'int64' })
+
+  it('reduces bags that begin at offsets, of which one may be empty', function()
+    local w = metann.tensor({ 1, 2, 3, 4, 5 }, f64)
+    local sum = F.embedding_bag(index, rows, offsets, { mode = 'sum', per_sample_weights = w })
+    assert.same({ 3, 3 }, sum.shape)
+    assert.is_true((sum[1] - (rows[1] + rows[4] * 2)):abs():max():item() < 1e-14)
+    assert.equal(0, sum[2]:abs():sum():item())
+    assert.is_true((sum[3] - (rows[4] * 3 + rows[2] * 4 + rows[5] * 5)):abs():max():item() < 1e-14)
+    assert.is_true(metann.gradcheck(function(weight, by) return F.embedding_bag(index, weight, offsets, { mode = 'sum',
+      per_sample_weights = by }):sin() end, { rows:clone():requires_grad_(true), w:requires_grad_(true) }, { order = 3 }))
+  end)
+
+  it('refuses what does not fit', function()
+    assert.matches("embedding_bag: 'input' must be a tensor of row numbers", message(F.embedding_bag, index, rows))
+    assert.matches("'per_sample_weights' must have the size of 'input', %(5,%), and go with mode 'sum'", message(F.embedding_bag, index,
+      rows, offsets, { per_sample_weights = metann.ones(5) }))
+    assert.matches("'scale_grad_by_freq' doesn't go with mode 'max'", message(F.embedding_bag, index, rows, offsets,
+      { mode = 'max', scale_grad_by_freq = true }))
+    assert.matches("'padding_idx' must be from 1 to 5, got 6", message(F.embedding_bag, index, rows, offsets, { padding_idx = 6 }))
+    assert.matches("EmbeddingBag: '_weight' must have size %(2, 3%)", message(nn.EmbeddingBag, 2, 3, { _weight = rows }))
+    local bag = nn.EmbeddingBag.from_pretrained(rows, { mode = 'max' })
+    assert.is_false(bag.weight.requires_grad)
+    assert.same(metann.maximum(rows[1], rows[4]):to_table(), bag(index, offsets)[1]:to_table())
   end)
 end)

@@ -147,6 +147,12 @@ end
 add('Dropout', function() return nn.Dropout(0.5) end, { { 4, 5 } }, { { 4, 5 } }, { drops = true })
 add('Dropout2d', function() return nn.Dropout2d(0.5) end, { { 4, 5, 1, 1 } }, { { 4, 5, 1, 1 } }, { drops = true })
 add('Embedding', function() return nn.Embedding(4, 2, { padding_idx = 2 }) end, { labels(1, 3, 1) }, { { 3, 2 } })
+for _, mode in ipairs{ 'sum', 'mean', 'max' } do
+  add('EmbeddingBag', function() return nn.EmbeddingBag(4, 2, { mode = mode, padding_idx = 2 }) end,
+    { labels({ 1, 3, 1 }, { 2, 2, 4 }) }, { { 2, 2 } }, { order = 3 })
+  add('EmbeddingBag', function() return nn.EmbeddingBag(4, 2, { mode = mode, include_last_offset = true }) end,
+    { labels(1, 3, 1, 4), labels(1, 3, 3, 5) }, { { 3, 2 } })
+end
 
 -- ---- over time ----
 for _, name in ipairs{ 'RNN', 'LSTM', 'GRU' } do

@@ -49,7 +49,7 @@ local TENSORS = {
   pad = true,
 }
 
-for _, file in ipairs{ 'draws', 'layers', 'losses', 'norms', 'windows' } do
+for _, file in ipairs{ 'draws', 'layers', 'losses', 'norms', 'sampling', 'windows' } do
   for name, fn in pairs(require('metann.nn.functional.' .. file)) do functional[name] = fn end
 end
 

@@ -163,6 +163,8 @@ normalize(input, p=2.0, dim=1, eps=1e-12)
 cosine_similarity(x1, x2, dim=1, eps=1e-08)
 pairwise_distance(x1, x2, p=2.0, eps=1e-06, keepdim=False)
 embedding(input: position, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False)
+embedding_bag(input: position, weight, offsets: position=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False,
+ mode='mean', sparse=False, per_sample_weights=None, include_last_offset=False, padding_idx=None)
 one_hot(input: position, num_classes=-1)
 scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None,
  enable_gqa=False)
@@ -189,6 +191,8 @@ ctc_loss(log_probs, targets: position, input_lengths, target_lengths, blank: pos
  zero_infinity=False)
 triplet_margin_with_distance_loss(anchor, positive, negative, *, distance_function=None, margin=1.0, swap=False,
  reduction='mean')
+affine_grid(theta, size, align_corners=None)
+grid_sample(input, grid, mode='bilinear', padding_mode='zeros', align_corners=None)
 triplet_margin_loss(anchor, positive, negative, margin=1.0, p=2, eps=1e-06, swap=False, size_average=None, reduce=None,
  reduction='mean')
 ]]
@@ -196,6 +200,7 @@ triplet_margin_loss(anchor, positive, negative, margin=1.0, p=2, eps=1e-06, swap
 --- The forward of modules that take or give positions.
 signatures.forward = registry.signatures [[
 Embedding(input: position)
+EmbeddingBag(input: position, offsets: position=None, per_sample_weights=None)
 CrossEntropyLoss NLLLoss MultiMarginLoss MultiLabelMarginLoss(input, target: position)
 CTCLoss(log_probs, targets: position, input_lengths, target_lengths)
 MultiheadAttention(query, key, value, key_padding_mask=None, need_weights=True, attn_mask=None,
