@@ -1,10 +1,10 @@
---- nn.utils: gradients of many parameters at once, and parameters as one vector. What changes many tensors computes all
--- of them before it writes the first.
+--- nn.utils: gradients of many parameters at once, and parameters as one vector; `rnn`, packed sequences. What changes
+-- many tensors computes all of them before it writes the first.
 local arguments = require 'metann.arguments'
 local support = require 'metann.support'
 local ops, raise, kinds = support.ops, support.raise, arguments.kinds
 
-local utils = {}
+local utils = { rnn = require 'metann.nn.utils.rnn' }
 
 local function gradients(parameters, what)
   local list = support.tensors(parameters, what)
