@@ -1,6 +1,6 @@
 --- GaussianNLLLoss: minus the log-likelihood of target under a normal distribution of mean `input` and variance `var`
--- (Nix and Weigend 1994). GaussianNLLLoss{full=false, eps=1e-6, reduction='mean'}; var has the input's size, or 1 in or
--- without the last dim, or is a number. Variances below eps count as eps, but derivatives as if they didn't, as in
+-- (Nix and Weigend 1994). GaussianNLLLoss{full=false, eps=1e-6, reduction='mean'}; var has the input's size, perhaps with
+-- 1 in place of a dim or without the last one, or is a number. Variances below eps count as eps, but derivatives as if they didn't, as in
 -- PyTorch; full adds the constant log(2 pi) / 2.
 local pure = require 'metann.nn.machinery.pure'
 local losses = require 'metann.nn.shared.losses'
@@ -13,11 +13,12 @@ local function fitted(x, var)
   if not support.is_tensor(var) then return ops.full({}, var, support.dtype(x)) end
   if support.same_shape(x, var) then return var end
   local n, m = ndim(x), ndim(var)
-  local fits = n > 0 and (m == n - 1 or m == n and size(var, n) == 1)
-  for d = 1, fits and n - 1 or 0 do fits = fits and size(var, d) == size(x, d) end
+  local fits = m == n or m == n - 1
+  -- without its last dim all others are the input's
+  for d = 1, fits and m or 0 do fits = fits and (size(var, d) == size(x, d) or m == n and size(var, d) == 1) end
   if not fits then
-    raise("GaussianNLLLoss: 'var' must have the size of 'input', %s, perhaps with 1 in or without the last dim, got %s",
-      support.shape_text(x), support.shape_text(var))
+    raise("GaussianNLLLoss: 'var' must have the size of 'input', %s, perhaps with 1 in place of a dim or without the last one, "
+      .. 'got %s', support.shape_text(x), support.shape_text(var))
   end
   return m == n and var or ops.unsqueeze(var, -1)
 end

@@ -66,8 +66,12 @@ local function windows_of(name, x, samples, o)
     for i = 1, sides do count[i] = math.max(math.floor(size(x, 2 + i) * o.output_ratio[i]), 1) end
   end
   if n == 0 then samples = nil end
-  if samples and support.shape_text(samples) ~= support.tuple{ n, c, sides } then
-    raise("%s: '_random_samples' must have size %s, got %s", name, support.tuple{ n, c, sides }, support.shape_text(samples))
+  if samples then
+    local fits = support.ndim(samples) == 3 and size(samples, 1) >= n and size(samples, 2) == c and size(samples, 3) == sides
+    if not fits then
+      raise("%s: '_random_samples' must have size %s, got %s", name, support.tuple{ n, c, sides }, support.shape_text(samples))
+    end
+    samples = ops.slice(samples, 1, 1, n)
   end
   return positions(name, x, samples or ops.rand({ n, c, sides }, 0, 1, support.dtype(x)), o, count)
 end
