@@ -31,7 +31,7 @@ end
 --- Elements, or channels, become SELU's least value, and all is scaled; PyTorch's `training` is false here unless given.
 -- @function alpha_dropout
 define_drop('alpha_dropout', dropping.alpha, nil, false)
-define_drop('feature_alpha_dropout', dropping.alpha_channels, dropping.check_features, false)
+define_drop('feature_alpha_dropout', dropping.alpha_channels, nil, false)
 
 --- x where x > 0, else a slope times x: drawn from lower .. upper when training, their mean otherwise.
 -- @function rrelu

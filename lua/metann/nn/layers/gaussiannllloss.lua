@@ -1,7 +1,7 @@
 --- GaussianNLLLoss: minus the log-likelihood of target under a normal distribution of mean `input` and variance `var`
 -- (Nix and Weigend 1994). GaussianNLLLoss{full=false, eps=1e-6, reduction='mean'}; var has the input's size, perhaps with
--- 1 in place of a dim or without the last one, or is a number. Variances below eps count as eps, but derivatives as if they didn't, as in
--- PyTorch; full adds the constant log(2 pi) / 2.
+-- 1 in place of a dim or without the last one, or is a number. Variances below eps count as eps, but derivatives as if
+-- they didn't, as in PyTorch; full adds the constant log(2 pi) / 2.
 local pure = require 'metann.nn.machinery.pure'
 local losses = require 'metann.nn.shared.losses'
 local kinds = require('metann.nn.machinery.options').kinds

@@ -14,7 +14,8 @@ end
 
 local function check(x, target, weight)
   local n = support.ndim(x)
-  local fits = (n == 1 or n == 2) and support.ndim(target) == n - 1 and size(x, n) > 0
+  local m = support.ndim(target)
+  local fits = (n == 1 or n == 2) and (m == n - 1 or n == 1 and m == 1 and size(target, 1) == 1) and size(x, n) > 0
   if not fits or n == 2 and size(x, 1) ~= size(target, 1) then
     support.raise("MultiMarginLoss: 'target' must have one class for each row of 'input', (N, C) or (C), got %s and %s",
       support.shape_text(target), support.shape_text(x))
@@ -32,6 +33,7 @@ return pure.class('MultiMarginLoss', { 'input', 'target' }, {
   losses.REDUCTION,
 }, function(o, x, target, weight)
   check(x, target, weight)
+  if support.ndim(x) == 1 then target = support.reshape(target, {}) end
   local classes, at = size(x, -1), ops.unsqueeze(target, -1)
   local terms = ops.clamp(ops.add(ops.sub(x, ops.gather(x, at, -1)), o.margin), 0)
   if o.p == 2 then terms = ops.square(terms) end

@@ -56,13 +56,11 @@ local function kept_of(shape, x, p) return ops.bernoulli(ops.full(shape, 1 - p, 
 function dropping.alpha(x, p) return alpha(x, kept_of(support.shape(x), x, p), p) end
 
 --- The drop of channels in nets of SELU.
-function dropping.alpha_channels(x, p) return alpha(x, kept_of(channel_sizes(x), x, p), p) end
-
---- Raises unless x has channels.
-function dropping.check_features(what, x)
+function dropping.alpha_channels(x, p)
   if support.ndim(x) < 2 then
-    support.raise("%s: 'input' must be a tensor of size (N, C, ...), got %s", what, support.describe(x))
+    support.raise("?: 'input' must be a tensor of size (N, C, ...), got %s", support.describe(x))
   end
+  return alpha(x, kept_of(channel_sizes(x), x, p), p)
 end
 
 --- Makes a class.

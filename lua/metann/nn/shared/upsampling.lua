@@ -24,19 +24,14 @@ function upsampling.check(name, o)
   end
 end
 
---- Makes a class that resizes planes in one way.
+--- Makes a class that resizes planes (with mode 'nearest' lines and volumes, too) in one way.
 -- @param name of the class
 -- @param mode, corners interpolate's `mode` and `align_corners`
 function upsampling.plane_class(name, mode, corners)
   return pure.class(name, { 'input' }, {
     { 'size', kinds.sizes, optional = true, show = true },
     { 'scale_factor', upsampling.factors, optional = true, show = true },
-  }, function(o, x)
-    if support.ndim(x) ~= 4 then
-      support.raise("%s: 'input' must be a tensor of size (N, C, H, W), got %s", name, support.describe(x))
-    end
-    return interpolate(x, o.size, o.scale_factor, mode, corners)
-  end, function(o) upsampling.check(name, o) end)
+  }, function(o, x) return interpolate(x, o.size, o.scale_factor, mode, corners) end, function(o) upsampling.check(name, o) end)
 end
 
 return upsampling

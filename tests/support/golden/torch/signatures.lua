@@ -128,16 +128,23 @@ matrix_power(input, n)
 
 --- torch.nn.functional.NAME.
 signatures.functional = registry.signatures [[
-sigmoid tanh logsigmoid(input)
-relu silu(input, inplace=False)
+sigmoid tanh logsigmoid tanhshrink(input)
+relu silu relu6 mish hardswish hardsigmoid selu(input, inplace=False)
+celu(input, alpha=1.0, inplace=False)
+softshrink hardshrink(input, lambd=0.5)
+glu(input, dim=-1)
+threshold(input, threshold, value, inplace=False)
+rrelu(input, lower=0.125, upper=0.3333333333333333, training=False, inplace=False)
+gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1)
 leaky_relu(input, negative_slope=0.01, inplace=False)
 elu(input, alpha=1.0, inplace=False)
 gelu(input, *, approximate='none')
 softplus(input, beta=1, threshold=20)
 hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False)
 prelu(input, weight)
-softmax log_softmax(input, dim=None, _stacklevel=3, dtype=None)
-dropout dropout2d(input, p=0.5, training=True, inplace=False)
+softmax softmin log_softmax(input, dim=None, _stacklevel=3, dtype=None)
+dropout dropout1d dropout2d dropout3d(input, p=0.5, training=True, inplace=False)
+alpha_dropout feature_alpha_dropout(input, p=0.5, training=False, inplace=False)
 linear(input, weight, bias=None)
 bilinear(input1, input2, weight, bias=None)
 conv1d conv2d conv3d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1)
@@ -148,13 +155,23 @@ fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1)
 pad(input, pad, mode='constant', value=None)
 interpolate(input, size=None, scale_factor=None, mode='nearest', align_corners=None, recompute_scale_factor=None,
  antialias=False)
-max_pool1d max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False)
+max_pool1d max_pool2d max_pool3d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False)
  -> values, indices
-avg_pool1d avg_pool2d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
+avg_pool1d avg_pool2d avg_pool3d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
  divisor_override=None)
-adaptive_avg_pool2d(input, output_size)
-adaptive_max_pool2d(input, output_size, return_indices=False) -> values, indices
+adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d(input, output_size)
+adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d(input, output_size, return_indices=False) -> values, indices
+lp_pool1d lp_pool2d lp_pool3d(input, norm_type, kernel_size, stride=None, ceil_mode=False)
+max_unpool1d max_unpool2d max_unpool3d(input, indices, kernel_size, stride=None, padding=0, output_size=None)
+fractional_max_pool2d fractional_max_pool3d(input, kernel_size, output_size=None, output_ratio=None,
+ return_indices=False, _random_samples=None) -> values, indices
+local_response_norm(input, size, alpha=0.0001, beta=0.75, k=1.0)
+pixel_shuffle(input, upscale_factor)
+pixel_unshuffle(input, downscale_factor)
+channel_shuffle(input, groups)
+upsample_nearest upsample_bilinear(input, size=None, scale_factor=None)
 batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-05)
+rms_norm(input, normalized_shape, weight=None, eps=None)
 layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-05)
 group_norm(input, num_groups, weight=None, bias=None, eps=1e-05)
 instance_norm(input, running_mean=None, running_var=None, weight=None, bias=None, use_input_stats=True, momentum=0.1,
