@@ -86,7 +86,7 @@ local function pooled(name, x, samples, o)
   end
   at = support.reshape(at, { n, c, taken })
   local side_by_side = ops.view(ops.gather(support.reshape(x, { n, c, places_of }), at, 3), shape)
-  local y, index = volumes.max(side_by_side, kernel, kernel, zeros, ones, false)
+  local y, index = volumes.max[#kernel](side_by_side, kernel, kernel, zeros, ones, false)
   local flat = support.reshape(index, { n, c, windows })
   return y, ops.view(ops.gather(at, flat, 3), support.shape(index))
 end

@@ -81,6 +81,7 @@ pooling.prepare = prepare
 
 --- Makes the class of that name whose largest of each window, of lines (1), planes (2) or volumes (3), `sides` says.
 function pooling.max_class(name, sides)
+  local max_pool = volumes.max[sides]
   return pure.class(name, { 'input' }, {
     { 'kernel_size', kinds.sides(sides, 1), show = 'sides' },
     { 'stride', pooling.stride(sides), optional = true, show = 'sides' },
@@ -91,7 +92,7 @@ function pooling.max_class(name, sides)
   }, function(o, x)
     local alone
     x, alone = pooling.batched(name, x, sides)
-    local y, index = volumes.max(x, o.kernel_size, o.stride, o.padding, o.dilation, o.ceil_mode)
+    local y, index = max_pool(x, o.kernel_size, o.stride, o.padding, o.dilation, o.ceil_mode)
     if alone then y = ops.squeeze(y, 1) end
     if not o.return_indices then return y end
     return y, alone and ops.squeeze(index, 1) or index

@@ -16,25 +16,30 @@ local divisor = { 'divisor_override', kinds.integer, optional = true }
 --- A pool's stride: the kernel's size unless it has entries.
 local function stride_of(stride, kernel) return stride and #stride > 0 and stride or kernel end
 
---- What pool(t, ...) makes of t, which must have n sides; volumes only come in batches there.
-local function pooled(op, n, t, pool_of, ...)
+--- t, checked for n sides, and whether it has no batch where one must be there: volumes only come in batches.
+local function batched(t, op, n)
   local alone = plane(t, op, n + 2) == n + 1 and n == 3
-  if alone then t = raw.unsqueeze(t, 1) end
-  local y, index = pool_of(t, ...)
-  if alone then y, index = raw.squeeze(y, 1), index and raw.squeeze(index, 1) end
-  return y, index
+  return alone and raw.unsqueeze(t, 1) or t, alone
+end
+
+--- What came of it, without the batch.
+local function single(alone, y, index)
+  if not alone then return y, index end
+  return raw.squeeze(y, 1), index and raw.squeeze(index, 1)
 end
 
 for n = 1, 3 do
   local suffix = n .. 'd'
 
   --- The largest of each window; with return_indices, also where in its line, plane or volume it stands.
-  local max = 'max_pool' .. suffix
+  local max, max_pool = 'max_pool' .. suffix, volumes.max[n]
   pool[max] = define(max, {
     input, sides('kernel_size', n, 1), windows.stride(n), sides('padding', n, 0, 0), sides('dilation', n, 1, 1),
     ceil_mode, return_indices,
   }, function(t, kernel, stride, padding, dilation, ceil, with_index)
-    local y, index = pooled(max, n, t, volumes.max, kernel, stride_of(stride, kernel), padding, dilation, ceil)
+    local alone
+    t, alone = batched(t, max, n)
+    local y, index = single(alone, max_pool(t, kernel, stride_of(stride, kernel), padding, dilation, ceil))
     if with_index then return y, index end
     return y
   end)
@@ -45,15 +50,17 @@ for n = 1, 3 do
     input, sides('kernel_size', n, 1), windows.stride(n), sides('padding', n, 0, 0), ceil_mode, count_pad,
     n > 1 and divisor or nil,
   }, function(t, kernel, stride, padding, ceil, count_all, by)
-    return (pooled(avg, n, t, function(given)
-      return volumes.avg(avg, given, kernel, stride_of(stride, kernel), padding, ceil, count_all, by)
-    end))
+    local alone
+    t, alone = batched(t, avg, n)
+    return (single(alone, volumes.avg(avg, t, kernel, stride_of(stride, kernel), padding, ceil, count_all, by)))
   end)
 
   --- Means over windows that divide the sides into output_size.
   local adaptive_avg = 'adaptive_avg_pool' .. suffix
   pool[adaptive_avg] = define(adaptive_avg, { input, sides('output_size', n, 1) }, function(t, size)
-    return (pooled(adaptive_avg, n, t, volumes.adaptive_avg, size))
+    local alone
+    t, alone = batched(t, adaptive_avg, n)
+    return (single(alone, volumes.adaptive_avg(t, size)))
   end)
 
   --- The largest of each of the windows that divide the sides into output_size; with return_indices, also where in its
@@ -61,9 +68,9 @@ for n = 1, 3 do
   local adaptive_max = 'adaptive_max_pool' .. suffix
   pool[adaptive_max] = define(adaptive_max, { input, sides('output_size', n, 1), return_indices },
     function(t, size, with_index)
-      local y, index = pooled(adaptive_max, n, t, function(given)
-        return volumes.adaptive_max(adaptive_max, given, size)
-      end)
+      local alone
+      t, alone = batched(t, adaptive_max, n)
+      local y, index = single(alone, volumes.adaptive_max(adaptive_max, t, size))
       if with_index then return y, index end
       return y
     end)

@@ -37,16 +37,13 @@ end
 
 -- ---- the largest ----
 
---- The largest of each window, and where it stands.
--- @param t (N, C, sides...)
--- @param kernel, stride, padding, dilation lists with a number for each side
-function volumes.max(t, kernel, stride, padding, dilation, ceil)
-  if #kernel == 2 then return raw.max_pool2d(t, kernel, stride, padding, dilation, ceil) end
-  if #kernel == 1 then
-    local y, at = raw.max_pool2d(raw.unsqueeze(t, -2), flat(kernel, 1), flat(stride, 1), flat(padding, 0),
-      flat(dilation, 1), ceil)
-    return raw.squeeze(y, -2), raw.squeeze(at, -2)
-  end
+local function max_lines(t, kernel, stride, padding, dilation, ceil)
+  local y, at = raw.max_pool2d(raw.unsqueeze(t, -2), flat(kernel, 1), flat(stride, 1), flat(padding, 0),
+    flat(dilation, 1), ceil)
+  return raw.squeeze(y, -2), raw.squeeze(at, -2)
+end
+
+local function max_volumes(t, kernel, stride, padding, dilation, ceil)
   return in_passes(t, function(planes)
     return raw.max_pool2d(planes, { kernel[2], kernel[3] }, { stride[2], stride[3] }, { padding[2], padding[3] },
       { dilation[2], dilation[3] }, ceil)
@@ -54,6 +51,10 @@ function volumes.max(t, kernel, stride, padding, dilation, ceil)
     return raw.max_pool2d(columns, { kernel[1], 1 }, { stride[1], 1 }, { padding[1], 0 }, { dilation[1], 1 }, ceil)
   end)
 end
+
+--- By the number of sides, what gives the largest of each window of (N, C, sides...), and where it stands: called with t,
+-- kernel, stride, padding and dilation, lists with a number for each side, and ceil.
+volumes.max = { max_lines, raw.max_pool2d, max_volumes }
 
 -- ---- means ----
 
