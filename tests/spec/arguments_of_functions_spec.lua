@@ -61,6 +61,7 @@ local cases = {
   { 'eigvalsh', 'input UPLO', square, 'U' }, { 'qr', 'input mode', t, 'complete' },
   { 'matrix_power', 'input n', square, -2 }, { 'pinverse', 'input rcond', t, 0.1 }, { 'matrix_exp', 'input', square },
 
+  { 'pdist', 'input p', t, 3 },
   { 'conv1d', 'input weight bias stride padding dilation groups', picture[1], metann.ones(2, 4, 2, f64), nil, 1, 1, 2, 1 },
   { 'conv2d', 'input weight bias stride padding dilation groups', picture, kernel, nil, 2, { 1, 0 }, { 2 }, 1 },
   { 'conv2d', 'input weight bias stride padding', picture, kernel, kernel[{ 1, 1, 1 }], 1, 'same' },

@@ -46,7 +46,7 @@ local LAYERS = {
 local TENSORS = {
   conv1d = true, conv2d = true, conv3d = true, conv_transpose1d = true, conv_transpose2d = true,
   conv_transpose3d = true, cosine_similarity = true, interpolate = true, normalize = true, one_hot = true,
-  pad = true,
+  pad = true, pdist = true,
 }
 
 for _, file in ipairs{ 'draws', 'layers', 'losses', 'norms', 'sampling', 'windows' } do
