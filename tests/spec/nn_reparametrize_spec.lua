@@ -177,6 +177,66 @@ describe('spectral_norm', function()
   end)
 end)
 
+describe('parametrize', function()
+  local P = nn.utils.parametrize
+  local Symmetric = nn.class('Symmetric')
+  function Symmetric.forward(_, x) return x:triu() + x:triu(1):t() end
+  local Positive = nn.class('Positive')
+  function Positive:init(shift) self.shift = nn.Parameter(metann.tensor(shift, f64)) end
+  function Positive:forward(x) return x:exp() + self.shift end
+  function Positive:right_inverse(y) return (y - self.shift):log() end
+
+  local function square() -- a layer of positive weights
+    local m = nn.Linear(2, 2, { bias = false, dtype = 'float64' })
+    m:load_state_dict{ weight = d{ { 2, 3 }, { 4, 5 } } }
+    return m
+  end
+
+  it('makes a weight of an original by modules, with the names of PyTorch', function()
+    local m = P.register_parametrization(square(), 'weight', Positive(0.5))
+    close(m.weight, d{ { 2, 3 }, { 4, 5 } })
+    close(m.parametrizations.weight.original, d{ { 1.5, 2.5 }, { 3.5, 4.5 } }:log())
+    P.register_parametrization(m, 'weight', Symmetric())
+    close(m.weight, d{ { 2, 3 }, { 3, 5 } })
+    assert.same({ 'parametrizations.weight.original', 'parametrizations.weight.1.shift' }, names_of(m:named_parameters()))
+    assert.is_truthy(m:state_dict{ to = 'pytorch' }['parametrizations.weight.0.shift'])
+    assert.is_true(P.is_parametrized(m))
+    assert.is_true(P.is_parametrized(m, 'weight'))
+    assert.is_false(P.is_parametrized(square()))
+    close(m:deepcopy().weight, m.weight)
+  end)
+
+  it('is undone with what it made or with the original', function()
+    local m = P.register_parametrization(square(), 'weight', Symmetric())
+    P.remove_parametrizations(m, 'weight')
+    close(m.weight, d{ { 2, 3 }, { 3, 5 } })
+    assert.same({ 'weight' }, names_of(m:named_parameters()))
+    assert.is_false(P.is_parametrized(m))
+    P.register_parametrization(m, 'weight', Positive(0.5))
+    local original = m.parametrizations.weight.original:clone()
+    close(P.remove_parametrizations(m, 'weight', { leave_parametrized = false }).weight, original)
+  end)
+
+  it('is made of the weights of a view', function()
+    local m = P.register_parametrization(square(), 'weight', Positive(0.5))
+    local proto, x = metann.ProtoModule(m), d{ { 1, -2 } }
+    local original, shift = d{ { 0, 1 }, { -1, 0.5 } }, d(0.25)
+    close(proto:functional{ original, shift }(x), x:matmul((original:exp() + 0.25):t()))
+    assert.is_true(metann.gradcheck(function(a, b) return proto:functional{ a, b }(x) end,
+      { original:requires_grad_(true), shift:requires_grad_(true) }, { order = 3 }))
+  end)
+
+  it('refuses other sizes, names and values', function()
+    local m = square()
+    assert.matches('the parametrization must keep size %(2, 2%) and dtype float64', message(P.register_parametrization, m, 'weight',
+      nn.Flatten(1)))
+    assert.same({ 'weight' }, names_of(m:named_parameters()))
+    assert.matches("this Linear has no parameter 'q'", message(P.register_parametrization, m, 'q', Symmetric()))
+    assert.matches("'weight' of this Linear isn't parametrized", message(P.remove_parametrizations, m, 'weight'))
+    assert.matches("'parametrization' must be a module, got number 1", message(P.register_parametrization, m, 'weight', 1))
+  end)
+end)
+
 describe('computed weights', function()
   it('can neither be written nor computed twice', function()
     local m = weight_norm(linear())

@@ -30,6 +30,17 @@ function computed.install(module, name, fn)
   rawset(module, '_computed', by)
 end
 
+--- What the field is now.
+function computed.value(module, name) return rawget(module, '_computed')[name](module) end
+
+--- Undoes install: the field is a parameter with the given values.
+function computed.restore(module, name, value, requires_grad)
+  local by = rawget(module, '_computed')
+  by[name] = nil
+  if next(by) == nil then rawset(module, '_computed', nil) end
+  module[name] = support.parameter(value, requires_grad)
+end
+
 --- Undoes install: the field is a parameter with the values that were computed last; `used` are the names of the
 -- parameters and buffers that it was made of, which go.
 function computed.remove(what, module, name, used)
@@ -38,14 +49,12 @@ function computed.remove(what, module, name, used)
     raise("%s: '%s' of this %s isn't computed so", what, name, class.class_of(module)._name)
   end
   local requires_grad = support.requires_grad(module[used[1]])
-  local value = support.no_grad(by[name], module)
-  by[name] = nil
-  if next(by) == nil then rawset(module, '_computed', nil) end
+  local value = support.no_grad(computed.value, module, name)
   for _, other in ipairs(used) do
     slots.remove(module._parameters, other)
     slots.remove(module._buffers, other)
   end
-  module[name] = support.parameter(value, requires_grad)
+  computed.restore(module, name, value, requires_grad)
 end
 
 return computed

@@ -5,7 +5,7 @@ local arguments = require 'metann.arguments'
 local support = require 'metann.support'
 local ops, raise, kinds = support.ops, support.raise, arguments.kinds
 
-local utils = { rnn = require 'metann.nn.utils.rnn' }
+local utils = { parametrize = require 'metann.nn.utils.parametrize', rnn = require 'metann.nn.utils.rnn' }
 
 local function gradients(parameters, what)
   local list = support.tensors(parameters, what)
