@@ -2,13 +2,12 @@
 -- A drop is a function of a tensor and the probability p of a drop, which is above 0.
 local class = require 'metann.nn.machinery.class'
 local Module = require 'metann.nn.machinery.module'
+local layouts = require 'metann.nn.shared.layouts'
 local options = require 'metann.nn.machinery.options'
 local support = require 'metann.support'
 local kinds, ops, size = options.kinds, support.ops, support.size
 
 local dropping = {}
-
-local LAYOUT = { '(N, C, L) or (C, L)', '(N, C, H, W) or (C, H, W)', '(N, C, D, H, W) or (C, D, H, W)' }
 
 --- Elements become zeros, the rest is divided by 1 - p.
 function dropping.elements(x, p) return (ops.dropout(x, p)) end
@@ -33,7 +32,7 @@ function dropping.check_channels(sides)
   return function(what, x)
     local n = support.ndim(x)
     if n ~= sides + 1 and n ~= sides + 2 then
-      support.raise("%s: 'input' must be a tensor of size %s, got %s", what, LAYOUT[sides], support.describe(x))
+      support.raise("%s: 'input' must be a tensor of size %s, got %s", what, layouts[sides], support.describe(x))
     end
   end
 end

@@ -1,13 +1,13 @@
 --- What the padding layers share: amounts, and the classes. A class pads the last one, two or three dims, in the way of
 -- its mode; amounts stand as in functions.pad, the last dim first, before and after.
 local kinds = require('metann.nn.machinery.options').kinds
+local layouts = require 'metann.nn.shared.layouts'
 local pure = require 'metann.nn.machinery.pure'
 local support = require 'metann.support'
 local pad = support.functions.pad
 
 local padding = {}
 
-local LAYOUT = { '(N, C, L) or (C, L)', '(N, C, H, W) or (C, H, W)', '(N, C, D, H, W) or (C, D, H, W)' }
 support.errors.inner_name 'pad'
 
 --- The kind of `padding` of so many sides: a number for all, or a list of two for each dim; negative ones crop.
@@ -28,7 +28,7 @@ end
 local function check(name, x, sides)
   local n = support.ndim(x)
   if n ~= sides + 1 and n ~= sides + 2 then
-    support.raise("%s: 'input' must be a tensor of size %s, got %s", name, LAYOUT[sides], support.describe(x))
+    support.raise("%s: 'input' must be a tensor of size %s, got %s", name, layouts[sides], support.describe(x))
   end
 end
 

@@ -1,13 +1,12 @@
 --- What the pooling layers share: checking and batching of inputs, and the classes for lines, planes and volumes.
 local next = require('metann.binding.traversal').next
 local kinds = require('metann.nn.machinery.options').kinds
+local layouts = require 'metann.nn.shared.layouts'
 local pure = require 'metann.nn.machinery.pure'
 local support = require 'metann.support'
 local ops, volumes = support.ops, support.volumes
 
 local pooling = {}
-
-local LAYOUT = { '(N, C, L) or (C, L)', '(N, C, H, W) or (C, H, W)', '(N, C, D, H, W) or (C, D, H, W)' }
 
 --- x with a batch dim, and whether it had none. The batch may be empty, planes and channels may not.
 function pooling.batched(name, x, sides)
@@ -15,7 +14,7 @@ function pooling.batched(name, x, sides)
   local fits = n == sides + 2 or n == sides + 1
   for d = n - sides, fits and n or 0 do fits = fits and support.size(x, d) > 0 end
   if not fits then
-    support.raise("%s: 'input' must be a tensor of size %s, not empty but for N, got %s", name, LAYOUT[sides],
+    support.raise("%s: 'input' must be a tensor of size %s, not empty but for N, got %s", name, layouts[sides],
       support.describe(x))
   end
   if n == sides + 2 then return x, false end
