@@ -1,9 +1,10 @@
 """Makes the case NAME-defaults of every optimizer, schedule, layer and loss: by PyTorch, with no argument but those that must
 be given. What these cases check is the defaults, so numbers are chosen that each default touches.
 
-    python3 make_defaults.py DIR
+    python3 make_defaults.py DIR [NAME...]
 
-and of the optimizers and schedules that OPTIONS and OTHER_OPTIONS name the case NAME-all, with every option given.
+and of the optimizers and schedules that OPTIONS and OTHER_OPTIONS name the case NAME-all, with every option given. With names,
+those only.
 """
 import inspect
 import os
@@ -165,8 +166,70 @@ LAYERS = {
 }
 for name in ["ReLU", "LeakyReLU", "ELU", "GELU", "SiLU", "Sigmoid", "Tanh", "Softplus", "Hardtanh", "Softsign"]:
     LAYERS[name] = ({}, [WIDE])
+for name in ["LogSigmoid", "ReLU6", "Mish", "Hardswish", "SELU", "CELU", "Softshrink", "Hardshrink", "Tanhshrink"]:
+    LAYERS[name] = ({}, [WIDE])
+LINE, VOLUME = random(1, 2, 7), random(1, 2, 5, 5, 4)
+LAYERS.update({
+    "GaussianNLLLoss": ({}, [ROWS(), ROWS(), torch.cat([INSIDE(), torch.zeros(1, 3)])[1:]]),
+    "PoissonNLLLoss": ({}, [ROWS(), ROWS().abs()]),
+    "HingeEmbeddingLoss": ({}, [random(6), [torch.tensor([1.0, -1, 1, -1, 1, -1])]]),
+    # of the next two PyTorch has no second derivative
+    "MultiMarginLoss": ({}, [[ROWS()], labels(0, 2, 2, 1)]),
+    "MultiLabelMarginLoss": ({}, [[ROWS()], torch.tensor([[2, 0, -1], [1, -1, 2], [-1, 0, 1], [0, 1, 2]])]),
+    "MultiLabelSoftMarginLoss": ({}, [ROWS(), [INSIDE()]]),
+    "TripletMarginWithDistanceLoss": ({}, [ROWS(), ROWS(), ROWS()]),
+    # PyTorch's derivative is that of log_softmax and the loss together; the last sample is impossible
+    "CTCLoss": ({}, [[random(5, 3, 4).log_softmax(2)], torch.tensor([[1, 2, 3], [3, 3, 0], [2, 2, 2]]), labels(5, 4, 5), labels(3, 2, 1)]),
+    "TransformerDecoderLayer": ({"d_model": 2, "nhead": 1}, [random(3, 2, 2), random(4, 2, 2)]),
+    "TransformerEncoder": ({"encoder_layer": {"module": "TransformerEncoderLayer", "args": {"d_model": 2, "nhead": 1, "dim_feedforward": 3}}, "num_layers": 2}, [random(3, 2, 2)]),
+    "TransformerDecoder": ({"decoder_layer": {"module": "TransformerDecoderLayer", "args": {"d_model": 2, "nhead": 1, "dim_feedforward": 3}}, "num_layers": 2}, [random(3, 2, 2), random(4, 2, 2)]),
+    "EmbeddingBag": ({"num_embeddings": 4, "embedding_dim": 3}, [torch.tensor([[0, 2], [2, 3]])]),
+    "ConvTranspose1d": ({"in_channels": 2, "out_channels": 2, "kernel_size": 2}, [random(1, 2, 3)]),
+    "ConvTranspose3d": ({"in_channels": 2, "out_channels": 2, "kernel_size": 2}, [random(1, 2, 3, 2, 2)]),
+    "BatchNorm3d": ({"num_features": 2}, [random(2, 2, 2, 1, 3)]),
+    "InstanceNorm1d": ({"num_features": 2}, [random(2, 2, 3)]),
+    "InstanceNorm3d": ({"num_features": 2}, [random(2, 2, 2, 1, 3)]),
+    "RMSNorm": ({"normalized_shape": [3]}, [ROWS() * 1e-7]),
+    "RReLU": ({}, [WIDE]),
+    # PyTorch has no second derivative of the first, and another one than ours below eps of the second
+    "Hardsigmoid": ({}, [[WIDE]]),
+    "CosineSimilarity": ({}, [[torch.cat([ROWS(), ROWS() * 1e-9])], [random(8, 3)]]),
+    "Softmin": ({"dim": 1}, [ROWS()]),
+    "Softmax2d": ({}, [PLANE]),
+    "GLU": ({}, [random(2, 4)]),
+    "Threshold": ({"threshold": 0.1, "value": 20.0}, [ROWS()]),
+    "PairwiseDistance": ({}, [ROWS(), ROWS()]),
+    "MaxPool3d": ({"kernel_size": 2}, [VOLUME]),
+    "AvgPool1d": ({"kernel_size": 2}, [LINE]),
+    "AvgPool3d": ({"kernel_size": 2}, [VOLUME]),
+    "AdaptiveAvgPool1d": ({"output_size": 3}, [LINE]),
+    "AdaptiveAvgPool3d": ({"output_size": 3}, [VOLUME]),
+    "AdaptiveMaxPool1d": ({"output_size": 3}, [LINE]),
+    "AdaptiveMaxPool3d": ({"output_size": 3}, [VOLUME]),
+    "LPPool1d": ({"norm_type": 2, "kernel_size": 2}, [LINE]),
+    "LPPool2d": ({"norm_type": 2, "kernel_size": 2}, [PLANE]),
+    "LPPool3d": ({"norm_type": 2, "kernel_size": 2}, [VOLUME]),
+    "MaxUnpool1d": ({"kernel_size": 2}, [random(1, 1, 3), torch.tensor([[[1, 2, 5]]])]),
+    "MaxUnpool2d": ({"kernel_size": 2}, [random(1, 1, 2, 2), torch.tensor([[[[1, 3], [8, 14]]]])]),
+    "MaxUnpool3d": ({"kernel_size": 2}, [random(1, 1, 1, 2, 2), torch.tensor([[[[[1, 3], [8, 30]]]]])]),
+    "LocalResponseNorm": ({"size": 3}, [random(2, 5, 3)]),
+    "PixelShuffle": ({"upscale_factor": 2}, [random(1, 8, 2, 3)]),
+    "PixelUnshuffle": ({"downscale_factor": 2}, [random(1, 2, 4, 6)]),
+    "ChannelShuffle": ({"groups": 2}, [random(1, 6, 2)]),
+    "Unfold": ({"kernel_size": 2}, [PLANE]),
+    "Fold": ({"output_size": [3, 4], "kernel_size": 2}, [random(1, 8, 6)]),
+    "UpsamplingNearest2d": ({"scale_factor": 2}, [random(1, 2, 3, 3)]),
+    "UpsamplingBilinear2d": ({"scale_factor": 2}, [random(1, 2, 3, 3)]),
+})
+for sides, given in [(1, LINE), (2, PLANE), (3, VOLUME)]:
+    for name in ["Zero", "Reflection", "Replication", "Circular"]:
+        LAYERS[f"{name}Pad{sides}d"] = ({"padding": 2}, [given[:, :1]])
+    LAYERS[f"ConstantPad{sides}d"] = ({"padding": 2, "value": 3.5}, [given[:, :1]])
 # In training mode they draw numbers: elsewhere their probability is checked.
-DRAWS = {"TransformerEncoderLayer"}
+DRAWS = {"TransformerEncoderLayer", "TransformerDecoderLayer", "TransformerEncoder", "TransformerDecoder", "Transformer", "RReLU"}
+
+# Of whose weights PyTorch has no second derivative: values only.
+FIRST_ONLY = {"EmbeddingBag"}
 
 
 def optimizer_case(name, args):
@@ -229,9 +292,15 @@ def randomise(module):
             p.data = random(*p.shape, scale=0.5)
 
 
+def build(name, args):
+    """A module; one among the arguments is {"module": its class, "args": its own}."""
+    made = {k: build(v["module"], v["args"]) if isinstance(v, dict) else v for k, v in args.items()}
+    return getattr(nn, name)(**made)
+
+
 def layer_case(name, args, given):
     torch.manual_seed(2)
-    module = getattr(nn, name)(**args).train(name not in DRAWS)
+    module = build(name, args).train(name not in DRAWS)
     randomise(module)
     names = [chr(ord("a") + i) for i in range(len(given))]
     inputs, consts = {}, {}
@@ -239,20 +308,27 @@ def layer_case(name, args, given):
         constant = isinstance(value, list) or not value.is_floating_point()
         value = value[0] if isinstance(value, list) else value
         (consts if constant else inputs)[key] = value.clone().requires_grad_(not constant)
-    parameters, buffers = dict(module.named_parameters()), dict(module.named_buffers())
+    # what is given as a tensor is no buffer whose state a case has
+    own = {k: v for k, v in module.named_buffers() if k not in args}
+    for key, value in args.items():
+        if isinstance(value, torch.Tensor):
+            consts[key], args = value, {**args, key: {"tensor": "const." + key}}
+    parameters, buffers = dict(module.named_parameters()), own
     tensors = {"input." + k: t for k, t in inputs.items()}
     tensors.update(("const." + k, t) for k, t in consts.items())
     tensors.update(("param." + k, t.detach().clone()) for k, t in parameters.items())
     tensors.update(("buffer." + k, t.clone()) for k, t in buffers.items())
     everything = {**inputs, **consts}
     outputs = flat(module(*[everything[key] for key in names]))
-    tensors.update(("buffer_after." + k, t.clone()) for k, t in module.named_buffers())
+    tensors.update(("buffer_after." + k, t.clone()) for k, t in module.named_buffers() if k in buffers)
     keys = ["output"] if len(outputs) == 1 else [str(i) for i in range(len(outputs))]
     suffixed = {"" if len(outputs) == 1 else "." + k: y for k, y in zip(keys, outputs)}
     tensors.update(("output" + suffix, y) for suffix, y in suffixed.items())
     wide = sum(p.numel() for p in parameters.values()) > 500
     leaves = {**inputs, **({} if wide else parameters)}
-    if any(y.requires_grad for y in outputs):
+    if name in FIRST_ONLY:
+        leaves = {}
+    elif any(y.requires_grad for y in outputs):
         derivatives(tensors, suffixed, list(leaves), list(leaves.values()))
     return {
         "layer": name, "args": args, "call": f"module({', '.join(names)})", "inputs": list(inputs), "consts": list(consts),
@@ -269,18 +345,22 @@ def check_required(make, args):
 
 
 def main():
-    folder = sys.argv[1]
+    folder, wanted = sys.argv[1], set(sys.argv[2:])
     made = []
     made += [("optim", name, optimizer_class(name), args, optimizer_case(name, args)) for name, args in OPTIMIZERS.items()]
     made += [("optim", name, getattr(lr_scheduler, name), args, schedule_case(name, args, steps)) for name, (args, steps) in SCHEDULES.items()]
     made += [("layer", name, getattr(nn, name), args, layer_case(name, args, given)) for name, (args, given) in LAYERS.items()]
     for kind, name, make, args, (case, tensors) in made:
         check_required(make, args)
+        if wanted and name not in wanted:
+            continue
         case = {"kind": kind, "name": name + "-defaults", "set": "defaults", "dtype": "float64", **case}
         write(os.path.join(folder, kind, name + "-defaults.safetensors"), case, tensors)
     others = {name + "-all": optimizer_case(name, args) for name, args in OPTIONS.items()}
     others.update((name, schedule_case(name.split("-")[0], args, steps)) for name, (args, steps) in OTHER_OPTIONS.items())
     for name, (case, tensors) in others.items():
+        if wanted and name.split("-")[0] not in wanted:
+            continue
         case = {"kind": "optim", "name": name, "set": "options", "dtype": "float64", **case}
         write(os.path.join(folder, "optim", name + ".safetensors"), case, tensors)
 

@@ -147,7 +147,7 @@ describe('the tree', function()
     { 'nn/machinery', 'binding arguments support' },
     { 'nn/shared', 'binding support nn/machinery' },
     { 'nn/initializers', 'binding arguments support' },
-    { 'nn/utils', 'binding arguments support' },
+    { 'nn/utils', 'binding arguments support nn/machinery nn/shared' },
     { 'nn/layers', 'support nn/machinery nn/shared nn/initializers' },
     { 'nn/functional', 'binding arguments support nn/shared nn/layers' },
     { 'nn/init', 'binding arguments support nn/machinery' },

@@ -29,7 +29,7 @@ Categorical._counts = true
 function P:probs() return functions.softmax(self.logits, -1) end
 function P:logits() return chances.clamped(self.probs):log() end
 
-function P:mean() return support.beside(self:_parameter(), ops.full, self.batch_shape, 0 / 0, self:_dtype()) end
+function P:mean() return support.full(self:_parameter(), self.batch_shape, 0 / 0) end
 P.variance, P.stddev = P.mean, P.mean
 function P:mode() return self.probs:argmax(-1) end
 
@@ -37,7 +37,7 @@ function Categorical:_sample(shape)
   local n, rows = 1, support.reshape(self.probs:detach(), { -1, count(self) })
   for _, size in ipairs(shape) do n = n * size end
   local full = self:_extended(shape)
-  if n == 0 or support.size(rows, 1) == 0 then return support.beside(rows, ops.full, full, 0, 'int64') end
+  if n == 0 or support.size(rows, 1) == 0 then return support.full(rows, full, 0, 'int64') end
   return support.reshape(functions.multinomial(rows, n, true).mT, full)
 end
 

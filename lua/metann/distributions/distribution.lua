@@ -328,7 +328,7 @@ end
 -- ---- what formulas share ----
 
 --- A number as a tensor of the dtype of `like`, beside it.
-function distribution.number(value, like) return support.beside(like, ops.full, {}, value, support.dtype(like)) end
+function distribution.number(value, like) return support.full(like, {}, value) end
 
 --- a log b, 0 where both are 0.
 function distribution.xlogy(a, b)

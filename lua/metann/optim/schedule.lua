@@ -7,7 +7,7 @@ local next, pairs = traversal.next, traversal.pairs
 local guards = require 'metann.binding.guards'
 local arguments = require 'metann.arguments'
 local support = require 'metann.support'
-local errors, raise, is_tensor, ops = support.errors, support.raise, support.is_tensor, support.ops
+local errors, raise, is_tensor = support.errors, support.raise, support.is_tensor
 local kinds = arguments.kinds
 
 local schedule, NOTHING = {}, {}
@@ -29,7 +29,7 @@ local function write_lrs(what, groups, values)
     local lr = groups[i].lr
     if is_tensor(lr) then
       targets[#targets + 1] = lr
-      sources[#sources + 1] = support.beside(lr, ops.full, support.shape(lr), values[i], support.dtype(lr))
+      sources[#sources + 1] = support.full(lr, support.shape(lr), values[i])
     end
   end
   if #targets > 0 then support.overwrite(what, targets, sources) end
