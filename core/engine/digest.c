@@ -45,8 +45,7 @@ double mn_tensor_digest(const mn_tensor *t) {
   if (mn_on_host(t->ctx, a.device)) return digest(&a);
   a.data = mn_memory_get(t->ctx, bytes);
   a.contiguous = 1;
-  double number =
-      a.data && mn_array_read(t->ctx, &t->a, a.data) == 0 ? digest(&a) : NAN; /* NaN equals nothing */
+  double number = a.data && mn_array_read(t->ctx, &t->a, a.data) == 0 ? digest(&a) : NAN;
   mn_memory_put(t->ctx, a.data, bytes);
   return number;
 }

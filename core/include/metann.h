@@ -365,7 +365,7 @@ void mn_frontier_clear(mn_frontier *frontier);
 /* Is the frontier just what the inputs of the asked node came from, tensor by tensor? */
 int mn_walk_depends_on(mn_walk *walk, const mn_frontier *frontier);
 double mn_tensor_node(const mn_tensor *t); /* the number of the node that made it, 0 for a leaf */
-double mn_tensor_digest(const mn_tensor *t); /* of its elements: equal ones have equal digests */
+double mn_tensor_digest(const mn_tensor *t); /* of its elements: equal ones have equal digests; NaN with the error set */
 
 /* detect_anomaly. While on, a row called from outside fails with MN_ERR_PLACE until mn_set_place has said (as a number
  * above 0 of the caller's) where the call stands; a result with NaN, or with an infinity that no input has, is

@@ -49,9 +49,9 @@ local function total(results, set)
   local sum
   for k, t in ipairs(call.tensors(results)) do
     if set[k] and t.dtype == 'float64' then
-      local weights = (metann.arange(1, t:numel() + 1, { dtype = 'float64' }) * 0.37 + k) % 1 + 0.5
+      local weights = (metann.arange(1, t:numel() + 1, { dtype = 'float64', device = t.device }) * 0.37 + k) % 1 + 0.5
       local part = (t:reshape{ -1 } * weights):sum()
-      sum = sum and sum + part or part
+      sum = sum and sum + part:to(sum.device) or part
     end
   end
   return sum

@@ -199,7 +199,11 @@ describe('a tensor made from Lua numbers', function()
   it('is one when a task draws it', function()
     local wave = metann.data.Sinusoid{ seed = 3 }:sample(4)
     local rows, batch = record.run(function() return wave:points(4) end)
-    assert.same({ 'constant', 'constant', 'cast', 'cast' }, ops(rows))
+    local made = {}
+    for _, op in ipairs(ops(rows)) do
+      if op ~= 'transfer' then made[#made + 1] = op end -- to the default device, where that is another one
+    end
+    assert.same({ 'constant', 'constant', 'cast', 'cast' }, made)
     local values = ffi.cast('const double *', rows[1].row.values)
     for i, row in ipairs(batch[1]:double():to_table()) do assert.is_true(math.abs(row[1] - values[i - 1]) < 1e-6) end
     assert.same({}, rows.bound)

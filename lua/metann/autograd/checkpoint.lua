@@ -18,6 +18,14 @@ local raise = errors.raise
 
 local function pack(...) return { n = select('#', ...), ... } end
 
+--- What stands for a result's elements: of one on another device, they are brought to the host for it.
+local function digest_of(y)
+  local digest = C.mn_tensor_digest(y.p)
+  if digest ~= digest and handle.again() then digest = C.mn_tensor_digest(y.p) end
+  if digest ~= digest then handle.fail(y) end
+  return digest
+end
+
 -- ---- random numbers as they were ----
 
 local Random = {}
@@ -140,7 +148,7 @@ function Entry:check(w, request, outputs, found)
   end
   for k, y in ipairs(outputs) do
     check_size(w, request.n_in, k, y)
-    if C.mn_tensor_digest(y.p) ~= self.digests[k] then
+    if digest_of(y) ~= self.digests[k] then
       raise('checkpoint: run again, the function gave result %d other values: something that it used has changed '
         .. 'since', k)
     end
@@ -219,7 +227,7 @@ local function forward(fn, ...)
   for _, t in ipairs(tree.tensors(arguments)) do saved:add(t) end
   local places = places_of(notes, saved)
   saved:add_leaves(found)
-  for k, y in ipairs(outputs) do digests[k] = C.mn_tensor_digest(y.p) end
+  for k, y in ipairs(outputs) do digests[k] = digest_of(y) end
   local entry = setmetatable({ fn = fn, random = random, arguments = tree.shape(arguments), places = places,
     digests = digests, n_saved = #saved.tensors, cut = saved.cut }, Entry)
   local attached = derivatives.attach(entry, 'checkpoint', found.n, found.tensors, outputs, #outputs, saved.tensors)
