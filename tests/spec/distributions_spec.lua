@@ -533,6 +533,10 @@ describe('distributions', function()
     assert.matches("Dirichlet: 'concentration' must be above 0", message(D.Dirichlet, metann.tensor{ 1, 0 }))
     assert.matches("'covariance_matrix' must be symmetric and positive definite",
       message(D.MultivariateNormal, metann.zeros(2), metann.tensor{ { 1, 2 }, { 2, 1 } }))
+    for _, bad in ipairs{ 0 / 0, 1 / 0 } do
+      assert.matches("'covariance_matrix' must be symmetric and positive definite",
+        message(D.MultivariateNormal, metann.zeros(2), metann.tensor{ { bad, 0 }, { 0, 1 } }))
+    end
     assert.matches("'covariance_matrix' must be of size %(2, 2%), as 'loc' is of %(2,%), got %(3, 3%)",
       message(D.MultivariateNormal, metann.zeros(2), metann.eye(3)))
     assert.matches("'scale_tril' must be lower triangular", message(D.MultivariateNormal, { loc = metann.zeros(2),

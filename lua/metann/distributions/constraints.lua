@@ -50,7 +50,11 @@ end
 
 constraints.positive_definite = {
   text = 'symmetric and positive definite', event = 2,
-  holds = function(t) return symmetric(t):logical_and(t:eigvalsh():gt(0):all(-1)) end,
+  holds = function(t)
+    local fine = symmetric(t) -- and finite, as only such numbers have differences that are small
+    local safe = t:masked_fill(fine:logical_not():unsqueeze(-1):unsqueeze(-1), 0)
+    return fine:logical_and(safe:eigvalsh():gt(0):all(-1))
+  end,
 }
 constraints.lower_cholesky = {
   text = 'lower triangular with a diagonal above 0', event = 2,
