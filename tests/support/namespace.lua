@@ -38,6 +38,9 @@ function namespace.schedules()
   return enough(list, 15)
 end
 
+--- Names of distributions, and of the functions beside them.
+function namespace.distributions() return enough(getmetatable(metann.distributions).names(), 13) end
+
 --- Names of learners and of what holds their models.
 function namespace.learners() return enough(classes(meta), 8) end
 
