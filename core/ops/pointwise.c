@@ -40,6 +40,12 @@ int mn_infer_cast(mn_infer *x) {
   return same_as(x, (int)*dtype);
 }
 
+int mn_infer_polygamma(mn_infer *x) {
+  double n = mn_polygamma_given(x)->n;
+  if (n >= 0 && n <= 100 && n == floor(n)) return mn_infer_same(x);
+  return mn_fail(x, "n must be a whole number from 0 to 100, got %.14g", n);
+}
+
 static int broadcast(mn_infer *x, const mn_array **given) {
   const mn_array *arrays[2] = {NULL, NULL};
   for (int i = 0; i < 2; i++)
@@ -191,6 +197,11 @@ RULE(acos, mn_neg(c, times(c, g, over_circle(c, X)), NULL))
 RULE(atan, over_circles(c, g, X))
 RULE(sinh, times(c, g, mn_cosh(c, X, NULL)))
 RULE(cosh, times(c, g, mn_sinh(c, X, NULL)))
+RULE(lgamma, times(c, g, mn_digamma(c, X, NULL)))
+RULE(digamma, times(c, g, mn_polygamma(c, X, &(mn_polygamma_attrs){.n = 1})))
+RULE(polygamma, times(c, g, mn_polygamma(c, X, &(mn_polygamma_attrs){.n = mn_polygamma_kept(r)->n + 1})))
+/* sqrt(pi)/2 e^(y^2) */
+RULE(erfinv, mn_mul_number(c, times(c, g, mn_exp(c, mn_square(c, Y, NULL), NULL)), 0.88622692545275801365))
 RULE(tanh, times(c, g, one_minus_square(c, Y)))
 RULE(asinh, over(c, g, mn_hypot(c, X, MN_NONE, &(mn_hypot_attrs){.value = 1})))
 RULE(acosh, times(c, g, mn_rsqrt(c, times(c, mn_add_number(c, X, -1), mn_add_number(c, X, 1)), NULL)))

@@ -51,6 +51,7 @@ return {
   ['metann.nn.embedding'] = 'metann.nn.layers.embedding',
   ['metann.nn.flatten'] = 'metann.nn.layers.flatten',
   ['metann.nn.fresh'] = 'metann.nn.shared.fresh',
+  ['metann.nn.functional.distances'] = 'metann.nn.functional',
   ['metann.nn.gelu'] = 'metann.nn.layers.gelu',
   ['metann.nn.groupnorm'] = 'metann.nn.layers.groupnorm',
   ['metann.nn.gru'] = 'metann.nn.layers.gru',

@@ -16,6 +16,7 @@ local is_tensor, ffi = handle.is_tensor, handle.ffi
 local support = {
   ops = binding.stub.ops,
   functions = require 'metann.tensor.ops', -- the rows and what is composed of them
+  volumes = require 'metann.tensor.compose.volumes', -- pooling of any number of sides
   is_tensor = is_tensor,
   is_recording = handle.is_recording,
   is_callable = scope.is_callable,
@@ -67,6 +68,11 @@ end
 
 --- What make(...) gives, up to three values, with what it makes on the device of a tensor.
 support.beside = common.beside
+
+--- A tensor of these sizes full of a number, on the device of `like`, in its dtype unless another is given.
+function support.full(like, shape, value, dtype)
+  return common.beside(like, support.ops.full, shape, value, dtype or facts.dtype(like))
+end
 
 --- A tensor of a dtype (by name) and sizes whose elements are still to be written.
 function support.empty(dtype, shape) return handle.empty(handle.dtypes[dtype], shape) end

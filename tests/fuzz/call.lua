@@ -82,10 +82,12 @@ end
 function call.each_tensor(value, fn, depth)
   if metann.is_tensor(value) then return fn(value) end
   if type(value) ~= 'table' or getmetatable(value) ~= nil or (depth or 0) > 3 then return end
-  for i = 1, type(value.n) == 'number' and value.n or #value do call.each_tensor(value[i], fn, (depth or 0) + 1) end
+  -- n is how many there are in a packed list, and an option of that name in a table among them
+  local packed = not depth and type(value.n) == 'number'
+  for i = 1, packed and value.n or #value do call.each_tensor(value[i], fn, (depth or 0) + 1) end
   local names = {}
   for key in pairs(value) do
-    if type(key) == 'string' and key ~= 'n' then names[#names + 1] = key end
+    if type(key) == 'string' and not (packed and key == 'n') then names[#names + 1] = key end
   end
   table.sort(names)
   for _, key in ipairs(names) do call.each_tensor(value[key], fn, (depth or 0) + 1) end

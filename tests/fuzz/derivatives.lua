@@ -14,8 +14,12 @@ local LEFT_OUT = {
   backward = true, requires_grad_ = true, gradcheck = true, dropout = true, dropout2d = true, tensor_copy = true,
   value_and_grad = true, hessian = true, jvp = true, vjp = true, hvp = true, jacobian = true, retain_grad = true, Parameter = true,
   tensor = true, bernoulli = true, deepcopy = true,
+  -- draw anew in each call
+  dropout1d = true, dropout3d = true, alpha_dropout = true, feature_alpha_dropout = true, rrelu = true, gumbel_softmax = true,
+  fractional_max_pool2d = true, fractional_max_pool3d = true,
   -- which of several values for one place is taken is not said
   scatter = true, scatter_ = true, index_put = true, index_put_ = true, sparse_ = true,
+  max_unpool1d = true, max_unpool2d = true, max_unpool3d = true,
   -- read one triangle, or have vectors that are free where singular values meet
   eigh = true, eigvalsh = true, cholesky = true, cholesky_solve = true, cholesky_inverse = true, svd = true, qr = true,
 }

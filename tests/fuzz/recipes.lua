@@ -163,6 +163,14 @@ local function places(self)
   }
 end
 
+--- Schedules of one optimizer.
+local function several()
+  return {
+    optimizer = values.text "require('tests.fuzz.schedules').optimizer", milestones = values.text '{}',
+    schedulers = values.text "require('tests.fuzz.schedules').list()",
+  }
+end
+
 -- What names begin with, in the order in which they are looked for, and the recipe.
 local PREFIXES = {
   { 'conv', convolution }, { 'nll_loss_grad', nil }, { 'nll_loss', classes }, { 'cross_entropy', classes },
@@ -172,7 +180,7 @@ local PREFIXES = {
   { 'inv solve cholesky det logdet slogdet matrix_ eig triangular', square },
   { 'narrow chunk split select unfold kthvalue topk slice', parts }, { 'outer dot inner', vectors }, { 'mm bmm mv', products },
   { 'where masked', choices }, { 'multinomial', weights }, { 'scaled_dot', attention }, { 'linear', linear },
-  { 'cdist cosine_similarity', points },
+  { 'cdist cosine_similarity', points }, { 'SequentialLR ChainedScheduler', several },
 }
 
 --- Arguments by name that fit each other, for a function of that name; nil where none are needed.

@@ -22,6 +22,62 @@ local function erf(x) -- Maclaurin series
   end
   return sum * 2 / sqrt(pi)
 end
+local function erfinv(y) -- Newton's method
+  if y ~= y or abs(y) >= 1 then return abs(y) == 1 and y * huge or nan end
+  local x = 0
+  for _ = 1, 60 do x = x - (erf(x) - y) * sqrt(pi) / 2 * exp(x * x) end
+  return x
+end
+-- The gamma function's relatives by the first terms of their series at x + 60, and recurrence down from there.
+local FAR = 60
+local function is_pole(x) return x <= 0 and x % 1 == 0 end
+local function lgamma(x)
+  if is_pole(x) or x == huge then return huge end
+  if x < 0 then return log(abs(pi / math.sin(pi * x))) - lgamma(1 - x) end
+  local a, product = x + FAR, 0
+  for k = 0, FAR - 1 do product = product + log(x + k) end
+  return (a - 0.5) * log(a) - a + 0.5 * log(2 * pi) + 1 / (12 * a) - 1 / (360 * a ^ 3) + 1 / (1260 * a ^ 5) - product
+end
+local function digamma(x)
+  if is_pole(x) then return x == 0 and -huge or nan end
+  if x == huge then return x end
+  if x < 0 then return digamma(1 - x) - pi / math.tan(pi * x) end
+  local a, sum = x + FAR, 0
+  for k = 0, FAR - 1 do sum = sum + 1 / (x + k) end
+  return log(a) - 1 / (2 * a) - 1 / (12 * a ^ 2) + 1 / (120 * a ^ 4) - 1 / (252 * a ^ 6) - sum
+end
+local function polygamma(x, at)
+  local n = at.n
+  if n == 0 then return digamma(x) end
+  if is_pole(x) then return n % 2 == 1 and huge or -huge end
+  if x == huge then return 0 end
+  if x < 0 then -- pi^2 / sin(pi x)^2 and its derivative
+    local sine, cosine, other = math.sin(pi * x), math.cos(pi * x), polygamma(1 - x, at)
+    assert(n < 3)
+    return n == 1 and (pi / sine) ^ 2 - other or -2 * pi ^ 3 * cosine / sine ^ 3 + other
+  end
+  local a, sum, factorial = x + FAR, 0, 1
+  for k = 1, n do factorial = factorial * k end
+  for k = 0, FAR - 1 do sum = sum + (x + k) ^ -(n + 1) end
+  sum = sum + a ^ -n / n + a ^ -(n + 1) / 2 + (n + 1) * a ^ -(n + 2) / 12
+    - (n + 1) * (n + 2) * (n + 3) * a ^ -(n + 4) / 720
+  return (n % 2 == 1 and 1 or -1) * factorial * sum
+end
+-- Of a gamma variate: the probability that it is at most x, its density, and how x moves with a at equal probability.
+local function gamma_cdf(a, x)
+  local term, sum = 1 / a, 1 / a
+  for n = 1, 200 do
+    term = term * x / (a + n)
+    sum = sum + term
+  end
+  return exp(a * log(x) - x - lgamma(a)) * sum
+end
+local function gamma_slope(a, x)
+  local h = 1e-3 * a
+  local function apart(k) return gamma_cdf(a + k * h, x) - gamma_cdf(a - k * h, x) end
+  local slope = (45 * apart(1) - 9 * apart(2) + apart(3)) / (60 * h)
+  return -slope / exp((a - 1) * log(x) - x - lgamma(a))
+end
 local function sinh(x) return (exp(x) - exp(-x)) / 2 end
 local function cosh(x) return (exp(x) + exp(-x)) / 2 end
 local function tanh(x) return (exp(2 * x) - 1) / (exp(2 * x) + 1) end
@@ -341,6 +397,33 @@ return function(S)
     sigmoid = unary(sigmoid, -3, 3),
     erf = unary(erf, -2, 2),
     erfc = unary(function(x) return 1 - erf(x) end, -2, 2),
+    erfinv = with(
+      unary(erfinv, -0.9, 0.9),
+      one(S.values({ 5 }, { -1, 1, 1.5, 0, nan }), erfinv, nil, { order = 0 })
+    ),
+    lgamma = with(
+      unary(lgamma, 0.5, 6),
+      one(S.uniform({ 3, 4 }, -2.8, -2.2), lgamma),
+      one(S.values({ 3 }, { 0, -3, huge }), lgamma, nil, { order = 0 })
+    ),
+    digamma = with(
+      unary(digamma, 0.5, 6),
+      one(S.uniform({ 3, 4 }, -2.8, -2.2), digamma),
+      one(S.values({ 3 }, { 0, -3, huge }), digamma, nil, { order = 0 })
+    ),
+    polygamma = with(
+      unary(polygamma, 0.5, 6, { n = 1 }),
+      one(S.uniform({ 3, 4 }, 0.7, 3), polygamma, { n = 0 }),
+      one(S.uniform({ 3, 4 }, 0.7, 3), polygamma, { n = 2 }),
+      one(S.uniform({ 3, 4 }, 1, 3), polygamma, { n = 3 }),
+      one(S.uniform({ 3, 4 }, -2.8, -2.2), polygamma, { n = 1 }),
+      one(S.uniform({ 3, 4 }, -2.8, -2.2), polygamma, { n = 2 }),
+      one(S.values({ 3 }, { 0, -3, huge }), polygamma, { n = 1 }, { order = 0 }),
+      { inputs = { S.randn { 2 } }, attrs = { n = 0.5 }, error = 'n must be a whole number from 0 to 100, got 0.5' },
+      { inputs = { S.randn { 2 } }, attrs = { n = -1 }, error = 'from 0 to 100, got %-1' }
+    ),
+    standard_gamma_grad = binary(gamma_slope, positive, positive, 0.8),
+    standard_gamma_cdf = binary(gamma_cdf, positive, positive, 0.8),
     relu = with(
       kinked(function(x) return x > 0 and x or 0 end),
       one(whole { -3, 0, 4 }, function(x) return math.max(x, 0) end)

@@ -193,6 +193,31 @@ return function(S)
     { inputs = { S.values({ 2 }, { 0, 1 }, 'int64') }, error = 'expected a float dtype, got int64' },
   }
 
+  local function check_gamma(outputs, inputs)
+    local a, concentration = outputs[1], inputs[1]
+    has_size(a, concentration.size)
+    local sum, squares, mean, fourth = 0, 0, 0, 0
+    for i, v in ipairs(a.data) do
+      local c = concentration.data[i]
+      assert(v >= 0 and (c > 0 or v == 0), 'below 0, or not 0 for a concentration of 0')
+      sum, squares, mean = sum + v - c, squares + (v - c) ^ 2 - c, mean + c
+      fourth = fourth + 3 * c ^ 2 + 6 * c - c ^ 2 -- the variance of (v - c)^2
+    end
+    if #a.data < 1000 then return end
+    near(sum, 0, 5 * math.sqrt(mean))
+    near(squares, 0, 5 * math.sqrt(fourth))
+  end
+  samples.standard_gamma = {
+    { inputs = { S.uniform({ 40, 50 }, 0.1, 5) }, random = true, check = check_gamma },
+    { inputs = { S.uniform({ 2000 }, 0.01, 1) }, random = true, check = check_gamma },
+    { inputs = { S.values({ 3 }, { 0, 1e-8, 1e4 }) }, random = true, check = check_gamma },
+    { inputs = { S.values({ 0 }, {}) }, random = true, check = check_gamma },
+    { inputs = { S.values({}, { 1 }) }, random = true, check = check_gamma },
+    { inputs = { S.values({ 2 }, { 0.5, -1 }) }, error = 'expected finite concentrations of at least 0, got %-1' },
+    { inputs = { S.values({ 2 }, { 1 / 0, 1 }) }, error = 'finite concentrations of at least 0, got inf' },
+    { inputs = { S.values({ 2 }, { 0, 1 }, 'int64') }, error = 'expected a float dtype, got int64' },
+  }
+
   local function count_draws(a, row, n, classes)
     local seen = {}
     for c = 1, classes do seen[c] = 0 end

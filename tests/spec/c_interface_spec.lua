@@ -201,13 +201,14 @@ describe('lines of pointwise rows', function()
     return want ~= nil
   end
 
+  local NEEDED = { polygamma = { n = 2 } } -- attributes without a default
   local COPIES = { cast = true, clone = true, transfer = true } -- of whole arrays, without a loop over elements
   it('are found, and give the bits of their rows', function()
     local samples = dofile('tests/samples/pointwise.lua')(require 'tests.samples.support')
     for name in pairs(samples) do
       local found = 0
       for dtype in pairs(element) do
-        if compare(name, dtype, {}) then found = found + 1 end
+        if compare(name, dtype, NEEDED[name] or {}) then found = found + 1 end
       end
       if COPIES[name] then assert.equal(0, found, name) else assert.is_true(found >= 2, name) end
     end

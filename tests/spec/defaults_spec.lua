@@ -6,14 +6,20 @@ local cases = require 'tests.support.golden.case'
 local modules = require 'tests.support.golden.torch.modules'
 local namespace = require 'tests.support.namespace'
 local python = require 'tests.support.golden.torch.names'
+local schedule_of = require('tests.support.golden.optim').schedule
 local signatures = require 'tests.support.golden.torch.signatures'
 local arguments = require 'metann.arguments'
 local nn, optim, meta = metann.nn, metann.optim, metann.meta
 
 -- They only hold modules and parameters, which are all they take.
-local CONTAINERS = { Sequential = true, ModuleList = true, ModuleDict = true, ParameterList = true }
--- They draw numbers: the probability is looked at below.
-local DRAWS = { Dropout = true, Dropout2d = true }
+local CONTAINERS = { Sequential = true, ModuleList = true, ModuleDict = true, ParameterList = true, ParameterDict = true }
+-- They draw numbers: what they draw is looked at below.
+local DRAWS = {
+  AlphaDropout = true, Dropout = true, Dropout1d = true, Dropout2d = true, Dropout3d = true, FeatureAlphaDropout = true,
+  FractionalMaxPool2d = true, FractionalMaxPool3d = true,
+}
+-- Too large for a file: its parts are looked at below.
+local LARGE = { Transformer = true }
 
 local function case_of(kind, name)
   local path = ('tests/golden/%s/%s-defaults.safetensors'):format(kind, name)
@@ -38,6 +44,8 @@ local function a_parameter() return nn.Parameter(metann.zeros(1)) end
 
 describe('without options', function()
   it('every optimizer has a case', function()
+    -- lbfgs_spec has the other's
+    assert.equal('LBFGS', table.concat(namespace.every_optimizer(), ' ', #namespace.optimizers() + 1))
     for _, name in ipairs(namespace.optimizers()) do
       local case = case_of('optim', name)
       assert.equal(name, case.optimizer)
@@ -51,16 +59,14 @@ describe('without options', function()
       local case = case_of('optim', name)
       assert.equal(name, case.scheduler)
       check_needed(name, case.args, function(o)
-        if o.lr_lambda then o.lr_lambda = function() return 1 end end
-        o.optimizer = optim.SGD({ a_parameter() }, { lr = 1, momentum = 0.9 })
-        return optim.lr_scheduler[name](o)
+        return schedule_of(name, optim.SGD({ a_parameter() }, { lr = 1, momentum = 0.9 }), o)
       end)
     end
   end)
 
   it('every layer and loss has a case', function()
     for _, name in ipairs(namespace.layers()) do
-      if not CONTAINERS[name] and not DRAWS[name] then
+      if not (CONTAINERS[name] or DRAWS[name] or LARGE[name]) then
         local case = case_of('layer', name)
         assert.equal(name, case.layer)
         check_needed(name, case.args, function(o) return modules.build(name, o) end)
@@ -70,12 +76,33 @@ describe('without options', function()
 
   it('a dropped number or plane is one of two, the others twice as large', function()
     metann.manual_seed(4)
-    for name, size in pairs{ Dropout = { 20000 }, Dropout2d = { 20000, 1, 1 } } do
+    for name, size in pairs{
+      Dropout = { 20000 }, Dropout1d = { 20000, 1 }, Dropout2d = { 20000, 1, 1 }, Dropout3d = { 20000, 1, 1, 1 },
+    } do
       local y = nn[name]()(metann.ones(size))
       local kept = y:sum():item() / 2
       assert.near(10000, kept, 300)
       assert.equal(2, y:max():item())
     end
+  end)
+
+  it('a dropped number in a net of SELU is one of two', function()
+    metann.manual_seed(4)
+    for _, name in ipairs{ 'AlphaDropout', 'FeatureAlphaDropout' } do
+      local y = nn[name]()(metann.ones(200, 100, 1))
+      assert.near(0.5, y:lt(0):float():mean():item(), 0.02)
+    end
+    metann.manual_seed(4)
+    local y = nn.RReLU()(metann.full({ 20000 }, -1))
+    assert.near(-1 / 8, y:max():item(), 1e-3)
+    assert.near(-1 / 3, y:min():item(), 1e-3)
+  end)
+
+  it('windows drawn by chance give no indices', function()
+    local planes, volumes = metann.randn(2, 1, 5, 5), metann.randn(2, 1, 5, 5, 5)
+    assert.same({ 2, 1, 3, 3 }, nn.FractionalMaxPool2d{ kernel_size = 2, output_size = 3 }(planes).shape)
+    assert.equal(1, select('#', nn.FractionalMaxPool3d{ kernel_size = 2, output_size = 3 }(volumes)))
+    assert.equal('FractionalMaxPool2d(kernel_size=2, output_size=3)', tostring(nn.FractionalMaxPool2d(2, 3)))
   end)
 
   it('an encoder layer drops one number of ten', function()
@@ -87,9 +114,28 @@ describe('without options', function()
     assert.equal(0.1, layer.self_attn.dropout)
   end)
 
+  it("a transformer has PyTorch's sizes", function()
+    local net = nn.Transformer()
+    assert.equal(6, net.encoder.layers:len())
+    assert.equal(6, net.decoder.layers:len())
+    for _, layer in ipairs{ net.encoder.layers[1], net.decoder.layers[6] } do
+      assert.same({ 2048, 512 }, layer.linear1.weight.shape)
+      assert.equal(8, layer.self_attn.num_heads)
+      assert.same({ 0.1, 0.1 }, { layer.dropout.p, layer.dropout2.p })
+      assert.same({ 'relu', false, false }, { layer.activation, layer.norm_first, layer.self_attn.batch_first })
+      assert.same({ 1e-5, 512 }, { layer.norm2.eps, layer.norm2.bias:numel() })
+    end
+    assert.same({ 1e-5, 512 }, { net.decoder.norm.eps, net.encoder.norm.bias:numel() })
+    -- Glorot-uniform
+    local bound = math.sqrt(6 / (512 + 2048))
+    local weight = net.decoder.layers[2].linear2.weight
+    assert.is_true(weight:abs():max():item() <= bound and weight:abs():max():item() > 0.99 * bound)
+  end)
+
   it('layers that scale start with ones and zeros, PReLU with a quarter', function()
     for _, layer in ipairs{
-      nn.BatchNorm1d(3), nn.BatchNorm2d(3), nn.LayerNorm(3), nn.GroupNorm(1, 3), nn.InstanceNorm2d{ num_features = 3, affine = true },
+      nn.BatchNorm1d(3), nn.BatchNorm2d(3), nn.BatchNorm3d(3), nn.LayerNorm(3), nn.GroupNorm(1, 3),
+      nn.InstanceNorm2d{ num_features = 3, affine = true },
     } do
       assert.same({ 1, 1, 1 }, layer.weight:to_table())
       assert.same({ 0, 0, 0 }, layer.bias:to_table())

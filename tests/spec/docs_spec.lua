@@ -87,8 +87,8 @@ end
 describe('the guides name by the namespaces\' own lists', function()
   local modules, learners = told 'docs/modules.md', told 'docs/learners.md' .. told 'docs/meta-learning.md'
   for what, page in pairs{
-    layers = modules, functions = modules, optimizers = modules, schedules = modules, learners = learners,
-    meta_functions = learners,
+    layers = modules, functions = modules, every_optimizer = modules, schedules = modules, learners = learners,
+    meta_functions = learners, distributions = told 'docs/distributions.md',
   } do
     it('all ' .. what:gsub('_', ' '), function()
       local missing = {}

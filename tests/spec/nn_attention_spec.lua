@@ -265,3 +265,65 @@ describe('TransformerEncoderLayer', function()
     end
   end)
 end)
+
+describe('transformers', function()
+  local function net()
+    return nn.Transformer{ d_model = 4, nhead = 2, num_encoder_layers = 1, num_decoder_layers = 2, dim_feedforward = 3, dropout = 0,
+      dtype = 'float64' }
+  end
+  local src, tgt = metann.randn(3, 2, 4, f64), metann.randn(5, 2, 4, f64)
+
+  it('hide what comes later by a mask or without one', function()
+    local transformer = net()
+    local mask = nn.Transformer.generate_square_subsequent_mask(5)
+    assert.same({ 5, 5 }, mask.shape)
+    assert.equal(-math.huge, mask[2][3]:item())
+    assert.equal(0, mask[3][3]:item())
+    local want = transformer(src, tgt, { tgt_mask = mask })
+    local got = transformer(src, tgt, { tgt_is_causal = true })
+    assert.is_true((want - got):abs():max():item() < 1e-14)
+    -- earlier results don't depend on later targets
+    local other = metann.cat({ tgt:narrow(1, 1, 3), metann.randn(2, 2, 4, f64) }, 1)
+    local changed = transformer(src, other, { tgt_is_causal = true })
+    assert.is_true((changed - got):narrow(1, 1, 3):abs():max():item() < 1e-14)
+    assert.is_true((changed - got):narrow(1, 4, 2):abs():max():item() > 1e-6)
+  end)
+
+  it('take batches first, or no batch, and padding', function()
+    local transformer = net()
+    local first = nn.Transformer{ d_model = 4, nhead = 2, num_encoder_layers = 1, num_decoder_layers = 2, dim_feedforward = 3,
+      dropout = 0, batch_first = true, dtype = 'float64' }
+    first:load_state_dict(transformer:state_dict())
+    local want = transformer(src, tgt)
+    assert.is_true((first(src:transpose(1, 2), tgt:transpose(1, 2)):transpose(1, 2) - want):abs():max():item() < 1e-14)
+    assert.is_true((transformer(src:select(2, 1), tgt:select(2, 1)) - want:select(2, 1)):abs():max():item() < 1e-14)
+    local hidden = metann.tensor{ { false, false, true }, { false, false, true } }
+    local short = transformer(src:narrow(1, 1, 2), tgt)
+    local padded = transformer(src, tgt, { src_key_padding_mask = hidden, memory_key_padding_mask = hidden })
+    assert.is_true((short - padded):abs():max():item() < 1e-14)
+  end)
+
+  it("have PyTorch's names", function()
+    local names = {}
+    for name in net():named_parameters() do names[name] = true end
+    local state = net():state_dict{ to = 'pytorch' }
+    for _, name in ipairs{ 'encoder.layers.0.self_attn.in_proj_weight', 'encoder.norm.bias',
+      'decoder.layers.1.multihead_attn.out_proj.bias', 'decoder.layers.0.norm3.weight', 'decoder.norm.weight' } do
+      assert.is_truthy(state[name], name)
+    end
+    assert.is_true(names['decoder.layers.2.linear2.bias'])
+  end)
+
+  it("take encoders and decoders of your own, and refuse sizes that don't fit", function()
+    local custom = nn.Transformer{ d_model = 4, nhead = 2, custom_encoder = nn.Identity(), custom_decoder = net().decoder,
+      dtype = 'float64' }
+    assert.same({ 5, 2, 4 }, nn.TransformerDecoder(net().decoder.layers[1], 2)(tgt, src).shape)
+    assert.is_true(nn.is(custom.encoder, nn.Identity))
+    assert.matches("Transformer: 'src' must be a tensor of size %(L, N, 4%) or %(L, 4%)", message(net(), metann.ones(2, 3), tgt))
+    assert.matches("Transformer: 'src' and 'tgt' must have the same batch", message(net(), src, tgt:narrow(2, 1, 1)))
+    assert.matches("TransformerDecoderLayer: 'd_model' %(3%) must be divisible by 'nhead' %(2%)", message(nn.TransformerDecoderLayer, 3, 2))
+    assert.matches("TransformerEncoder: 'encoder_layer' must be a module, got number 3", message(nn.TransformerEncoder, 3, 2))
+    assert.matches("TransformerDecoderLayer: 'memory_is_causal' says what 'memory_mask' is", message(net().decoder.layers[1], tgt, src,
+      { memory_is_causal = true }))
+  end)
+end)

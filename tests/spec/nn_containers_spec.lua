@@ -215,3 +215,54 @@ describe('iterators', function()
     assert.equal(3, net:extend(three):len())
   end)
 end)
+
+describe('ParameterDict', function()
+  it('keeps parameters by name', function()
+    local dict = nn.ParameterDict{ { 'w', metann.ones(2) }, { 'b', nn.Parameter(metann.zeros(3)) } }
+    assert.same({ 'w', 'b' }, dict:keys())
+    assert.is_true(nn.Module.parameters and dict.w.requires_grad)
+    assert.equal(dict.b, dict['b'])
+    dict:set('c', metann.full({ 1 }, 4))
+    dict.d = nn.Parameter(metann.ones(1))
+    assert.equal(4, dict:len())
+    local seen = {}
+    for name, p in dict:iter() do seen[#seen + 1] = name .. p:numel() end
+    assert.same({ 'w2', 'b3', 'c1', 'd1' }, seen)
+    assert.equal(4, dict:pop('c'):item())
+    assert.is_false(dict:contains 'c')
+    assert.same({ 'w', 'b', 'd' }, dict:keys())
+    local found = {}
+    for name in dict:named_parameters() do found[#found + 1] = name end
+    assert.same({ 'w', 'b', 'd' }, found)
+    assert.same({ 'b', 'd', 'w' }, nn.ParameterDict():update{ w = dict.w, b = dict.b, d = dict.d }:keys())
+    assert.equal(3, nn.ParameterDict(dict):len())
+    assert.matches('%(w%): Parameter containing: %[float32 tensor of size %(2,%)%]', tostring(dict))
+    dict:clear()
+    assert.equal(0, dict:len())
+  end)
+
+  it('refuses what is no parameter, and adds none of a list in which one is wrong', function()
+    local dict = nn.ParameterDict{ a = metann.ones(1) }
+    assert.matches("ParameterDict: entry 'x' must be a parameter, got number 3", message(dict.update, dict, { b = metann.ones(1), x = 3 }))
+    assert.matches("entry 'x' must be of a float dtype, got int64", message(nn.ParameterDict, { x = metann.ones(1):long() }))
+    assert.matches('entry 1 must be a {name, parameter} pair', message(nn.ParameterDict, { metann.ones(1) }))
+    assert.matches("ParameterDict:get: no parameter 'q'", message(dict.get, dict, 'q'))
+    assert.matches("'keys' can't name a parameter, it is a method", message(dict.set, dict, 'keys', metann.ones(1)))
+    assert.same({ 'a' }, dict:keys())
+  end)
+
+  it('is seen through views and as a dependent', function()
+    local Scaled = nn.class('Scaled')
+    function Scaled:init() self.own = nn.ParameterDict{ a = metann.tensor{ 2 }, b = metann.tensor{ 3 } } end
+    function Scaled:forward(x) return x * self.own.a + self.own:get('b') + self.own:len() end
+    local net, x = Scaled(), metann.tensor{ 5 }
+    assert.equal(15, net(x):item())
+    local a = metann.tensor({ 7 }, { requires_grad = true })
+    local y = metann.ProtoModule(net):functional{ a * 2, metann.tensor{ 1 } }(x)
+    assert.equal(73, y:item())
+    assert.equal(10, metann.grad(y, a):item())
+    local dependent = metann.DependentModule.stateless(net)
+    dependent:substitute_from_list{ a * 2, metann.tensor{ 1 } }
+    assert.equal(73, dependent(x):item())
+  end)
+end)

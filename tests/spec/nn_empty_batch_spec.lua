@@ -7,12 +7,12 @@ local nn = metann.nn
 local message = checks.message
 local F = nn.functional
 
-local SECOND = { RNN = true, LSTM = true, GRU = true, MultiheadAttention = true, TransformerEncoderLayer = true }
+local SECOND = { RNN = true, LSTM = true, GRU = true, MultiheadAttention = true, CTCLoss = true }
 
 --- Where the batch stands in an input of a module.
 local function batch_dim(case, module)
   local attention = module.self_attn or module
-  return SECOND[case.class] and not attention.batch_first and 2 or 1
+  return (SECOND[case.class] or case.class:find '^Transformer') and not attention.batch_first and 2 or 1
 end
 
 --- The inputs of a case, without any of their samples.
@@ -22,7 +22,7 @@ local function empty_inputs(case, dim)
     if type(input) == 'function' then
       -- masks of who attends to whom have no batch
       list[i] = input()
-      if case.class ~= 'TransformerEncoderLayer' then list[i] = list[i]:narrow(1, 1, 0) end
+      if not case.class:find '^TransformerEncoder' then list[i] = list[i]:narrow(1, 1, 0) end
     else
       local sizes = { unpack(input.parts or input) }
       sizes[dim] = 0
@@ -45,7 +45,7 @@ end
 local function is_empty(case, got, sizes, dim, i)
   local at = (case.class:match '^[RLG]' and i > 1 and 2) or (case.class == 'MultiheadAttention' and i == 2 and 1) or dim
   local right = { unpack(sizes) }
-  if case.class:find 'Cell$' then at = 1 end
+  if case.class:find 'Cell$' or case.class == 'CTCLoss' then at = 1 end
   if #right > 0 then right[at] = 0 end
   assert.same(right, got.shape)
 end

@@ -4,11 +4,13 @@ local metann = require 'metann'
 local cases = require 'tests.support.layer_cases'
 local scratch = require 'tests.support.scratch'
 local namespace = require 'tests.support.namespace'
+local rows_of = require 'tests.support.rows'
+require 'tests.support.guarded'
 local nn = metann.nn
 
 local NAMES = namespace.layers()
 -- Containers that compute nothing.
-local PASSIVE = { ModuleList = true, ModuleDict = true, ParameterList = true }
+local PASSIVE = { ModuleList = true, ModuleDict = true, ParameterList = true, ParameterDict = true }
 
 local function double(size) return metann.randn(size, { dtype = 'float64' }) end
 
@@ -67,7 +69,8 @@ local function weighted(list)
   local total
   for i, y in ipairs(list) do
     if y.requires_grad then
-      local part = (y * (metann.arange(y:numel(), { dtype = 'float64' }):reshape(y.shape) + i):cos()):sum()
+      local factors = (metann.arange(y:numel(), { dtype = 'float64', device = y.device }):reshape(y.shape) + i):cos()
+      local part = (y * factors):sum()
       total = total and total + part or part
     end
   end
@@ -149,22 +152,22 @@ describe('wrong use', function()
 
       it(class .. ' refuses more values than it takes', function()
         local module, given = case.make(), inputs_of(case)
-        for _ = 1, 8 do given[#given + 1] = 7 end
+        for _ = 1, 12 do given[#given + 1] = 7 end
         assert.matches('nn_every_spec.lua:%d+: ' .. class .. ': takes %d+ arguments?, got %d+',
           message(function() module(unpack(given)) end))
       end)
 
       it(class .. ' refuses an input that is no tensor, at the line of the call', function()
         local module = case.make()
-        assert.matches('nn_every_spec.lua:%d+: ' .. class .. ": .*'%w+' must be .*got string 'x'",
+        assert.matches('nn_every_spec.lua:%d+: ' .. class .. ": .*'[%w_]+' must be .*got string 'x'",
           message(function() module('x') end))
         local none = message(function() module() end)
         assert.matches('nn_every_spec.lua:%d+: ' .. class .. ': ', none)
-        assert.is_truthy(none:find "'%w+' must be .*got nil" or none:find "'%w+' must be given", none)
-        if #case.inputs > 1 and class ~= 'TransformerEncoderLayer' then
+        assert.is_truthy(none:find "'[%w_]+' must be .*got nil" or none:find "'[%w_]+' must be given", none)
+        if #case.inputs > 1 and not class:find '^TransformerEncoder' then
           local one = message(function() module(inputs_of(case)[1]) end)
           assert.matches('nn_every_spec.lua:%d+: ' .. class .. ': ', one)
-          assert.is_truthy(one:find "'%w+' must be .*got nil" or one:find "'%w+' must be given", one)
+          assert.is_truthy(one:find "'[%w_]+' must be .*got nil" or one:find "'[%w_]+' must be given", one)
         end
       end)
     end
@@ -217,6 +220,28 @@ for _, case in ipairs(cases) do
       local same = true
       for i = 1, #train do same = same and train[i]:equal(eval[i]) end
       assert.equal(not (case.options.drops or case.options.batch), same and true or false)
+    end)
+
+    it('computes where its weights and inputs lie, derivatives too', function()
+      local function run(device)
+        metann.manual_seed(8)
+        local module, inputs = case.make():double():to(device), inputs_of(case)
+        for i, t in ipairs(inputs) do inputs[i] = t:detach():to(device):requires_grad_(t.requires_grad) end
+        metann.manual_seed(8)
+        local list = outputs(case, module, inputs)
+        local total = weighted(list)
+        if total then total:backward() end
+        for _, t in ipairs(inputs) do list[#list + 1] = t.grad end
+        for p in module:parameters() do list[#list + 1] = p.grad end
+        for b in module:buffers() do list[#list + 1] = b end
+        return list
+      end
+      local want, got = run 'cpu', run 'guarded:1'
+      assert.equal(#want, #got)
+      for i, t in ipairs(got) do
+        assert.equal('guarded:1', t.device)
+        assert.equal(rows_of.bytes(want[i]), rows_of.bytes(t))
+      end
     end)
 
     it('works as a DependentModule, and gradients flow into what its weights depend on', function()

@@ -2,6 +2,7 @@
 -- and dtypes are taken.
 local metann = require 'metann'
 local checks = require 'tests.support.checks'
+local record = require 'metann.binding.record'
 local nn = metann.nn
 local message, close = checks.message, checks.close
 local F = nn.functional
@@ -216,4 +217,138 @@ it('weights of classes that require grad are refused where their derivative woul
   local got = metann.grad(F.cross_entropy(x, p, weight), weight):to_table()
   local want = (-(p * metann.log_softmax(x, 2)):sum(1) / 2):to_table()
   for i = 1, 3 do assert.near(want[i], got[i], 1e-6) end
+end)
+
+describe('ctc_loss', function()
+  --- Without the blanks and repetitions.
+  local function collapsed(path, blank)
+    local labels, before = {}, nil
+    for _, label in ipairs(path) do
+      if label ~= before and label ~= blank then labels[#labels + 1] = label end
+      before = label
+    end
+    return table.concat(labels, ' ')
+  end
+
+  --- Minus the logarithm of the sum over all paths of as many steps that say the labels.
+  local function enumerated(log_p, labels, blank)
+    local wanted, total, steps, classes = table.concat(labels, ' '), 0, #log_p, #log_p[1]
+    for code = 0, classes ^ steps - 1 do
+      local path, sum, rest = {}, 0, code
+      for t = 1, steps do
+        path[t], rest = rest % classes + 1, math.floor(rest / classes)
+        sum = sum + log_p[t][path[t]]
+      end
+      if collapsed(path, blank) == wanted then total = total + math.exp(sum) end
+    end
+    return -math.log(total)
+  end
+
+  local log_p = metann.randn(5, 2, 3, f64):log_softmax(3)
+  local function rows(n, steps) return log_p:select(2, n):narrow(1, 1, steps):to_table() end
+  local function whole(list) return metann.tensor(list, { dtype = 'int64' }) end
+
+  it('sums over all alignments, whatever the blank and the lengths are', function()
+    for blank = 1, 3 do
+      local a, b = blank % 3 + 1, (blank + 1) % 3 + 1
+      for _, labels in ipairs{ {}, { a }, { a, a }, { a, b }, { b, b, a }, { a, b, a, b } } do
+        for steps = math.max(#labels, 1), 5 do
+          local given = #labels > 0 and whole(labels) or whole{ a }:narrow(1, 1, 0)
+          local got = F.ctc_loss(log_p:select(2, 1), given, { steps }, { #labels }, { blank = blank, reduction = 'sum' }):item()
+          local want = enumerated(rows(1, steps), labels, blank)
+          if want == math.huge then assert.equal(math.huge, got) else assert.near(want, got, 1e-12) end
+        end
+      end
+    end
+  end)
+
+  it('takes targets in rows, where the rest of a row is anything, or one after another, and lengths as tensors', function()
+    local want = { enumerated(rows(1, 5), { 2, 3 }, 1), enumerated(rows(2, 4), { 3 }, 1) }
+    close(F.ctc_loss(log_p, whole{ { 2, 3 }, { 3, -9 } }, { 5, 4 }, whole{ 2, 1 }, { reduction = 'none' }), d(want))
+    close(F.ctc_loss(log_p, whole{ 2, 3, 3 }, whole{ 5, 4 }, { 2, 1 }, { reduction = 'none' }), d(want))
+    assert.near((want[1] / 2 + want[2]) / 2, F.ctc_loss(log_p, whole{ 2, 3, 3 }, { 5, 4 }, { 2, 1 }):item(), 1e-12)
+    close(nn.CTCLoss{ reduction = 'sum' }{ log_probs = log_p, targets = whole{ 2, 3, 3 }, input_lengths = { 5, 4 },
+      target_lengths = { 2, 1 } }, d(want[1] + want[2]))
+  end)
+
+  it("has PyTorch's derivatives after log_softmax, and none where nothing is possible", function()
+    local x = d{ { { 0.5, -1, 0.25 } }, { { 1.5, 0, -0.75 } }, { { -0.5, 0.125, 2 } }, { { 0.75, 1.25, -1 } } }
+    x:requires_grad_(true)
+    local loss = F.ctc_loss(x:log_softmax(3), whole{ { 2, 2 } }, { 4 }, { 2 })
+    assert.near(2.036934732028312, loss:item(), 1e-14)
+    close(metann.grad(loss, x):reshape(4, 3), d{ { 0.15405637691198498, -0.348568776480276, 0.19451239956829106 },
+      { -0.00658740438041862, -0.03308022577322235, 0.03966763015364097 },
+      { -0.17953812937500332, -0.22517599188969042, 0.40471412126469375 },
+      { 0.0687030926598811, -0.09948683723086034, 0.03078374457097923 } })
+    for _, zero in ipairs{ true, false } do
+      local never = F.ctc_loss(x:log_softmax(3), whole{ { 2, 2 } }, { 2 }, { 2 }, { zero_infinity = zero })
+      assert.equal(zero and 0 or math.huge, never:item())
+      assert.equal(0, metann.grad(never, x):abs():sum():item())
+    end
+    -- a step that can't be
+    local certain = d{ { 0, -math.huge }, { -math.huge, 0 } }:requires_grad_(true)
+    local sure = F.ctc_loss(certain, whole{ 2 }, { 2 }, { 1 })
+    assert.equal(0, sure:item())
+    close(metann.grad(sure, certain), d{ { -1, 0 }, { 0, -1 } })
+  end)
+
+  it('refuses lengths, labels and blanks that are none', function()
+    local target = whole{ { 2, 3 }, { 3, 2 } }
+    assert.matches("ctc_loss: 'input_lengths' must have 2 numbers, one for each sample, got 1", message(F.ctc_loss, log_p, target,
+      { 5 }, { 2, 2 }))
+    assert.matches("ctc_loss: 'input_lengths' must be from 0 to 5, got 6", message(F.ctc_loss, log_p, target, { 6, 5 }, { 2, 2 }))
+    assert.matches("ctc_loss: 'target_lengths' must be from 0 to 2, got 3", message(F.ctc_loss, log_p, target, { 5, 5 }, { 3, 2 }))
+    assert.matches("ctc_loss: 'blank' must be from 1 to 3, the number of classes, got 4", message(F.ctc_loss, log_p, target,
+      { 5, 5 }, { 2, 2 }, { blank = 4 }))
+    assert.matches("CTCLoss: 'blank' must be a positive whole number", message(nn.CTCLoss, { blank = 0 }))
+    assert.matches('ctc_loss: index 4 is out of range', message(F.ctc_loss, log_p, target + 1, { 5, 5 }, { 2, 2 }))
+    assert.matches("ctc_loss: 'targets' of size %(3,%) don't hold 2 samples of 4 labels", message(F.ctc_loss, log_p,
+      whole{ 2, 3, 3 }, { 5, 5 }, { 2, 2 }))
+    assert.matches("CTCLoss: 'log_probs' must be a tensor of size", message(nn.CTCLoss(), metann.ones(2), target, { 1 }, { 1 }))
+  end)
+end)
+
+describe('losses over classes and pairs', function()
+  local x = d{ { 0.3, -1.2, 0.7 }, { 2, 0.1, -0.4 } }
+
+  it('multilabel_margin_loss reads each row to its first number below 1', function()
+    local function row(scores, right)
+      local is_right, sum = {}, 0
+      for _, c in ipairs(right) do is_right[c] = true end
+      for _, c in ipairs(right) do
+        for k = 1, 3 do
+          if not is_right[k] then sum = sum + math.max(1 - scores[c] + scores[k], 0) end
+        end
+      end
+      return sum / 3
+    end
+    local scores = x:to_table()
+    local target = metann.tensor({ { 3, 0, 1 }, { 2, 1, -1 } }, { dtype = 'int64' })
+    close(F.multilabel_margin_loss(x, target, { reduction = 'none' }), d{ row(scores[1], { 3 }), row(scores[2], { 2, 1 }) })
+    close(F.multilabel_margin_loss(x[1], target[1]), d(row(scores[1], { 3 })))
+    close(F.multilabel_margin_loss(x, metann.zeros(2, 3, { dtype = 'int64' })), d(0))
+    assert.matches("'input' and 'target' must have the same size", message(F.multilabel_margin_loss, x, target[1]))
+  end)
+
+  it('multi_margin_loss wants one class for each row, and p of 1 or 2', function()
+    local target = metann.tensor({ 1, 3 }, { dtype = 'int64' })
+    close(F.multi_margin_loss(x, target, { p = 2, reduction = 'none' }), d{ (0 + 1.4 ^ 2) / 3, (3.4 ^ 2 + 1.5 ^ 2) / 3 })
+    close(F.multi_margin_loss(x[1], target[1]), d(1.4 / 3))
+    assert.matches("multi_margin_loss: 'p' must be 1 or 2, got", message(F.multi_margin_loss, x, target, { p = 3 }))
+    assert.matches("'target' must have one class for each row", message(F.multi_margin_loss, x, target[1]))
+    assert.matches("'weight' must have size %(3,%)", message(F.multi_margin_loss, x, target, { weight = metann.ones(2) }))
+  end)
+
+  it('gaussian_nll_loss takes a number as variance, and no negative one', function()
+    close(F.gaussian_nll_loss(x, x + 2, 0.5), d(0.5 * (math.log(0.5) + 8)))
+    close(F.gaussian_nll_loss(x, x + 2, d{ { 1 }, { 2 } }, { reduction = 'none' })[2], d{ 1 + math.log(2) / 2, 1 + math.log(2) / 2,
+      1 + math.log(2) / 2 })
+    assert.matches("gaussian_nll_loss: 'var' must not be negative, got numbers from %-1", message(F.gaussian_nll_loss, x, x, -1))
+    -- a recording can't look
+    local _, loss = record.run(function() return F.gaussian_nll_loss(x, x + 2, d{ { 1 }, { -2 } } * 1, { reduction = 'none' }) end)
+    close(loss[1], d{ 2, 2, 2 })
+    assert.equal(3, loss[2]:isnan():sum():item())
+    assert.matches("'var' must have the size of 'input', %(2, 3%)", message(F.gaussian_nll_loss, x, x, metann.ones(3)))
+    assert.matches("'var' must be a tensor or a number", message(F.gaussian_nll_loss, x, x, 'x'))
+  end)
 end)

@@ -257,6 +257,40 @@ describe('optimizers', function()
     assert.matches("Adam:step: 'closure' must be a function, got number 5", message(adam.step, adam, 5))
   end)
 
+  it('ASGD averages the weights from the step t0 on', function()
+    local p = parameter{ 1 }
+    local optimizer = optim.ASGD({ p }, { lr = 0.1, lambd = 0.2, alpha = 0.5, t0 = 1 })
+    local w, eta, mu, ax = 1, 0.1, 1, 0
+    for step = 1, 6 do
+      p.grad = metann.tensor({ 0.3 * step }, { dtype = 'float64' })
+      optimizer:step()
+      w = w * (1 - 0.2 * eta) - eta * 0.3 * step
+      ax = ax + mu * (w - ax)
+      eta, mu = 0.1 / math.sqrt(1 + 0.2 * 0.1 * step), 1 / math.max(1, step - 1)
+      assert.near(w, p:item(), 1e-14)
+      assert.near(ax, optimizer.state[p:id()].ax:item(), 1e-14)
+    end
+  end)
+
+  it('Adafactor keeps rows and columns of matrices, whose sizes a state must have', function()
+    local p, q = parameter{ { 1, 2, 3 }, { 4, 5, 6 } }, parameter{ 1, 2 }
+    local optimizer = optim.Adafactor({ p, q })
+    p.grad, q.grad = p:detach() * 0.1, q:detach()
+    optimizer:step()
+    local state = optimizer:state_dict()
+    assert.same({ 2, 1 }, { state.state[1].row_var:size(1), state.state[1].row_var:size(2) })
+    assert.same({ 1, 3 }, { state.state[1].col_var:size(1), state.state[1].col_var:size(2) })
+    assert.is_nil(state.state[1].variance)
+    assert.same({ 2 }, { state.state[2].variance:size(1) })
+    optimizer:load_state_dict(state)
+    state.state[1].row_var = metann.ones(2, 3)
+    assert.matches("size mismatch for 'row_var' of parameter 1, expect %(2, 1%), got %(2, 3%)",
+      message(optimizer.load_state_dict, optimizer, state))
+    assert.matches("'beta2_decay' must be a number of at most 0", message(optim.Adafactor, { p }, { beta2_decay = 1 }))
+    assert.matches("'d' must be a number of at least 1", message(optim.Adafactor, { p }, { d = 0.5 }))
+    assert.matches("'eps' must be a list of two numbers of at least 0", message(optim.Adafactor, { p }, { eps = 1 }))
+  end)
+
   it('share no options with each other or with the tables they were given', function()
     local first, second = optim.Adam{ parameter{ 1 } }, optim.Adam{ parameter{ 1 } }
     first.param_groups[1].betas[1] = 0.5
@@ -526,6 +560,118 @@ describe('lr_scheduler', function()
       cosine:step()
       assert.near((1 + math.cos(math.pi * k / 2)) / 2, cosine:get_last_lr()[1], 1e-15)
     end
+  end)
+
+  -- Of each of the others one that has made four steps, saved, and what it does then.
+  local function half(k) return k % 2 == 0 and 0.5 or 0.9 end
+  local MAKE = {
+    ConstantLR = function(o) return S.ConstantLR(o, { total_iters = 6 }) end,
+    PolynomialLR = function(o) return S.PolynomialLR(o, { total_iters = 7, power = 2 }) end,
+    MultiplicativeLR = function(o) return S.MultiplicativeLR(o, half) end,
+    CyclicLR = function(o) return S.CyclicLR(o, 0.1, 0.5, { step_size_up = 3, scale_fn = half }) end,
+    CosineAnnealingWarmRestarts = function(o) return S.CosineAnnealingWarmRestarts(o, 3, { T_mult = 2 }) end,
+    SequentialLR = function(o)
+      return S.SequentialLR(o, { S.MultiplicativeLR(o, half), S.StepLR(o, 2), S.CosineAnnealingWarmRestarts(o, 2) }, { 3, 6 })
+    end,
+    ChainedScheduler = function(o)
+      return S.ChainedScheduler{ S.ExponentialLR(o, 0.9), S.SequentialLR(o, { S.ConstantLR(o), S.StepLR(o, 1) }, { 5 }) }
+    end,
+  }
+  for name, make_one in pairs(MAKE) do
+    it(name .. ', saved in the middle, goes on bit for bit', function()
+      local optimizer = make(0.7)
+      local first = make_one(optimizer)
+      for _ = 1, 4 do first:step() end
+      local saved, other = { optimizer:state_dict(), first:state_dict() }, make(0.3)
+      local second = make_one(other)
+      other:load_state_dict(saved[1])
+      second:load_state_dict(saved[2])
+      assert.same(first:get_last_lr(), second:get_last_lr())
+      for _ = 1, 8 do
+        first:step()
+        second:step()
+        assert.same(optimizer.param_groups[1].lr, other.param_groups[1].lr)
+        assert.same(optimizer.param_groups[1].momentum, other.param_groups[1].momentum)
+      end
+      assert.matches('load_state_dict', message(second.load_state_dict, second, { last_epoch = 1, options = { a = 1 } }))
+      assert.matches("must be called with ':'", message(second.step))
+    end)
+  end
+
+  it('CosineAnnealingWarmRestarts goes to any step', function()
+    local schedule = S.CosineAnnealingWarmRestarts(make(1), 4, { T_mult = 2, eta_min = 0.2 })
+    local function at(part) return 0.2 + 0.8 * (1 + math.cos(math.pi * part)) / 2 end
+    for epoch, want in pairs{ [0] = at(0), [2.5] = at(2.5 / 4), [4] = at(0), [11] = at(7 / 8), [13] = at(1 / 16) } do
+      schedule:step(epoch)
+      assert.near(want, schedule:get_last_lr()[1], 1e-14)
+    end
+    schedule:step(2.5)
+    schedule:step()
+    assert.near(at(3.5 / 4), schedule:get_last_lr()[1], 1e-14)
+    assert.matches("'epoch' must be a number of at least 0", message(schedule.step, schedule, -1))
+  end)
+
+  it('CyclicLR takes rates and momenta by group, and moves betas', function()
+    local optimizer = optim.Adam{ { params = parameter{ 1 } }, { params = parameter{ 1 } } }
+    local schedule = S.CyclicLR(optimizer, { 0.1, 0.2 }, { 0.3, 1 }, { step_size_up = 2, step_size_down = 4,
+      base_momentum = { 0.5, 0.6 }, max_momentum = 0.8 })
+    for _, want in ipairs{ { 0.1, 0.2, 0.8, 0.8 }, { 0.2, 0.6, 0.65, 0.7 }, { 0.3, 1, 0.5, 0.6 },
+      { 0.25, 0.8, 0.575, 0.65 } } do
+      local groups = optimizer.param_groups
+      local found = { groups[1].lr, groups[2].lr, groups[1].betas[1], groups[2].betas[1] }
+      for i = 1, 4 do assert.near(want[i], found[i], 1e-14) end
+      schedule:step()
+    end
+    assert.equal(0.999, optimizer.param_groups[2].betas[2])
+    local by_step = S.CyclicLR(make(1), 0, 1, { step_size_up = 4, scale_fn = function(k) return 0.5 ^ k end,
+      scale_mode = 'iterations' })
+    for k = 1, 4 do
+      by_step:step()
+      assert.near(k / 4 * 0.5 ^ k, by_step:get_last_lr()[1], 1e-14)
+    end
+  end)
+
+  it('a step of several that fails puts all of them back', function()
+    local fails = false
+    local function mine(k) return fails and error('mine', 0) or 0.5 ^ k end
+    local optimizer = make(1)
+    local chain = S.ChainedScheduler{ S.ExponentialLR(optimizer, 0.9), S.LambdaLR(optimizer, mine) }
+    local second = make(1)
+    local sequence = S.SequentialLR(second, { S.ExponentialLR(second, 0.9), S.MultiplicativeLR(second, mine) }, { 2 })
+    for _, each in ipairs{ { chain, optimizer }, { sequence, second } } do
+      local schedule, group = each[1], each[2].param_groups[1]
+      fails = false
+      schedule:step()
+      local lr, state = group.lr, schedule:state_dict()
+      fails = true
+      assert.equal('mine', message(schedule.step, schedule))
+      assert.equal(lr, group.lr)
+      assert.same(state, schedule:state_dict())
+    end
+  end)
+
+  it('those of several refuse what can\'t be one', function()
+    local optimizer = make(1)
+    local step, plateau = S.StepLR(optimizer, 1), S.ReduceLROnPlateau(optimizer)
+    assert.matches("'schedulers' must be a list of schedules", message(S.ChainedScheduler, { 3 }))
+    assert.matches("'schedulers' must be a list of schedules", message(S.SequentialLR, optimizer, step, {}))
+    assert.matches('ChainedScheduler: schedule 2 is a ReduceLROnPlateau', message(S.ChainedScheduler, { step, plateau }))
+    assert.matches('ChainedScheduler: schedule 2 is of another optimizer',
+      message(S.ChainedScheduler, { step, S.StepLR(make(1), 1) }))
+    assert.matches('SequentialLR: 2 schedules need 1 milestones, got 2',
+      message(S.SequentialLR, optimizer, { step, step }, { 1, 2 }))
+    assert.matches('expected what state_dict of 1 schedules returns, got that of 2',
+      message(function()
+        S.ChainedScheduler{ step }:load_state_dict(S.ChainedScheduler{ step, step }:state_dict())
+      end))
+    assert.matches("ConstantLR: 'factor' must be a number above 0 and up to 1", message(S.ConstantLR, optimizer, 2))
+    assert.matches("PolynomialLR: 'total_iters' must be a positive whole number", message(S.PolynomialLR, optimizer, 0))
+    assert.matches("MultiplicativeLR: 'lr_lambda' has 1 functions for 2 groups",
+      message(S.MultiplicativeLR, optim.SGD({ { params = parameter{ 1 } }, { params = parameter{ 1 } } }, 1), { half }))
+    assert.matches("CyclicLR: 'mode' must be one of", message(S.CyclicLR, optimizer, 0, 1, { mode = 'square' }))
+    assert.matches("CyclicLR: 'cycle_momentum' needs an optimizer with momentum or betas",
+      message(S.CyclicLR, optim.Adagrad{ parameter{ 1 } }, 0, 1))
+    assert.matches("'T_mult' must be a positive whole number", message(S.CosineAnnealingWarmRestarts, optimizer, 1, 0))
   end)
 
   it('a schedule that can\'t be made leaves the optimizer as it was', function()

@@ -45,7 +45,8 @@ describe('random numbers', function()
       local x = raw.randn({ 50001 })
       local y, mask = raw.dropout(x, 0.4)
       return { x:to_table(), y:to_table(), mask:to_table(), raw.rand({ 40003 }, 0, 1, 'float64'):to_table(),
-        raw.randint({ 40001 }, -9, 9):to_table(), raw.bernoulli(raw.full({ 40001 }, 0.3)):to_table() }
+        raw.randint({ 40001 }, -9, 9):to_table(), raw.bernoulli(raw.full({ 40001 }, 0.3)):to_table(),
+        raw.standard_gamma(raw.rand({ 40001 }, 0.1, 3, 'float64')):to_table() }
     end
     metann.set_num_threads(1)
     local one = draws()

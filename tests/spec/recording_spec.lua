@@ -359,13 +359,18 @@ describe('without a read are recorded', function()
 
   for _, name in ipairs(namespace.schedules()) do
     it('a step of ' .. name, function()
-      local options = {
-        StepLR = { 2 }, MultiStepLR = { { 1, 2 } }, ExponentialLR = { 0.5 }, CosineAnnealingLR = { 5 }, LinearLR = {},
-        LambdaLR = { function() return 0.5 end }, OneCycleLR = { 1, 10 }, ReduceLROnPlateau = {},
-      }
-      local net = a_net()
+      local net, S = a_net(), optim.lr_scheduler
       local optimizer = optim.SGD(net:parameters(), { lr = 0.1, momentum = 0.9 })
-      local schedule = optim.lr_scheduler[name](optimizer, unpack((assert(options[name], name .. ' has no case here'))))
+      local function half() return 0.5 end
+      local function list() return { S.ConstantLR(optimizer), S.StepLR(optimizer, 2) } end
+      local arguments = {
+        StepLR = { 2 }, MultiStepLR = { { 1, 2 } }, ExponentialLR = { 0.5 }, CosineAnnealingLR = { 5 }, LinearLR = {},
+        LambdaLR = { half }, OneCycleLR = { 1, 10 }, ReduceLROnPlateau = {}, ConstantLR = {}, PolynomialLR = {},
+        MultiplicativeLR = { half }, CyclicLR = { 0.1, 0.5 }, CosineAnnealingWarmRestarts = { 2 },
+        SequentialLR = { list(), { 2 } }, ChainedScheduler = {},
+      }
+      local given = assert(arguments[name], name .. ' has no case here')
+      local schedule = name == 'ChainedScheduler' and S[name](list()) or S[name](optimizer, unpack(given))
       for _ = 1, 3 do
         assert.same({}, ops((record.run(function() schedule:step(name == 'ReduceLROnPlateau' and 1 or nil) end))))
       end

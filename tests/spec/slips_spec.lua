@@ -41,6 +41,7 @@ describe("'.' in place of ':'", function()
     ModuleList = function() return nn.ModuleList{ nn.ReLU() } end,
     ModuleDict = function() return nn.ModuleDict{ a = nn.ReLU() } end,
     ParameterList = function() return nn.ParameterList{ metann.ones(1) } end,
+    ParameterDict = function() return nn.ParameterDict{ a = metann.ones(1) } end,
     ProtoModule = function() return metann.ProtoModule(nn.ReLU()) end,
     DependentModule = function() return metann.DependentModule(nn.Linear(1, 1)) end,
     view = function() return metann.ProtoModule(nn.ReLU()):functional{} end,

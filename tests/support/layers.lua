@@ -19,13 +19,16 @@ end
 local Mixed = nn.class('Mixed')
 function Mixed:init()
   self.scales = nn.ParameterList{ nn.Parameter(metann.ones(3)), nn.Parameter(metann.ones(3)) }
+  self.shifts = nn.ParameterDict{ one = metann.zeros(3), two = metann.ones(3) }
   self.parts = nn.ModuleDict{ first = nn.Linear(3, 3), second = nn.Linear(3, 3, { bias = false }) }
   self.parts.second.weight = self.parts.first.weight
   self.sizes = { 1, 2 }
   self.last = metann.zeros(1)
 end
 function Mixed:forward(x)
-  for i = 1, 2 do x = self.parts[i == 1 and 'first' or 'second'](x) * self.scales[i] * self.sizes[i] end
+  for i = 1, 2 do
+    x = self.parts[i == 1 and 'first' or 'second'](x) * self.scales[i] * self.sizes[i] + self.shifts[i == 1 and 'one' or 'two']
+  end
   self.last = x:detach()
   return x
 end
@@ -67,7 +70,7 @@ cases['a class with a ModuleList'] = { function() return Stacked() end, { 4, 3 }
 local layers = { cases = cases, classes = classes }
 
 --- Classes that compute nothing by themselves; others' cases contain them.
-layers.containers = { ModuleList = true, ModuleDict = true, ParameterList = true }
+layers.containers = { ModuleList = true, ModuleDict = true, ParameterList = true, ParameterDict = true }
 
 --- The module and the inputs of a case, in float64.
 function layers.make(name)

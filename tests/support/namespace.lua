@@ -24,16 +24,22 @@ function namespace.layers() return enough(classes(nn), 60) end
 --- Names of the functions of nn.functional.
 function namespace.functions() return enough(getmetatable(nn.functional).names(), 55) end
 
---- Names of optimizers, which are those of optim.rules.
-function namespace.optimizers() return enough(getmetatable(optim).names(), 9) end
+--- Names of the optimizers that are rules.
+function namespace.optimizers() return enough(getmetatable(optim.rules).names(), 13) end
+
+--- Names of all optimizers.
+function namespace.every_optimizer() return enough(getmetatable(optim).names(), 14) end
 
 --- Names of learning-rate schedules.
 function namespace.schedules()
   local list = {}
   for name in pairs(optim.lr_scheduler) do list[#list + 1] = name end
   table.sort(list)
-  return enough(list, 8)
+  return enough(list, 15)
 end
+
+--- Names of distributions, and of the functions beside them.
+function namespace.distributions() return enough(getmetatable(metann.distributions).names(), 13) end
 
 --- Names of learners and of what holds their models.
 function namespace.learners() return enough(classes(meta), 8) end

@@ -1,8 +1,8 @@
 /* pointwise.c: kernels of the pointwise rows, instantiated from scalar.inc for each dtype. Layouts and
- * threads are pointwise_driver.c's; functions are scalar_math.h's. */
+ * threads are pointwise_driver.c's; functions are scalar_math.h's and special_math.h's. */
 #include "copy.h"
 #include "elementwise.h"
-#include "scalar_math.h"
+#include "special_math.h"
 #define MN_SECTION "ops/pointwise.def"
 #include "section.h"
 #include <stdio.h>

@@ -341,3 +341,60 @@ int MN_KERNEL(dropout)(mn_call *call) {
   MN_KERNEL(generate)(call->out[0], make_product, &with, MN_FLOAT64);
   return 0;
 }
+
+/* ---- gamma ---- */
+
+typedef struct gammas {
+  stream s;
+  const mn_array *concentrations;
+} gammas;
+
+/* Element i of a gamma variate (G. Marsaglia, W. W. Tsang, "A simple method for generating gamma variables", 2000). Its
+ * tries draw from blocks of their own: number counter + i, in streams that nothing else draws from. Below 1 it is made
+ * of one of 1 more. */
+static double draw_gamma(const stream *s, int64_t i, double concentration) {
+  double boosted = concentration < 1 ? concentration + 1 : concentration;
+  double d = boosted - 1.0 / 3, c = 1 / sqrt(9 * d);
+  for (uint32_t nr = 2;; nr += 2) {
+    uint32_t w[8];
+    double x, other;
+    mn_philox(s->counter + (uint64_t)i, nr, s->seed, w);
+    mn_philox(s->counter + (uint64_t)i, nr + 1, s->seed, w + 4);
+    mn_normal_pair(mn_uniform53(w[0], w[1]) + 0x1p-53, mn_uniform53(w[2], w[3]), &x, &other);
+    double root = 1 + c * x, v = root * root * root, u = 1 - mn_uniform53(w[4], w[5]);
+    if (root <= 0 || !(u < 1 - 0.0331 * (x * x) * (x * x) || log(u) < 0.5 * x * x + d * (1 - v + log(v))))
+      continue;
+    return concentration < 1 ? d * v * pow(1 - mn_uniform53(w[6], w[7]), 1 / concentration) : d * v;
+  }
+}
+
+static void make_gammas(const void *arg, int64_t first, int64_t n, void *buffer) {
+  const gammas *g = arg;
+  double concentrations[CREATE_CHUNK], *to = buffer;
+  load(g->concentrations, first, n, concentrations);
+  for (int64_t i = 0; i < n; i++) to[i] = draw_gamma(&g->s, first + i, concentrations[i]);
+}
+
+static int check_concentrations(mn_call *call, const mn_array *a) {
+  double values[CREATE_CHUNK];
+  for (int64_t i = 0; i < a->numel; i += CREATE_CHUNK) {
+    int64_t n = a->numel - i < CREATE_CHUNK ? a->numel - i : CREATE_CHUNK;
+    load(a, i, n, values);
+    for (int64_t k = 0; k < n; k++) {
+      if (values[k] >= 0 && isfinite(values[k])) continue;
+      snprintf(call->error, sizeof call->error, "expected finite concentrations of at least 0, got %g",
+               values[k]);
+      return -1;
+    }
+  }
+  return 0;
+}
+
+int MN_KERNEL(standard_gamma)(mn_call *call) {
+  mn_array room;
+  const mn_array *a = MN_KERNEL(dense)(call, call->in[0], &room);
+  if (!a || check_concentrations(call, a)) return -1;
+  gammas g = {{call->seed, call->counter}, a};
+  MN_KERNEL(generate)(call->out[0], make_gammas, &g, MN_FLOAT64);
+  return 0;
+}

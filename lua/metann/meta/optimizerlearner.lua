@@ -20,7 +20,12 @@ local OptimizerLearner = nn.class('OptimizerLearner', RuleLearner)
 
 local function rule_of(rule)
   if type(rule) == 'string' then return optim.rules[rule] end
-  if optim.is_class(rule) then return rule.rule end
+  if optim.is_class(rule) then
+    if not rule.rule.update then
+      raise('OptimizerLearner: %s calls its closure itself, so it is no inner rule', rule.name)
+    end
+    return rule.rule
+  end
   return raise('OptimizerLearner: rule must be a class of metann.optim or its name, got %s', describe(rule))
 end
 

@@ -1,180 +1,14 @@
 --- Learning-rate schedules, as PyTorch has them. Each is made for an optimizer and changes the lr of its groups at
--- every `step()`, called after the optimizer's. An lr that is a tensor is written in place.
--- Most go from the present lr to the next, so that several schedules of one optimizer multiply. The lr that all of them
--- start from stands in the group as `initial_lr`, from the first schedule on. `last_epoch` (-1: from the start) continues
--- after that many steps, for groups that have an `initial_lr`.
-local traversal = require 'metann.binding.traversal'
-local next, pairs = traversal.next, traversal.pairs
-local guards = require 'metann.binding.guards'
+-- every `step()`, called after the optimizer's. An lr that is a tensor is written in place. Most go from the present lr
+-- to the next, so that several schedules of one optimizer multiply. The lr that all of them start from stands in the
+-- group as `initial_lr`, from the first schedule on. `last_epoch` (-1: from the start) continues after that many steps,
+-- for groups that have an `initial_lr`.
+local pairs = require('metann.binding.traversal').pairs
 local arguments = require 'metann.arguments'
+local schedule = require 'metann.optim.schedule'
 local support = require 'metann.support'
-local errors, raise, is_tensor, ops = support.errors, support.raise, support.is_tensor, support.ops
-local kinds = arguments.kinds
-
-local scheduler, NOTHING = {}, {}
-
-local function read_lr(group)
-  local lr = group.lr
-  if is_tensor(lr) then return lr:item() end
-  return lr
-end
-
---- Gives groups their lr, all or none; the tensors among them can fail, so they come first.
-local function write_lrs(what, groups, values)
-  local targets, sources = {}, {}
-  for i = 1, #values do
-    local lr = groups[i].lr
-    if is_tensor(lr) then
-      targets[#targets + 1] = lr
-      sources[#sources + 1] = support.beside(lr, ops.full, support.shape(lr), values[i], support.dtype(lr))
-    end
-  end
-  if #targets > 0 then support.overwrite(what, targets, sources) end
-  for i = 1, #values do
-    if not is_tensor(groups[i].lr) then groups[i].lr = values[i] end
-  end
-end
-
-local Scheduler = {}
-Scheduler.__index = Scheduler
-
---- Goes on by one step: sets every group's lr. A step that fails, in a function of the user's, changes nothing.
-function Scheduler:step()
-  local before = self.last_epoch
-  self.last_epoch = before + 1
-  local ok, message = pcall(self._apply, self)
-  if ok then return end
-  self.last_epoch = before
-  error(message, 0)
-end
-
---- Sets the lr of the groups that were there when the schedule was made, and what else `_lr` gives for a group; all is
--- found before any is written.
-function Scheduler:_apply()
-  local groups, found, others = self.optimizer.param_groups, {}, {}
-  for i = 1, #self.base_lrs do found[i], others[i] = self:_lr(i, read_lr(groups[i])) end
-  write_lrs(self.name .. ':step', groups, found)
-  self._last_lr = {}
-  for i = 1, #found do
-    for name, value in pairs(others[i] or NOTHING) do groups[i][name] = value end
-    self._last_lr[i] = read_lr(groups[i])
-  end
-  self._resumed = false
-end
-
---- The groups' learning rates, a list.
-function Scheduler:get_last_lr()
-  local list = {}
-  for i, lr in ipairs(self._last_lr) do list[i] = lr end
-  return list
-end
-
---- A copy of a value without functions.
-local function plain_copy(value)
-  if type(value) == 'function' then return nil end
-  if type(value) ~= 'table' then return value end
-  local made = {}
-  for key, entry in pairs(value) do made[key] = plain_copy(entry) end
-  return made
-end
-
---- Where the schedule stands and what its options are, but for functions: plain numbers, strings and tables.
-function Scheduler:state_dict()
-  local state = {}
-  for key, value in pairs(self) do
-    if key ~= 'optimizer' then state[key] = plain_copy(value) end
-  end
-  return state
-end
-
---- Takes over what state_dict of a schedule of this kind gave; functions stay. The groups' lr belong to the optimizer's
--- own state.
-function Scheduler:load_state_dict(state)
-  if type(state) ~= 'table' or type(state.last_epoch) ~= 'number' or type(state.options) ~= 'table' then
-    raise('%s:load_state_dict: expected what state_dict returns, got %s', self.name, support.describe(state))
-  end
-  for key, value in pairs(state) do
-    if self[key] == nil or type(self[key]) ~= type(value) then
-      raise("%s:load_state_dict: '%s' doesn't belong to a %s", self.name, tostring(key), self.name)
-    end
-  end
-  for key in pairs(state.options) do
-    if not self.option_names[key] then
-      raise("%s:load_state_dict: '%s' doesn't belong to a %s", self.name, tostring(key), self.name)
-    end
-  end
-  for key, value in pairs(state) do
-    if key ~= 'options' then self[key] = plain_copy(value) end
-  end
-  for key, value in pairs(state.options) do
-    -- of a list of functions only the holes come back
-    if type(value) ~= 'table' or next(value) ~= nil then self.options[key] = plain_copy(value) end
-  end
-end
-
-local function is_schedule(value)
-  local mt = type(value) == 'table' and getmetatable(value)
-  return type(mt) == 'table' and rawget(mt, 'option_names') ~= nil
-end
-
-guards.guard(Scheduler, 'schedule', is_schedule)
-
-local function an_optimizer(v)
-  return type(v) == 'table' and type(rawget(v, 'param_groups')) == 'table' and v or nil, 'an optimizer'
-end
-
---- The first lr of each group.
-local function base_lrs(name, optimizer, last_epoch)
-  local list = {}
-  for i, group in ipairs(optimizer.param_groups) do
-    if last_epoch == -1 then
-      list[i] = group.initial_lr or read_lr(group)
-    elseif group.initial_lr == nil then
-      raise("%s: 'last_epoch' is %d, but group %d of the optimizer has no 'initial_lr', which the first schedule notes "
-        .. 'and load_state_dict brings back', name, last_epoch, i)
-    else
-      list[i] = group.initial_lr
-    end
-  end
-  return list
-end
-
---- Makes a class. `start(self, o)` prepares; `class:_lr(i, lr)` gives the lr of group i after last_epoch steps, from
--- the present one.
-local function define(name, parameters, start)
-  local class = setmetatable({ name = name, option_names = {} }, { __index = Scheduler })
-  class.__index = class
-  local list = { { 'optimizer', an_optimizer, opaque = true } }
-  for i, p in ipairs(parameters) do list[i + 1], class.option_names[p[1]] = p, true end
-  list[#list + 1] = { 'last_epoch', kinds.integer, -1 }
-  local read = arguments.reader(name, list)
-  scheduler[name] = setmetatable({ name = name }, {
-    __call = errors.name_member(function(_, ...)
-      local o = read(...)
-      local optimizer, last_epoch = o.optimizer, o.last_epoch
-      o.optimizer = nil
-      if last_epoch < -1 then raise("%s: 'last_epoch' must be at least -1, got %d", name, last_epoch) end
-      o.last_epoch = nil
-      local self = setmetatable({ optimizer = optimizer, options = o }, class)
-      self.base_lrs, self.last_epoch = base_lrs(name, optimizer, last_epoch), last_epoch + 1
-      self._resumed = self.last_epoch > 0
-      if start then start(self, o) end
-      self:_apply()
-      -- for schedules to come
-      for i, lr in ipairs(self.base_lrs) do optimizer.param_groups[i].initial_lr = lr end
-      return self
-    end, name),
-  })
-  return class
-end
-
-local numbers = kinds.list_kind(function(v)
-  if type(v) ~= 'table' then return nil, 'a list of whole numbers' end
-  for i = 1, #v do
-    if type(v[i]) ~= 'number' or v[i] % 1 ~= 0 then return nil, 'a list of whole numbers' end
-  end
-  return v
-end)
+local errors, raise, is_tensor = support.errors, support.raise, support.is_tensor
+local kinds, define, scheduler = arguments.kinds, schedule.define, schedule.classes
 
 --- StepLR(optimizer, step_size, {gamma=0.1}): times gamma every step_size steps.
 local StepLR = define('StepLR', { { 'step_size', kinds.count }, { 'gamma', kinds.number, 0.1 } })
@@ -184,7 +18,7 @@ function StepLR:_lr(_, lr)
 end
 
 --- MultiStepLR(optimizer, milestones, {gamma=0.1}): times gamma at each of the given steps.
-local MultiStepLR = define('MultiStepLR', { { 'milestones', numbers }, { 'gamma', kinds.number, 0.1 } })
+local MultiStepLR = define('MultiStepLR', { { 'milestones', schedule.whole_numbers }, { 'gamma', kinds.number, 0.1 } })
 function MultiStepLR:_lr(_, lr)
   for _, at in ipairs(self.options.milestones) do
     if at == self.last_epoch then lr = lr * self.options.gamma end
@@ -229,121 +63,63 @@ function LinearLR:_lr(_, lr)
   return lr * (1 + way / (o.total_iters * o.start_factor + (k - 1) * way))
 end
 
---- LambdaLR(optimizer, lr_lambda): the first lr times lr_lambda(steps so far); a function, or a list with one a group.
-local LambdaLR = define('LambdaLR', {
-  { 'lr_lambda', kinds.list_kind(function(v)
-    if type(v) == 'function' or type(v) == 'table' then return v end
-    return nil, 'a function or a list of functions'
-  end) },
-}, function(self, o)
+--- ConstantLR(optimizer, {factor=1/3, total_iters=5}): the first lr times factor, and itself after total_iters steps.
+local ConstantLR = define('ConstantLR', { { 'factor', start_factor, 1 / 3 }, { 'total_iters', kinds.whole, 5 } })
+function ConstantLR:_lr(_, lr)
+  local o, k = self.options, self.last_epoch
+  if k == 0 then return lr * o.factor end
+  return k == o.total_iters and lr * (1 / o.factor) or lr
+end
+
+--- PolynomialLR(optimizer, {total_iters=5, power=1}): the first lr times (1 - steps / total_iters)^power, down to 0.
+local PolynomialLR = define('PolynomialLR', { { 'total_iters', kinds.count, 5 }, { 'power', kinds.number, 1 } })
+function PolynomialLR:_lr(_, lr)
+  local total, k = self.options.total_iters, self.last_epoch
+  if k == 0 or k > total then return lr end
+  return lr * ((1 - k / total) / (1 - (k - 1) / total)) ^ self.options.power
+end
+
+-- ---- functions of the user's ----
+
+--- What LambdaLR and MultiplicativeLR take: a function, or a list with one a group.
+local LR_LAMBDA = { 'lr_lambda', kinds.list_kind(function(v)
+  if type(v) == 'function' or type(v) == 'table' then return v end
+  return nil, 'a function or a list of functions'
+end) }
+
+local function check_lambdas(self, o)
   local list, n = o.lr_lambda, #self.optimizer.param_groups
   if type(list) == 'table' and #list ~= n then
-    raise("LambdaLR: 'lr_lambda' has %d functions for %d groups", #list, n)
+    raise("%s: 'lr_lambda' has %d functions for %d groups", self.name, #list, n)
   end
   for i = 1, type(list) == 'table' and n or 0 do
     if type(list[i]) ~= 'function' then
-      raise("LambdaLR: 'lr_lambda' must be a function or a list of functions, entry %d is %s", i,
+      raise("%s: 'lr_lambda' must be a function or a list of functions, entry %d is %s", self.name, i,
         support.describe(list[i]))
     end
   end
-end)
-function LambdaLR:_lr(i)
+end
+
+--- What the function of group i gives for the steps so far.
+local function factor_of(self, i)
   local fn = self.options.lr_lambda
   if type(fn) == 'table' then fn = fn[i] end
   local factor = fn(self.last_epoch)
   if type(factor) ~= 'number' then
-    raise("LambdaLR: 'lr_lambda' must return a number, got %s", support.describe(factor))
+    raise("%s: 'lr_lambda' must return a number, got %s", self.name, support.describe(factor))
   end
-  return self.base_lrs[i] * factor
+  return factor
 end
 
--- ---- one cycle ----
+--- LambdaLR(optimizer, lr_lambda): the first lr times lr_lambda(steps so far); a function, or a list with one a group.
+local LambdaLR = define('LambdaLR', { LR_LAMBDA }, check_lambdas)
+function LambdaLR:_lr(i) return self.base_lrs[i] * factor_of(self, i) end
 
-local anneal = {
-  cos = function(from, to, part) return to + (from - to) / 2 * (1 + math.cos(math.pi * part)) end,
-  linear = function(from, to, part) return from + (to - from) * part end,
-}
-
---- The phases: each ends at step `last` and goes from one lr to another, and for momentum.
-local function phases(self, o, i)
-  local total, top = self.total_steps, o.max_lr
-  if type(top) == 'table' then top = top[i] end
-  local first = top / o.div_factor
-  local least = first / o.final_div_factor
-  local low, high = o.base_momentum, o.max_momentum
-  local up = o.pct_start * total - 1
-  if o.three_phase then
-    return {
-      { last = up, from = first, to = top, m_from = high, m_to = low },
-      { last = 2 * o.pct_start * total - 2, from = top, to = first, m_from = low, m_to = high },
-      { last = total - 1, from = first, to = least, m_from = high, m_to = high },
-    }
-  end
-  return {
-    { last = up, from = first, to = top, m_from = high, m_to = low },
-    { last = total - 1, from = top, to = least, m_from = low, m_to = high },
-  }
-end
-
-local max_lr = kinds.list_kind(function(v)
-  local fits = type(v) == 'number' or type(v) == 'table' and #v > 0
-  for i = 1, type(v) == 'table' and #v or 0 do fits = fits and type(v[i]) == 'number' end
-  return fits and v or nil, 'a number or a list with one a group'
-end)
-
-local function momentum_name(group)
-  if group.momentum ~= nil then return 'momentum' end
-  if group.betas ~= nil then return 'betas' end
-  return nil
-end
-
---- OneCycleLR(optimizer, max_lr, {total_steps | epochs and steps_per_epoch, pct_start=0.3, anneal_strategy='cos',
--- cycle_momentum=true, base_momentum=0.85, max_momentum=0.95, div_factor=25, final_div_factor=1e4, three_phase=false}):
--- up to max_lr and down again, momentum the other way (Smith and Topin 2019). The cycle ends with total_steps - 1
--- calls of `step`, as the first lr is there from the start; one more is taken, so that a loop may call it after each
--- of total_steps batches (on the curve beyond its end, as in PyTorch), and the next is an error.
-local OneCycleLR = define('OneCycleLR', {
-  { 'max_lr', max_lr }, { 'total_steps', kinds.count, optional = true }, { 'epochs', kinds.count, optional = true },
-  { 'steps_per_epoch', kinds.count, optional = true }, { 'pct_start', kinds.probability, 0.3 },
-  { 'anneal_strategy', kinds.choice('cos', 'linear'), 'cos' }, { 'cycle_momentum', kinds.boolean, true },
-  { 'base_momentum', kinds.number, 0.85 }, { 'max_momentum', kinds.number, 0.95 },
-  { 'div_factor', kinds.positive, 25 }, { 'final_div_factor', kinds.positive, 1e4 },
-  { 'three_phase', kinds.boolean, false },
-}, function(self, o)
-  if not o.total_steps and not (o.epochs and o.steps_per_epoch) then
-    raise("OneCycleLR: give 'total_steps', or 'epochs' and 'steps_per_epoch'")
-  end
-  if type(o.max_lr) == 'table' and #o.max_lr ~= #self.optimizer.param_groups then
-    raise("OneCycleLR: 'max_lr' has %d numbers for %d groups", #o.max_lr, #self.optimizer.param_groups)
-  end
-  self.total_steps = o.total_steps or o.epochs * o.steps_per_epoch
-  self._phases = {}
-  for i, group in ipairs(self.optimizer.param_groups) do
-    self._phases[i] = phases(self, o, i)
-    if o.cycle_momentum and not momentum_name(group) then
-      raise("OneCycleLR: 'cycle_momentum' needs an optimizer with momentum or betas")
-    end
-  end
-end)
-function OneCycleLR:_lr(i)
-  local o, k, start = self.options, self.last_epoch, 0
-  if k > self.total_steps then raise('OneCycleLR: step %d is past total_steps %d', k, self.total_steps) end
-  local phase, part, changes
-  for j, p in ipairs(self._phases[i]) do
-    -- of a phase without length (pct_start 1) its end holds
-    phase, part = p, p.last == start and 1 or (k - start) / (p.last - start)
-    if k <= p.last or j == #self._phases[i] then break end
-    start = p.last
-  end
-  local fn = anneal[o.anneal_strategy]
-  if o.cycle_momentum then
-    local group = self.optimizer.param_groups[i]
-    local momentum = fn(phase.m_from, phase.m_to, part)
-    local name = momentum_name(group)
-    changes = { [name] = name == 'momentum' and momentum or { momentum, group.betas[2] } }
-  end
-  return fn(phase.from, phase.to, part), changes
-end
+--- MultiplicativeLR(optimizer, lr_lambda): the lr times lr_lambda(steps so far) at each step; a function, or a list
+-- with one a group.
+local MultiplicativeLR = define('MultiplicativeLR', { LR_LAMBDA }, check_lambdas)
+function MultiplicativeLR:_lr(i, lr) return self.last_epoch > 0 and lr * factor_of(self, i) or lr end
+function MultiplicativeLR:_start_lr(i, lr) return lr * factor_of(self, i) end
 
 -- ---- plateau ----
 
@@ -408,11 +184,14 @@ function Plateau:step(...)
   end
   local after, reducing = self:_after(metric)
   self._reducing = reducing
-  Scheduler.step(self)
+  schedule.Scheduler.step(self)
   for name, value in pairs(after) do self[name] = value end
 end
 
-guards.guard(Plateau, 'schedule', is_schedule)
+schedule.guard(Plateau)
+
+require 'metann.optim.cycles'
+require 'metann.optim.sequences'
 
 local names = {}
 for name in pairs(scheduler) do names[#names + 1] = name end

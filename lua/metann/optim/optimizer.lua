@@ -3,12 +3,15 @@
 -- g, state, o)` returns the new parameter and the new state (a table of tensors by name, empty at first) and changes
 -- nothing; `o` are the options of a group. It is made of ordinary ops, so it can be differentiated. Whatever changes
 -- from step to step is a tensor in the state. `state` lists the names that the state may have; `defaults` holds an
--- option's default, or shared.REQUIRED; `kinds` the kinds of options that no other rule has; `positions` lists the
--- options that may be given by position, in PyTorch's order; `elementwise` says that each element of a parameter is
--- updated for itself, so that large ones may be in parts; `check(what, o)` raises on bad options. A rule that counts
--- steps names its 0-dim state in `counts`, and `prepare(state, o)` makes of that what is the same for all parameters
--- that have made equally many: a table with the new counts and further numbers, which `update` takes as its last
--- argument, and makes itself where it is not given them.
+-- option's default, or shared.REQUIRED; `kinds` what options must be that shared.lua doesn't know (see
+-- metann.arguments.kinds); `positions` lists the options that may be given by position, in PyTorch's order;
+-- `elementwise` says that each element of a parameter is updated for itself, so that large ones may be in parts;
+-- `check(what, o)` raises on bad options. A rule that counts steps names its 0-dim state in `counts`, and
+-- `prepare(state, o)` makes of that what is the same for all parameters that have made equally many: a table with the
+-- new counts and further numbers, which `update` takes as its last argument, and makes itself where it is not given
+-- them. `sizes(name, p)` gives the sizes of a parameter's state where they aren't the parameter's. What is no rule but
+-- shares the rest (LBFGS) has methods of its own, `one_group` where it takes no more, and `load(rule, state, i, p,
+-- params)`, which checks and copies a saved state.
 local pairs = require('metann.binding.traversal').pairs
 local guards = require 'metann.binding.guards'
 local arguments = require 'metann.arguments'
@@ -22,6 +25,13 @@ local ops, keep = support.ops, support.keep
 
 local Optimizer = {}
 Optimizer.__index = Optimizer
+
+local function is_optimizer(value)
+  local mt = type(value) == 'table' and getmetatable(value)
+  return type(mt) == 'table' and rawget(mt, 'rule') ~= nil
+end
+
+local function guard(methods) guards.guard(methods, 'optimizer', is_optimizer, { class = true }) end
 
 -- ---- construction ----
 
@@ -72,6 +82,9 @@ end
 
 local function add_group(self, given)
   if not is_group(given) then raise('%s: expected a group {params = ...}, got %s', self.rule.name, describe(given)) end
+  if self.rule.one_group and #self.param_groups > 0 then
+    raise('%s: takes one group of parameters, as its options hold for all', self.rule.name)
+  end
   local options = arguments.read(self.rule.signature, given)
   shared.take_backend(self.rule, options)
   local group = complete(self.rule, options, self.defaults)
@@ -116,7 +129,9 @@ end
 --- The class of optimizers for a rule. Called as Class(params, options): params is a parameter, a list, a table by name
 -- or an iterator of leaves, or a list of groups {params = ..., option = ...}; options stand by position, in PyTorch's
 -- order, or in a table by name.
-function Optimizer.class(rule)
+-- @param rule as above
+-- @param[opt] methods of the class's own, by name
+function Optimizer.class(rule, methods)
   rule.known_state, rule.known_counts, rule.signature = {}, {}, signature_of(rule)
   rule.step = arguments.signature(rule.name .. ':step', { { 'closure', arguments.kinds.callable, optional = true } })
   rule.zero_grad = arguments.signature(rule.name .. ':zero_grad', { { 'set_to_none', arguments.kinds.boolean, true } })
@@ -126,6 +141,8 @@ function Optimizer.class(rule)
     __index = Optimizer, __call = construct, is_optimizer_class = true,
   })
   class.__index = class
+  for name, method in pairs(methods or {}) do class[name] = method end
+  if methods then guard(class) end
   return class
 end
 
@@ -236,15 +253,19 @@ local function check_state(rule, state, i, p)
     if not is_tensor(value) then
       raise("%s:load_state_dict: '%s' of parameter %d must be a tensor, got %s", name, field, i, describe(value))
     end
-    if not support.same_shape(value, p) and not (rule.known_counts[field] and support.ndim(value) == 0) then
-      raise("%s:load_state_dict: size mismatch for '%s' of parameter %d, expect %s, got %s", name, field, i,
-        support.shape_text(p), support.shape_text(value))
+    local expected = support.tuple(rule.sizes and rule.sizes(field, p) or support.shape(p))
+    local given = support.shape_text(value)
+    if given ~= expected and not (rule.known_counts[field] and support.ndim(value) == 0) then
+      raise("%s:load_state_dict: size mismatch for '%s' of parameter %d, expect %s, got %s", name, field, i, expected,
+        given)
     end
   end
 end
 
---- A parameter's own copy of a state on its device, cast to its dtype as in PyTorch; what counts keeps its own.
-local function adopted(rule, state, p)
+--- A parameter's own copy of a state that fits it, on its device, cast to its dtype as in PyTorch; what counts keeps its
+-- own.
+local function load_state(rule, state, i, p)
+  check_state(rule, state, i, p)
   local own = {}
   for name, t in pairs(state) do
     local copy = copied(t):to(p.device)
@@ -267,8 +288,7 @@ function Optimizer:load_state_dict(dict)
     for i, p in ipairs(group.params) do
       local state = dict.state[given.params[i]]
       if state ~= nil then
-        check_state(self.rule, state, i, p)
-        states[id(p)] = adopted(self.rule, state, p)
+        states[id(p)] = (self.rule.load or load_state)(self.rule, state, i, p, group.params)
         of_group[#of_group + 1] = states[id(p)]
       end
     end
@@ -296,9 +316,6 @@ function Optimizer:__tostring()
   return table.concat(lines, '\n')
 end
 
-guards.guard(Optimizer, 'optimizer', function(value)
-  local mt = type(value) == 'table' and getmetatable(value)
-  return type(mt) == 'table' and rawget(mt, 'rule') ~= nil
-end, { class = true })
+guard(Optimizer)
 
 return Optimizer

@@ -25,7 +25,7 @@ end
 local KINDS = { lr = rate, betas = betas, rho = kinds.probability, dampening = kinds.number }
 
 local function kind_of(rule, name, default)
-  return KINDS[name] or rule.kinds and rule.kinds[name] or type(default) == 'boolean' and kinds.boolean or kinds.nonnegative
+  return rule.kinds and rule.kinds[name] or KINDS[name] or type(default) == 'boolean' and kinds.boolean or kinds.nonnegative
 end
 
 --- Checks the options that a rule is to run with, in the name of `what`.

@@ -186,7 +186,7 @@ function plans.match(what, targets, source, strict)
         raise("%s: '%s' is given twice, with different tensors", what, target.name)
       end
       local misfit = is_tensor(tensor) and plans.misfit(target.name, target.model, tensor)
-      if misfit and strict ~= false then raise('%s', misfit) end
+      if misfit and strict ~= false then raise('%s: %s', what, misfit) end
       if not misfit and given[target] == nil and (is_tensor(tensor) or tensor == false) then
         changes[#changes + 1] = { target = target, tensor = tensor }
       end
@@ -224,7 +224,7 @@ function plans.match_list(what, targets, source)
       raise("%s: entry %d, for '%s', must be a tensor, got %s", what, i, target.name, describe(tensor))
     end
     local misfit = is_tensor(tensor) and plans.misfit(target.name, target.model, tensor)
-    if misfit then raise('%s', misfit) end
+    if misfit then raise('%s: %s', what, misfit) end
     changes[i] = { target = target, tensor = tensor }
   end
   return changes

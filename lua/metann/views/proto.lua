@@ -102,7 +102,7 @@ local function check(plan, i, tensor)
   local model = model_of(plan, i)
   if is_tensor(model) and plans.same_form(model, tensor) then return end
   local misfit = plans.misfit(plan.names[i], model, tensor)
-  if misfit then raise('%s', misfit) end
+  if misfit then raise('%s: %s', WHAT, misfit) end
 end
 
 --- The weights by position from what functional was given; checked.

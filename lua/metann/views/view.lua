@@ -269,6 +269,9 @@ local function table_field(record, name, value)
   return value
 end
 
+--- What a module of the base computes when it is read, or nil; the base may be a view itself.
+local function computed_of(base) return rawget(base, '_computed') or record_of(base) and base._computed end
+
 local methods = {}
 
 function methods:_owner() return rawget(self, '_view').base end
@@ -297,6 +300,8 @@ local function index(self, name)
   local tensors = record.tensors
   value = tensors and tensors[name]
   if value ~= nil then return value or nil end
+  local computed = computed_of(base)
+  if computed and computed[name] then return computed[name](self) end
   -- only where the base is a view too, whose slots don't stand raw in it
   if special[name] then return special[name](record) end
   if type(name) ~= 'string' then
@@ -337,6 +342,7 @@ local function newindex(self, name, value)
   local record = rawget(self, '_view')
   local base, label = record.base, class_of(self)._name
   if type(name) == 'number' then name = tostring(name) end
+  class.check_written(self, computed_of(base), name)
   local dependents = base._dependents
   if base._parameters.values[name] ~= nil or dependents and dependents.values[name] ~= nil then
     if value ~= nil and not is_tensor(value) then

@@ -34,18 +34,27 @@ local function run_optimizer(case)
   end
 end
 
---- A schedule's arguments; a function is given as Python text.
-local function schedule_options(args)
+--- A function that is given as Python text.
+local function lambda(text)
+  local fn = torch.evaluate(text, {})
+  return function(epoch) return registry.plain(fn.call({ n = 1, epoch }, {})) end
+end
+
+--- A schedule of a name and arguments, among which further schedules are lists {name, arguments}.
+function optim.schedule(name, optimizer, args)
   local options = {}
-  for name, value in pairs(args) do
-    if name == 'lr_lambda' and type(value) == 'string' then
-      local fn = torch.evaluate(value, {})
-      value = function(epoch) return registry.plain(fn.call({ n = 1, epoch }, {})) end
-    end
+  for key, value in pairs(args) do
+    if key == 'lr_lambda' and type(value) == 'string' then value = lambda(value) end
     -- -1 is a schedule from its start, which is the only one here
-    if not (name == 'last_epoch' and value == -1) and name ~= 'verbose' then options[name] = value end
+    if not (key == 'last_epoch' and value == -1) and key ~= 'verbose' then options[key] = value end
   end
-  return options
+  if options.schedulers then
+    local list = {}
+    for i, each in ipairs(options.schedulers) do list[i] = optim.schedule(each[1], optimizer, each[2]) end
+    options.schedulers = list
+  end
+  options.optimizer = optimizer
+  return metann.optim.lr_scheduler[name](options)
 end
 
 --- Where an optimizer keeps what schedules call its momentum.
@@ -61,7 +70,7 @@ local function run_schedule(case)
     options.betas = { momentum, 0.999 }
   end
   local optimizer = metann.optim[case.optimizer]({ p }, options)
-  local schedule = metann.optim.lr_scheduler[case.scheduler](optimizer, schedule_options(case.args or {}))
+  local schedule = optim.schedule(case.scheduler, optimizer, case.args or {})
   local group = optimizer.param_groups[1]
   local lrs, momenta, metric = { group.lr }, { momentum_of(group) }, case.tensors.metric
   for k = 1, case.steps do

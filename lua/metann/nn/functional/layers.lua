@@ -1,6 +1,7 @@
---- Functions that compute a layer from given parameters, and dropout.
+--- Functions that compute a layer from given parameters.
 local arguments = require 'metann.arguments'
 local attention = require 'metann.nn.shared.attention'
+local bags = require 'metann.nn.shared.bags'
 local formulas = require 'metann.nn.shared.formulas'
 local lookup = require 'metann.nn.shared.lookup'
 local support = require 'metann.support'
@@ -10,29 +11,6 @@ local raise, ndim, size = support.raise, support.ndim, support.size
 local layers = {}
 
 local INPUT, BIAS = { 'input', kinds.tensor }, { 'bias', kinds.tensor, optional = true }
-
---- Zeros with probability p, the rest divided by 1 - p; with training=false x itself. `inplace` is taken for PyTorch's
--- sake, the result is a new tensor.
--- @function dropout
-layers.dropout = define('dropout', {
-  INPUT, { 'p', kinds.probability, 0.5 }, { 'training', kinds.boolean, true }, { 'inplace', kinds.boolean, false },
-}, function(x, p, training)
-  if not training or p == 0 then return x end
-  return (ops.dropout(x, p))
-end)
-
---- Channels of (N, C, H, W) or (C, H, W) are zeros with probability p, the rest divided by 1 - p.
--- @function dropout2d
-layers.dropout2d = define('dropout2d', {
-  INPUT, { 'p', kinds.probability, 0.5 }, { 'training', kinds.boolean, true }, { 'inplace', kinds.boolean, false },
-}, function(x, p, training)
-  local n = ndim(x)
-  if n ~= 3 and n ~= 4 then
-    raise("dropout2d: 'input' must be a tensor of size (N, C, H, W) or (C, H, W), got %s", support.describe(x))
-  end
-  if not training or p == 0 then return x end
-  return formulas.dropout2d(x, p)
-end)
 
 --- Rows of weight (rows, width) at input, a tensor of numbers from 1; the options are those of nn.Embedding.
 -- @function embedding
@@ -51,6 +29,24 @@ layers.embedding = define('embedding', {
     padding_idx = lookup.padding_row('embedding', padding_idx, size(weight, 1)),
     max_norm = max_norm, norm_type = norm_type, scale_grad_by_freq = scale_grad_by_freq,
   }, index, weight, true)
+end)
+
+local OPTIONS = bags.OPTIONS
+
+--- Sums, means or largest elements of rows of weight (rows, width) bag by bag; the options are those of nn.EmbeddingBag.
+-- @function embedding_bag
+layers.embedding_bag = define('embedding_bag', {
+  INPUT, { 'weight', kinds.tensor }, { 'offsets', kinds.tensor, optional = true }, OPTIONS.max_norm, OPTIONS.norm_type,
+  OPTIONS.scale_grad_by_freq, OPTIONS.mode, OPTIONS.sparse, { 'per_sample_weights', kinds.tensor, optional = true },
+  OPTIONS.include_last_offset, OPTIONS.padding_idx,
+}, function(index, weight, offsets, max_norm, norm_type, by_frequency, mode, _, per_sample_weights, last, padding_idx)
+  if ndim(weight) ~= 2 then
+    raise("embedding_bag: 'weight' must be a tensor of size (rows, width), got %s", support.describe(weight))
+  end
+  return bags.of('embedding_bag', {
+    max_norm = max_norm, norm_type = norm_type, scale_grad_by_freq = by_frequency, mode = mode,
+    include_last_offset = last, padding_idx = lookup.padding_row('embedding_bag', padding_idx, size(weight, 1)),
+  }, index, weight, offsets, per_sample_weights, true)
 end)
 
 --- x where x > 0, else weight * x; weight has one element, or one for each channel (dim 2).

@@ -85,6 +85,17 @@ norms.layer_norm = define('layer_norm', {
   return normalization.over_last('layer_norm', x, shape, weight, bias, eps)
 end)
 
+--- The input over the root of its mean square along the last dims, normalized_shape; eps is the dtype's own unless given.
+-- @function rms_norm
+norms.rms_norm = define('rms_norm', {
+  INPUT, { 'normalized_shape', kinds.sizes }, AFFINE[1], { 'eps', kinds.nonnegative, optional = true },
+}, function(x, shape, weight, eps)
+  if weight and support.shape_text(weight) ~= support.tuple(shape) then
+    raise("rms_norm: 'weight' must have size %s, got %s", support.tuple(shape), support.shape_text(weight))
+  end
+  return normalization.root_mean_square('rms_norm', x, shape, weight, eps)
+end)
+
 --- Group norm of (N, C, ...), whose C channels make num_groups groups.
 -- @function group_norm
 norms.group_norm = define('group_norm', {

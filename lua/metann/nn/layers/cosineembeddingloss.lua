@@ -31,6 +31,6 @@ return pure.class('CosineEmbeddingLoss', { 'input1', 'input2', 'target' }, {
   local cos = ops.div(product, ops.sqrt(ops.mul(aa, bb)))
   local apart = ops.clamp(ops.sub(cos, o.margin), 0)
   target = losses.float(target)
-  local loss = ops.where(ops.eq(target, -1), apart, support.beside(cos, ops.full, {}, 0, support.dtype(cos)))
+  local loss = ops.where(ops.eq(target, -1), apart, support.full(cos, {}, 0))
   return losses.reduce(ops.where(ops.eq(target, 1), ops.sub(1, cos), loss), o.reduction)
 end)

@@ -16,7 +16,7 @@ return pure.class('KLDivLoss', { 'input', 'target' }, {
     loss = ops.mul(ops.exp(target), ops.sub(target, x))
   else
     -- 0 log 0 is 0; the log of a negative number is NaN
-    local one = support.beside(target, ops.full, {}, 1, support.dtype(target))
+    local one = support.full(target, {}, 1)
     local log = ops.log(ops.where(ops.eq(target, 0), one, target))
     loss = ops.mul(target, ops.sub(log, x))
   end

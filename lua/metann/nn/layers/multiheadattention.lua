@@ -115,7 +115,7 @@ end
 --- x (N, L, E) with one more place at the end: `last` (1, 1, E), or zeros.
 local function with_place(x, last)
   local shape = { size(x, 1), 1, size(x, 3) }
-  return ops.cat({ x, last and ops.expand(last, shape) or support.beside(x, ops.full, shape, 0, support.dtype(x)) }, 2)
+  return ops.cat({ x, last and ops.expand(last, shape) or support.full(x, shape, 0) }, 2)
 end
 
 -- ---- masks ----

@@ -4,22 +4,15 @@
 local pure = require 'metann.nn.machinery.pure'
 local kinds = require('metann.nn.machinery.options').kinds
 local support = require 'metann.support'
+local upsampling = require 'metann.nn.shared.upsampling'
 local interpolate = support.functions.interpolate
-
-local factors = kinds.list_kind(function(v)
-  if kinds.positive(v) then return v end
-  local list = type(v) == 'table' and #v > 0
-  for i = 1, list and #v or 0 do list = list and kinds.positive(v[i]) end
-  if list then return v end
-  return nil, 'a number above 0 or a list of them'
-end)
 
 -- Modes in which a corner has a place.
 local CORNERS = { linear = true, bilinear = true, trilinear = true, bicubic = true }
 
 return pure.class('Upsample', { 'input' }, {
   { 'size', kinds.sizes, optional = true, show = true },
-  { 'scale_factor', factors, optional = true, show = true },
+  { 'scale_factor', upsampling.factors, optional = true, show = true },
   { 'mode', kinds.choice('nearest', 'nearest-exact', 'linear', 'bilinear', 'trilinear', 'bicubic', 'area'), 'nearest',
     show = true },
   { 'align_corners', kinds.boolean, optional = true },
@@ -27,9 +20,7 @@ return pure.class('Upsample', { 'input' }, {
 }, function(o, x)
   return interpolate(x, o.size, o.scale_factor, o.mode, o.align_corners, o.recompute_scale_factor)
 end, function(o)
-  if (o.size == nil) == (o.scale_factor == nil) then
-    support.raise("Upsample: give either 'size' or 'scale_factor'")
-  end
+  upsampling.check('Upsample', o)
   if o.align_corners and not CORNERS[o.mode] then
     support.raise("Upsample: 'align_corners' is for the modes linear, bilinear, trilinear and bicubic, not for %s", o.mode)
   end

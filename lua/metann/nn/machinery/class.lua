@@ -1,7 +1,8 @@
 --- Classes of modules: how they are made, and what reading, writing, calling and printing an instance does.
 -- An instance is a table with the raw fields `_parameters`, `_buffers`, `_modules` (slots), `_tensors` (plain tensor
 -- fields by name), `training`, `_forward_hooks` and `_forward_pre_hooks` (lists, once there are any), and the user's
--- plain fields. Tensors and modules never stand raw in it: `__newindex` files them and `__index` finds them.
+-- plain fields; `_computed`, once there is any, has functions of the instance by the names that they are read under
+-- (computed.lua). Tensors and modules never stand raw in it: `__newindex` files them and `__index` finds them.
 --
 -- The metatable of an instance is `class._meta`; its field `class` is the class. A class may give its subclasses
 -- another one by defining `_make_meta(class)`, and may define `_construct(class, ...)`, what calling the class does.
@@ -158,8 +159,18 @@ local function place_of(self, number, value)
   return tostring(number)
 end
 
+--- Raises where a name is what the module computes when it is read.
+-- @param computed its functions that do, by name, or nil
+function class.check_written(self, computed, name)
+  if computed and computed[name] then
+    raise("%s: '%s' is computed from other parameters when it is read: write those, or take that away first",
+      class_of(self)._name, name)
+  end
+end
+
 --- What `self[name] = value` does for a name that is no raw field.
 function class.assign(self, name, value)
+  class.check_written(self, rawget(self, '_computed'), name)
   if type(name) == 'number' then
     name = place_of(self, name, value)
     if not name then return end
@@ -176,7 +187,7 @@ end
 -- Raw fields that are the library's.
 local own = {
   _parameters = true, _buffers = true, _modules = true, _tensors = true, _transient = true, _forward_hooks = true,
-  _forward_pre_hooks = true,
+  _forward_pre_hooks = true, _computed = true,
 }
 
 --- Says that a raw field of instances is the library's, in which the walks look for nothing that is the user's.
@@ -219,6 +230,8 @@ local function make_meta(of)
     if value ~= nil then return value end
     value = of[name]
     if value ~= nil then return value end
+    local computed = rawget(self, '_computed')
+    if computed and computed[name] then return computed[name](self) end
     if type(name) == 'string' then return misspelt.check(of, name) end
     local position = of._position
     return position and position(self, name)

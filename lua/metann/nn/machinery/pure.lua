@@ -14,14 +14,20 @@ local pure = {}
 -- since most derivatives need the input as it was. So it is taken, shown, and changes nothing.
 pure.INPLACE = { 'inplace', kinds.boolean, false, show = 'true' }
 
---- What reads the inputs of a call that are not just tensors: by name, or wrong.
+--- An input, given as its name or as {name, kind}, as a parameter.
+local function parameter_of(input) return type(input) == 'table' and input or { input, kinds.tensor } end
+
+--- What reads the inputs of a call that are not just tensors: by name, of another kind, or wrong.
 local function input_reader(name, inputs)
-  local list = {}
-  for i, input in ipairs(inputs) do list[i] = { input, kinds.tensor } end
-  local read = arguments.reader(name, list)
+  local list, names = {}, {}
+  for i, input in ipairs(inputs) do
+    list[i] = parameter_of(input)
+    names[i] = list[i][1]
+  end
+  local read, first, second, third = arguments.reader(name, list), names[1], names[2], names[3]
   return function(...)
     local o = read(...)
-    return o[inputs[1]], o[inputs[2]], o[inputs[3]]
+    return o[first], o[second], o[third]
   end
 end
 
@@ -48,16 +54,17 @@ local checked = {
 }
 
 local function define_forward(of, compute, n, tensors)
-  local first, second = tensors[1], tensors[2]
-  if second then
-    function of:forward(x, y, more) return compute(self.options, x, y, more, self[first], self[second]) end
-  elseif first then
-    function of:forward(x, y, more) return compute(self.options, x, y, more, self[first]) end
-  elseif n == 1 then
+  local first, second = tensors[1] or false, tensors[2] or false
+  if n == 1 and not first then
     function of:forward(x, more) return compute(self.options, x, more) end
-  elseif n == 2 then
+  elseif n == 1 then
+    function of:forward(x, more) return compute(self.options, x, more, self[first], second and self[second]) end
+  elseif n == 2 and not first then
     function of:forward(x, y, more) return compute(self.options, x, y, more) end
+  elseif n == 2 then
+    function of:forward(x, y, more) return compute(self.options, x, y, more, self[first], second and self[second]) end
   else
+    assert(not first)
     function of:forward(x, y, z, more) return compute(self.options, x, y, z, more) end
   end
 end
@@ -114,7 +121,7 @@ end
 --- The public function of a class: its inputs, then the options, in the order of `call` where a parameter says one.
 local function function_of(what, inputs, parameters, compute, prepare)
   local list, own, tensors = {}, {}, {}
-  for i, input in ipairs(inputs) do list[i] = { input, kinds.tensor } end
+  for i, input in ipairs(inputs) do list[i] = parameter_of(input) end
   for i, p in ipairs(parameters) do own[p.call or i] = p end
   for _, p in ipairs(own) do
     list[#list + 1] = p
@@ -140,7 +147,7 @@ end
 
 --- Makes a class.
 -- @param name the class's name
--- @param inputs names of the inputs (1 to 3)
+-- @param inputs names of the inputs (1 to 3), or {name, kind} of those that may be other than tensors
 -- @param parameters as for options.reader; `tensor=true` makes one a buffer, `show` has it printed, `call` is its place
 -- among the options of the function where that is another one
 -- @param compute function(options, inputs..., tensors...)

@@ -17,7 +17,7 @@ function attention.mask(what, name, mask)
   return mask
 end
 
-local function number(value, like) return support.beside(like, ops.full, {}, value, dtype(like)) end
+local function number(value, like) return support.full(like, {}, value) end
 
 local function added(mask, like)
   if dtype(mask) ~= 'bool' then return mask end

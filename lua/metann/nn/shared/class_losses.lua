@@ -76,7 +76,7 @@ function classes.smoothed(what, log_p, target, weight, o)
   local weighted = weight and ops.mul(log_p, support.along_channels(weight, n)) or log_p
   local uniform = ops.neg(ops.sum(weighted, dim))
   local counts = ops.ne(target, o.ignore_index)
-  uniform = ops.where(counts, uniform, support.beside(uniform, ops.full, {}, 0, support.dtype(uniform)))
+  uniform = ops.where(counts, uniform, support.full(uniform, {}, 0))
   if o.reduction ~= 'none' then uniform = ops.sum(uniform) end
   if o.reduction == 'mean' then uniform = ops.div(uniform, total) end
   return ops.add(ops.mul(loss, 1 - s), ops.mul(uniform, s / size(log_p, dim)))

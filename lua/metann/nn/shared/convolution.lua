@@ -139,4 +139,40 @@ function convolution.class(name, sides, transposed)
   return of
 end
 
+-- ---- transposed ----
+
+--- The output_padding that gives the wanted size.
+local function padding_for(name, self, x, wanted)
+  local extra, sides = {}, #wanted
+  for i = 1, sides do
+    local least = (support.size(x, i - sides - 1) - 1) * self.stride[i] - 2 * self.padding[i]
+      + self.dilation[i] * (self.kernel_size[i] - 1) + 1
+    extra[i] = wanted[i] - least
+    if extra[i] < 0 or extra[i] >= math.max(self.stride[i], self.dilation[i]) then
+      raise("%s: 'output_size' must be from %d to %d in dim %d, got %d", name, least,
+        least + math.max(self.stride[i], self.dilation[i]) - 1, i, wanted[i])
+    end
+  end
+  return extra
+end
+
+--- Makes a class of transposed convolutions, which is called with x and output_size, the wanted sides, by position or
+-- name.
+function convolution.transposed_class(name, sides)
+  local of = convolution.class(name, sides, true)
+  local conv_transpose = support.functions[('conv_transpose%dd'):format(sides)]
+  local read_call = options.reader(name, { { 'output_size', kinds.sides(sides, 1), optional = true } })
+
+  function of:forward(x, ...)
+    convolution.check(name, x, self.in_channels, sides)
+    local extra = self.output_padding
+    if select('#', ...) > 0 then
+      local wanted = read_call(...).output_size
+      if wanted then extra = padding_for(name, self, x, wanted) end
+    end
+    return conv_transpose(x, self.weight, self.bias or false, self.stride, self.padding, extra, self.groups, self.dilation)
+  end
+  return of
+end
+
 return convolution

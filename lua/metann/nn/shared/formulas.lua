@@ -1,4 +1,4 @@
---- What a layer with parameters of its own, or a mode, and the function of the same name compute.
+--- What a layer with parameters of its own and the function of the same name compute.
 local support = require 'metann.support'
 local ops, size = support.ops, support.size
 
@@ -12,12 +12,6 @@ function formulas.bilinear(x1, x2, weight, bias)
   shape[#shape] = nil
   shape[#shape] = count
   return ops.linear(support.reshape(products, shape), support.reshape(weight, { size(weight, 1), count }), bias)
-end
-
---- Channels of (N, C, H, W) or (C, H, W) are zeros with probability p, the rest divided by 1 - p.
-function formulas.dropout2d(x, p)
-  local shape = support.ndim(x) == 3 and { size(x, 1), 1, 1 } or { size(x, 1), size(x, 2), 1, 1 }
-  return ops.mul(x, (ops.dropout(support.beside(x, ops.full, shape, 1, support.dtype(x)), p)))
 end
 
 --- x where x > 0, else weight * x; the weight has one element, or one for each channel.

@@ -25,7 +25,7 @@ local function scales(rows, o)
   local norm = support.functions.norm(rows, o.norm_type, 2, true)
   -- the small addend is PyTorch's
   local scale = ops.div(o.max_norm, ops.add(norm, 1e-7))
-  return ops.where(ops.gt(norm, o.max_norm), scale, support.beside(scale, ops.full, {}, 1, support.dtype(scale)))
+  return ops.where(ops.gt(norm, o.max_norm), scale, support.full(scale, {}, 1))
 end
 
 local function write_scaled(weight, flat, rows, o)
@@ -35,8 +35,8 @@ end
 
 --- For each looked-up row one over how often it occurs, (n, 1).
 local function frequencies(flat, rows, dtype)
-  local one = support.beside(flat, ops.full, { numel(flat) }, 1, dtype)
-  local counts = ops.index_add(support.beside(flat, ops.full, { rows }, 0, dtype), flat, one, 1)
+  local one = support.full(flat, { numel(flat) }, 1, dtype)
+  local counts = ops.index_add(support.full(flat, { rows }, 0, dtype), flat, one, 1)
   return ops.unsqueeze(ops.reciprocal(ops.index_select(counts, flat, 1)), 2)
 end
 

@@ -263,4 +263,52 @@ function normalization.batch_class(name, least, most, layout)
   return of
 end
 
+--- Normalises each channel of each sample of x, which has a batch, by its own statistics.
+local function by_instance(name, self, x, squeeze)
+  local tracks = self.training and self.track_running_stats
+  return normalization.instances(name, x, {
+    weight = self.weight, bias = self.bias, eps = self.eps, squeeze = squeeze,
+    running_mean = tracks and self.running_mean, running_var = tracks and self.running_var,
+    momentum = self.momentum or 0, -- as in PyTorch, batches are not counted here
+  })
+end
+
+--- Makes a class of instance norm.
+-- @param name of the class
+-- @param sides how many dims its input has behind the channels
+-- @param layout the sizes of its input, for messages, with %d for the channels
+function normalization.instance_class(name, sides, layout)
+  local of = normalization.class(name, false, false, kinds.nonnegative)
+
+  function of:forward(x, more)
+    if more ~= nil then support.too_many(name, 1) end
+    local n, features = support.is_tensor(x) and ndim(x) or 0, self.num_features
+    if (n ~= sides + 1 and n ~= sides + 2) or size(x, -sides - 1) ~= features then
+      support.raise("%s: 'input' must be a tensor of size %s, got %s", name, layout:gsub('%%d', features), support.describe(x))
+    end
+    local single = n == sides + 1
+    if single then x = ops.unsqueeze(x, 1) end
+    if self.training or not self.track_running_stats then return by_instance(name, self, x, single) end
+    local y = normalization.with_statistics(x, self.running_mean, self.running_var, self.weight, self.bias, self.eps)
+    return single and ops.squeeze(y, 1) or y
+  end
+  return of
+end
+
+-- One over which a number of a dtype has no effect on 1.
+local EPSILON = { float32 = 2 ^ -23, float64 = 2 ^ -52, float16 = 2 ^ -10, bfloat16 = 2 ^ -7 }
+
+--- Each sample over the root of its mean square along the last dims, then times weight (of those dims, or nil).
+-- @param eps added to the mean square; nil for the dtype's own
+function normalization.root_mean_square(what, x, shape, weight, eps)
+  if not support.is_tensor(x) or not ends_with(x, shape) then
+    support.raise("%s: the last dims of 'input' must be %s, got %s", what, support.tuple(shape), support.describe(x))
+  end
+  local dims = {}
+  for i = 1, #shape do dims[i] = -i end
+  local scale = rsqrt(add(ops.mean(ops.square(x), dims, true), eps or EPSILON[support.dtype(x)] or 0))
+  local y = mul(x, scale)
+  return weight and mul(y, weight) or y
+end
+
 return normalization

@@ -4,6 +4,7 @@ local class = require 'metann.nn.machinery.class'
 local Module = require 'metann.nn.machinery.module'
 local options = require 'metann.nn.machinery.options'
 local fresh = require 'metann.nn.shared.fresh'
+local packed = require 'metann.nn.shared.packed'
 local support = require 'metann.support'
 local kinds, ops, raise = options.kinds, support.ops, support.raise
 local add, mul, sub, linear, sigmoid, tanh, slice = ops.add, ops.mul, ops.sub, ops.linear, ops.sigmoid, ops.tanh,
@@ -57,7 +58,7 @@ local function add_weights(self, suffix, inputs, hidden, gates, bias, projected)
   end
 end
 
-local function zeros(x, shape) return support.beside(x, ops.full, shape, 0, support.dtype(x)) end
+local function zeros(x, shape) return support.full(x, shape, 0) end
 
 --- The two parts of a state: h, and c of an LSTM, which comes as a list {h, c}.
 local function parts_of(name, state, has_cell)
@@ -139,11 +140,50 @@ end
 
 -- ---- layers ----
 
+--- Rows from `first` to `last` of h, and of c if there is one.
+local function rows(h, c, first, last)
+  return slice(h, 1, first, last - first + 1), c and slice(c, 1, first, last - first + 1)
+end
+
+local function both(h, c, more_h, more_c) return ops.cat({ h, more_h }, 1), c and ops.cat({ c, more_c }, 1) end
+
+--- The steps of a packed sequence, which has sizes[t] rows at time t, never more than before. Forwards, the rows that end
+-- are put by; backwards, those that begin come in with their first state.
+-- @return the list of h by time; the last states, of all rows
+local function run_packed(run, gx, h, c, sizes, backwards)
+  local ends, list, first = {}, {}, {}
+  ends[0] = 0
+  for t = 1, #sizes do ends[t] = ends[t - 1] + sizes[t] end
+  first.h, first.c = h, c
+  local done_h, done_c, count = nil, nil, backwards and sizes[#sizes] or sizes[1]
+  h, c = rows(h, c, 1, count)
+  for i = 1, #sizes do
+    local t = backwards and #sizes + 1 - i or i
+    if sizes[t] > count then
+      h, c = both(h, c, rows(first.h, first.c, count + 1, sizes[t]))
+    elseif sizes[t] < count then
+      local ended_h, ended_c = rows(h, c, sizes[t] + 1, count)
+      if done_h then ended_h, ended_c = both(ended_h, ended_c, done_h, done_c) end
+      done_h, done_c = ended_h, ended_c
+      h, c = rows(h, c, 1, sizes[t])
+    end
+    count = sizes[t]
+    h, c = run(slice(gx, 1, ends[t - 1] + 1, count), h, c)
+    list[t] = h
+  end
+  if done_h then h, c = both(h, c, done_h, done_c) end
+  return list, h, c
+end
+
 --- One layer in one direction: x (L, N, inputs), h and c (N, hidden). Returns the list of h by time, the last state.
-local function run_direction(self, x, h, c, suffix, backwards)
+-- @param sizes of a packed sequence, of which x is the data; nil for others
+local function run_direction(self, x, h, c, suffix, backwards, sizes)
   local step = steps[self.kind]
   local weight, bias, projection = self['weight_hh' .. suffix], self['bias_hh' .. suffix], self['weight_hr' .. suffix]
   local gx = linear(x, self['weight_ih' .. suffix], self['bias_ih' .. suffix])
+  if sizes then
+    return run_packed(function(now, h_, c_) return step(now, h_, c_, weight, bias, projection) end, gx, h, c, sizes, backwards)
+  end
   local length, list = support.size(x, 1), {}
   for i = 1, length do
     local t = backwards and length + 1 - i or i
@@ -159,8 +199,8 @@ local function stack(list)
   return ops.cat(parts, 1)
 end
 
---- All layers: x (L, N, inputs), h and c (layers * directions, N, hidden).
-local function run_layers(self, x, h, c)
+--- All layers: x (L, N, inputs), h and c (layers * directions, N, hidden); with sizes x is a packed sequence's data.
+local function run_layers(self, x, h, c, sizes)
   local last_h, last_c, k = {}, {}, 0
   for layer = 0, self.num_layers - 1 do
     local outputs = {}
@@ -168,10 +208,10 @@ local function run_layers(self, x, h, c)
       k = k + 1
       local suffix = '_l' .. layer .. (direction == 2 and '_reverse' or '')
       local list, hk, ck = run_direction(self, x, ops.select(h, 1, k), c and ops.select(c, 1, k), suffix,
-        direction == 2)
-      outputs[direction], last_h[k], last_c[k] = stack(list), hk, ck
+        direction == 2, sizes)
+      outputs[direction], last_h[k], last_c[k] = sizes and ops.cat(list, 1) or stack(list), hk, ck
     end
-    x = outputs[2] and ops.cat(outputs, 3) or outputs[1]
+    x = outputs[2] and ops.cat(outputs, sizes and 2 or 3) or outputs[1]
     if self.dropout > 0 and self.training and layer < self.num_layers - 1 then x = (ops.dropout(x, self.dropout)) end
   end
   return x, stack(last_h), c and stack(last_c)
@@ -201,11 +241,11 @@ local function check_input(name, self, x)
   return n == 2
 end
 
---- The state to start from, checked: zeros where none is given.
-local function start(name, self, x, state, alone)
+--- The state to start from n sequences, checked: zeros where none is given.
+local function start(name, self, x, n, state, alone)
   local h, c = parts_of(name, state, self.kind == 'lstm')
   if alone then h, c = h and ops.unsqueeze(h, 2), c and ops.unsqueeze(c, 2) end
-  local shape = { self.num_layers * (self.bidirectional and 2 or 1), support.size(x, 2),
+  local shape = { self.num_layers * (self.bidirectional and 2 or 1), n,
     self.proj_size > 0 and self.proj_size or self.hidden_size }
   h = h or zeros(x, shape)
   check_size(name, 'h', h, shape)
@@ -216,16 +256,33 @@ local function start(name, self, x, state, alone)
   return h, c
 end
 
+--- What a layer makes of a packed sequence: one, and the last state, with the sequences in the order that they came in.
+local function forward_packed(name, self, sequence, state)
+  local data, sizes = sequence.data, sequence._sizes
+  if support.ndim(data) ~= 2 or support.size(data, 2) ~= self.input_size or #sizes == 0 then
+    raise("%s: the data of a packed sequence must have size (elements, %d), got %s", name, self.input_size,
+      support.describe(data))
+  end
+  local h, c = start(name, self, data, sizes[1], state, false)
+  local sorted, unsorted = sequence.sorted_indices, sequence.unsorted_indices
+  local y
+  y, h, c = run_layers(self, data, packed.reordered(h, sorted), packed.reordered(c, sorted), sizes)
+  h, c = packed.reordered(h, unsorted), packed.reordered(c, unsorted)
+  if c then return sequence:with(y), { h, c } end
+  return sequence:with(y), h
+end
+
 local function define_forward(of, name)
-  --- @param x (L, N, input_size), with batch_first (N, L, input_size), or (L, input_size)
+  --- @param x (L, N, input_size), with batch_first (N, L, input_size), or (L, input_size); or a PackedSequence
   -- @param state (layers * directions, N, hidden_size), of an LSTM a list {h, c} of these, h of width proj_size where
   -- there is one; zeros when left out
   -- @return the last layer's outputs, (L, N, directions * width of h) or as the input; the last state, as `state`
   function of:forward(x, state, more)
     if more ~= nil then support.too_many(name, 2) end
+    if packed.is(x) then return forward_packed(name, self, x, state) end
     local alone = check_input(name, self, x)
     if alone then x = ops.unsqueeze(x, 2) elseif self.batch_first then x = ops.transpose(x, 1, 2) end
-    local h, c = start(name, self, x, state, alone)
+    local h, c = start(name, self, x, support.size(x, 2), state, alone)
     x, h, c = run_layers(self, x, h, c)
     if alone then
       x, h, c = ops.squeeze(x, 2), ops.squeeze(h, 2), c and ops.squeeze(c, 2)

@@ -101,61 +101,95 @@ conv.conv3d = define('conv3d', convolution(3), function(t, weight, bias, stride,
   return n == 4 and raw.squeeze(out, 1) or out
 end)
 
+-- What a transposed convolution's weight has behind the channels, by the number of sides.
+local SIDES = { 'length', 'height, width', 'depth, height, width' }
+
 --- Sizes of a transposed convolution's result without output_padding, for the given padding; extra is checked.
-local function transposed_size(a, w, stride, padding, extra, dilation)
+local function transposed_size(op, a, w, stride, padding, extra, dilation)
   local size = {}
-  for i = 1, 2 do
+  for i = 1, #stride do
     if extra[i] >= math.max(stride[i], dilation[i]) then
-      raise("conv_transpose2d: 'output_padding' must be smaller than stride or dilation, got %d beside %d and %d",
-        extra[i], stride[i], dilation[i])
+      raise("%s: 'output_padding' must be smaller than stride or dilation, got %d beside %d and %d", op, extra[i],
+        stride[i], dilation[i])
     end
     size[i] = (a[2 + i] - 1) * stride[i] - 2 * padding[i] + dilation[i] * (w[2 + i] - 1) + 1
-    if size[i] + extra[i] < 1 then
-      raise('conv_transpose2d: the padding leaves nothing of dim %d of the result', 2 + i)
-    end
+    if size[i] + extra[i] < 1 then raise('%s: the padding leaves nothing of dim %d of the result', op, 2 + i) end
   end
   return size
 end
 
 --- Raises unless input a and weight w, both sizes, fit each other and the bias.
-local function check_transposed(a, w, bias, groups)
-  if #w ~= 4 then raise('conv_transpose2d: weight must be (in, out / groups, height, width), got %d dims', #w) end
+local function check_transposed(op, a, w, bias, groups)
+  if #w ~= #a then raise('%s: weight must be (in, out / groups, %s), got %d dims', op, SIDES[#a - 2], #w) end
   if a[2] ~= w[1] then
-    raise('conv_transpose2d: input has %d channels, weight %s expects %d', a[2], common.tuple(w), w[1])
+    raise('%s: input has %d channels, weight %s expects %d', op, a[2], common.tuple(w), w[1])
   end
   if w[1] % groups ~= 0 then
-    raise('conv_transpose2d: the %d channels of the input are not divisible by groups %d', w[1], groups)
+    raise('%s: the %d channels of the input are not divisible by groups %d', op, w[1], groups)
   end
-  if w[3] < 1 or w[4] < 1 then raise('conv_transpose2d: weight %s has no elements', common.tuple(w)) end
+  for d = 3, #w do
+    if w[d] < 1 then raise('%s: weight %s has no elements', op, common.tuple(w)) end
+  end
   if bias and (array(bias).ndim ~= 1 or common.numel(bias) ~= w[2] * groups) then
-    raise("conv_transpose2d: bias %s doesn't fit weight %s", common.tuple(shape_of(bias)), common.tuple(w))
+    raise("%s: bias %s doesn't fit weight %s", op, common.tuple(shape_of(bias)), common.tuple(w))
   end
 end
 
---- Transposed convolution of (N, C, H, W), or (C, H, W), with weight (C, out / groups, h, w).
--- @function conv_transpose2d
-conv.conv_transpose2d = define('conv_transpose2d', {
-  input, weight_, bias_, windows.sides('stride', 2, 1, 1), windows.sides('padding', 2, 0, 0),
-  windows.sides('output_padding', 2, 0, 0), groups_, windows.sides('dilation', 2, 1, 1),
-}, function(t, weight, bias, stride, padding, extra, groups, dilation)
-  local n = plane(t, 'conv_transpose2d', 4)
-  if n == 3 then t = raw.unsqueeze(t, 1) end
-  local a, w = shape_of(t), shape_of(weight)
-  check_transposed(a, w, bias, groups)
-  local size = transposed_size(a, w, stride, padding, extra, dilation)
-  local out
+--- Of planes (N, C, H, W), whose result without output_padding, `extra`, has sides of `size`.
+local function transposed_planes(t, weight, size, stride, padding, extra, groups, dilation)
   if extra[1] < stride[1] and extra[2] < stride[2] then
-    size[1], size[2] = size[1] + extra[1], size[2] + extra[2]
-    out = raw.conv2d_input_grad(t, weight, size, stride, padding, dilation, groups)
-  else
-    -- no convolution has such a result: the whole one is made and cut
-    size[1], size[2] = size[1] + 2 * padding[1], size[2] + 2 * padding[2]
-    out = raw.conv2d_input_grad(t, weight, size, stride, ZEROS[2], dilation, groups)
-    out = raw.pad(out, { 0, 0, -padding[1], -padding[2] }, { 0, 0, extra[1] - padding[1], extra[2] - padding[2] })
+    return (raw.conv2d_input_grad(t, weight, { size[1] + extra[1], size[2] + extra[2] }, stride, padding, dilation, groups))
   end
-  if bias then out = raw.add(out, raw.view(bias, -1, 1, 1)) end
-  return n == 3 and raw.squeeze(out, 1) or out
-end)
+  -- no convolution has such a result: the whole one is made and cut
+  local whole = { size[1] + 2 * padding[1], size[2] + 2 * padding[2] }
+  local out = raw.conv2d_input_grad(t, weight, whole, stride, ZEROS[2], dilation, groups)
+  return (raw.pad(out, { 0, 0, -padding[1], -padding[2] }, { 0, 0, extra[1] - padding[1], extra[2] - padding[2] }))
+end
+
+local function transposed_lines(t, weight, size, stride, padding, extra, groups, dilation)
+  local out = transposed_planes(raw.unsqueeze(t, -2), raw.unsqueeze(weight, -2), { 1, size[1] }, { 1, stride[1] },
+    { 0, padding[1] }, { 0, extra[1] }, groups, { 1, dilation[1] })
+  return (raw.squeeze(out, -2))
+end
+
+--- Of volumes: each plane of the input makes planes of further channels, one for each plane of the kernel, which are then
+-- added up along the depth.
+local function transposed_volumes(t, weight, size, stride, padding, extra, groups, dilation)
+  local a, w = shape_of(t), shape_of(weight)
+  local out = transposed_planes(layout.reshape(raw.transpose(t, 2, 3), { a[1] * a[3], a[2], a[4], a[5] }),
+    layout.reshape(weight, { w[1], w[2] * w[3], w[4], w[5] }), { size[2], size[3] }, { stride[2], stride[3] },
+    { padding[2], padding[3] }, { extra[2], extra[3] }, groups, { dilation[2], dilation[3] })
+  local made = shape_of(out)
+  out = raw.view(out, { a[1], a[3], w[2] * groups, w[3], made[3], made[4] })
+  out = raw.permute(out, 1, 3, 5, 6, 2, 4)
+  local span = dilation[1] * (w[3] - 1) + 1
+  out = raw.fold(raw.unslice(out, 6, 1, span, dilation[1]), 5, (a[3] - 1) * stride[1] + span, stride[1])
+  out = raw.permute(out, 1, 2, 5, 3, 4)
+  if padding[1] == 0 and extra[1] == 0 then return layout.contiguous(out) end
+  return (raw.pad(out, { 0, 0, -padding[1], 0, 0 }, { 0, 0, extra[1] - padding[1], 0, 0 }))
+end
+
+for n, transposed in ipairs{ transposed_lines, transposed_planes, transposed_volumes } do
+  --- Transposed convolution of (N, C, sides...), or (C, sides...), with weight (C, out / groups, sides...).
+  local op = ('conv_transpose%dd'):format(n)
+  conv[op] = define(op, {
+    input, weight_, bias_, windows.sides('stride', n, 1, 1), windows.sides('padding', n, 0, 0),
+    windows.sides('output_padding', n, 0, 0), groups_, windows.sides('dilation', n, 1, 1),
+  }, function(t, weight, bias, stride, padding, extra, groups, dilation)
+    local alone = plane(t, op, n + 2) == n + 1
+    if alone then t = raw.unsqueeze(t, 1) end
+    local a, w = shape_of(t), shape_of(weight)
+    check_transposed(op, a, w, bias, groups)
+    local size = transposed_size(op, a, w, stride, padding, extra, dilation)
+    local out = transposed(t, weight, size, stride, padding, extra, groups, dilation)
+    if bias then
+      local along = { -1 }
+      for i = 1, n do along[1 + i] = 1 end
+      out = raw.add(out, raw.view(bias, along))
+    end
+    return alone and raw.squeeze(out, 1) or out
+  end)
+end
 
 local kernel_size = windows.sides('kernel_size', 2, 1)
 local dilation_, padding_ = windows.sides('dilation', 2, 1, 1), windows.sides('padding', 2, 0, 0)

@@ -292,6 +292,18 @@ products.cdist = define('cdist', { input, other, { 'p', kinds.nonnegative, 2 } }
   return (norm(raw.sub(raw.unsqueeze(a, -2), raw.unsqueeze(b, -3)), p, -1))
 end)
 
+--- The p-norms of the differences of all pairs of rows of a matrix, the first row's with those below it first.
+-- @function pdist
+products.pdist = define('pdist', { input, { 'p', kinds.nonnegative, 2 } }, function(t, p)
+  if ndim(t) ~= 2 then raise('pdist: expected a matrix, got %s', text(t)) end
+  local n, first, second = common.size(t, 1), {}, {}
+  for i = 1, n do
+    for k = i + 1, n do first[#first + 1], second[#second + 1] = i, k end
+  end
+  local function rows(list) return raw.index_select(t, common.beside(t, common.indices, list), 1) end
+  return (norm(raw.sub(rows(first), rows(second)), p, -1))
+end)
+
 --- Where to part the chain of matrices i..j, sizes[i] being the rows of matrix i: the order with the fewest
 -- multiplications (Cormen et al., "Introduction to Algorithms", 15.2).
 local function best_order(sizes, n)

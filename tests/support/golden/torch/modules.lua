@@ -14,11 +14,14 @@ local POSITIONAL = {
   Unflatten = { 'dim', 'unflattened_size' }, Embedding = { 'num_embeddings', 'embedding_dim', 'padding_idx' },
 }
 
---- Makes a module from arguments by PyTorch's names, as Lua values counted from 0.
+--- Makes a module from arguments by PyTorch's names, as Lua values counted from 0. A module among them is {module, args}.
 -- @param no_momentum whether momentum is None, which in metann is false
 function modules.build(class, args, no_momentum)
   local given = {}
-  for name, value in pairs(args) do given[name] = registry.by_name(name, value) end
+  for name, value in pairs(args) do
+    local module = type(value) == 'table' and not registry.is_tensor(value) and value.module
+    given[name] = module and modules.build(module, value.args) or registry.by_name(name, value)
+  end
   if no_momentum then given.momentum = false end
   local make = nn[class]
   local module = next(given) == nil and make() or make(given)

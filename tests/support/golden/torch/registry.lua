@@ -77,7 +77,7 @@ kinds.split_points = kinds.dims_or_count
 -- What a parameter holds, unless the signature says otherwise by an annotation.
 local BY_NAME = {}
 for name in ([[dim dims dim0 dim1 dim2 start_dim end_dim source destination dimension index indices padding_idx
-    ignore_index]]):gmatch '%S+' do
+    ignore_index blank]]):gmatch '%S+' do
   BY_NAME[name] = 'position'
 end
 

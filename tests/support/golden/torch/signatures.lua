@@ -188,33 +188,50 @@ matrix_power(input, n)
 
 --- torch.nn.functional.NAME.
 signatures.functional = registry.signatures [[
-sigmoid tanh logsigmoid(input)
-relu silu(input, inplace=False)
+sigmoid tanh logsigmoid tanhshrink(input)
+relu silu relu6 mish hardswish hardsigmoid selu(input, inplace=False)
+celu(input, alpha=1.0, inplace=False)
+softshrink hardshrink(input, lambd=0.5)
+glu(input, dim=-1)
+threshold(input, threshold, value, inplace=False)
+rrelu(input, lower=0.125, upper=0.3333333333333333, training=False, inplace=False)
+gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1)
 leaky_relu(input, negative_slope=0.01, inplace=False)
 elu(input, alpha=1.0, inplace=False)
 gelu(input, *, approximate='none')
 softplus(input, beta=1, threshold=20)
 hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False)
 prelu(input, weight)
-softmax log_softmax(input, dim=None, _stacklevel=3, dtype=None)
-dropout dropout2d(input, p=0.5, training=True, inplace=False)
+softmax softmin log_softmax(input, dim=None, _stacklevel=3, dtype=None)
+dropout dropout1d dropout2d dropout3d(input, p=0.5, training=True, inplace=False)
+alpha_dropout feature_alpha_dropout(input, p=0.5, training=False, inplace=False)
 linear(input, weight, bias=None)
 bilinear(input1, input2, weight, bias=None)
 conv1d conv2d conv3d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1)
-conv_transpose2d(input, weight, bias=None, stride=1, padding=0, output_padding=0,
+conv_transpose1d conv_transpose2d conv_transpose3d(input, weight, bias=None, stride=1, padding=0, output_padding=0,
  groups=1, dilation=1)
 unfold(input, kernel_size, dilation=1, padding=0, stride=1)
 fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1)
 pad(input, pad, mode='constant', value=None)
 interpolate(input, size=None, scale_factor=None, mode='nearest', align_corners=None, recompute_scale_factor=None,
  antialias=False)
-max_pool1d max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False)
+max_pool1d max_pool2d max_pool3d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False)
  -> values, indices
-avg_pool1d avg_pool2d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
+avg_pool1d avg_pool2d avg_pool3d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
  divisor_override=None)
-adaptive_avg_pool2d(input, output_size)
-adaptive_max_pool2d(input, output_size, return_indices=False) -> values, indices
+adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d(input, output_size)
+adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d(input, output_size, return_indices=False) -> values, indices
+lp_pool1d lp_pool2d lp_pool3d(input, norm_type, kernel_size, stride=None, ceil_mode=False)
+max_unpool1d max_unpool2d max_unpool3d(input, indices, kernel_size, stride=None, padding=0, output_size=None)
+fractional_max_pool2d fractional_max_pool3d(input, kernel_size, output_size=None, output_ratio=None,
+ return_indices=False, _random_samples=None) -> values, indices
+local_response_norm(input, size, alpha=0.0001, beta=0.75, k=1.0)
+pixel_shuffle(input, upscale_factor)
+pixel_unshuffle(input, downscale_factor)
+channel_shuffle(input, groups)
+upsample_nearest upsample_bilinear(input, size=None, scale_factor=None)
 batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-05)
+rms_norm(input, normalized_shape, weight=None, eps=None)
 layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-05)
 group_norm(input, num_groups, weight=None, bias=None, eps=1e-05)
 instance_norm(input, running_mean=None, running_var=None, weight=None, bias=None, use_input_stats=True, momentum=0.1,
@@ -223,6 +240,8 @@ normalize(input, p=2.0, dim=1, eps=1e-12)
 cosine_similarity(x1, x2, dim=1, eps=1e-08)
 pairwise_distance(x1, x2, p=2.0, eps=1e-06, keepdim=False)
 embedding(input: position, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False)
+embedding_bag(input: position, weight, offsets: position=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False,
+ mode='mean', sparse=False, per_sample_weights=None, include_last_offset=False, padding_idx=None)
 one_hot(input: position, num_classes=-1)
 scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None,
  enable_gqa=False)
@@ -239,6 +258,18 @@ cross_entropy(input, target: position, weight=None, size_average=None, ignore_in
  label_smoothing=0.0)
 cosine_embedding_loss margin_ranking_loss(input1, input2, target, margin=0, size_average=None, reduce=None,
  reduction='mean')
+gaussian_nll_loss(input, target, var, full=False, eps=1e-06, reduction='mean')
+poisson_nll_loss(input, target, log_input=True, full=False, size_average=None, eps=1e-08, reduce=None, reduction='mean')
+hinge_embedding_loss(input, target, margin=1.0, size_average=None, reduce=None, reduction='mean')
+multi_margin_loss(input, target: position, p=1, margin=1.0, weight=None, size_average=None, reduce=None, reduction='mean')
+multilabel_margin_loss(input, target: position, size_average=None, reduce=None, reduction='mean')
+multilabel_soft_margin_loss(input, target, weight=None, size_average=None, reduce=None, reduction='mean')
+ctc_loss(log_probs, targets: position, input_lengths, target_lengths, blank: position=0, reduction='mean',
+ zero_infinity=False)
+triplet_margin_with_distance_loss(anchor, positive, negative, *, distance_function=None, margin=1.0, swap=False,
+ reduction='mean')
+affine_grid(theta, size, align_corners=None)
+grid_sample(input, grid, mode='bilinear', padding_mode='zeros', align_corners=None)
 triplet_margin_loss(anchor, positive, negative, margin=1.0, p=2, eps=1e-06, swap=False, size_average=None, reduce=None,
  reduction='mean')
 ]]
@@ -262,10 +293,14 @@ clip_grad_value_(parameters, clip_value)
 --- The forward of modules that take or give positions.
 signatures.forward = registry.signatures [[
 Embedding(input: position)
-CrossEntropyLoss NLLLoss(input, target: position)
+EmbeddingBag(input: position, offsets: position=None, per_sample_weights=None)
+CrossEntropyLoss NLLLoss MultiMarginLoss MultiLabelMarginLoss(input, target: position)
+CTCLoss(log_probs, targets: position, input_lengths, target_lengths)
 MultiheadAttention(query, key, value, key_padding_mask=None, need_weights=True, attn_mask=None,
  average_attn_weights=True, is_causal=False) => output, weights
-MaxPool1d MaxPool2d MaxPool3d AdaptiveMaxPool1d AdaptiveMaxPool2d(input) -> values, indices
+MaxPool1d MaxPool2d MaxPool3d AdaptiveMaxPool1d AdaptiveMaxPool2d AdaptiveMaxPool3d FractionalMaxPool2d
+ FractionalMaxPool3d(input) -> values, indices
+MaxUnpool1d MaxUnpool2d MaxUnpool3d(input, indices, output_size=None)
 ]]
 
 return signatures

@@ -1,10 +1,11 @@
---- nn.utils: gradients of many parameters at once, and parameters as one vector. What changes many tensors computes all
--- of them before it writes the first.
+--- nn.utils: gradients of many parameters at once, and parameters as one vector; `rnn`, packed sequences; weights that
+-- are computed. What changes many tensors computes all of them before it writes the first.
+local pairs = require('metann.binding.traversal').pairs
 local arguments = require 'metann.arguments'
 local support = require 'metann.support'
 local ops, raise, kinds = support.ops, support.raise, arguments.kinds
 
-local utils = {}
+local utils = { parametrize = require 'metann.nn.utils.parametrize', rnn = require 'metann.nn.utils.rnn' }
 
 local function gradients(parameters, what)
   local list = support.tensors(parameters, what)
@@ -115,5 +116,7 @@ utils.vector_to_parameters = arguments.define('vector_to_parameters', {
   end
   support.no_grad(support.scope, scatter, vector, list)
 end)
+
+for name, fn in pairs(require 'metann.nn.utils.reparametrize') do utils[name] = fn end
 
 return require 'metann.binding.lazy'('nn.utils', {}, utils)
