@@ -203,10 +203,11 @@ local function tensordot(a, b, dims)
   a, b = summed(a, first, b, second), summed(b, second, a, first)
   local shape_a, shape_b, size, rows, inner, cols = shape_of(a), shape_of(b), {}, 1, 1, 1
   for i, d in ipairs(first) do
-    if shape_a[d] ~= shape_b[second[i]] then
+    local here, there = shape_a[d] or 1, shape_b[second[i]] or 1 -- a 0-dim tensor has a dim of 1
+    if here ~= there then
       raise('tensordot: size mismatch, dim %d of %s and dim %d of %s', d, text(a), second[i], text(b))
     end
-    inner = inner * shape_a[d]
+    inner = inner * here
   end
   for _, d in ipairs(rest_a) do size[#size + 1], rows = shape_a[d], rows * shape_a[d] end
   for _, d in ipairs(rest_b) do size[#size + 1], cols = shape_b[d], cols * shape_b[d] end
