@@ -1,4 +1,6 @@
 """Cases of op_db: for each operator that the library has, samples in float64 with derivatives, and some in other dtypes."""
+import re
+
 import torch
 from torch.testing._internal.common_methods_invocations import op_db
 
@@ -59,6 +61,18 @@ def fresh(value, known):
     return value
 
 
+def pairs(y):
+    """Complex numbers as the library has them."""
+    if isinstance(y, (tuple, list)):
+        return [pairs(v) for v in y]
+    return torch.view_as_real(y) if isinstance(y, torch.Tensor) and y.is_complex() else y
+
+
+def of_complex(o):
+    """Of fft's functions, the operator of real numbers x that takes x + i x / 2."""
+    return lambda x, *args, **options: o.op(torch.complex(x, x / 2), *args, **options)
+
+
 def add_sample(file, o, sample, dtype, label, head):
     args, kwargs = [sample.input] + list(sample.args), dict(sample.kwargs)
     if kwargs.get("dropout_p", 0):
@@ -71,8 +85,11 @@ def add_sample(file, o, sample, dtype, label, head):
         wrapper = lambda op, *a, **k: op(*a, **k)
     if wrapper.__name__ == "gradcheck_wrapper_hermitian_input":  # of matrices made symmetric
         code = code.replace("a.x1", "a.x1 + a.x1.mT", 1)
+    function = o.op
+    if re.match(r"fft\.i?r?fft[2n]?$", o.name) and not o.name.startswith("fft.r"):
+        code, function = code.replace("a.x1", "metann.stack({a.x1, a.x1 / 2}, -1)", 1), of_complex(o)
     given, options = fresh(args, known), {k: fresh(v, known) for k, v in kwargs.items()}
-    y = flatten(wrapper(o.op, *given, **options) if wrapped else o.op(*given, **options))
+    y = flatten(pairs(wrapper(function, *given, **options) if wrapped else function(*given, **options)))
     if o.name in FIRST:
         del y[1:]
     if not y or any(t.dtype not in DTYPES for t in y):
