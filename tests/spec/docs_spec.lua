@@ -134,7 +134,7 @@ describe('the list of functions', function()
     local t = metann.ones(1)
     for row in text:gmatch '\n| (`[^|]+) |' do
       for code in row:gmatch '`([^`]+)`' do
-        local name = code:match '^t:([%w_]+)' or code:match '^([%a][%w_]*)'
+        local name = code:match '^t:([%w_]+)' or code:match '^linalg%.([%w_]+)' or code:match '^([%a][%w_]*)'
         local found = false
         for _, space in ipairs{ metann, t, metann.linalg, metann.fft } do
           found = found or pcall(function() return space[name] end)
