@@ -517,6 +517,7 @@ describe('linalg of tensors', function()
   it('vander has powers, and their derivatives where they are 0, too', function()
     near({ { 1, 2, 4 }, { 1, -3, 9 }, { 1, 0, 0 } }, linalg.vander(f64{ 2, -3, 0 }))
     near({ { 1, 2 }, { 1, 3 } }, linalg.vander(f64{ 2, 3 }, { N = 2 }))
+    near({ { 1, 3 } }, linalg.vander(f64(3), { N = 2 }))
     local x = metann.tensor({ 2, 0 }, { dtype = 'float64', requires_grad = true })
     near({ 1 + 4 + 12, 1 }, metann.grad(linalg.vander(x, 4):sum(), x)) -- 1 + 2 x + 3 x^2
   end)

@@ -190,9 +190,10 @@ end)
 -- @param N how many, n unless given
 linalg.vander = define('vander', { input, { 'N', kinds.count, optional = true } }, function(t, n)
   if common.dtype(t) == 'bool' then t = raw.cast(t, 'int64') end
+  if common.ndim(t) == 0 then t = raw.unsqueeze(t, 1) end
   local column = raw.unsqueeze(t, -1)
   local size = shape_of(column)
-  n = n or size[#size - 1] or 1
+  n = n or size[#size - 1]
   local parts = { common.beside(t, raw.full, size, 1, common.dtype(t)) }
   if n > 1 then
     size[#size] = n - 1

@@ -70,7 +70,7 @@ def pairs(y):
 
 def of_complex(o):
     """Of fft's functions, the operator of real numbers x that takes x + i x / 2."""
-    return lambda x, *args, **options: o.op(torch.complex(x, x / 2), *args, **options)
+    return lambda x, *args, **options: o.op(torch.complex(x * 1.0, x / 2), *args, **options)
 
 
 def add_sample(file, o, sample, dtype, label, head):
