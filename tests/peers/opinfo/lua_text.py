@@ -16,7 +16,9 @@ INDICES = {"index", "indices", "ignore_index", "padding_idx"}
 PLACES = {"movedim": {"source", "destination"}, "narrow": {"start"}, "nll_loss": {"target"}, "cross_entropy": {"target"}, "multi_margin_loss": {"target"},
           "one_hot": {"input"}, "bincount": {"input"}, "embedding": {"input"}, "embedding_bag": {"input", "offsets"},
           "NLLLoss": {"target"}, "CrossEntropyLoss": {"target"}, "MultiMarginLoss": {"target"},
-          "Embedding": {"input"}, "EmbeddingBag": {"input", "offsets"}, "slice_scatter": {"start"}}
+          "Embedding": {"input"}, "EmbeddingBag": {"input", "offsets"}, "slice_scatter": {"start"},
+          "ctc_loss": {"targets", "blank"}, "CTCLoss": {"targets", "blank"}, "multilabel_margin_loss": {"target"},
+          "MultiLabelMarginLoss": {"target"}}
 # without effect on numbers
 NEUTRAL = {"generator", "memory_format", "layout", "pin_memory", "out", "non_blocking", "requires_grad", "compute_mode"}
 OPERATORS = {"__radd__": "+", "__rmul__": "*", "__rsub__": "-", "__rdiv__": "/", "__rpow__": "^", "__rmod__": "%"}
@@ -164,7 +166,7 @@ def call(writer, name, variant, args, kwargs, head):
         return writer.value(args[0]) + "." + name
     if name == "einsum":
         args = [args[1]] + list(args[0])
-    if name in ("where", "nn.functional.embedding") or (name == "normal" and variant == "number_mean"):
+    if name in ("where", "nn.functional.embedding", "nn.functional.embedding_bag") or (name == "normal" and variant == "number_mean"):
         args = [args[1], args[0]] + list(args[2:])
     if name == "linalg.pinv" and variant == "singular":
         raise Inexpressible("a product that the database makes")

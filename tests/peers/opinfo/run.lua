@@ -3,6 +3,7 @@ local metann = require 'metann'
 local json = require 'metann.binding.json'
 local safetensors = require 'metann.io.safetensors'
 local compare = require 'tests.peers.opinfo.compare'
+local pytorch = require 'metann.nn.machinery.pytorch'
 local is_tensor = metann.is_tensor
 
 local run = {}
@@ -63,7 +64,7 @@ function run.module(case, tensors)
   local named = {}
   for name, parameter in net:named_parameters() do named['p.' .. name] = parameter end
   local leaves = {}
-  for i, name in ipairs(case.leaves) do leaves[i] = named[name] or tensors[name]:requires_grad_(true) end
+  for i, name in ipairs(case.leaves) do leaves[i] = named[name] or named[pytorch.shifted(name)] or tensors[name]:requires_grad_(true) end
   return checked(case, compare.flatten(evaluate('also(' .. case.code .. ')', tensors, net)), leaves, tensors)
 end
 
