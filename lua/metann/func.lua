@@ -35,13 +35,14 @@ local function any_list(v) return v, 'a number or a list of numbers' end
 local ARGNUMS = { 'argnums', reader.kinds.list_kind(any_list), 1 }
 local HAS_AUX = { 'has_aux', reader.kinds.boolean, false }
 local signatures = {}
-for _, what in ipairs{ 'grad', 'value_and_grad', 'jacobian' } do
+for _, what in ipairs{ 'grad', 'value_and_grad', 'jacobian', 'jacrev', 'jacfwd' } do
   signatures[what] = reader.signature(what, { ARGNUMS, HAS_AUX })
 end
 for _, what in ipairs{ 'vjp', 'jvp', 'hvp' } do signatures[what] = reader.signature(what, { HAS_AUX }) end
 signatures.hessian = reader.signature('hessian', { ARGNUMS })
 -- and after the point, where that is given
-local AT_POINT = { jacobian = reader.signature('jacobian', { HAS_AUX }), hessian = reader.signature('hessian', {}) }
+local AT_POINT = { hessian = reader.signature('hessian', {}) }
+for _, what in ipairs{ 'jacobian', 'jacrev', 'jacfwd' } do AT_POINT[what] = reader.signature(what, { HAS_AUX }) end
 
 --- argnums as a list, whether it was one number, and has_aux.
 local function read_options(what, ...)
@@ -337,10 +338,40 @@ local function jacobian_of(y, run)
   return list
 end
 
+--- The Jacobian of all outputs row by row: a list of jacobian_of each.
+local function by_rows(run)
+  local list = {}
+  for k, y in ipairs(run.outputs) do list[k] = jacobian_of(y, run) end
+  return list
+end
+
+--- The same column by column: each element of the inputs is moved alone.
+local function by_columns(run)
+  local columns = {}
+  for k in ipairs(run.outputs) do columns[k] = {} end
+  for i, x in ipairs(run.inputs) do
+    local n, along, found = x:numel(), {}, {}
+    for j, other in ipairs(run.inputs) do along[j] = zeros(other) end
+    for k in ipairs(run.outputs) do found[k] = {} end
+    for place = 1, n do
+      local one = x:new_zeros(n)
+      one[place] = 1
+      along[i] = one:reshape(x.shape)
+      for k, tangent in ipairs(push(run, along, run.record)) do found[k][place] = tangent end
+    end
+    for k, y in ipairs(run.outputs) do
+      local whole = y.shape
+      for _, s in ipairs(x.shape) do whole[#whole + 1] = s end
+      columns[k][i] = n > 0 and ops.stack(found[k], -1):reshape(whole) or x:new_zeros(whole)
+    end
+  end
+  return columns
+end
+
 local function jacobian(o, shape, fn, n, arguments)
   local run = evaluate(o, fn, n, arguments)
   local parts = {}
-  for k, y in ipairs(run.outputs) do parts[k] = shape(o, arguments, jacobian_of(y, run)) end
+  for k, list in ipairs((o.walk or by_rows)(run)) do parts[k] = shape(o, arguments, list) end
   local result = tree.only(run.output, parts, is_input)
   if o.has_aux then return result, settle(run, run.aux) end
   return result
@@ -353,16 +384,27 @@ local function is_primals(x) return is_tensor(x) or (tree.is_branch(x) and #tree
 -- @param options argnums=1, has_aux=false, as for grad; or primals, as for vjp: the Jacobian for all of them
 -- @return a function of fn's arguments; it returns, in the shape of fn's value, for each of its tensors the gradient of
 --   each element: a tensor of the value's size followed by the argument's, in the shape of the argument
-function func.jacobian(fn, options, ...)
-  function_of('jacobian', fn)
-  if is_primals(options) then
-    local o, arguments = arguments_of('jacobian', options)
-    o.has_aux = reader.read(AT_POINT.jacobian, ...).has_aux
-    return jacobian(o, like_primals, fn, #arguments, arguments)
+-- @function jacobian
+local function define_jacobian(what, walk)
+  func[what] = function(fn, options, ...)
+    function_of(what, fn)
+    if is_primals(options) then
+      local o, arguments = arguments_of(what, options)
+      o.has_aux, o.walk = reader.read(AT_POINT[what], ...).has_aux, walk
+      return jacobian(o, like_primals, fn, #arguments, arguments)
+    end
+    local o = read_options(what, options, ...)
+    o.walk = walk
+    return function(...) return jacobian(o, shaped, fn, select('#', ...), { ... }) end
   end
-  local o = read_options('jacobian', options, ...)
-  return function(...) return jacobian(o, shaped, fn, select('#', ...), { ... }) end
 end
+define_jacobian('jacobian', by_rows)
+--- jacobian, by PyTorch's name: one way back for each element of the value.
+-- @function jacrev
+define_jacobian('jacrev', by_rows)
+--- jacobian by one way forward for each element of the arguments: for few of those and large values.
+-- @function jacfwd
+define_jacobian('jacfwd', by_columns)
 
 --- The function that gives fn's Hessian: the Jacobian of its gradient; or, given primals, the Hessian there.
 -- @param fn a function that returns a 0-dim tensor
@@ -380,6 +422,19 @@ function func.hessian(fn, options, ...)
   local o = read_options('hessian', options, ...)
   local gradient = func.grad(fn, o.single and o.argnums[1] or o.argnums)
   return function(...) return jacobian(o, shaped, gradient, select('#', ...), { ... }) end
+end
+
+-- ---- modules ----
+
+--- What a module gives with other parameters in place of its own, which stay as they are, and so do its buffers.
+-- @param module a module
+-- @param params a table by name, what is not named being the module's own; or a list in the order of named_parameters
+-- @param ... the module's arguments
+function func.functional_call(module, params, ...)
+  if not require('metann.nn').is(module, require('metann.nn').Module) then
+    raise("functional_call: 'module' must be a module, got %s", describe(module))
+  end
+  return require 'metann.views.proto'.ProtoModule(module):functional(params)(...)
 end
 
 return require 'metann.binding.lazy'('metann.func', {}, func)

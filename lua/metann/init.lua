@@ -153,7 +153,8 @@ metann.is_tensor = handle.is_tensor
 local MODULES = {
   nn = 'metann.nn', optim = 'metann.optim', meta = 'metann.meta', utils = 'metann.utils', data = 'metann.data',
   io = 'metann.io', train = 'metann.train', autograd = 'metann.autograd', distributions = 'metann.distributions',
-  ops = 'metann.tensor.ops', linalg = 'metann.tensor.linalg', special = 'metann.special', func = 'metann.func',
+  ops = 'metann.tensor.ops', linalg = 'metann.tensor.linalg', fft = 'metann.tensor.fft', special = 'metann.special',
+  func = 'metann.func',
 }
 local MEMBERS = {
   DependentModule = 'metann.views.dependent', ProtoModule = 'metann.views.proto', tensor_copy = 'metann.views.proto',

@@ -6,7 +6,7 @@ describe('./dev', function()
     for _, arguments in ipairs{'', 'help', '--help'} do
       local status, said = scratch.run(scratch.STATE_LEFT_OPEN .. './dev ' .. arguments)
       assert.are.equal(0, status)
-      for command in ('deps demo test fuzz bench lint docs'):gmatch '%a+' do
+      for command in ('deps demo test fuzz bench opinfo lint docs'):gmatch '%a+' do
         assert.truthy(said:find('\n./dev ' .. command, 1, true) or said:find('./dev ' .. command, 1, true) == 1, command)
       end
     end

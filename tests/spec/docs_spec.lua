@@ -122,6 +122,9 @@ describe('the list of functions', function()
     for _, name in ipairs(binding.stub.order) do check(name) end
     for name in pairs(require 'metann.tensor.ops') do check(name) end
     for name in pairs(binding.handle.methods) do check(name) end
+    for _, space in ipairs{ require('metann').linalg, require('metann').fft } do
+      for _, name in ipairs(getmetatable(space).names(space)) do check(name) end
+    end
     table.sort(missing)
     assert.equal('', table.concat(missing, ' '))
   end)
@@ -131,10 +134,12 @@ describe('the list of functions', function()
     local t = metann.ones(1)
     for row in text:gmatch '\n| (`[^|]+) |' do
       for code in row:gmatch '`([^`]+)`' do
-        local name = code:match '^t:([%w_]+)' or code:match '^([%a][%w_]*)'
-        if name and not pcall(function() return metann[name] end) and not pcall(function() return t[name] end) then
-          made_up[#made_up + 1] = name
+        local name = code:match '^t:([%w_]+)' or code:match '^linalg%.([%w_]+)' or code:match '^([%a][%w_]*)'
+        local found = false
+        for _, space in ipairs{ metann, t, metann.linalg, metann.fft } do
+          found = found or pcall(function() return space[name] end)
         end
+        if name and not found then made_up[#made_up + 1] = name end
       end
     end
     assert.equal('', table.concat(made_up, ' '))

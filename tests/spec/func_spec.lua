@@ -332,3 +332,59 @@ describe('func.jacobian, hessian and hvp', function()
       func.jacobian(function() end), vector(x))
   end)
 end)
+
+describe('func.jacfwd and func.jacrev', function()
+  local function fn(t) return metann.stack{ t[1] * t[2], t[1] ^ 2, t:sum() } end
+
+  it('are the Jacobian, from either side', function()
+    for _, what in ipairs{ 'jacfwd', 'jacrev' } do
+      local x = vector{ 3, 5 }
+      assert.same({ { 5, 3 }, { 6, 0 }, { 1, 1 } }, func[what](fn)(x):to_table())
+      assert.same({ { 5, 3 }, { 6, 0 }, { 1, 1 } }, func[what](fn, x):to_table())
+      assert.same({ 3, 2 }, func[what](fn)(x).shape)
+      -- of a table, with what goes beside it, and the derivative of that
+      local both, aux = func[what](function(p, n) return p.a * p.b ^ n, 'beside' end, { has_aux = true })(
+        { a = vector(2), b = vector(3) }, 2)
+      assert.equal('beside', aux)
+      assert.equal(9, both.a:item())
+      assert.equal(12, both.b:item())
+      local y = leaf{ 3, 5 }
+      assert.same({ 2, 0 }, metann.grad(func[what](fn)(y)[2]:sum(), y):to_table())
+    end
+  end)
+
+  it('agree with derivatives written in Lua in between', function()
+    local square = metann.autograd.Function{
+      forward = function(context, t) context:save_for_backward(t) return t * t end,
+      backward = function(context, g) return 2 * g * context:saved_tensors() end,
+    }
+    assert.same({ { 6, 0 }, { 0, 10 } }, func.jacfwd(square)(vector{ 3, 5 }):to_table())
+  end)
+
+  it('say their own name', function()
+    fails('jacfwd: expected a function, got number 1', func.jacfwd, 1)
+    fails("jacrev: 'argnums' has 0, but arguments count from 1", func.jacrev, fn, 0)
+    fails('jacfwd: argument 1 must be a float tensor or a table of them', function() func.jacfwd(fn)(2) end)
+  end)
+end)
+
+describe('func.functional_call', function()
+  local nn = metann.nn
+
+  it('runs a module with other parameters and leaves it as it is', function()
+    local net = nn.Sequential(nn.Linear(2, 1), nn.BatchNorm1d(1))
+    local before = {}
+    for name, t in net:named_buffers() do before[name] = t:clone() end
+    local x, w = metann.tensor{ { 1, 2 }, { 3, 4 } }, metann.ones(1, 2):requires_grad_(true)
+    local function call() return func.functional_call(net[1], { weight = w, bias = metann.zeros(1) }, x) end
+    assert.same({ { 3 }, { 7 } }, call():to_table())
+    assert.same({ { 4, 6 } }, metann.grad(call():sum(), w):to_table())
+    func.functional_call(net, { ['1.weight'] = w }, x)
+    for name, t in net:named_buffers() do assert.is_true(t:equal(before[name]), name) end
+  end)
+
+  it('says what is wrong', function()
+    fails("functional_call: 'module' must be a module, got number 1", func.functional_call, 1)
+    fails("'wieght'", func.functional_call, nn.Linear(2, 1), { wieght = metann.ones(1, 2) }, metann.ones(1, 2))
+  end)
+end)

@@ -499,3 +499,44 @@ describe('options of linalg', function()
     fails('lstsq: both tensors need at least one dim', linalg.lstsq, a, f64(1), { atol = none })
   end)
 end)
+
+describe('linalg of tensors', function()
+  local linalg = metann.linalg
+
+  it('tensorsolve and tensorinv undo tensordot', function()
+    local t, b = metann.randn(2, 3, 6, { dtype = 'float64' }), metann.randn(2, 3, { dtype = 'float64' })
+    local x = linalg.tensorsolve(t, b)
+    assert.same({ 6 }, x.shape)
+    near(b:to_table(), metann.tensordot(t, x, 1))
+    near(x:to_table(), linalg.tensorsolve(t:permute{ 3, 1, 2 }, b, { dims = { 1 } }))
+    near(x:to_table(), metann.tensordot(linalg.tensorinv(t), b, 2))
+    near(linalg.inv(a):to_table(), linalg.tensorinv(a, { ind = 1 }))
+    assert.is_true(metann.gradcheck(linalg.tensorsolve, { t:requires_grad_(), b:requires_grad_() }))
+  end)
+
+  it('vander has powers, and their derivatives where they are 0, too', function()
+    near({ { 1, 2, 4 }, { 1, -3, 9 }, { 1, 0, 0 } }, linalg.vander(f64{ 2, -3, 0 }))
+    near({ { 1, 2 }, { 1, 3 } }, linalg.vander(f64{ 2, 3 }, { N = 2 }))
+    near({ { 1, 3 } }, linalg.vander(f64(3), { N = 2 }))
+    local x = metann.tensor({ 2, 0 }, { dtype = 'float64', requires_grad = true })
+    near({ 1 + 4 + 12, 1 }, metann.grad(linalg.vander(x, 4):sum(), x)) -- 1 + 2 x + 3 x^2
+  end)
+
+  it('householder_product is a product of reflections', function()
+    -- (I - 2 v v^T / v^T v) of v = (1, 2): {3, -4; -4, -3} / 5
+    near({ { 0.6, -0.8 }, { -0.8, -0.6 } }, linalg.householder_product(f64{ { 9, 9 }, { 2, 9 } }, f64{ 0.4 }))
+    near({ { 0.6 }, { -0.8 } }, linalg.householder_product(f64{ { 9 }, { 2 } }, f64{ 0.4 }))
+    local t, tau = metann.randn(2, 4, 3, { dtype = 'float64' }), metann.randn(2, 3, { dtype = 'float64' })
+    assert.is_true(metann.gradcheck(linalg.householder_product, { t:requires_grad_(), tau:requires_grad_() }))
+  end)
+
+  it('says what is wrong', function()
+    fails("tensorsolve: 'input' %(2, 3%) must have as many elements as a square of those of 'other' %(2,%)",
+      linalg.tensorsolve, metann.ones(2, 3), metann.ones(2))
+    fails("tensorinv: 'ind' is 3, but there are 2 dims", linalg.tensorinv, a, 3)
+    fails('tensorinv: the first 1 dims of %(2, 3%) hold 2 elements, the others 3', linalg.tensorinv, metann.ones(2, 3), 1)
+    fails("vander: 'N' must be a positive whole number, got number 0", linalg.vander, f64{ 1 }, 0)
+    fails('householder_product: expected matrices %(..., m, n%) with n <= m', linalg.householder_product,
+      metann.ones(2, 3), metann.ones(2))
+  end)
+end)

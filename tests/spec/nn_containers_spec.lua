@@ -197,6 +197,25 @@ describe('containers', function()
   end)
 end)
 
+describe('names that users reach for', function()
+  it('add is append', function()
+    local net = nn.Sequential(nn.Linear(2, 3)):add(nn.Tanh()):add(nn.Linear(3, 1))
+    assert.equal(3, net:len())
+    assert.is_true(nn.is(net[2], nn.Tanh))
+    assert.matches('Sequential:add: expected a module, got number 3', message(net.add, net, 3))
+  end)
+
+  it('num_parameters counts each number once', function()
+    local net = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1), nn.BatchNorm1d(1))
+    assert.equal(2 * 3 + 3 + 3 + 1 + 2, net:num_parameters()) -- no buffers
+    net[1]:requires_grad_(false)
+    assert.equal(6, net:num_parameters(true))
+    assert.equal(6, net:num_parameters{ trainable = true })
+    assert.equal(9, nn.Sequential(net[1], net[1]):num_parameters())
+    assert.matches("num_parameters: 'trainable' must be true or false", message(net.num_parameters, net, 1))
+  end)
+end)
+
 describe('iterators', function()
   it('are left at the first value that is of no use, for there may be no end to them', function()
     local function strings() return 'a' end

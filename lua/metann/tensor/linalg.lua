@@ -130,6 +130,101 @@ linalg.matrix_rank = define('matrix_rank', { input, rtol_, atol_, hermitian_ }, 
   return (raw.sum(raw.cast(raw.gt(s, raw.unsqueeze(least, -1)), 'int64'), -1))
 end)
 
+-- ---- solutions of tensors ----
+
+--- How many elements the dims first .. last of a size hold.
+local function count(size, first, last)
+  local n = 1
+  for d = first, last do n = n * size[d] end
+  return n
+end
+
+local function part(size, first, last)
+  local list = {}
+  for d = first, last do list[#list + 1] = size[d] end
+  return list
+end
+
+local function joined(a, b)
+  local list = { unpack(a) }
+  for _, s in ipairs(b) do list[#list + 1] = s end
+  return list
+end
+
+--- The tensor X of which tensordot(t, X, X's dims) is b.
+-- @function tensorsolve
+-- @param t a tensor of the size of b followed by that of X, both of as many elements
+-- @param b a tensor
+-- @param dims dims of t that are moved to its end before
+linalg.tensorsolve = define('tensorsolve', { input, other, { 'dims', kinds.dims, optional = true } }, function(t, b, dims)
+  if dims then
+    local n, to = common.ndim(t), {}
+    for i = 1, #dims do to[i] = n - #dims + i end
+    t = ops.movedim(t, dims, to)
+  end
+  local size, n = shape_of(t), common.numel(b)
+  local unknown = part(size, common.ndim(b) + 1, #size)
+  if common.ndim(b) > #size or count(size, 1, common.ndim(b)) ~= n or count(unknown, 1, #unknown) ~= n then
+    raise("tensorsolve: 'input' %s must have as many elements as a square of those of 'other' %s", common.tuple(size),
+      common.tuple(shape_of(b)))
+  end
+  return (layout.reshape(ops.solve(layout.reshape(t, { n, n }), layout.reshape(b, { n })), unknown))
+end)
+
+--- The inverse of t for tensordot over ind dims: its first ind dims, which hold as many elements as the others, come last.
+-- @function tensorinv
+linalg.tensorinv = define('tensorinv', { input, { 'ind', kinds.count, 2 } }, function(t, ind)
+  local size = shape_of(t)
+  if ind > #size then raise("tensorinv: 'ind' is %d, but there are %d dims", ind, #size) end
+  local rows, cols = count(size, 1, ind), count(size, ind + 1, #size)
+  if rows ~= cols then
+    raise("tensorinv: the first %d dims of %s hold %d elements, the others %d", ind, common.tuple(size), rows, cols)
+  end
+  return (layout.reshape(raw.inverse(layout.reshape(t, { rows, cols })), joined(part(size, ind + 1, #size),
+    part(size, 1, ind))))
+end)
+
+--- The powers 0 .. N - 1 of numbers, in a new last dim.
+-- @function vander
+-- @param t a tensor (..., n)
+-- @param N how many, n unless given
+linalg.vander = define('vander', { input, { 'N', kinds.count, optional = true } }, function(t, n)
+  if common.dtype(t) == 'bool' then t = raw.cast(t, 'int64') end
+  if common.ndim(t) == 0 then t = raw.unsqueeze(t, 1) end
+  local column = raw.unsqueeze(t, -1)
+  local size = shape_of(column)
+  n = n or size[#size - 1]
+  local parts = { common.beside(t, raw.full, size, 1, common.dtype(t)) }
+  if n > 1 then
+    size[#size] = n - 1
+    parts[2] = raw.cumprod(raw.expand(column, size), -1)
+  end
+  return (raw.cat(parts, -1))
+end)
+
+--- The product of the reflections I - tau v v^T, v being a column of t below its diagonal with 1 on it: Q's first
+-- columns, as LAPACK's geqrf leaves them.
+-- @function householder_product
+-- @param t matrices (..., m, n) with n <= m
+-- @param tau factors (..., k) with k <= n
+linalg.householder_product = define('householder_product', { input, { 'tau', kinds.tensor } }, function(t, tau)
+  check_matrices('householder_product', t)
+  local m, n = common.size(t, -2), common.size(t, -1)
+  local k = common.ndim(tau) > 0 and common.size(tau, -1) or -1
+  if n > m or k < 0 or k > n or common.ndim(tau) ~= common.ndim(t) - 1 then
+    raise("householder_product: expected matrices (..., m, n) with n <= m and factors (..., k) with k <= n, got %s and %s",
+      common.tuple(shape_of(t)), common.tuple(shape_of(tau)))
+  end
+  local one = common.beside(t, raw.eye, m, n, common.dtype(t))
+  local vectors, out = raw.add(raw.tril(t, -1), one), raw.expand(one, shape_of(t))
+  for i = k, 1, -1 do
+    local v = raw.slice(vectors, -1, i, 1)
+    local factor = raw.unsqueeze(raw.slice(tau, -1, i, 1), -1)
+    out = raw.sub(out, raw.mul(factor, raw.matmul(v, raw.matmul(v, out, true))))
+  end
+  return out
+end)
+
 -- ---- norms ----
 
 local dim_, keepdim_ = { 'dim', kinds.dims, optional = true }, { 'keepdim', kinds.boolean, false }

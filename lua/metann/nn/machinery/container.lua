@@ -59,6 +59,12 @@ function Container:append(module)
   return self
 end
 
+--- The same by Torch7's name.
+function Container:add(module)
+  check_module(self, 'add', module)
+  return self:append(module)
+end
+
 --- Adds the modules of a list, another container or an iterator; returns the container.
 function Container:extend(list)
   local modules

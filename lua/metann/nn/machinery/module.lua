@@ -191,6 +191,19 @@ function Module:parameters(...)
   return support.values_of(values)
 end
 
+--- How many numbers the parameters hold, tied ones counted once.
+-- @function Module:num_parameters
+-- @param[opt=false] trainable true: those that require gradients alone
+function Module:num_parameters(...)
+  local trainable = read(self, 'num_parameters', { { 'trainable', kinds.boolean, false } }, ...).trainable
+  local _, list = collect_parameters(self, '')
+  local n = 0
+  for _, p in ipairs(list) do
+    if not trainable or p.requires_grad then n = n + p:numel() end
+  end
+  return n
+end
+
 --- Iterates over the buffers with their names.
 -- @function Module:named_buffers
 -- @param[opt=''] prefix of the names
