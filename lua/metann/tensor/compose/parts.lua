@@ -195,8 +195,9 @@ end)
 local function triangle(name, cut)
   parts[name] = define(name, {
     { 'row', kinds.whole }, { 'col', kinds.whole }, OFFSET, { 'dtype', kinds.dtype, 'int64', named = true },
-  }, function(rows, cols, offset, dtype)
-    local places = raw.nonzero(cut(raw.full({ rows, cols }, 1, 'bool'), offset))
+    { 'device', kinds.device, optional = true, named = true },
+  }, function(rows, cols, offset, dtype, device)
+    local places = raw.nonzero(cut(raw.full({ rows, cols }, 1, 'bool', device), offset))
     return (raw.cast(layout.contiguous(raw.transpose(places, 1, 2)), dtype))
   end)
 end

@@ -190,7 +190,7 @@ places.isin = define('isin', {
   t, test = scalar(t, test, 'isin', 'elements'), scalar(test, t, 'isin', 'test_elements')
   t, test = common.promoted(t, test)
   local n = numel(test)
-  if n == 0 then return (raw.cast(raw.full(shape_of(t), invert and 1 or 0), 'bool')) end
+  if n == 0 then return (common.beside(t, raw.full, shape_of(t), invert and 1 or 0, 'bool')) end
   local sorted = raw.sort(flat(test), 1)
   local at = raw.clamp(raw.searchsorted(sorted, t), nil, n)
   local found = raw.eq(raw.index{ sorted, at }, t)

@@ -240,7 +240,8 @@ define('renorm', { INPUT, { 'p', kinds.positive }, { 'dim', kinds.dim }, { 'maxn
 
 --- Sums of weights (or how many elements there are) by places from 1 on; those that aren't `inside` count nowhere.
 local function counted(place, inside, bins, weights, dtype)
-  weights = raw.where(inside, weights or scalar(1, nil), scalar(0, weights))
+  weights = weights or scalar(1, place)
+  weights = raw.where(inside, weights, scalar(0, weights))
   place = raw.where(inside, place, scalar(1, place))
   return (raw.index_add(common.beside(place, raw.full, { bins }, 0, dtype), place, raw.cast(weights, dtype), 1))
 end

@@ -45,6 +45,8 @@ local FUNCTIONS = {
   { 'full_like', '(input, fill_value, *, dtype=None, device=None, requires_grad=False)' },
   { 'arange', '(start, end=None, step=1, *, dtype=None, device=None, requires_grad=False)', range_dtype },
   { 'linspace', '(start, end, steps, *, dtype=None, device=None, requires_grad=False)' },
+  { 'logspace', '(start, end: plain, steps: plain, base=10.0, *, dtype=None, device=None, requires_grad=False)' },
+  { 'tril_indices triu_indices', "(row, col, offset=0, *, dtype='int64', device=None) -> indices" },
   { 'eye', '(n, m=None, *, dtype=None, device=None, requires_grad=False)' },
   { 'tensor', '(data, *, dtype=None, device=None, requires_grad=False)', function(args, named)
     return dtype_of(args[1] == nil and named.data or args[1])
