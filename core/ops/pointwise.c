@@ -473,6 +473,14 @@ void mn_vjp_copysign(mn_rule *r) {
   if (mn_need(r, 1)) mn_give(r, 1, mn_mul_number(c, g, 0));
 }
 
+/* The next number moves with the first; where both are equal there is none to go to, and PyTorch has 0. */
+void mn_vjp_nextafter(mn_rule *r) {
+  mn_context *c = mn_rule_ctx(r);
+  mn_tensor *g = mn_grad(r, 0);
+  if (mn_need(r, 0)) mn_give(r, 0, keep_unless(c, mn_eq(c, operand(r, 0), operand(r, 1), NULL), g));
+  if (mn_need(r, 1)) mn_give(r, 1, mn_mul_number(c, g, 0));
+}
+
 void mn_vjp_where(mn_rule *r) {
   mn_context *c = mn_rule_ctx(r);
   mn_tensor *g = mn_grad(r, 0), *condition = mn_saved_in(r, 0);

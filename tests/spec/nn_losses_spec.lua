@@ -328,6 +328,12 @@ describe('losses over classes and pairs', function()
     close(F.multilabel_margin_loss(x[1], target[1]), d(row(scores[1], { 3 })))
     close(F.multilabel_margin_loss(x, metann.zeros(2, 3, { dtype = 'int64' })), d(0))
     assert.matches("'input' and 'target' must have the same size", message(F.multilabel_margin_loss, x, target[1]))
+    -- one class has no other
+    local one = metann.tensor(0.3):double():requires_grad_()
+    local loss = F.multilabel_margin_loss(one, metann.tensor(1LL), { reduction = 'none' })
+    close(loss, d(0))
+    close(metann.grad(loss, { one })[1], d(0))
+    close(F.multilabel_margin_loss(one, metann.tensor{ 1LL }), d(0))
   end)
 
   it('multi_margin_loss wants one class for each row, and p of 1 or 2', function()
@@ -336,7 +342,25 @@ describe('losses over classes and pairs', function()
     close(F.multi_margin_loss(x[1], target[1]), d(1.4 / 3))
     assert.matches("multi_margin_loss: 'p' must be 1 or 2, got", message(F.multi_margin_loss, x, target, { p = 3 }))
     assert.matches("'target' must have one class for each row", message(F.multi_margin_loss, x, target[1]))
+    -- the target's size is the result's; one class has no other
+    close(F.multi_margin_loss(x[1], target[{ { 1 } }], { reduction = 'none' }), d{ 1.4 / 3 })
+    close(F.multi_margin_loss(metann.tensor(0.3):double(), metann.tensor(1LL)), d(0))
+    close(F.multi_margin_loss(metann.tensor(0.3):double(), metann.tensor{ 1LL }, { reduction = 'none' }), d{ 0 })
     assert.matches("'weight' must have size %(3,%)", message(F.multi_margin_loss, x, target, { weight = metann.ones(2) }))
+  end)
+
+  it('gaussian_nll_loss takes a target that broadcasts', function()
+    local row, column, var = d{ 1, 2, 3 }, d{ { 1 }, { -1 } }, d{ 0.5, 2 }
+    local none = { reduction = 'none' }
+    for _, target in ipairs{ row, column, d(2) } do
+      close(F.gaussian_nll_loss(x, target, var, none), F.gaussian_nll_loss(x, target:expand(2, 3):contiguous(), var, none))
+    end
+    close(F.gaussian_nll_loss(row, x, d{ 1, 2, 4 }), F.gaussian_nll_loss(row:expand(2, 3):contiguous(), x,
+      d{ { 1, 2, 4 }, { 1, 2, 4 } }))
+    assert.is_true(metann.gradcheck(function(a, b) return F.gaussian_nll_loss(a, b, var) end,
+      { x:clone():requires_grad_(), column:requires_grad_() }, { order = 3 }))
+    assert.matches("gaussian_nll_loss: 'input' and 'target' must have sizes that broadcast, got %(2, 3%) and %(2,%)",
+      message(F.gaussian_nll_loss, x, d{ 1, 2 }, 1))
   end)
 
   it('gaussian_nll_loss takes a number as variance, and no negative one', function()

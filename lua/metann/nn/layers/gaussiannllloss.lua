@@ -1,8 +1,8 @@
 --- GaussianNLLLoss: minus the log-likelihood of target under a normal distribution of mean `input` and variance `var`
--- (Nix and Weigend 1994). GaussianNLLLoss{full=false, eps=1e-6, reduction='mean'}; var has the input's size, perhaps with
--- 1 in place of a dim or without the last one, or is a number. Variances below eps count as eps, but derivatives as if
--- they didn't, as in PyTorch; full adds the constant log(2 pi) / 2. Negative ones are an error; in a recording, which can't
--- look, the loss is NaN there.
+-- (Nix and Weigend 1994). GaussianNLLLoss{full=false, eps=1e-6, reduction='mean'}; target broadcasts with the input;
+-- var has the input's size, perhaps with 1 in place of a dim or without the last one, or is a number. Variances below eps
+-- count as eps, but derivatives as if they didn't, as in PyTorch; full adds the constant log(2 pi) / 2. Negative ones are
+-- an error; in a recording, which can't look, the loss is NaN there.
 local pure = require 'metann.nn.machinery.pure'
 local losses = require 'metann.nn.shared.losses'
 local kinds = require('metann.nn.machinery.options').kinds
@@ -35,7 +35,7 @@ return pure.class('GaussianNLLLoss', { 'input', 'target', { 'var', kinds.operand
   { 'eps', kinds.positive, 1e-6 },
   losses.REDUCTION,
 }, function(o, x, target, var)
-  losses.check_same('GaussianNLLLoss', x, target)
+  losses.check_broadcast('GaussianNLLLoss', x, target)
   x, target = losses.float(x), losses.float(target)
   var = fitted(x, var)
   check_positive(var)

@@ -1,6 +1,6 @@
 --- MultiLabelMarginLoss: for each right class and each other one max(1 - score of the right + score of the other, 0),
--- summed over all pairs and divided by the number of classes. Input (N, C) or (C); target, of the same size, has the
--- right classes of each row from 1 to C, ended by a number below 1 unless there are C.
+-- summed over all pairs and divided by the number of classes. Input (N, C), (C) or 0-dim (one class); target, of the
+-- same size, has the right classes of each row from 1 to C, ended by a number below 1 unless there are C.
 local pure = require 'metann.nn.machinery.pure'
 local losses = require 'metann.nn.shared.losses'
 local support = require 'metann.support'
@@ -14,6 +14,8 @@ end
 return pure.class('MultiLabelMarginLoss', { 'input', 'target' }, {
   losses.REDUCTION,
 }, function(o, x, target)
+  if support.ndim(x) == 0 then x = support.reshape(x, { 1 }) end
+  if support.ndim(target) == 0 then target = support.reshape(target, { 1 }) end
   losses.check_rows('MultiLabelMarginLoss', x, target)
   local n = support.ndim(x)
   if n ~= 1 and n ~= 2 then

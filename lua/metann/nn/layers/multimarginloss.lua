@@ -1,6 +1,6 @@
 --- MultiMarginLoss: the mean over the other classes of max(margin - score of the right class + their score, 0)^p.
 -- MultiMarginLoss{p=1, margin=1, weight=nil, reduction='mean'}: p is 1 or 2, weight (C) is that of the right classes.
--- Input (N, C) or (C), target (N) or a number's tensor with classes from 1 to C.
+-- Input (N, C), (C) or 0-dim (one class), target (N) or a number's tensor with classes from 1 to C.
 local pure = require 'metann.nn.machinery.pure'
 local losses = require 'metann.nn.shared.losses'
 local kinds = require('metann.nn.machinery.options').kinds
@@ -32,7 +32,9 @@ return pure.class('MultiMarginLoss', { 'input', 'target' }, {
   { 'weight', kinds.tensor, optional = true, tensor = true },
   losses.REDUCTION,
 }, function(o, x, target, weight)
+  if support.ndim(x) == 0 then x = support.reshape(x, { 1 }) end
   check(x, target, weight)
+  local result = support.shape(target)
   if support.ndim(x) == 1 then target = support.reshape(target, {}) end
   local classes, at = size(x, -1), ops.unsqueeze(target, -1)
   local terms = ops.clamp(ops.add(ops.sub(x, ops.gather(x, at, -1)), o.margin), 0)
@@ -43,5 +45,5 @@ return pure.class('MultiMarginLoss', { 'input', 'target' }, {
     local own = ops.index_select(weight, support.reshape(target, { -1 }), 1)
     terms = ops.mul(terms, support.reshape(own, support.shape(at)))
   end
-  return losses.reduce(ops.div(ops.sum(terms, -1), classes), o.reduction)
+  return losses.reduce(support.reshape(ops.div(ops.sum(terms, -1), classes), result), o.reduction)
 end)

@@ -32,6 +32,17 @@ function losses.check_same(what, x, y, x_name, y_name)
   sizes_differ(what, x, y, x_name, y_name)
 end
 
+--- Raises unless two inputs broadcast, for losses that take this on purpose.
+function losses.check_broadcast(what, x, y)
+  for d = 1, math.min(support.ndim(x), support.ndim(y)) do
+    local n, m = support.size(x, -d), support.size(y, -d)
+    if n ~= m and n ~= 1 and m ~= 1 then
+      raise("%s: 'input' and 'target' must have sizes that broadcast, got %s and %s", what, support.shape_text(x),
+        support.shape_text(y))
+    end
+  end
+end
+
 --- Raises unless two inputs have the same size, for losses that reduce a dim of each: a 0-dim one would count once only.
 function losses.check_rows(what, x, y, x_name, y_name)
   if not support.same_shape(x, y) then sizes_differ(what, x, y, x_name, y_name) end

@@ -2,7 +2,6 @@
 local arguments = require 'metann.arguments'
 local common = require 'metann.tensor.compose.common'
 local layout = require 'metann.tensor.compose.layout'
-local limits = require 'metann.tensor.compose.limits'
 local define, kinds = arguments.define, arguments.kinds
 local raw, raise, scalar = common.raw, common.raise, common.scalar
 local ndim, numel, shape_of, dim_of = common.ndim, common.numel, common.shape, common.dim
@@ -87,14 +86,16 @@ end)
 
 -- ---- reducing what goes to one place ----
 
---- The number that changes nothing in a reduction.
-local function identity(reduce, t)
-  if reduce == 'prod' then return 1 end
-  if reduce ~= 'amax' and reduce ~= 'amin' then return 0 end
-  local dtype = common.dtype(t)
-  if common.is_float(t) then return reduce == 'amax' and -math.huge or math.huge end
-  local facts = limits.iinfo(dtype)
-  return reduce == 'amax' and facts.min or facts.max
+--- The number that changes nothing in a reduction of floats.
+local IDENTITIES = { sum = 0, mean = 0, prod = 1, amax = -math.huge, amin = math.huge }
+
+--- t with what changes nothing in the reduction in place of what stood where source's elements go to.
+local function emptied(t, dim, index, source, reduce)
+  -- of integers, whose ends not every Lua number is, one that the reduction meets again
+  if not common.is_float(t) and (reduce == 'amax' or reduce == 'amin') then return (raw.scatter(t, index, source, dim)) end
+  local hit = raw.scatter(common.beside(t, raw.full, shape_of(t), 0, 'bool'), index,
+    common.beside(t, raw.full, {}, 1, 'bool'), dim)
+  return (raw.where(hit, scalar(IDENTITIES[reduce], t), t))
 end
 
 --- How many elements go to each place, what stands there among them or not, at least 1.
@@ -105,13 +106,7 @@ local function counts(t, index, dim, include_self)
 end
 
 local function reduced(t, dim, index, source, reduce, include_self)
-  local start = t
-  if not include_self then
-    local hit = raw.scatter(common.beside(t, raw.full, shape_of(t), 0, 'bool'), index,
-      common.beside(t, raw.full, {}, 1, 'bool'), dim)
-    local none = identity(reduce, t)
-    start = raw.where(hit, type(none) == 'number' and scalar(none, t) or raw.fill(raw.detach(t), none), t)
-  end
+  local start = include_self and t or emptied(t, dim, index, source, reduce)
   if reduce ~= 'sum' and reduce ~= 'mean' then return (raw.scatter_reduce(start, index, source, dim, reduce)) end
   local sums = raw.scatter_add(start, index, source, dim)
   if reduce == 'sum' then return sums end

@@ -194,7 +194,7 @@ local function cov(t, correction, fweights, aweights)
   local divisor = is_tensor(total) and raw.clamp(raw.sub(total, off), 0, nil) or math.max(0, total - off)
   x = raw.sub(x, mean)
   local out = raw.div(raw.matmul(x, weights and raw.mul(x, weights) or x, false, true), divisor)
-  return ndim(t) < 2 and raw.view(out, {}) or out
+  return common.size(x, 1) == 1 and raw.view(out, {}) or out
 end
 
 --- Covariances of variables, a row of observations each.
@@ -248,13 +248,14 @@ end
 
 local function as_float(t) return common.is_float(t) and t or raw.cast(t, common.default_dtype()) end
 
---- The ends of a range as 0-dim tensors: those given or the smallest and the largest element; apart from each other.
-local function ends(op, t, low, high)
+--- The ends of a range as 0-dim tensors: those given or the smallest and the largest element; where they are equal, each
+-- moved apart by `margin`.
+local function ends(op, t, low, high, margin)
   if low > high then raise("%s: 'min' must not exceed 'max', got %g and %g", op, low, high) end
   if low ~= high then return scalar(low, t), scalar(high, t) end
   local least, most = scalar(low, t), scalar(high, t)
   if low == 0 and numel(t) > 0 then least, most = raw.amin(t), raw.amax(t) end
-  local same = raw.cast(raw.eq(least, most), common.dtype(t))
+  local same = raw.mul(raw.cast(raw.eq(least, most), common.dtype(t)), margin)
   return raw.sub(least, same), raw.add(most, same)
 end
 
@@ -263,7 +264,7 @@ end
 define('histc', { INPUT, { 'bins', kinds.count, 100 }, { 'min', kinds.number, 0 }, { 'max', kinds.number, 0 } },
   function(t, bins, low, high)
     local x = raw.detach(reshape(as_float(t), { -1 }))
-    local least, most = ends('histc', x, low, high)
+    local least, most = ends('histc', x, low, high, 1)
     local inside = raw.logical_and(raw.ge(x, least), raw.le(x, most))
     local part = raw.div(raw.mul(raw.sub(x, least), bins), raw.sub(most, least))
     local place = raw.add(raw.clamp(raw.cast(raw.where(inside, part, scalar(0, part)), 'int64'), 0, bins - 1), 1)
@@ -285,7 +286,7 @@ define('histogram', {
   if not is_tensor(bins) then
     local low, high = range and range[1] or 0, range and range[2] or 0
     if type(low) ~= 'number' or type(high) ~= 'number' then raise("histogram: 'range' must be two numbers") end
-    local least, most = ends('histogram', x, low, high)
+    local least, most = ends('histogram', x, low, high, 0.5)
     edges = raw.add(raw.mul(common.beside(x, raw.linspace, 0, 1, bins + 1, common.dtype(x)), raw.sub(most, least)), least)
   end
   if ndim(edges) ~= 1 or numel(edges) < 2 then raise("histogram: 'bins' must be at least 2 edges, in 1 dim") end
@@ -311,6 +312,7 @@ define('diff', {
   { 'append', kinds.tensor, optional = true },
 }, function(t, n, dim, prepend, append)
   if ndim(t) == 0 then raise("diff: 'input' must have at least 1 dim, got 0") end
+  if n == 0 then return t end
   if prepend then t = raw.cat({ prepend, t }, dim) end
   if append then t = raw.cat({ t, append }, dim) end
   for _ = 1, math.min(n, common.size(t, dim, 'diff')) do
