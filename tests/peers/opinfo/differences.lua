@@ -1,6 +1,8 @@
 --- Where the library differs from PyTorch on purpose: a kind of case, a pattern of the name, a pattern of what the
--- comparison says, and the reason. The first that fits counts.
+-- comparison says, perhaps one of the case's label, and the reason. The first that fits counts. docs/functions.md and
+-- docs/modules.md list the same.
 local FLOATS = 'convolutions, pools and products of weights are for floats; integers are cast by whoever means that'
+local UNBIASED = "the second argument is the dim, and false none; 'unbiased' goes by name"
 
 return {
   { kind = 'op', name = 'nn%.functional%..*', says = 'float32 or float64, got int64', why = FLOATS },
@@ -10,9 +12,16 @@ return {
     why = 'a fraction is not rounded in silence to fit integers' },
   { kind = 'op', name = 'linalg%.norm', says = 'is 0, not nan',
     why = 'second derivatives of norms at 0 are 0, as the first are' },
-  { kind = 'op', name = 'std', says = 'got true', why = "the second argument is the dim; 'unbiased' goes by name" },
-  { kind = 'op', name = 'var', says = 'got true', why = "the second argument is the dim; 'unbiased' goes by name" },
-  { kind = 'op', name = 'std', says = 'result 1 element', why = "false stands for no dim; 'unbiased' goes by name" },
-  { kind = 'op', name = 'var', says = 'result 1 element', why = "false stands for no dim; 'unbiased' goes by name" },
+  { kind = 'op', name = 'std', says = 'got true', why = UNBIASED },
+  { kind = 'op', name = 'std_mean', says = 'got true', why = UNBIASED },
+  { kind = 'op', name = 'var', says = 'got true', why = UNBIASED },
+  { kind = 'op', name = 'var_mean', says = 'got true', why = UNBIASED },
+  { kind = 'op', name = 'std', says = 'result 1 element', label = '^unbiased', why = UNBIASED },
+  { kind = 'op', name = 'std_mean', says = 'result 1 element', label = '^unbiased', why = UNBIASED },
+  { kind = 'op', name = 'var', says = 'result 1 element', label = '^unbiased', why = UNBIASED },
+  { kind = 'op', name = 'var_mean', says = 'result 1 element', label = '^unbiased', why = UNBIASED },
+  { kind = 'op', name = 'nn%.functional%.max_unpool%dd', says = 'gradient of x1: element %d+ is 0, not',
+    why = 'of several elements for one place the last one stays, and only it has a derivative; PyTorch gives it to all, so '
+      .. 'that of unpooling what overlapping windows pooled is counted more than once there' },
   { kind = 'optimizer', name = 'SGD', says = "'lr' must be given", why = 'no rate suits all problems' },
 }

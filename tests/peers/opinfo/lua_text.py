@@ -18,7 +18,7 @@ PLACES = {"movedim": {"source", "destination"}, "narrow": {"start"}, "nll_loss":
           "NLLLoss": {"target"}, "CrossEntropyLoss": {"target"}, "MultiMarginLoss": {"target"},
           "Embedding": {"input"}, "EmbeddingBag": {"input", "offsets"}, "slice_scatter": {"start"},
           "ctc_loss": {"targets", "blank"}, "CTCLoss": {"targets", "blank"}, "multilabel_margin_loss": {"target"},
-          "MultiLabelMarginLoss": {"target"}}
+          "MultiLabelMarginLoss": {"target"}, "tensor_split": {"tensor_indices_or_sections"}}
 # without effect on numbers
 NEUTRAL = {"generator", "memory_format", "layout", "pin_memory", "out", "non_blocking", "requires_grad", "compute_mode"}
 OPERATORS = {"__radd__": "+", "__rmul__": "*", "__rsub__": "-", "__rdiv__": "/", "__rpow__": "^", "__rmod__": "%"}
@@ -138,6 +138,8 @@ class Writer:
     def argument(self, function, name, v):
         short = function.split(".")[-1]
         if short == "tile" or (short == "tensordot" and isinstance(v, int)):  # repeats, and a number of dims
+            return self.value(v)
+        if short == "tensor_split" and isinstance(v, torch.Tensor) and v.dim() == 0:  # a number of parts
             return self.value(v)
         if name in DIMS or name in INDICES or name in PLACES.get(short, ()):
             return self.place(v)

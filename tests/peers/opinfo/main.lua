@@ -5,13 +5,9 @@ local root = assert(arg[0]:match '^(.*)/tests/peers/opinfo/[^/]*$', 'give the wh
 package.path = root .. '/?.lua;' .. package.path
 local metann = require 'metann'
 local json = require 'metann.binding.json'
-local differences = require 'tests.peers.opinfo.differences'
 local names = require 'tests.peers.opinfo.names'
+local Report = require 'tests.peers.opinfo.report'
 local run = require 'tests.peers.opinfo.run'
-
-local KINDS = { 'op', 'module', 'optimizer', 'schedule' }
--- Of one kind of failure, as many examples are shown.
-local EXAMPLES = 2
 
 local function fail(message, ...)
   io.stderr:write('opinfo: ', message:format(...), '\n')
@@ -59,8 +55,8 @@ end
 
 --- By kind: the names that are had and missing; `heads`: how the operators are spelled.
 local function look_up(all)
-  local heads, had, missing, apart = names.operators(all.op)
-  local found = { op = { had = had, missing = missing, apart = apart } }
+  local heads, operators = names.operators(all.op)
+  local found = { op = operators }
   for kind, space in pairs{ module = metann.nn, optimizer = metann.optim, schedule = metann.optim.lr_scheduler } do
     local own, others = names.members(space, all[kind])
     found[kind] = { had = own, missing = others }
@@ -81,109 +77,6 @@ local function wanted(found, heads, only)
     json.array(have[kind])
   end
   return json.encode(have)
-end
-
-local function explained(kind, name, fault)
-  for _, d in ipairs(differences) do
-    if d.kind == kind and name:find('^' .. d.name .. '$') and fault:find(d.says) then return d end
-  end
-end
-
---- A fault without its numbers: faults of one kind read the same.
-local function kind_of(fault)
-  return (fault:gsub('^error: [^:]*:%d+: ', 'error: '):gsub('%-?%d[%d.e+-]*', 'N'):gsub('%-?nan', 'N'):gsub('%-?inf', 'N'))
-end
-
-local Report = {}
-Report.__index = Report
-
-function Report.new()
-  local self = setmetatable({ counts = {}, failures = {}, order = {}, skips = {} }, Report)
-  for _, kind in ipairs(KINDS) do
-    self.counts[kind] = { cases = 0, passed = 0, failed = 0, documented = 0, skipped = 0 }
-  end
-  return self
-end
-
-function Report:note(kind, name, case, fault)
-  local counts = self.counts[kind]
-  counts.cases = counts.cases + 1
-  if not fault then
-    counts.passed = counts.passed + 1
-    return
-  end
-  local difference = explained(kind, name, fault)
-  if difference then
-    counts.documented = counts.documented + 1
-    difference.count = (difference.count or 0) + 1
-    return
-  end
-  counts.failed = counts.failed + 1
-  local key = name .. ': ' .. kind_of(fault)
-  if not self.failures[key] then
-    self.failures[key] = {}
-    self.order[#self.order + 1] = key
-  end
-  table.insert(self.failures[key], { case = case, fault = fault })
-end
-
-function Report:skip(kind, name, skipped)
-  self.counts[kind].skipped = self.counts[kind].skipped + #skipped
-  for _, s in ipairs(skipped) do
-    local key = name .. ': ' .. s.why
-    self.skips[key] = (self.skips[key] or 0) + 1
-  end
-end
-
-local function wrapped(list)
-  table.sort(list)
-  local lines, line = {}, ' '
-  for _, name in ipairs(list) do
-    if #line + #name > 118 then lines[#lines + 1], line = line, ' ' end
-    line = line .. ' ' .. name
-  end
-  lines[#lines + 1] = line
-  return table.concat(lines, '\n')
-end
-
-function Report:print_failures()
-  table.sort(self.order)
-  for _, key in ipairs(self.order) do
-    local list = self.failures[key]
-    print(('FAILED %s (%d cases)'):format(key, #list))
-    for i = 1, math.min(EXAMPLES, #list) do
-      local case = list[i].case
-      local text = case.constructor and case.constructor .. ' of ' .. case.code or case.code
-      print(('  %s: %s\n    %s'):format(case.label, text, list[i].fault:sub(1, 300)))
-    end
-  end
-end
-
-function Report:print_table(found)
-  for _, kind in ipairs(KINDS) do
-    if #found[kind].missing > 0 then
-      print(('\n%s: %d missing'):format(kind, #found[kind].missing))
-      print(wrapped(found[kind].missing))
-    end
-  end
-  print(('\n%-10s %6s %8s %7s %7s %7s %11s %16s'):format('', 'had', 'missing', 'cases', 'passed', 'failed', 'documented',
-    'not expressible'))
-  for _, kind in ipairs(KINDS) do
-    local c = self.counts[kind]
-    print(('%-10s %6d %8d %7d %7d %7d %11d %16d'):format(kind, #found[kind].had, #found[kind].missing, c.cases, c.passed,
-      c.failed, c.documented, c.skipped))
-  end
-  print(("(operators that don't count: %d)"):format(#found.op.apart))
-  for _, d in ipairs(differences) do
-    if d.count then print(('documented, %d cases: %s %s: %s'):format(d.count, d.kind, d.name, d.why)) end
-  end
-end
-
-function Report:print_skips()
-  local keys = {}
-  for key in pairs(self.skips) do keys[#keys + 1] = key end
-  table.sort(keys)
-  for _, key in ipairs(keys) do print(('not expressible %s (%d)'):format(key, self.skips[key])) end
 end
 
 local function generate(options, folder, found, heads)
@@ -209,10 +102,8 @@ local function main()
     report:skip(texts.kind, texts.name, texts.skipped)
   end
   if not options.keep then os.execute('rm -rf ' .. quoted(folder)) end
-  report:print_skips()
-  report:print_failures()
-  report:print_table(found)
-  os.exit(#report.order == 0 and 0 or 1)
+  report:print(found)
+  os.exit(report:is_clean() and 0 or 1)
 end
 
 main()

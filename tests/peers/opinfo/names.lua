@@ -3,28 +3,25 @@ local metann = require 'metann'
 
 local names = {}
 
--- Parts of PyTorch's database that are not counted: about other kinds of numbers and tensors, windows, and what PyTorch
--- is made of.
-local APART = {
-  '^masked%.', '^special%.', '^signal%.windows%.', '^sparse%.', '^jiterator', '^ops%.', '^_', '_copy$', '^torch%.ops',
-  '^view_as_', '^resolve_', '^sparse', '^to_sparse', '^nn%.functional%.scaled_mm', '^fft%.h', '^fft%.ih',
-  '^unsafe_', '^alias', '^__r[ao][nr]', '^__rxor', '^detach$', '^lift', '^nn%.functional%.channel_shuffle_',
-}
-local COMPLEX = {
-  complex = true, polar = true, conj = true, conj_physical = true, imag = true, real = true, angle = true, isreal = true,
-  cfloat = true, cdouble = true, chalf = true, sgn = true, stft = true, istft = true, to_sparse = true, geqrf = true,
-  ormqr = true, svd_lowrank = true, pca_lowrank = true, ['linalg.ldl_factor'] = true, ['linalg.ldl_factor_ex'] = true,
-  ['linalg.ldl_solve'] = true, tensor_split_copy = true, char = true, short = true, as_strided = true,
-  as_strided_scatter = true, as_strided_partial_views = true,
+-- What is not counted, had or missing: functions that have other names in PyTorch, masked reductions, windows.
+local UNCOUNTED = { '^masked%.', '^special%.', '^signal%.windows%.' }
+-- Where it is missing, a name that fits one of these is not one that a user of real numbers looks for.
+local OUTSIDE = {
+  -- complex numbers
+  '^complex$', '^polar$', '^conj', '^imag$', '^real$', '^angle$', '^isreal$', '^cfloat$', '^cdouble$', '^chalf$', '^sgn$', '^i?stft$',
+  '^view_as_', '^resolve_', '^fft%.i?hfft', '^H$', '^mH$', '^linalg%.polar$',
+  -- sparse and quantised tensors, and dtypes that aren't here
+  '^sparse', '^to_sparse', '_scaled_mm', '%.scaled_mm', '^char$', '^short$',
+  -- copies instead of views for compilers, kernels behind public functions, reflected operators
+  '^_', '_copy$', '^torch%.ops', '^ops%.', '^jiterator', '^unsafe_', '^alias', '^detach$', '^lift', '^native_', '_backward$',
+  '^grid_sampler_%dd$', '_partial_views$', '^constant_pad_nd$', '^hash_tensor$', '^nn%.functional%.multi_head_attention_forward$',
 }
 
---- Does a name of op_db count among those that a user of real numbers may look for?
-function names.counts(name)
-  if COMPLEX[name] then return false end
-  for _, pattern in ipairs(APART) do
-    if name:find(pattern) then return false end
+local function fits(name, patterns)
+  for _, pattern in ipairs(patterns) do
+    if name:find(pattern) then return true end
   end
-  return true
+  return false
 end
 
 local tensor = metann.zeros(2, 2)
@@ -42,7 +39,7 @@ local function space_of(name)
 end
 
 -- Lua's words and the library's own, where PyTorch's can't be had.
-local SPELLED = { ['repeat'] = 't:repeat_', ['__getitem__'] = 't[]', T = 't.T', mT = 't.mT' }
+local SPELLED = { ['repeat'] = 't:repeat_', ['__getitem__'] = 't[]', T = 't.T', mT = 't.mT', uniform = 't:uniform_' }
 local OPERATORS = { __radd__ = '+', __rmul__ = '*', __rsub__ = '-', __rdiv__ = '/', __rpow__ = '^', __rmod__ = '%' }
 -- Functions of metann beside which the method is the one with PyTorch's arguments.
 local METHODS = { item = true, to = true, expand = true, unfold = true, view = true, new_full = true }
@@ -57,18 +54,20 @@ function names.spelled(name)
   if has(tensor, short) then return 't:' .. short end
 end
 
---- Of lines 'name aliases': the spelling by name, and lists of the names that are had and missing among those that
--- count. An alias that is had makes a name had, too.
+--- Of lines 'name aliases': the spelling by name, and lists of the names that are had; that are missing and about real
+-- numbers, for users; that are missing and about other things; and that don't count. An alias that is had makes a name
+-- had, too.
 function names.operators(lines)
-  local heads, had, missing, apart = {}, {}, {}, {}
+  local heads, found = {}, { had = {}, missing = {}, outside = {}, uncounted = {} }
   for _, line in ipairs(lines) do
     local all = {}
     for name in line:gmatch '[^\t]+' do all[#all + 1] = name end
-    for _, name in ipairs(all) do heads[all[1]] = heads[all[1]] or names.spelled(name) end
-    local list = heads[all[1]] and had or names.counts(all[1]) and missing or apart
-    list[#list + 1] = all[1]
+    local name = all[1]
+    for _, spelling in ipairs(all) do heads[name] = heads[name] or names.spelled(spelling) end
+    local kind = fits(name, UNCOUNTED) and 'uncounted' or heads[name] and 'had' or fits(name, OUTSIDE) and 'outside' or 'missing'
+    table.insert(found[kind], name)
   end
-  return heads, had, missing, apart
+  return heads, found
 end
 
 --- Of names, those that a table has and those that it lacks.

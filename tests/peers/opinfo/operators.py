@@ -20,10 +20,14 @@ UP_TO_SIGN = {"svd": {1, 3}, "linalg.svd": {1, 3}, "linalg.eigh": {2}, "linalg.e
 # which outputs hold places
 PLACES = {"argmax": {1}, "argmin": {1}, "argsort": {1}, "nonzero": {1}, "argwhere": {1}, "sort": {2}, "topk": {2},
           "mode": {2}, "kthvalue": {2}, "max": {2}, "min": {2}, "median": {2}, "nanmedian": {2}, "cummax": {2},
-          "cummin": {2}, "msort": {2}, "tril_indices": {1, 2}, "triu_indices": {1, 2}, "aminmax": set(),
+          "cummin": {2}, "msort": {2}, "aminmax": set(), "searchsorted": {1}, "bucketize": {1}, "unravel_index": {1, 2, 3, 4},
+          "tril_indices": {1}, "triu_indices": {1},
           "nn.functional.max_pool1d": {2}, "nn.functional.max_pool2d": {2}, "nn.functional.max_pool3d": {2},
           "nn.functional.adaptive_max_pool1d": {2}, "nn.functional.adaptive_max_pool2d": {2},
           "nn.functional.adaptive_max_pool3d": {2}, "linalg.lu_factor": set(), "unique": {2}, "unique_consecutive": {2}}
+# those of which the only output may be of places
+ALONE = {"argmax", "argmin", "argsort", "nonzero", "argwhere", "searchsorted", "bucketize", "unravel_index",
+         "tril_indices", "triu_indices"}
 # the library gives the first result alone: residuals and ranks have functions of their own
 FIRST = {"linalg.lstsq"}
 # equal numbers may be found at any of their places
@@ -105,8 +109,8 @@ def add_sample(file, o, sample, dtype, label, head):
     for i, t in enumerate(y):
         more["y.%d" % (i + 1)] = t.detach().abs() if i + 1 in signs else t.detach()
     places = PLACES.get(o.name, set())
-    if len(y) == 1 and o.name not in ("nonzero", "argwhere", "argmax", "argmin", "argsort"):
-        places = set()
+    if len(y) == 1 and o.name not in ALONE or o.name.startswith("unique") and not kwargs.get("return_inverse"):
+        places = set()  # the second are counts
     tensors.update(more)
     file.add(label, code, tensors, outputs=len(y), leaves=list(leaves) if has_derivative else [], loose=loose,
              places=sorted(places), signs=sorted(signs), ignored=sorted(places) if tied(o, sample) else [],

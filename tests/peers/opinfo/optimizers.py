@@ -51,7 +51,8 @@ def add_steps(file, info, kwargs, label):
     writer = Writer()
     text = "{%s}" % ", ".join("%s = %s" % (k, writer.value(v)) for k, v in options.items())
     tensors = {"start.%d" % (i + 1): p.detach().clone() for i, p in enumerate(parameters)}
-    curves = [draw(*p.shape).abs() + 0.5 for p in parameters]
+    sign = -1 if options.get("maximize") else 1  # so that there is a largest one; on the way to none, rounding decides
+    curves = [sign * (draw(*p.shape).abs() + 0.5) for p in parameters]
     tensors.update({"curve.%d" % (i + 1): c for i, c in enumerate(curves)})
     optimizer = info.optim_cls(parameters, **options)
 

@@ -19,7 +19,7 @@ end
 local function adapted(case, results)
   for _, i in ipairs(case.places) do
     local t = results[i]
-    if is_tensor(t) and t.dtype == 'int64' then results[i] = metann.where(t:gt(0), t - 1, t) end
+    if is_tensor(t) and (t.dtype == 'int64' or t.dtype == 'int32') then results[i] = metann.where(t:gt(0), t - 1, t) end
   end
   local shown = { unpack(results) }
   for _, i in ipairs(case.signs) do shown[i] = is_tensor(results[i]) and results[i]:abs() or results[i] end
