@@ -16,10 +16,15 @@ local calls = { MEMORY = 5e7 }
 -- ---- what to call ----
 
 local TRIES = 150 -- calls of a class until one makes an object
+local LARGE = 1e6 -- bytes from which on an object is taken only where no try makes a smaller one
+
+local function live_bytes() return metann.memory(metann.get_default_device()).live_bytes end
 
 --- The text of a call of a class that makes an object, and the object; nil where no try does.
 local function make_object(entry, objects)
+  local large, large_text
   for seed = 1, TRIES do
+    local before = live_bytes()
     local case = calls.case(entry, seed, objects)
     local arguments = call.arguments(case, values.render)
     if arguments then
@@ -27,11 +32,13 @@ local function make_object(entry, objects)
       local object = ok and results[1]
       if type(object) == 'table' and getmetatable(object) then
         local text = call.line(case):match 'print%((.*)%)$'
-        if not text:find('released', 1, true) then return text, object end
+        local fits = not text:find('released', 1, true)
+        if fits and live_bytes() - before < LARGE then return text, object end
+        if fits and not large then large, large_text = object, text end
       end
     end
   end
-  return nil
+  return large_text, large
 end
 
 --- Everything that can be called: {entries, by_path, objects, unmade}. `objects` are texts by the class's path, `unmade`

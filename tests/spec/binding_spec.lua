@@ -1,6 +1,7 @@
 -- The binding: loading, loading again, what it says when it can't; interruption.
 local metann = require 'metann'
 local handle = require('metann.binding').handle
+local live = require 'tests.support.live'
 
 --- Runs a script in a LuaJIT of its own; returns its output and whether it ended well.
 local function run(script, environment)
@@ -167,11 +168,6 @@ describe('handles', function()
   it('are each given a place of their own however often the collector comes by', function()
     local pause, stride = collectgarbage('setpause', 20), collectgarbage('setstepmul', 1000)
     local a, b = metann.tensor({ 1, 2 }, { requires_grad = true }), metann.tensor{ 1, 2 }
-    local function live()
-      collectgarbage()
-      collectgarbage()
-      return handle.stats.live_tensors
-    end
     local function work(n)
       local held = {} -- luacheck: ignore
       for i = 1, n do
@@ -183,9 +179,9 @@ describe('handles', function()
         if i % 1000 == 0 then held = {} end
       end
     end
-    local before = live()
+    local before = live().tensors
     for _ = 1, 5 do work(20000) end
-    local after = live()
+    local after = live().tensors
     collectgarbage('setpause', pause)
     collectgarbage('setstepmul', stride)
     assert.equal(before, after)

@@ -160,24 +160,27 @@ end
 
 describe('an error names the class that was called, or the object\'s', function()
   local here = select(2, scratch.run 'LD_PRELOAD= pwd'):gsub('%s+$', '')
+  local device = metann.get_default_device()
   local folder, limit
   setup(function()
-    folder, limit = scratch.folder(), metann.memory().limit_bytes
+    folder, limit = scratch.folder(), metann.memory(device).limit_bytes
     guard.go(folder)
-    metann.set_memory_limit(calls.MEMORY)
+    metann.set_memory_limit(calls.MEMORY, device)
   end)
   teardown(function()
     guard.go(here)
     scratch.remove(folder)
-    metann.set_memory_limit(limit)
+    metann.set_memory_limit(limit, device)
   end)
 
   local lists = wrong_lists()
   for _, style in ipairs{ 'class', 'object' } do
     it('whatever fails in there: ' .. style, function()
-      local offences, errors = {}, 0
-      for _, entry in ipairs(calls.everything().entries) do
-        for _, list in ipairs(entry.style == style and lists or {}) do
+      local offences, errors, everything = {}, 0, calls.everything()
+      for _, entry in ipairs(everything.entries) do
+        -- a layer's cases are for calls that fit; what is wrong is given to one object of its class
+        local again = entry.inputs and everything.objects[entry.of]
+        for _, list in ipairs(entry.style == style and not again and lists or {}) do
           local case = case_of(entry, list)
           local ok, message = call.run(case, call.arguments(case, values.render))
           local fault = not ok and (oracles.error(message) or oracles.name(case, message))

@@ -1,6 +1,7 @@
 -- Modules: registration, ties, walks, modes, state, copies, hooks, printing, containers, wrong use.
 local metann = require 'metann'
 local checks = require 'tests.support.checks'
+local live = require 'tests.support.live'
 local nn = metann.nn
 local message = checks.message
 
@@ -427,15 +428,11 @@ end)
 
 describe('garbage', function()
   it('modules and their gradients are freed', function()
-    collectgarbage()
-    collectgarbage()
-    local before = metann.memory().live_tensors
+    local before = live()
     local net = Net(4)
     net(metann.ones(2, 3)):sum():backward()
     net = nil -- luacheck: ignore
-    collectgarbage()
-    collectgarbage()
-    assert.equal(before, metann.memory().live_tensors)
+    assert.same(before, live())
   end)
 
   it('a scope keeps what modules file', function()

@@ -2,6 +2,7 @@
 -- compared with PyTorch's in golden_spec.
 local metann = require 'metann'
 local known = require 'tests.support.optimizers'
+local live = require 'tests.support.live'
 local namespace = require 'tests.support.namespace'
 local REQUIRED = require('metann.optim.shared').REQUIRED
 local nn, optim = metann.nn, metann.optim
@@ -393,13 +394,9 @@ describe('optimizers', function()
       optimizer:step()
     end
     step()
-    collectgarbage()
-    collectgarbage()
-    local before = metann.memory().live_tensors
+    local before = live()
     for _ = 1, 50 do step() end
-    collectgarbage()
-    collectgarbage()
-    assert.equal(before, metann.memory().live_tensors)
+    assert.same(before, live())
   end)
 end)
 

@@ -2,11 +2,9 @@
 local metann = require 'metann'
 local binding = require 'metann.binding'
 local checks = require 'tests.support.checks'
+local settled = require 'tests.support.live'
 
-local function live()
-  collectgarbage()
-  return metann.memory().live_tensors
-end
+local function live() return settled().tensors end
 
 local fails = checks.fails
 
