@@ -36,6 +36,9 @@ const mn_blas *mn_blas_open(char *error, size_t size);
                   const int *pivots, T *b, const int *ldb, int *info, size_t))                               \
   ROUTINE(syevd, (const char *job, const char *uplo, const int *n, T *a, const int *lda, T *w, T *work,      \
                   const int *lwork, int *iwork, const int *liwork, int *info, size_t, size_t))               \
+  ROUTINE(geev,                                                                                              \
+          (const char *left, const char *right, const int *n, T *a, const int *lda, T *wr, T *wi, T *vl,     \
+           const int *ldvl, T *vr, const int *ldvr, T *work, const int *lwork, int *info, size_t, size_t))   \
   ROUTINE(gesdd,                                                                                             \
           (const char *job, const int *m, const int *n, T *a, const int *lda, T *s, T *u, const int *ldu,    \
            T *vt, const int *ldvt, T *work, const int *lwork, int *iwork, int *info, size_t))                \

@@ -52,6 +52,42 @@ int mn_infer_eigh(mn_infer *x) {
   return 0;
 }
 
+/* An int32 for each matrix of a batch whose sizes `like` has in front of the last two. */
+static void info_of(const mn_array *like, mn_array *info) {
+  shaped(like, info, -1, -1);
+  info->dtype = MN_INT32;
+}
+
+int mn_infer_cholesky_ex(mn_infer *x) {
+  if (mn_infer_square(x)) return -1;
+  info_of(x->out[0], x->out[1]);
+  return 0;
+}
+
+int mn_infer_lu_factor_ex(mn_infer *x) {
+  const mn_array *in = input(x);
+  if (check_matrices(x, in, false)) return -1;
+  shaped(in, x->out[0], rows_of(in), cols_of(in));
+  shaped(in, x->out[1], least(rows_of(in), cols_of(in)), -1);
+  x->out[1]->dtype = MN_INT32;
+  info_of(in, x->out[2]);
+  return 0;
+}
+
+int mn_infer_swap_rows(mn_infer *x) {
+  const mn_array *a = input(x);
+  mn_array pivots = *x->in[1]; /* as columns, whose batch dims are where those of matrices are */
+  char text[128];
+  if (check_matrices(x, a, false)) return -1;
+  if (pivots.dtype != MN_INT32)
+    return mn_fail(x, "expected pivots of int32, got %s", mn_dtype_name(pivots.dtype));
+  if (pivots.ndim < 1 || pivots.ndim == MN_MAX_DIMS || pivots.size[pivots.ndim - 1] > rows_of(a))
+    return mn_fail(x, "expected pivots (..., k) of up to %lld rows, got %s", (long long)rows_of(a),
+                   mn_shape_text(x->in[1], text));
+  pivots.size[pivots.ndim++] = 1;
+  return mn_matrix_shape(x, a, &pivots, rows_of(a), cols_of(a), x->out[0]);
+}
+
 int mn_infer_svd(mn_infer *x) {
   const mn_array *in = input(x);
   if (check_matrices(x, in, false)) return -1;
@@ -85,6 +121,12 @@ int mn_infer_solve(mn_infer *x) {
   return mn_matrix_shape(x, a, b, rows_of(b), cols_of(b), x->out[0]);
 }
 
+int mn_infer_solve_ex(mn_infer *x) {
+  if (mn_infer_solve(x)) return -1;
+  info_of(x->out[0], x->out[1]);
+  return 0;
+}
+
 int mn_infer_pinverse(mn_infer *x) {
   if (check_matrices(x, input(x), false)) return -1;
   shaped(input(x), x->out[0], cols_of(input(x)), rows_of(input(x)));
@@ -116,6 +158,10 @@ static mn_tensor *diagonal_matrix(mn_context *ctx, mn_tensor *v) {
   size.n++;
   return mn_undiagonal(ctx, v, &(mn_undiagonal_attrs){size, 0, -2, -1});
 }
+static mn_tensor *diagonal_of(mn_context *ctx, mn_tensor *a) {
+  return mn_diagonal(ctx, a, &(mn_diagonal_attrs){.dim1 = -2, .dim2 = -1});
+}
+
 /* 1 / a, and 0 where a is 0: so equal eigenvalues, whose vectors have no derivative, give none. */
 static mn_tensor *inverted(mn_context *ctx, mn_tensor *a) { return mn_reciprocal_no_nan(ctx, a, NULL); }
 
@@ -127,7 +173,13 @@ static mn_tensor *triangular(mn_context *ctx, mn_tensor *a, mn_tensor *b, bool u
   return mn_solve_triangular(ctx, a, b, &(mn_solve_triangular_attrs){upper, unit});
 }
 
+static mn_tensor *swapped(mn_context *ctx, mn_tensor *a, mn_tensor *pivots, bool inverse) {
+  return mn_swap_rows(ctx, a, pivots, &(mn_swap_rows_attrs){inverse});
+}
+
 /* ---- derivatives ---- */
+
+MN_ALIKE(cholesky, cholesky_ex, upper);
 
 /* A = L L^T. With P the lower triangle of L^T G, its diagonal halved: L^-T P L^-1, made symmetric. */
 void mn_vjp_cholesky(mn_rule *r) {
@@ -220,6 +272,56 @@ void mn_vjp_eigh(mn_rule *r) {
     core = core ? plus(ctx, core, diagonal) : diagonal;
   }
   if (core) mn_give(r, 0, product(ctx, product(ctx, v, core, 0, 0), v, 0, 1));
+}
+
+/* A = V diag(w) V^-1: V^-T (diag(gw) + (V^T gV - V^T V diag(V^T gV)) / E) V^T, where diag(M) is M's diagonal and E as
+ * above: each column of V moves across itself, since its length stays 1. */
+void mn_vjp_eig(mn_rule *r) {
+  mn_context *ctx = mn_rule_ctx(r);
+  mn_tensor *w = mn_saved_out(r, 0), *v = mn_saved_out(r, 1), *core = NULL;
+  if (mn_has_grad(r, 1)) {
+    mn_tensor *m = product(ctx, v, mn_grad(r, 1), 1, 0), *along = row(ctx, diagonal_of(ctx, m));
+    core = minus(ctx, m, times(ctx, product(ctx, v, v, 1, 0), along));
+    core = times(ctx, core, inverted(ctx, minus(ctx, row(ctx, w), column(ctx, w))));
+  }
+  if (mn_has_grad(r, 0)) core = sum_with(ctx, core, diagonal_matrix(ctx, mn_grad(r, 0)));
+  if (core) mn_give(r, 0, mn_solve(ctx, transposed(ctx, v), product(ctx, core, v, 0, 1), NULL));
+}
+
+/* Row swaps are undone by the same ones backwards. */
+void mn_vjp_swap_rows(mn_rule *r) {
+  bool inverse = mn_swap_rows_kept(r)->inverse != 0;
+  mn_give(r, 0, swapped(mn_rule_ctx(r), mn_grad(r, 0), mn_saved_in(r, 1), !inverse));
+}
+
+/* A = P [L1; L2] [U1 U2], L1 and U1 being squares of the smaller dim; what isn't there has no rows or columns. With
+ * M = tril(L1^T gL1 - gU2 U2^T, -1) + triu(gU1 U1^T - L2^T gL2): P [L1^-T M U1^-T, L1^-T gU2; gL2 U1^-T]. */
+void mn_vjp_lu_factor_ex(mn_rule *r) {
+  mn_context *ctx = mn_rule_ctx(r);
+  mn_tensor *lu = mn_saved_out(r, 0), *g = mn_grad(r, 0);
+  if (!lu || !g) return;
+  int64_t m = rows_of(mn_arr(lu)), n = cols_of(mn_arr(lu)), k = least(m, n);
+  mn_tensor *square = part(ctx, part(ctx, lu, -2, 0, k), -1, 0, k),
+            *g1 = part(ctx, part(ctx, g, -2, 0, k), -1, 0, k), *below = NULL, *beside = NULL;
+  mn_tensor *gl = triangle(ctx, g1, false, -1);
+  mn_tensor *low = plus(ctx, gl, product(ctx, triangle(ctx, square, false, -1), gl, 1, 0));
+  mn_tensor *high = product(ctx, triangle(ctx, g1, true, 0), triangle(ctx, square, true, 0), 0, 1);
+  if (n > k) {
+    beside = part(ctx, g, -1, k, n - k);
+    low = minus(ctx, low, product(ctx, beside, part(ctx, lu, -1, k, n - k), 0, 1));
+    beside = triangular(ctx, transposed(ctx, square), beside, true, true);
+  }
+  if (m > k) {
+    below = part(ctx, g, -2, k, m - k);
+    high = minus(ctx, high, product(ctx, part(ctx, lu, -2, k, m - k), below, 1, 0));
+  }
+  mn_tensor *middle = plus(ctx, triangle(ctx, low, false, -1), triangle(ctx, high, true, 0));
+  mn_tensor *all[2] = {triangular(ctx, transposed(ctx, square), middle, true, true), below};
+  if (below) all[0] = mn_cat(ctx, 2, all, &(mn_cat_attrs){-2});
+  all[0] = transposed(ctx, triangular(ctx, square, transposed(ctx, all[0]), true, false)); /* times U1^-T */
+  all[1] = beside;
+  if (beside) all[0] = mn_cat(ctx, 2, all, &(mn_cat_attrs){-1});
+  mn_give(r, 0, swapped(ctx, all[0], mn_saved_out(r, 1), true));
 }
 
 /* Orthonormal columns [b c] of which c only completes the basis: any c would do, so its derivative is taken to be
@@ -402,8 +504,25 @@ void mn_jvp_eigh(mn_rule *r) {
   mn_tensor *w = mn_saved_out(r, 0), *v = mn_saved_out(r, 1);
   mn_tensor *m = symmetric(ctx, product(ctx, product(ctx, v, mn_tangent(r, 0), 1, 0), v, 0, 0));
   mn_tensor *gaps = inverted(ctx, minus(ctx, row(ctx, w), column(ctx, w)));
-  mn_push(r, 0, mn_diagonal(ctx, m, &(mn_diagonal_attrs){.dim1 = -2, .dim2 = -1}));
+  mn_push(r, 0, diagonal_of(ctx, m));
   mn_push(r, 1, product(ctx, v, times(ctx, m, gaps), 0, 0));
+}
+
+/* With M = V^-1 dA V: dw is its diagonal, dV = V C - V diag(V^T V C) with C = M / E. */
+void mn_jvp_eig(mn_rule *r) {
+  mn_context *ctx = mn_rule_ctx(r);
+  mn_tensor *w = mn_saved_out(r, 0), *v = mn_saved_out(r, 1);
+  mn_tensor *m = mn_solve(ctx, v, product(ctx, mn_tangent(r, 0), v, 0, 0), NULL);
+  mn_tensor *gaps = inverted(ctx, minus(ctx, row(ctx, w), column(ctx, w)));
+  mn_tensor *turn = product(ctx, v, times(ctx, m, gaps), 0, 0);
+  mn_tensor *along = row(ctx, diagonal_of(ctx, product(ctx, v, turn, 1, 0)));
+  mn_push(r, 0, diagonal_of(ctx, m));
+  mn_push(r, 1, minus(ctx, turn, times(ctx, v, along)));
+}
+
+void mn_jvp_swap_rows(mn_rule *r) {
+  bool inverse = mn_swap_rows_kept(r)->inverse != 0;
+  mn_push(r, 0, swapped(mn_rule_ctx(r), mn_tangent(r, 0), mn_saved_in(r, 1), inverse));
 }
 
 /* The tangent of [b c] (see basis_grad), given that of its `first` columns b: dc = -b db^T c. */
@@ -430,7 +549,7 @@ void mn_jvp_svd(mn_rule *r) {
   if (p.m > p.k) du = plus(ctx, du, across(ctx, p.u, times(ctx, tv, inverted(ctx, rows))));
   if (p.n > p.k) dv = plus(ctx, dv, across(ctx, p.v, times(ctx, tu, inverted(ctx, rows))));
   mn_push(r, 0, basis_tangent(ctx, mn_saved_out(r, 0), du, p.k));
-  mn_push(r, 1, mn_diagonal(ctx, m, &(mn_diagonal_attrs){.dim1 = -2, .dim2 = -1}));
+  mn_push(r, 1, diagonal_of(ctx, m));
   mn_push(r, 2, transposed(ctx, basis_tangent(ctx, transposed(ctx, mn_saved_out(r, 2)), dv, p.k)));
 }
 

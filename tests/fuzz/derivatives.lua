@@ -21,7 +21,8 @@ local LEFT_OUT = {
   scatter = true, scatter_ = true, index_put = true, index_put_ = true, sparse_ = true,
   max_unpool1d = true, max_unpool2d = true, max_unpool3d = true,
   -- read one triangle, or have vectors that are free where singular values meet
-  eigh = true, eigvalsh = true, cholesky = true, cholesky_solve = true, cholesky_inverse = true, svd = true, qr = true,
+  eigh = true, eigvalsh = true, cholesky = true, cholesky_ex = true, cholesky_solve = true, cholesky_inverse = true,
+  svd = true, qr = true, eig = true,
 }
 
 -- Parameters by which a function's derivative is 0 and says so: class weights.

@@ -81,6 +81,34 @@ local function solve(a, b, cols)
   return x
 end
 
+--- Triangles of a in one matrix, pivots and the first row without one, by elimination with the largest pivot (Doolittle).
+local function triangles(a, rows, cols)
+  local lu, pivots, info = product(a, identity(cols), cols, cols), {}, 0
+  for c = 1, math.min(rows, cols) do
+    local best = c
+    for i = c, rows do
+      if math.abs(lu[i][c]) > math.abs(lu[best][c]) then best = i end
+    end
+    pivots[c] = best
+    lu[c], lu[best] = lu[best], lu[c]
+    if lu[c][c] == 0 and info == 0 then info = c end
+    for i = c + 1, lu[c][c] == 0 and 0 or rows do
+      lu[i][c] = lu[i][c] / lu[c][c]
+      for j = c + 1, cols do lu[i][j] = lu[i][j] - lu[i][c] * lu[c][j] end
+    end
+  end
+  return lu, pivots, info
+end
+
+--- a with row i and row pivots[i] exchanged, for one i after the other, or backwards.
+local function swapped(a, pivots, backwards)
+  for step = 1, #pivots do
+    local i = backwards and #pivots + 1 - step or step
+    a[i], a[pivots[i]] = a[pivots[i]], a[i]
+  end
+  return a
+end
+
 local function minor(a, row, col)
   local m = {}
   for i = 1, #a do
@@ -242,6 +270,48 @@ return function(S)
     end
   end
 
+  local function info_like(size, values)
+    local info = S.array(size, values)
+    info.dtype = 'int32'
+    return info
+  end
+
+  --- The reference of what has an info: what has none, and zeros.
+  local function without_failure(reference)
+    return function(inputs, attrs)
+      local y = reference(inputs, attrs)
+      return y, info_like(batch_of(y), 0)
+    end
+  end
+
+  local function lu(inputs)
+    local x = inputs[1]
+    local batch, rows, cols = batch_of(x), x.size[#x.size - 1], x.size[#x.size]
+    local out = S.array(x.size, {})
+    local pivots = info_like(extended(batch, math.min(rows, cols)), {})
+    local infos = info_like(batch, {})
+    S.each(batch, function(index)
+      local both, order, info = triangles(matrix_at(x, index), rows, cols)
+      append(out, both)
+      append(pivots, { order })
+      append(infos, { { info } })
+    end)
+    return out, pivots, infos
+  end
+
+  local function with_swaps(inputs, attrs)
+    local a, pivots = inputs[1], inputs[2]
+    local columns = S.array(extended(pivots.size, 1), pivots.data)
+    local batch = S.zip(S.array(batch_of(a), 0), S.array(batch_of(columns), 0), function() return 0 end).size
+    local y = S.array(extended(batch, a.size[#a.size - 1], a.size[#a.size]), {})
+    S.each(batch, function(index)
+      local order = {}
+      for i, line in ipairs((matrix_at(columns, index))) do order[i] = line[1] end
+      append(y, swapped(matrix_at(a, index), order, attrs.inverse))
+    end)
+    return y
+  end
+
   local function triangle(a, attrs)
     local t = zeros(#a, #a)
     for i = 1, #a do
@@ -360,6 +430,26 @@ return function(S)
     end)
   end
 
+  local function check_eig(got, inputs)
+    local x, n, tolerance = inputs[1], inputs[1].size[#inputs[1].size], tolerance_of(got[1])
+    sized(got[1], batch_of(x, 1), 'w')
+    sized(got[2], x.size, 'V')
+    S.each(batch_of(x), function(index)
+      local a, w, v = matrix_at(x, index), row_at(got[1], index), matrix_at(got[2], index)
+      local scaled = zeros(n, n)
+      for j = 1, n do
+        local length = 0
+        for i = 1, n do
+          scaled[i][j] = v[i][j] * w[j]
+          length = length + v[i][j] ^ 2
+        end
+        close(length, 1, tolerance, 'the square of the length of column ' .. j)
+      end
+      same(product(a, v, n, n), scaled, n, n, tolerance, 'A V')
+      if math.abs(det(v)) < 1e-3 then error('the eigenvectors are no basis', 0) end
+    end)
+  end
+
   local function check_svd(got, inputs, attrs)
     local x, tolerance = inputs[1], tolerance_of(got[1])
     local batch, m, n = batch_of(x), x.size[#x.size - 1], x.size[#x.size]
@@ -396,6 +486,8 @@ return function(S)
   end
   local function regular(size) return near_diagonal(size, 1.5, 0.3, 0.7) end
   local function apart(size) return near_diagonal(size, 1, 1.2, 0.35) end
+
+  local function with_real_eigenvalues(size) return near_diagonal(size, 1, 1.2, 0.15) end
 
   local function symmetric(size)
     local a = apart(size)
@@ -460,8 +552,15 @@ return function(S)
     end, true),
   }
   local diagonalised = kind { check = check_eigh, before = made_symmetric }
+  local with_vectors = kind { check = check_eig }
   local decomposed = kind { check = check_svd }
   local least_squares = kind { reference = pseudoinverse }
+  local eliminated = kind { reference = lu }
+  local exchanged = kind { reference = with_swaps }
+  local function pivots(size, values) return S.values(size, values, 'int32') end
+  local factor_ex = kind{ reference = without_failure(factor({}).reference), before = made_symmetric }
+  local inverted_ex = kind{ reference = without_failure(inverted({}).reference) }
+  local solved_ex = kind{ reference = without_failure(solved({}).reference) }
   local triangularised = kind { reference = qr }
 
   -- What only completes a basis is seen through the projection onto its span.
@@ -491,6 +590,7 @@ return function(S)
     end
   end
 
+  local checked, backwards = { check_errors = true }, { inverse = true }
   local lower, upper = { upper = false }, { upper = true }
   local unit_lower, unit_upper = { upper = false, unitriangular = true }, { upper = true, unitriangular = true }
   local thin, complete = { full_matrices = false }, { mode = 'complete' }
@@ -508,6 +608,15 @@ return function(S)
       fails('cholesky: the matrix is not positive definite %(at row 2%)', S.values({ 2, 2 }, { 1, 2, 2, 1 })),
       fails('matrix 2 of the batch is not positive definite', second_bad),
       fails('has an element that is not finite', S.values({ 1, 1 }, { 0 / 0 })),
+    }), true),
+    cholesky_ex = common_errors(with(sizes(factor_ex, symmetric), {
+      factor_ex({ symmetric { 3, 3 } }, { upper = true }),
+      factor_ex({ symmetric { 3, 3 } }, checked),
+      { inputs = { S.values({ 2, 2 }, { 1, 2, 2, 1 }) }, attrs = checked, error = 'cholesky_ex: the matrix is not positive' },
+    }), true),
+    inv_ex = common_errors(with(sizes(inverted_ex, regular), {
+      inverted_ex({ regular { 3, 3 } }, checked),
+      { inputs = { second_bad }, attrs = checked, error = 'inv_ex: matrix 2 of the batch is singular %(at row 2%)' },
     }), true),
     inverse = common_errors(with(sizes(inverted, regular), {
       fails('inverse: the matrix is singular', S.values({ 2, 2 }, { 1, 2, 2, 4 })),
@@ -532,6 +641,39 @@ return function(S)
       fails('expected float32 or float64, got int64', S.values({ 1, 1 }, { 1 }, 'int64'), S.randn { 1, 1 }),
       fails('the matrix is float32 but the right%-hand side is float64', S.values({ 1, 1 }, { 1 }, 'float32'),
         S.randn { 1, 1 }),
+    },
+    solve_ex = {
+      solved_ex { regular { 3, 3 }, S.randn { 3, 2 } },
+      solved_ex({ regular { 2, 3, 3 }, S.randn { 3, 2 } }, checked),
+      solved_ex { regular { 3, 3 }, S.randn { 2, 3, 1 } },
+      solved_ex { regular { 0, 0 }, S.randn { 0, 2 } },
+      solved_ex { regular { 0, 3, 3 }, S.randn { 3, 2 } },
+      { inputs = { S.values({ 2, 2 }, { 1, 2, 2, 4 }), S.randn { 2, 1 } }, attrs = checked,
+        error = 'solve_ex: the matrix is singular %(at row 2%)' },
+      fails('size mismatch, the matrix %(3 x 3%) and the right%-hand side %(2 x 3%)', S.randn { 3, 3 }, S.randn { 2, 3 }),
+    },
+    lu_factor_ex = common_errors(with(sizes(eliminated, S.randn), {
+      eliminated { S.randn { 4, 2 } }, eliminated { S.randn { 2, 4 } }, eliminated { S.randn { 2, 3, 1 } },
+      eliminated({ S.randn { 2, 1, 3 } }, checked), eliminated { S.randn { 3, 0 } }, eliminated { S.randn { 0, 2 } },
+      eliminated({ singular }, nil, { order = 0 }), eliminated({ second_bad }, nil, { order = 0 }),
+      { inputs = { second_bad }, attrs = checked, error = 'lu_factor_ex: matrix 2 of the batch is singular %(at row 2%)' },
+    })),
+    swap_rows = {
+      exchanged { S.randn { 3, 2 }, pivots({ 3 }, { 3, 3, 3 }) },
+      exchanged({ S.randn { 3, 2 }, pivots({ 3 }, { 3, 3, 3 }) }, backwards),
+      exchanged { S.randn { 2, 3, 2 }, pivots({ 2, 2 }, { 2, 3, 1, 2 }) },
+      exchanged { S.randn { 3, 2 }, pivots({ 2, 2 }, { 2, 3, 1, 2 }) },
+      exchanged({ S.randn { 2, 1, 2, 2 }, pivots({ 3, 1 }, { 2, 1, 2 }) }, backwards),
+      exchanged { S.randn { 2, 2 }, pivots({ 0 }, {}) }, exchanged { S.randn { 0, 2 }, pivots({ 0 }, {}) },
+      exchanged { S.randn { 0, 2, 2 }, pivots({ 1 }, { 2 }) },
+      fails('swap_rows: the matrix has a pivot that is not one of its rows %(at row 2%)', S.randn { 2, 2 },
+        pivots({ 2 }, { 1, 3 })),
+      fails('matrix 2 of the batch has a pivot that is not', S.randn { 2, 2 }, pivots({ 2, 1 }, { 1, 0 })),
+      fails('expected pivots %(%.%.%., k%) of up to 2 rows, got %(3%)', S.randn { 2, 2 }, pivots({ 3 }, { 1, 1, 1 })),
+      fails('expected pivots %(%.%.%., k%) of up to 2 rows, got %(%)', S.randn { 2, 2 }, pivots({}, { 1 })),
+      fails('expected a matrix or a batch of matrices, got %(3%)', S.randn { 3 }, pivots({ 1 }, { 1 })),
+      fails('expected float32 or float64, got int64', S.values({ 1, 1 }, { 1 }, 'int64'), pivots({ 1 }, { 1 })),
+      fails('expected pivots of int32, got int64', S.randn { 2, 2 }, S.values({ 1 }, { 1 }, 'int64')),
     },
     solve_triangular = {
       substituted({ regular { 3, 3 }, S.randn { 3, 2 } }, lower),
@@ -569,6 +711,14 @@ return function(S)
       diagonalised({ S.values({ 3, 3 }, { 1, 0, 0, 0, 1, 0, 0, 0, 2 }) }, nil, { order = 0 }),
       fails('the matrix has an element that is not finite', S.values({ 2, 2 }, { 1, 0, 0 / 0, 1 })),
       { inputs = { S.randn { 2, 2 } }, attrs = { UPLO = 'X' }, error = "'UPLO' must be one of L, U" },
+    }), true),
+    eig = common_errors(with(sizes(with_vectors, with_real_eigenvalues), {
+      with_vectors({ S.values({ 2, 2 }, { 0, 1, 1, 0 }) }, nil, { order = 0 }),
+      with_vectors({ S.values({ 3, 3 }, { 1, 0, 0, 0, 1, 0, 0, 0, 2 }) }, nil, { order = 0 }),
+      fails('eig: the matrix has eigenvalues that are not real', S.values({ 2, 2 }, { 0, 1, -1, 0 })),
+      fails('matrix 2 of the batch has eigenvalues that are not real',
+        S.values({ 2, 2, 2 }, { 1, 0, 0, 2, 0, 1, -1, 0 })),
+      fails('the matrix has an element that is not finite', S.values({ 1, 1 }, { 1 / 0 })),
     }), true),
     svd = common_errors({
       decomposed({ apart { 3, 3 } }), decomposed({ apart { 3, 3 } }, thin), decomposed({ apart { 1, 1 } }),

@@ -73,10 +73,13 @@ local function gamma_cdf(a, x)
   return exp(a * log(x) - x - lgamma(a)) * sum
 end
 local function gamma_slope(a, x)
-  local h = 1e-3 * a
-  local function apart(k) return gamma_cdf(a + k * h, x) - gamma_cdf(a - k * h, x) end
-  local slope = (45 * apart(1) - 9 * apart(2) + apart(3)) / (60 * h)
-  return -slope / exp((a - 1) * log(x) - x - lgamma(a))
+  local term, sum, slope, inverses = 1 / a, 1 / a, -1 / a ^ 2, 1 / a
+  for n = 1, 200 do -- the series of gamma_cdf and its derivative in a
+    term = term * x / (a + n)
+    inverses = inverses + 1 / (a + n)
+    sum, slope = sum + term, slope - term * inverses
+  end
+  return -x * ((log(x) - digamma(a)) * sum + slope)
 end
 local function sinh(x) return (exp(x) - exp(-x)) / 2 end
 local function cosh(x) return (exp(x) + exp(-x)) / 2 end

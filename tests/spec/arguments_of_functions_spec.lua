@@ -54,6 +54,9 @@ local cases = {
   { 'einsum', 'equation operands', 'ij,kj->ik', { t, t } },
 
   { 'solve', 'input other left', square, square + 1, false },
+  { 'solve_ex', 'input other left check_errors', square, square + 1, false, true },
+  { 'lu_solve', 'B LU pivots', square, square, metann.tensor({ 1, 2 }, { dtype = 'int32' }) },
+  { 'lu_unpack', 'LU pivots', square, metann.tensor({ 2, 2 }, { dtype = 'int32' }) },
   { 'solve_triangular', 'input other upper left unitriangular', square, square, true, false, true },
   { 'triangular_solve', 'b A upper transpose unitriangular', square, square, false, true, false },
   { 'cholesky_solve', 'b factor upper', square, square, true }, { 'cholesky_inverse', 'factor upper', square, true },

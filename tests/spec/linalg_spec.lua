@@ -500,6 +500,144 @@ describe('options of linalg', function()
   end)
 end)
 
+describe('factors with pivots', function()
+  local linalg = metann.linalg
+  -- by NumPy and by hand: rows 2, 1 of m in that order; L21 = 1/3, U22 = 2 - 4/3
+  local m = f64{ { 1, 2 }, { 3, 4 } }
+
+  it('are P, L and U, and both triangles in one matrix', function()
+    local p, l, u = linalg.lu(m)
+    near({ { 0, 1 }, { 1, 0 } }, p)
+    near({ { 1, 0 }, { 1 / 3, 1 } }, l)
+    near({ { 3, 4 }, { 0, 2 / 3 } }, u)
+    local factors, pivots = linalg.lu_factor(m)
+    near({ { 3, 4 }, { 1 / 3, 2 / 3 } }, factors)
+    assert.same({ 2, 2 }, pivots:to_table())
+    assert.equal('int32', pivots.dtype)
+    local q, low, up = metann.lu_unpack(factors, pivots)
+    near(p:to_table(), q)
+    near(l:to_table(), low)
+    near(u:to_table(), up)
+  end)
+
+  it('give P L U of any size', function()
+    for _, size in ipairs{ { 4, 4 }, { 5, 2 }, { 2, 5 }, { 2, 3, 4 }, { 0, 2 }, { 0, 3, 3 } } do
+      local t = metann.randn(size, { dtype = 'float64' })
+      local p, l, u = linalg.lu(t)
+      assert.is_true(metann.allclose(t, p:matmul(l):matmul(u)))
+      assert.is_true(metann.equal(l, l:tril()) and metann.equal(u, u:triu()))
+    end
+    local p, l, u = linalg.lu(m * 0) -- a singular matrix has factors
+    near({ { 0, 0 }, { 0, 0 } }, p:matmul(l):matmul(u))
+  end)
+
+  it('solve, from both sides, and with the transpose', function()
+    local t, b = metann.randn(2, 3, 3, { dtype = 'float64' }), metann.randn(3, 4, { dtype = 'float64' })
+    local factors, pivots = linalg.lu_factor(t)
+    near(metann.solve(t, b):to_table(), linalg.lu_solve(factors, pivots, b))
+    near(metann.solve(t, b):to_table(), metann.lu_solve(b, factors, pivots))
+    near(metann.solve(t.mT, b):to_table(), linalg.lu_solve(factors, pivots, b, { adjoint = true }))
+    near(metann.solve(t, b.T, { left = false }):to_table(), linalg.lu_solve(factors, pivots, b.T, { left = false }))
+    near(metann.solve(t.mT, b.T, { left = false }):to_table(),
+      linalg.lu_solve(factors, pivots, b.T, { left = false, adjoint = true }))
+  end)
+
+  it('have derivatives of every order', function()
+    local t, b = metann.randn(3, 3, { dtype = 'float64' }):requires_grad_(), metann.randn(3, 2, { dtype = 'float64' })
+    assert.is_true(metann.gradcheck(function(x, y)
+      local factors, pivots = linalg.lu_factor(x)
+      return linalg.lu_solve(factors, pivots, y)
+    end, { t, b:requires_grad_() }, { order = 2 }))
+    for _, size in ipairs{ { 4, 2 }, { 2, 4 } } do
+      local x = metann.randn(size, { dtype = 'float64' }):requires_grad_()
+      assert.is_true(metann.gradcheck(function(y)
+        local _, l, u = linalg.lu(y)
+        return l, u
+      end, { x }, { order = 2 }))
+    end
+  end)
+
+  it('say what is wrong', function()
+    fails('lu_factor: the matrix is singular %(at row 2%)', linalg.lu_factor, f64{ { 1, 2 }, { 2, 4 } })
+    fails('expected a matrix or a batch of matrices', linalg.lu, f64{ 1 })
+    fails("lu_solve: 'B' must have at least 2 dims, got 1", linalg.lu_solve, m, metann.tensor({ 1, 2 }, { dtype = 'int32' }),
+      f64{ 1, 2 })
+    fails("lu_solve: 'pivots' must be a tensor, got number 1", linalg.lu_solve, m, 1, m)
+    fails("lu_unpack: 'LU' must have at least 2 dims, got 1", metann.lu_unpack, f64{ 1 },
+      metann.tensor({ 1 }, { dtype = 'int32' }))
+    fails('expected pivots of int32, got float64', metann.lu_solve, m, m, f64{ 1, 2 })
+  end)
+end)
+
+describe('what has an info', function()
+  local linalg = metann.linalg
+  local both = f64{ { { 2, 1 }, { 1, 3 } }, { { 1, 2 }, { 2, 4 } } } -- the second one is singular
+
+  local function count(t) return t:isnan():sum():item() end
+
+  it('goes on where a matrix fails', function()
+    local inverse, info = linalg.inv_ex(both)
+    assert.same({ 0, 2 }, info:to_table())
+    assert.equal('int32', info.dtype)
+    near({ { 0.6, -0.2 }, { -0.2, 0.4 } }, inverse[1])
+    assert.equal(4, count(inverse[2]))
+    local x, which = linalg.solve_ex(both, f64{ 4, 7 })
+    assert.same({ 0, 2 }, which:to_table())
+    near({ 1, 2 }, x[1])
+    assert.same({ 2, 2 }, { count(x), count(x[2]) })
+    near({ 2, 5 / 3 }, (linalg.solve_ex(upper, f64{ 4, 7 }, { left = false })))
+    local l, row = linalg.cholesky_ex(f64{ { 4, 2 }, { 2, 5 } })
+    near({ { 2, 0 }, { 1, 2 } }, l)
+    assert.equal(0, row:item())
+    l, row = linalg.cholesky_ex(f64{ { 4, 2 }, { 2, -5 } })
+    assert.same({ 4, 2 }, { count(l), row:item() })
+    l, row = linalg.cholesky_ex(f64{ { 4, 2 }, { 0 / 0, 5 } }, { upper = false })
+    assert.same({ 4, 2 }, { count(l), row:item() })
+    local _, _, zero = linalg.lu_factor_ex(both)
+    assert.same({ 0, 2 }, zero:to_table())
+  end)
+
+  it('fails as others do, if it shall', function()
+    fails('inv_ex: matrix 2 of the batch is singular', linalg.inv_ex, both, { check_errors = true })
+    fails('solve_ex: matrix 2 of the batch is singular', linalg.solve_ex, both, both, { check_errors = true })
+    fails('cholesky_ex: the matrix has an element that is not finite', linalg.cholesky_ex, f64{ { 0 / 0 } }, false, true)
+    fails('lu_factor_ex: matrix 2 of the batch is singular', linalg.lu_factor_ex, both, true)
+    fails("inv_ex: unknown option 'check'", linalg.inv_ex, both, { check = true })
+  end)
+end)
+
+describe('eig', function()
+  local linalg = metann.linalg
+  local function sorted(t) return (metann.sort(t)) end
+
+  it('is of matrices that are not symmetric', function()
+    -- trace 5 and determinant -2: (5 -+ sqrt(33)) / 2
+    local root = math.sqrt(33)
+    near({ (5 - root) / 2, (5 + root) / 2 }, sorted(linalg.eigvals(f64{ { 1, 2 }, { 3, 4 } })))
+    -- a companion matrix has the roots of its polynomial, x^3 - 6 x^2 + 11 x - 6
+    near({ 1, 2, 3 }, sorted(linalg.eigvals(f64{ { 6, -11, 6 }, { 1, 0, 0 }, { 0, 1, 0 } })))
+    near(metann.eigvalsh(a):to_table(), sorted((linalg.eig(a))))
+  end)
+
+  it('has derivatives of every order', function()
+    local x = f64{ { 1, 0.5, -0.3 }, { 0.2, 3, 0.4 }, { -0.1, 0.6, 5 } }:requires_grad_()
+    assert.is_true(metann.gradcheck(linalg.eigvals, { x }, { order = 3 }))
+    assert.is_true(metann.gradcheck(function(t)
+      local w, v = linalg.eig(t)
+      return w, v * v
+    end, { x }, { order = 2 }))
+    near((2 * x:detach().T):to_table(), metann.grad(linalg.eigvals(x):square():sum(), x)) -- of the trace of x x
+  end)
+
+  it('refuses eigenvalues that are not real', function()
+    local turn = f64{ { 0, -1 }, { 1, 0 } }
+    fails('eig: the matrix has eigenvalues that are not real, and there are no complex numbers', linalg.eig, turn)
+    fails('eigvals: matrix 2 of the batch has eigenvalues that are not real', linalg.eigvals, metann.stack{ a, turn })
+    fails('eig: the matrix has an element that is not finite', linalg.eig, f64{ { 0 / 0 } })
+    fails('eig: expected square matrices, got %(1 x 2%)', linalg.eig, f64{ { 1, 2 } })
+  end)
+end)
+
 describe('linalg of tensors', function()
   local linalg = metann.linalg
 

@@ -243,7 +243,9 @@ end
 
 -- Values made equal along a dim may be refused, by the row itself: a matrix of equal columns has no inverse.
 local REFUSED = {
-  cholesky = 'is not positive definite', inverse = 'is singular', solve = 'is singular', multinomial = 'all weights are 0',
+  cholesky = 'is not positive definite', cholesky_ex = 'is not positive definite', eig = 'has eigenvalues that are not real',
+  inverse = 'is singular', inv_ex = 'is singular', solve = 'is singular', solve_ex = 'is singular',
+  lu_factor_ex = 'is singular', multinomial = 'all weights are 0',
 }
 
 local function check_layout(op, sample, layout)
@@ -621,7 +623,7 @@ end
 --- What a row must have been tested with, as columns; of several in one entry, any will do.
 local function required(op)
   local row = table_rows[op]
-  local factors = op == 'eigh' or op == 'svd' -- unique up to signs
+  local factors = op == 'eigh' or op == 'eig' or op == 'svd' -- unique up to signs
   local list = { rows.has(row, 'RANDOM') and 'property' or factors and 'property' or 'reference', 'float64', 'threads',
     'errors', 'no leak' }
   local function want(column) list[#list + 1] = column end

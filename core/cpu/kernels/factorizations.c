@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NOT_FINITE = -1 };
+enum { NOT_FINITE = -1, NO_CONVERGENCE = -2 };
 
 /* What is done to each matrix of a batch. */
 typedef struct job job;
@@ -26,7 +26,10 @@ struct job {
   int option;       /* the row's: upper, full */
   int unit;
   double rtol, atol;
-  int lwork, liwork; /* what LAPACK wants for its own work */
+  int32_t *told; /* where the rows with an info put it; NULL: a matrix that failed is an error */
+  bool strict;   /* it is an error as well */
+  void (*spoil)(const job *j, int64_t i); /* makes NaN of what matrix i, which failed, has left in output 0 */
+  int lwork, liwork;                      /* what LAPACK wants for its own work */
   size_t reals, ints;
   int64_t batches, blocks, weight;
   size_t int_at, block_bytes;
@@ -89,10 +92,20 @@ static int report(mn_call *call, const job *j, const char *problem) {
       snprintf(which, sizeof which, "matrix %lld of the batch", (long long)i + 1);
     if (j->info[i] == NOT_FINITE)
       snprintf(call->error, sizeof call->error, "%s has an element that is not finite", which);
+    else if (j->info[i] == NO_CONVERGENCE)
+      snprintf(call->error, sizeof call->error, "%s has no eigenvalues: no convergence", which);
     else snprintf(call->error, sizeof call->error, "%s %s (at row %d)", which, problem, j->info[i]);
     return -1;
   }
   return 0;
+}
+
+/* The info as an output: of a matrix that isn't finite, all of its rows. */
+static void tell(const job *j) {
+  for (int64_t i = 0; i < j->batches; i++) {
+    j->told[i] = j->info[i] == NOT_FINITE ? j->n : j->info[i];
+    if (j->info[i] && j->spoil) j->spoil(j, i);
+  }
 }
 
 /* Does it to the whole batch; shape is an output whose leading dims are the batch, `dims` of them. problem:
@@ -112,37 +125,97 @@ static int each_matrix(mn_call *call, job *j, const mn_array *shape, int dims, c
   if (j->b) mn_batch_starts(j->b, shape, dims, at + j->batches);
   j->a_at = at, j->b_at = at + j->batches;
   mn_parallel(j->blocks, matrices_block, j);
-  return report(call, j, problem);
+  if (j->told) tell(j);
+  return j->told && !j->strict ? 0 : report(call, j, problem);
+}
+
+/* The info is output `at`. */
+static void with_info(mn_call *call, job *j, int at, int64_t check_errors) {
+  j->told = call->out[at]->data;
+  j->strict = check_errors != 0;
 }
 
 static const double precision_f32 = FLT_EPSILON, precision_f64 = DBL_EPSILON;
 #define OF(j, name) MN_OF_FLOAT((j)->a->dtype, name)
 
+static int cholesky(mn_call *call, job *j) {
+  j->one = OF(j, cholesky);
+  j->reals = square(j->n);
+  return each_matrix(call, j, call->out[0], call->out[0]->ndim - 2, "is not positive definite");
+}
+
 int MN_KERNEL(cholesky)(mn_call *call) {
   job j = {.option = mn_cholesky_of(call)->upper != 0};
+  return begin(call, &j) ? -1 : cholesky(call, &j);
+}
+
+int MN_KERNEL(cholesky_ex)(mn_call *call) {
+  job j = {.option = mn_cholesky_ex_of(call)->upper != 0};
   if (begin(call, &j)) return -1;
-  j.one = OF(&j, cholesky);
-  j.reals = square(j.n);
-  return each_matrix(call, &j, call->out[0], call->out[0]->ndim - 2, "is not positive definite");
+  with_info(call, &j, 1, mn_cholesky_ex_of(call)->check_errors);
+  j.spoil = OF(&j, spoil);
+  return cholesky(call, &j);
+}
+
+static int inverse(mn_call *call, job *j) {
+  j->one = OF(j, inverse);
+  OF(j, inverse_work)(j);
+  j->reals = square(j->n) + (size_t)j->lwork;
+  j->ints = (size_t)j->n;
+  return each_matrix(call, j, call->out[0], call->out[0]->ndim - 2, "is singular");
 }
 
 int MN_KERNEL(inverse)(mn_call *call) {
   job j = {0};
+  return begin(call, &j) ? -1 : inverse(call, &j);
+}
+
+int MN_KERNEL(inv_ex)(mn_call *call) {
+  job j = {0};
   if (begin(call, &j)) return -1;
-  j.one = OF(&j, inverse);
-  OF(&j, inverse_work)(&j);
-  j.reals = square(j.n) + (size_t)j.lwork;
-  j.ints = (size_t)j.n;
-  return each_matrix(call, &j, call->out[0], call->out[0]->ndim - 2, "is singular");
+  with_info(call, &j, 1, mn_inv_ex_of(call)->check_errors);
+  j.spoil = OF(&j, spoil);
+  return inverse(call, &j);
+}
+
+static int solve(mn_call *call, job *j) {
+  j->one = OF(j, solve);
+  j->reals = square(j->n) + (size_t)j->n * (size_t)j->k_b;
+  j->ints = (size_t)j->n;
+  return each_matrix(call, j, call->out[0], call->out[0]->ndim - 2, "is singular");
 }
 
 int MN_KERNEL(solve)(mn_call *call) {
   job j = {0};
+  return begin(call, &j) ? -1 : solve(call, &j);
+}
+
+int MN_KERNEL(solve_ex)(mn_call *call) {
+  job j = {0};
   if (begin(call, &j)) return -1;
-  j.one = OF(&j, solve);
-  j.reals = square(j.n) + (size_t)j.n * (size_t)j.k_b;
-  j.ints = (size_t)j.n;
+  with_info(call, &j, 1, mn_solve_ex_of(call)->check_errors);
+  j.spoil = OF(&j, spoil);
+  return solve(call, &j);
+}
+
+int MN_KERNEL(lu_factor_ex)(mn_call *call) {
+  job j = {0};
+  if (begin(call, &j)) return -1;
+  with_info(call, &j, 2, mn_lu_factor_ex_of(call)->check_errors);
+  j.one = OF(&j, lu_factor);
+  j.reals = (size_t)j.m * (size_t)j.n;
   return each_matrix(call, &j, call->out[0], call->out[0]->ndim - 2, "is singular");
+}
+
+int MN_KERNEL(swap_rows)(mn_call *call) {
+  job j = {.option = mn_swap_rows_of(call)->inverse != 0};
+  if (begin(call, &j)) return -1;
+  mn_array pivots = *j.b; /* as columns, of which there is one for each matrix */
+  pivots.size[pivots.ndim] = 1, pivots.stride[pivots.ndim] = 0, pivots.ndim++;
+  j.b = &pivots;
+  j.one = OF(&j, swap_rows);
+  return each_matrix(call, &j, call->out[0], call->out[0]->ndim - 2,
+                     "has a pivot that is not one of its rows");
 }
 
 int MN_KERNEL(solve_triangular)(mn_call *call) {
@@ -191,6 +264,16 @@ int MN_KERNEL(eigh)(mn_call *call) {
   j.reals = square(j.n) + (size_t)j.lwork;
   j.ints = (size_t)j.liwork;
   return each_matrix(call, &j, call->out[1], call->out[1]->ndim - 2, "has no eigenvalues: no convergence");
+}
+
+int MN_KERNEL(eig)(mn_call *call) {
+  job j = {.weight = LAPACK_ITERATED};
+  if (begin(call, &j)) return -1;
+  j.one = OF(&j, eig);
+  OF(&j, eig_work)(&j);
+  j.reals = 2 * square(j.n) + (size_t)j.n + (size_t)j.lwork;
+  return each_matrix(call, &j, call->out[1], call->out[1]->ndim - 2,
+                     "has eigenvalues that are not real, and there are no complex numbers");
 }
 
 int MN_KERNEL(svd)(mn_call *call) {

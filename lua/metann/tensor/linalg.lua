@@ -2,6 +2,7 @@
 local arguments = require 'metann.arguments'
 local binding = require 'metann.binding'
 local common = require 'metann.tensor.compose.common'
+local lu = require 'metann.tensor.compose.lu'
 local layout = require 'metann.tensor.compose.layout'
 local matrix_norms = require 'metann.tensor.compose.matrix_norms'
 local ops = require 'metann.tensor.ops'
@@ -22,10 +23,19 @@ linalg.inv = define('inv', { input }, function(t) return (raw.inverse(t)) end)
 
 for _, name in ipairs{
   'cholesky', 'solve', 'solve_triangular', 'det', 'slogdet', 'svdvals', 'eigh', 'eigvalsh', 'qr', 'matrix_power',
-  'matrix_exp', 'matmul', 'multi_dot',
+  'matrix_exp', 'matmul', 'multi_dot', 'eig', 'cholesky_ex', 'inv_ex', 'solve_ex', 'lu_factor_ex',
 } do
   linalg[name] = ops[name]
 end
+
+for _, name in ipairs{ 'lu', 'lu_factor', 'lu_solve' } do linalg[name] = lu[name] end
+
+--- The eigenvalues of matrices, in no order; that some are not real is an error.
+-- @function eigvals
+linalg.eigvals = define('eigvals', { input }, function(t)
+  local w = raw.eig(t)
+  return w
+end)
 
 -- ---- what singular values count ----
 

@@ -2,6 +2,7 @@
 -- dims. What has one name here and in torch has torch's arguments; metann.linalg has torch.linalg's names.
 local arguments = require 'metann.arguments'
 local common = require 'metann.tensor.compose.common'
+local lu = require 'metann.tensor.compose.lu'
 local raw, raise, describe = common.raw, common.raise, common.describe
 local ndim, shape, size = common.ndim, common.shape, common.size
 local define, kinds = arguments.define, arguments.kinds
@@ -32,6 +33,20 @@ local function is_vector(a, b)
   return true
 end
 
+--- What a row of A X = B makes of these: its first result is X, however B is given.
+local function solved(op, row, a, b, left)
+  at_least(a, 2, op, 'input')
+  at_least(b, 1, op, 'other')
+  if is_vector(a, b) then
+    if not left then a = transposed(a) end
+    local x, info = row(a, raw.unsqueeze(b, -1))
+    return raw.squeeze(x, -1), info
+  end
+  if left then return row(a, b) end
+  local x, info = row(transposed(a), transposed(b))
+  return transposed(x), info
+end
+
 --- X of A X = B. B holds columns (..., n, k), or is a vector (n), or one for each matrix (..., n); batch dims are
 -- broadcast. A singular matrix is an error.
 -- @function solve
@@ -39,15 +54,19 @@ end
 -- @param b right-hand sides
 -- @param options {left=true}; false: X of X A = B
 matrix.solve = define('solve', { input, other, flag('left', true) }, function(a, b, left)
-  at_least(a, 2, 'solve', 'input')
-  at_least(b, 1, 'solve', 'other')
-  if is_vector(a, b) then
-    if not left then a = transposed(a) end
-    return (raw.squeeze(raw.solve(a, raw.unsqueeze(b, -1)), -1))
-  end
-  if left then return (raw.solve(a, b)) end
-  return transposed(raw.solve(transposed(a), transposed(b)))
+  return (solved('solve', raw.solve, a, b, left))
 end)
+
+--- solve for which a singular matrix is no error: its solutions are NaN. Returns X and int32 info, for each matrix 0 or
+-- the first row that failed.
+-- @function solve_ex
+-- @param a square matrices (..., n, n)
+-- @param b right-hand sides
+-- @param options {left=true, check_errors=false}; check_errors: an error again
+matrix.solve_ex = define('solve_ex', { input, other, flag('left', true), flag('check_errors', false) },
+  function(a, b, left, check)
+    return solved('solve_ex', function(x, y) return raw.solve_ex(x, y, check) end, a, b, left)
+  end)
 
 --- X of A X = B, A being a triangle: torch.linalg.solve_triangular. A 0 on the diagonal is an error.
 -- @function solve_triangular
@@ -119,6 +138,8 @@ matrix.cholesky_inverse = define('cholesky_inverse', { { 'factor', kinds.tensor 
     local n = size(factor, -1)
     return (cholesky_solve(common.beside(factor, raw.eye, n, n, common.dtype(factor)), factor, upper))
   end)
+
+for _, name in ipairs{ 'lu_solve', 'lu_unpack' } do matrix[name] = lu.functions[name] end
 
 --- Logarithm of the determinant: NaN where that is negative, -inf where it is 0.
 -- @function logdet

@@ -152,6 +152,8 @@ qr(input, some=True) -> Q, R
 triangular_solve(input, A, upper=True, transpose=False, unitriangular=False) -> solution, cloned_coefficient
 cholesky_solve(input, L, upper=False)
 cholesky_inverse(input, upper=False)
+lu_solve(b, LU, pivots)
+lu_unpack(LU, pivots, unpack_data=True, unpack_pivots=True) -> P, L, U
 pinverse(input, rcond=1e-15)
 size stride(input, dim=None)
 multinomial(input, num_samples, replacement=False) -> indices
@@ -169,6 +171,15 @@ solve_triangular(input, other, *, upper, left=True, unitriangular=False)
 svd(input, full_matrices=True) -> U, S, Vh
 eigh(input, UPLO='L') -> eigenvalues, eigenvectors
 eigvalsh(input, UPLO='L')
+eig(input) -> eigenvalues, eigenvectors
+eigvals(input)
+lu(input, *, pivot=True) -> P, L, U
+lu_factor(input, *, pivot=True) -> LU, pivots
+lu_factor_ex(input, *, pivot=True, check_errors=False) -> LU, pivots, info
+lu_solve(LU, pivots, B, *, left=True, adjoint=False)
+cholesky_ex(input, *, upper=False, check_errors=False) -> L, info
+inv_ex(input, *, check_errors=False) -> inverse, info
+solve_ex(input, other, *, left=True, check_errors=False) -> result, info
 qr(input, mode='reduced') -> Q, R
 multi_dot(tensors)
 pinv(input, rcond=None, hermitian=False, *, atol=None, rtol=None)
