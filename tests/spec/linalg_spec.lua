@@ -502,7 +502,7 @@ end)
 
 describe('factors with pivots', function()
   local linalg = metann.linalg
-  -- by NumPy and by hand: rows 2, 1 of m in that order; L21 = 1/3, U22 = 2 - 4/3
+  -- by hand: rows 2, 1 of m in that order; L21 = 1/3, U22 = 2 - 4/3
   local m = f64{ { 1, 2 }, { 3, 4 } }
 
   it('are P, L and U, and both triangles in one matrix', function()

@@ -3,24 +3,11 @@
 local metann = require 'metann'
 local binding = require 'metann.binding'
 local rows = require 'tests.support.rows'
-local scratch = require 'tests.support.scratch'
-local S = require 'tests.samples.support'
 local handle = binding.handle
 local ffi, C, ctx = handle.ffi, handle.C, handle.ctx
 
 local POISON, SCRATCH = 0x5a, 2 ^ 16
 local SEED = 11
-
-local function samples_of_rows()
-  local samples = {}
-  local _, listing = scratch.run 'ls tests/samples'
-  for file in listing:gmatch '[%w_]+%.lua' do
-    if file ~= 'support.lua' then
-      for op, list in pairs(dofile('tests/samples/' .. file)(S)) do samples[op] = list end
-    end
-  end
-  return samples
-end
 
 local kept = {} -- what C points to
 local function keep(object)
@@ -157,7 +144,7 @@ end
 
 describe('a row without tensors', function()
   it('has the layout and the bits that the door gives, for every sample of every row', function()
-    local samples, n = samples_of_rows(), 0
+    local samples, n = rows.samples(), 0
     for _, op in ipairs(binding.stub.order) do
       for _, sample in ipairs(samples[op]) do
         if not sample.error then

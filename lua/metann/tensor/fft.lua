@@ -2,6 +2,7 @@
 -- the real and the imaginary part, which no `dim` counts.
 local arguments = require 'metann.arguments'
 local common = require 'metann.tensor.compose.common'
+local dtypes = require 'metann.binding.dtypes'
 local fourier = require 'metann.tensor.compose.fourier'
 local ops = require 'metann.tensor.ops'
 local pairs = require('metann.binding.traversal').pairs
@@ -18,9 +19,9 @@ local dim_, dims_ = { 'dim', kinds.dim, -1 }, { 'dim', kinds.dims, optional = tr
 
 -- ---- arguments ----
 
---- A float tensor: integers become the default dtype.
+--- A float tensor of one of the dtypes that have products.
 local function floats(op, t)
-  if not common.is_float(t) then t = raw.cast(t, common.default_dtype()) end
+  t = common.as_float(t)
   local dtype = common.dtype(t)
   if dtype ~= 'float32' and dtype ~= 'float64' then raise('%s: expected float32 or float64, got %s', op, dtype) end
   return t
@@ -187,25 +188,25 @@ define_several('n')
 local count_, spacing_ = { 'n', kinds.count }, { 'd', kinds.number, 1 }
 local options = { { 'dtype', kinds.dtype, named = true, optional = true }, { 'device', kinds.device, named = true, optional = true } }
 
+--- k / (n d) for k from `first`, which isn't positive, to n / 2: those from 0 on come first.
 local function frequencies(op, n, d, first, last_one, dtype, device)
   if n < 1 then raise("%s: 'n' must be at least 1, got %d", op, n) end
-  local list = {}
-  for k = 0, math.floor((n - 1) / 2) do list[#list + 1] = k / (n * d) end
-  for k = first, last_one do list[#list + 1] = k / (n * d) end
-  return (ops.tensor(list, { dtype = dtype, device = device }))
+  dtype = dtype or common.default_dtype()
+  if not dtypes.floats[dtype] then raise("%s: 'dtype' must be a float dtype, got %s", op, dtype) end
+  local k = ops.arange(first, last_one + 1, { dtype = 'float64', device = device })
+  return (raw.cast(raw.roll(raw.div(k, n * d), { first }, { 1 }), dtype))
 end
 
 --- The frequencies that fft's numbers stand for, in turns per unit of d, the samples' distance (1).
 -- @function fftfreq
 fft.fftfreq = define('fftfreq', { count_, spacing_, unpack(options) }, function(n, d, dtype, device)
-  return (frequencies('fftfreq', n, d, -math.floor(n / 2), -1, dtype, device))
+  return (frequencies('fftfreq', n, d, -math.floor(n / 2), math.floor((n - 1) / 2), dtype, device))
 end)
 
 --- Those of rfft's numbers.
 -- @function rfftfreq
 fft.rfftfreq = define('rfftfreq', { count_, spacing_, unpack(options) }, function(n, d, dtype, device)
-  local half = n / 2
-  return (frequencies('rfftfreq', n, d, n % 2 == 0 and half or 1, n % 2 == 0 and half or 0, dtype, device))
+  return (frequencies('rfftfreq', n, d, 0, math.floor(n / 2), dtype, device))
 end)
 
 local function shifted(name, shift)

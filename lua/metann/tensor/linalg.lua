@@ -199,17 +199,10 @@ end)
 -- @param t a tensor (..., n)
 -- @param N how many, n unless given
 linalg.vander = define('vander', { input, { 'N', kinds.count, optional = true } }, function(t, n)
-  if common.dtype(t) == 'bool' then t = raw.cast(t, 'int64') end
-  if common.ndim(t) == 0 then t = raw.unsqueeze(t, 1) end
-  local column = raw.unsqueeze(t, -1)
-  local size = shape_of(column)
-  n = n or size[#size - 1]
-  local parts = { common.beside(t, raw.full, size, 1, common.dtype(t)) }
-  if n > 1 then
-    size[#size] = n - 1
-    parts[2] = raw.cumprod(raw.expand(column, size), -1)
-  end
-  return (raw.cat(parts, -1))
+  local size = common.ndim(t) == 0 and { 1 } or shape_of(t)
+  n = n or size[#size]
+  size[#size + 1] = n
+  return (layout.reshape(ops.vander(layout.reshape(t, { -1 }), n, true), size))
 end)
 
 --- The product of the reflections I - tau v v^T, v being a column of t below its diagonal with 1 on it: Q's first

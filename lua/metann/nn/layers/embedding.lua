@@ -1,10 +1,10 @@
 --- Embedding: rows of a table, looked up by numbers from 1.
 local class = require 'metann.nn.machinery.class'
 local Module = require 'metann.nn.machinery.module'
-local embedding = require 'metann.nn.shared.lookup'
+local lookup = require 'metann.nn.shared.lookup'
 local options = require 'metann.nn.machinery.options'
 local support = require 'metann.support'
-local kinds, ops = options.kinds, support.ops
+local kinds = options.kinds
 
 local Embedding = class.new('Embedding', Module)
 
@@ -15,13 +15,13 @@ local read = options.layer_reader('Embedding', {
   { 'max_norm', kinds.positive, optional = true },
   { 'norm_type', kinds.positive, 2 },
   { 'scale_grad_by_freq', kinds.boolean, false },
-  { 'sparse', embedding.only_dense, false },
+  { 'sparse', lookup.only_dense, false },
 })
 
 --- Files the options and checks padding_idx.
 local function set_up(self, o)
   self.num_embeddings, self.embedding_dim = o.num_embeddings, o.embedding_dim
-  self.padding_idx = embedding.padding_row('Embedding', o.padding_idx, o.num_embeddings)
+  self.padding_idx = lookup.padding_row('Embedding', o.padding_idx, o.num_embeddings)
   self.max_norm, self.norm_type, self.scale_grad_by_freq = o.max_norm, o.norm_type, o.scale_grad_by_freq
 end
 
@@ -37,11 +37,8 @@ end
 function Embedding:init(...)
   local o = read(...)
   set_up(self, o)
-  local values = ops.randn{ o.num_embeddings, o.embedding_dim }
-  if self.padding_idx then
-    ops.region_put_(values, ops.full({}, 0), { self.padding_idx - 1, 0 }, { 1, o.embedding_dim }, { 1, 1 })
-  end
-  self:register_parameter('weight', support.parameter(values))
+  self:register_parameter('weight',
+    support.parameter(lookup.table(o.num_embeddings, o.embedding_dim, self.padding_idx)))
   options.place(self, o)
 end
 
@@ -52,7 +49,7 @@ local read_pretrained = options.reader('Embedding.from_pretrained', {
   { 'max_norm', kinds.positive, optional = true },
   { 'norm_type', kinds.positive, 2 },
   { 'scale_grad_by_freq', kinds.boolean, false },
-  { 'sparse', embedding.only_dense, false },
+  { 'sparse', lookup.only_dense, false },
 })
 
 --- An Embedding over given rows (number, width), which stand for themselves; frozen unless freeze is false.
@@ -60,16 +57,7 @@ local read_pretrained = options.reader('Embedding.from_pretrained', {
 -- @param freeze true: the weight requires no gradient
 -- @param ... the other options of Embedding
 function Embedding.from_pretrained(...)
-  local o = read_pretrained(...)
-  if support.ndim(o.embeddings) ~= 2 then
-    support.raise("Embedding.from_pretrained: 'embeddings' must have 2 dims, got size %s",
-      support.shape_text(o.embeddings))
-  end
-  local made = Embedding(support.size(o.embeddings, 1), support.size(o.embeddings, 2))
-  o.num_embeddings, o.embedding_dim = made.num_embeddings, made.embedding_dim
-  set_up(made, o)
-  made.weight = support.parameter(o.embeddings, not o.freeze)
-  return made
+  return lookup.pretrained('Embedding.from_pretrained', Embedding, read_pretrained(...), set_up)
 end
 
 --- @param index tensor of row numbers, any size
@@ -79,7 +67,7 @@ function Embedding:forward(index, more)
   if not support.is_tensor(index) then
     support.raise("Embedding: 'input' must be a tensor of row numbers, got %s", support.describe(index))
   end
-  return embedding.rows(self, index, self.weight, rawequal(self:_owner(), self))
+  return lookup.rows(self, index, self.weight, rawequal(self:_owner(), self))
 end
 
 function Embedding:extra_repr()

@@ -5,7 +5,7 @@ local bags = require 'metann.nn.shared.bags'
 local lookup = require 'metann.nn.shared.lookup'
 local options = require 'metann.nn.machinery.options'
 local support = require 'metann.support'
-local kinds, ops = options.kinds, support.ops
+local kinds = options.kinds
 
 local EmbeddingBag = class.new('EmbeddingBag', Module)
 
@@ -37,12 +37,7 @@ function EmbeddingBag:init(...)
     support.raise("EmbeddingBag: '_weight' must have size %s, got %s", support.tuple{ o.num_embeddings, o.embedding_dim },
       support.shape_text(values))
   end
-  if not values then
-    values = ops.randn{ o.num_embeddings, o.embedding_dim }
-    if self.padding_idx then
-      ops.region_put_(values, ops.full({}, 0), { self.padding_idx - 1, 0 }, { 1, o.embedding_dim }, { 1, 1 })
-    end
-  end
+  values = values or lookup.table(o.num_embeddings, o.embedding_dim, self.padding_idx)
   self:register_parameter('weight', support.parameter(values))
   options.place(self, o)
 end
@@ -57,16 +52,7 @@ local read_pretrained = options.reader('EmbeddingBag.from_pretrained', {
 -- @param freeze true: the weight requires no gradient
 -- @param ... the other options of EmbeddingBag
 function EmbeddingBag.from_pretrained(...)
-  local o = read_pretrained(...)
-  if support.ndim(o.embeddings) ~= 2 then
-    support.raise("EmbeddingBag.from_pretrained: 'embeddings' must have 2 dims, got size %s",
-      support.shape_text(o.embeddings))
-  end
-  local made = EmbeddingBag(support.size(o.embeddings, 1), support.size(o.embeddings, 2))
-  o.num_embeddings, o.embedding_dim = made.num_embeddings, made.embedding_dim
-  set_up(made, o)
-  made.weight = support.parameter(o.embeddings, not o.freeze)
-  return made
+  return lookup.pretrained('EmbeddingBag.from_pretrained', EmbeddingBag, read_pretrained(...), set_up)
 end
 
 local read_call = options.reader('EmbeddingBag', {

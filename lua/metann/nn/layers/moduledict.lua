@@ -1,6 +1,7 @@
 --- ModuleDict: modules by name. It computes nothing itself.
 local class = require 'metann.nn.machinery.class'
 local Module = require 'metann.nn.machinery.module'
+local named = require 'metann.nn.shared.named'
 local slots = require 'metann.nn.machinery.slots'
 local support = require 'metann.support'
 local raise, describe = support.raise, support.describe
@@ -12,30 +13,16 @@ function ModuleDict:init(modules)
   if modules ~= nil then self:update(modules) end
 end
 
+local function module_of(name, value)
+  if not class.class_of(value) then
+    raise("ModuleDict: entry '%s' must be a module, got %s", tostring(name), describe(value))
+  end
+  return value
+end
+
 --- Adds modules: a list of {name, module} pairs, or a table by name. All are checked before any is added.
 function ModuleDict:update(modules)
-  if type(modules) ~= 'table' then
-    raise('ModuleDict: expected a table of modules by name, got %s', describe(modules))
-  end
-  local list, names = support.to_list(modules, 'ModuleDict')
-  local pairs_of = {}
-  for i, entry in ipairs(list) do
-    local name, module = names and names[i], entry
-    if not names then
-      if type(entry) ~= 'table' or class.class_of(entry) then
-        raise('ModuleDict: entry %d must be a {name, module} pair, got %s', i, describe(entry))
-      end
-      name, module = entry[1], entry[2]
-    end
-    if not class.class_of(module) then
-      raise("ModuleDict: entry '%s' must be a module, got %s", tostring(name), describe(module))
-    end
-    if type(name) == 'number' then name = tostring(name) end
-    class.check_name(self, 'submodule', name)
-    pairs_of[i] = { name, module }
-  end
-  for _, pair in ipairs(pairs_of) do self[pair[1]] = pair[2] end
-  return self
+  return named.add(self, 'ModuleDict', 'module', 'submodule', modules, class.class_of, module_of)
 end
 
 --- The module of a name; an unknown name is an error.
@@ -71,20 +58,10 @@ function ModuleDict:keys()
 end
 
 --- The modules, a fresh list in order.
-function ModuleDict:values()
-  local list = {}
-  for i, name in ipairs(self._modules.names) do list[i] = self[name] end
-  return list
-end
+function ModuleDict:values() return named.values(self) end
 
 --- Iterates over name and module.
-function ModuleDict:iter()
-  local names, i = self:keys(), 0
-  return function()
-    i = i + 1
-    if names[i] then return names[i], self[names[i]] end
-  end
-end
+function ModuleDict:iter() return named.iter(self) end
 
 class.guard(ModuleDict)
 

@@ -1,6 +1,7 @@
 --- ParameterDict: parameters by name. Plain tensors become parameters. `dict[name]` reads one; it computes nothing itself.
 local class = require 'metann.nn.machinery.class'
 local Module = require 'metann.nn.machinery.module'
+local named = require 'metann.nn.shared.named'
 local slots = require 'metann.nn.machinery.slots'
 local support = require 'metann.support'
 local raise, describe = support.raise, support.describe
@@ -26,30 +27,12 @@ end
 --- Adds parameters: a list of {name, parameter} pairs, a table by name or another ParameterDict. All are checked before
 -- any is added.
 function ParameterDict:update(parameters)
-  if type(parameters) ~= 'table' then
-    raise('ParameterDict: expected a table of parameters by name, got %s', describe(parameters))
-  end
   if class.is(parameters, ParameterDict) then
     local given = {}
     for i, name in ipairs(parameters:keys()) do given[i] = { name, parameters[name] } end
     parameters = given
   end
-  local list, names = support.to_list(parameters, 'ParameterDict')
-  local entries = {}
-  for i, entry in ipairs(list) do
-    local name, value = names and names[i], entry
-    if not names then
-      if type(entry) ~= 'table' or support.is_tensor(entry) then
-        raise('ParameterDict: entry %d must be a {name, parameter} pair, got %s', i, describe(entry))
-      end
-      name, value = entry[1], entry[2]
-    end
-    if type(name) == 'number' then name = tostring(name) end
-    class.check_name(self, 'parameter', name)
-    entries[i] = { name, parameter_of(name, value) }
-  end
-  for _, entry in ipairs(entries) do self[entry[1]] = entry[2] end
-  return self
+  return named.add(self, 'ParameterDict', 'parameter', 'parameter', parameters, support.is_tensor, parameter_of)
 end
 
 --- The names, a fresh list in order; of a converted dictionary those that became dependents too.
@@ -96,20 +79,10 @@ function ParameterDict:clear()
 end
 
 --- The parameters, a fresh list in order.
-function ParameterDict:values()
-  local list = {}
-  for i, name in ipairs(self:keys()) do list[i] = self[name] end
-  return list
-end
+function ParameterDict:values() return named.values(self) end
 
 --- Iterates over name and parameter.
-function ParameterDict:iter()
-  local names, i = self:keys(), 0
-  return function()
-    i = i + 1
-    if names[i] then return names[i], self[names[i]] end
-  end
-end
+function ParameterDict:iter() return named.iter(self) end
 
 --- Parameters print with their sizes.
 function ParameterDict:extra_repr()

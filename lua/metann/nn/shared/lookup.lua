@@ -19,6 +19,30 @@ function lookup.padding_row(what, at, rows)
   return at < 0 and rows + 1 + at or at
 end
 
+--- A table's first values (rows, width), standard normal; zeros in the row of `padding`, if there is one.
+function lookup.table(rows, width, padding)
+  local values = ops.randn{ rows, width }
+  if padding then ops.region_put_(values, ops.full({}, 0), { padding - 1, 0 }, { 1, width }, { 1, 1 }) end
+  return values
+end
+
+--- A layer over given rows (number, width), which stand for themselves; frozen unless o.freeze is false.
+-- @param what the function's name, for messages
+-- @param class the layer's
+-- @param o its options by name, embeddings and freeze
+-- @param set_up (layer, o) files the options
+function lookup.pretrained(what, class, o, set_up)
+  local rows = o.embeddings
+  if support.ndim(rows) ~= 2 then
+    support.raise("%s: 'embeddings' must have 2 dims, got size %s", what, support.shape_text(rows))
+  end
+  local made = class(size(rows, 1), size(rows, 2))
+  o.num_embeddings, o.embedding_dim = made.num_embeddings, made.embedding_dim
+  set_up(made, o)
+  made.weight = support.parameter(rows, not o.freeze)
+  return made
+end
+
 --- For each looked-up row what it is to be multiplied by, so that its norm is at most max_norm: (n, 1), no history.
 local function scales(rows, o)
   rows = ops.detach(rows)

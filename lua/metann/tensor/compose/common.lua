@@ -83,6 +83,12 @@ function common.dtype_suggestion(name) return errors.suggestion(name, dtypes.all
 
 function common.default_dtype() return handle.dtype_names[handle.C.mn_default_dtype(handle.ctx)] end
 
+--- t, or of integers and bools its numbers in the default dtype.
+function common.as_float(t)
+  if common.is_float(t) then return t end
+  return (common.raw.cast(t, common.default_dtype()))
+end
+
 --- The dtype of a result of t and other: the higher category (bool, integers, floats); within one the wider, where a
 -- 0-dim tensor doesn't widen others.
 local function common_dtype(t, other)

@@ -4,7 +4,7 @@ local common = require 'metann.tensor.compose.common'
 local dtypes = require 'metann.binding.dtypes'
 local limits = require 'metann.tensor.compose.limits'
 local kinds = arguments.kinds
-local raw, raise, scalar = common.raw, common.raise, common.scalar
+local raw, raise, scalar, as_float = common.raw, common.raise, common.scalar, common.as_float
 
 local elements = {}
 
@@ -12,12 +12,6 @@ local function define(name, parameters, fn) elements[name] = arguments.define(na
 
 local INPUT, OTHER = { 'input', kinds.tensor }, { 'other', kinds.operand }
 local EITHER = { 'input', kinds.operand }
-
---- t, or of integers and bools its numbers as floats.
-local function floats(t)
-  if common.is_float(t) then return t end
-  return (raw.cast(t, common.default_dtype()))
-end
 
 -- ---- logarithms, powers, circles ----
 
@@ -33,8 +27,8 @@ local LN2 = math.log(2)
 --- log2(2^a + 2^b)
 -- @function logaddexp2
 define('logaddexp2', { INPUT, OTHER }, function(a, b)
-  local other = common.is_tensor(b) and raw.mul(floats(b), LN2) or b * LN2
-  return (raw.div(raw.logaddexp(raw.mul(floats(a), LN2), other), LN2))
+  local other = common.is_tensor(b) and raw.mul(as_float(b), LN2) or b * LN2
+  return (raw.div(raw.logaddexp(raw.mul(as_float(a), LN2), other), LN2))
 end)
 
 --- t times 2^other.
@@ -65,7 +59,7 @@ end
 --- sin(pi t) / (pi t), 1 at 0.
 -- @function sinc
 define('sinc', { INPUT }, function(t)
-  local y = raw.mul(floats(t), math.pi)
+  local y = raw.mul(as_float(t), math.pi)
   local near = raw.lt(raw.abs(y), 1)
   local square = raw.square(raw.where(near, y, scalar(0, y)))
   local series = raw.mul(square, SINC[10])
@@ -75,7 +69,7 @@ define('sinc', { INPUT }, function(t)
 end)
 
 local function factor(name, number)
-  define(name, { INPUT }, function(t) return (raw.mul(floats(t), number)) end)
+  define(name, { INPUT }, function(t) return (raw.mul(as_float(t), number)) end)
 end
 --- Degrees as radians.
 -- @function deg2rad

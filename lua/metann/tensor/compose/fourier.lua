@@ -63,11 +63,11 @@ end
 
 --- t with the last dim cut or filled with zeros to n.
 local function sized(t, n)
-  local have = common.size(t, -1)
+  local have, before, after = common.size(t, -1), {}, {}
   if have == n then return t end
-  if have > n then return raw.slice(t, -1, 1, n) end
-  local zeros = common.beside(t, raw.full, with_last(t, n - have), 0, common.dtype(t))
-  return raw.cat({ t, zeros }, -1)
+  for d = 1, common.ndim(t) do before[d], after[d] = 0, 0 end
+  after[#after] = n - have
+  return (raw.pad(t, before, after))
 end
 
 local transform
@@ -99,16 +99,12 @@ end
 --- sum over j of x[j] exp(sign 2 pi i j k / n) along the last dim, n being its length. im is nil for real numbers.
 -- @return the real part, the imaginary part
 function transform(re, im, n, sign)
-  if n <= DIRECT then
-    local y_re, y_im = columns(raw.unsqueeze(re, -1), im and raw.unsqueeze(im, -1), n, sign)
-    return raw.squeeze(y_re, -1), raw.squeeze(y_im, -1)
-  end
   local a = divisor(n)
-  if a == 1 and n > MOST then return bluestein(re, im, n, sign) end
-  if a == 1 then
+  if n <= DIRECT or a == 1 and n <= MOST then
     local y_re, y_im = columns(raw.unsqueeze(re, -1), im and raw.unsqueeze(im, -1), n, sign)
     return raw.squeeze(y_re, -1), raw.squeeze(y_im, -1)
   end
+  if a == 1 then return bluestein(re, im, n, sign) end
   local b = n / a
   local y_re, y_im = columns(reshape(re, with_last(re, a, b)), im and reshape(im, with_last(im, a, b)), a, sign)
   local c, s = roots(n, sign)

@@ -158,9 +158,13 @@ parts.msort = define('msort', { INPUT }, function(t) return (raw.sort(t, 1)) end
 parts.vander = define('vander', { INPUT, { 'N', kinds.whole, optional = true }, { 'increasing', kinds.boolean, false } },
   function(t, n, increasing)
     if ndim(t) ~= 1 then raise("vander: 'input' must have 1 dim, got %d", ndim(t)) end
-    n = n or common.numel(t)
-    local powers = common.beside(t, raw.arange, increasing and 0 or n - 1, increasing and 1 or -1, n, common.dtype(t))
-    return (raw.pow(raw.unsqueeze(t, 2), powers))
+    local rows = common.numel(t)
+    n = n or rows
+    if common.dtype(t) == 'bool' then t = raw.cast(t, 'int64') end
+    if n < 2 then return (common.beside(t, raw.full, { rows, n }, 1, common.dtype(t))) end
+    local products = raw.cumprod(raw.expand(raw.unsqueeze(t, 2), { rows, n - 1 }), 2)
+    local powers = raw.cat({ common.beside(t, raw.full, { rows, 1 }, 1, common.dtype(t)), products }, 2)
+    return increasing and powers or (raw.flip(powers, { 2 }))
   end)
 
 -- ---- diagonals ----

@@ -25,13 +25,13 @@ end)
 local QUOTIENTS = { floor = 'floor_divide', trunc = 'trunc_divide' }
 
 --- Integers beside a number with a fraction are divided as floats.
-local function as_float(t, beside)
+local function as_dividend(t, beside)
   if is_tensor(beside) or beside % 1 == 0 or not is_tensor(t) or not common.is_whole(t) then return t end
-  return raw.cast(t, common.default_dtype())
+  return common.as_float(t)
 end
 
 local function whole_quotient(mode, t, other)
-  t, other = as_float(t, other), as_float(other, t)
+  t, other = as_dividend(t, other), as_dividend(other, t)
   return (raw[QUOTIENTS[mode]](t, other))
 end
 

@@ -180,8 +180,7 @@ local function check_weights(name, weights, n)
 end
 
 local function cov(t, correction, fweights, aweights)
-  local x = observations('cov', t)
-  if not common.is_float(x) then x = raw.cast(x, common.default_dtype()) end
+  local x = common.as_float(observations('cov', t))
   local n = common.size(x, 2)
   if fweights then check_weights('fweights', fweights, n) end
   if aweights then check_weights('aweights', aweights, n) end
@@ -246,8 +245,6 @@ local function counted(place, inside, bins, weights, dtype)
   return (raw.index_add(common.beside(place, raw.full, { bins }, 0, dtype), place, raw.cast(weights, dtype), 1))
 end
 
-local function as_float(t) return common.is_float(t) and t or raw.cast(t, common.default_dtype()) end
-
 --- The ends of a range as 0-dim tensors: those given or the smallest and the largest element; where they are equal, each
 -- moved apart by `margin`.
 local function ends(op, t, low, high, margin)
@@ -263,7 +260,7 @@ end
 -- @function histc
 define('histc', { INPUT, { 'bins', kinds.count, 100 }, { 'min', kinds.number, 0 }, { 'max', kinds.number, 0 } },
   function(t, bins, low, high)
-    local x = raw.detach(reshape(as_float(t), { -1 }))
+    local x = raw.detach(reshape(common.as_float(t), { -1 }))
     local least, most = ends('histc', x, low, high, 1)
     local inside = raw.logical_and(raw.ge(x, least), raw.le(x, most))
     local part = raw.div(raw.mul(raw.sub(x, least), bins), raw.sub(most, least))
@@ -280,7 +277,7 @@ define('histogram', {
   INPUT, { 'bins', bins_kind }, { 'range', kinds.any_list, optional = true, named = true },
   { 'weight', kinds.tensor, optional = true, named = true }, { 'density', kinds.boolean, false, named = true },
 }, function(t, bins, range, weight, density)
-  local x = raw.detach(reshape(as_float(t), { -1 }))
+  local x = raw.detach(reshape(common.as_float(t), { -1 }))
   if weight and not common.same_size(weight, t) then raise("histogram: 'weight' must have the tensor's size") end
   local edges = bins
   if not is_tensor(bins) then
@@ -347,8 +344,7 @@ local function trapezoid(op, row)
     { 'y', kinds.tensor }, { 'x', kinds.tensor, optional = true }, { 'dx', kinds.number, optional = true, named = true },
     { 'dim', kinds.dim, -1, named = true },
   }, function(y, x, dx, dim)
-    if not common.is_float(y) then y = raw.cast(y, common.default_dtype()) end
-    local areas, along = trapezoids(op, y, x, dx, dim)
+    local areas, along = trapezoids(op, common.as_float(y), x, dx, dim)
     return (row(areas, along))
   end)
 end
