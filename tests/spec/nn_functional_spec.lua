@@ -46,6 +46,22 @@ it('windows take lists of one, an empty list for the stride and any divisor but 
     { divisor_override = 0 }))
 end)
 
+it('cuts the fraction off means of integers over windows', function()
+  local x = metann.tensor({ { { { 7, -7, 3 }, { 2, -4, 9 }, { 1, 1, 1 } } } }, { dtype = 'int64' })
+  local small = F.avg_pool2d(x, 2, 1) -- -2 / 4, 1 / 4, 0 / 4, 7 / 4
+  assert.equal('int64', small.dtype)
+  assert.same({ { { { 0, 0 }, { 0, 1 } } } }, small:to_table())
+  assert.same({ { { { 0, 0 }, { 0, 2 } } } }, F.avg_pool2d(x, 2, 1, { divisor_override = 3 }):to_table())
+  assert.same({ { { { 1 } } } }, F.avg_pool2d(x, 3):to_table()) -- 13 / 9
+  assert.same({ { { { { 1 } } } } }, F.avg_pool3d(x:unsqueeze(1), { 1, 3, 3 }):to_table())
+  assert.same({ { { 0, -2 }, { -1, 2 }, { 1, 1 } } }, F.avg_pool1d(x[1], 2, 1):to_table())
+  local n, k = 3 ^ 9, 49 -- a mean that is whole stays it
+  local whole = metann.full({ 1, 1, 7, 7 }, n, { dtype = 'int64' })
+  assert.equal(n, F.avg_pool2d(whole, 7):item())
+  assert.equal(n * k / 7, F.avg_pool2d(whole, 7, { divisor_override = 7 }):item())
+  assert.matches('avg_pool2d: .*got bool', message(F.avg_pool2d, x:gt(0), 2))
+end)
+
 it('refuses limits, slopes and gradients that make no sense', function()
   assert.matches("'min_val' %(0.5%) must not be above 'max_val' %(%-0.5%)", message(F.hardtanh, metann.zeros(1), 0.5, -0.5))
   assert.matches("Hardtanh: 'min_val' %(2%)", message(nn.Hardtanh, { min_val = 2 }))

@@ -126,7 +126,16 @@ local function sums_over(t, kernel, stride, padding, out, by)
   return (raw.mul(means, kernel[1] * kernel[2] / by))
 end
 
---- The mean of each window.
+-- Means in float64 are off by less than this part of them.
+local NEARLY = 2 ^ -50
+
+--- What a mean of integers is: rounded towards 0.
+local function whole_means(mean, t)
+  local y = mean(raw.cast(t, 'float64'))
+  return (raw.cast(raw.trunc(raw.mul(y, 1 + NEARLY)), common.dtype(t)))
+end
+
+--- The mean of each window, of integers rounded towards 0.
 -- @param t (N, C, sides...)
 -- @param kernel, stride, padding lists with a number for each side
 -- @param ceil whether the last window may overhang
@@ -134,6 +143,9 @@ end
 -- @param by what to divide sums by in place of the number of elements; nil for that
 function volumes.avg(op, t, kernel, stride, padding, ceil, count_all, by)
   if by == 0 then raise("%s: 'divisor_override' must not be 0", op) end
+  if common.is_whole(t) then
+    return whole_means(function(x) return volumes.avg(op, x, kernel, stride, padding, ceil, count_all, by) end, t)
+  end
   if #kernel == 3 then return avg_volume(op, t, kernel, stride, padding, ceil, count_all, by) end
   if #kernel == 1 then
     t, kernel, stride, padding = raw.unsqueeze(t, -2), flat(kernel, 1), flat(stride, 1), flat(padding, 0)
