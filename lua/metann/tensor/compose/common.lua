@@ -83,6 +83,16 @@ function common.dtype_suggestion(name) return errors.suggestion(name, dtypes.all
 
 function common.default_dtype() return handle.dtype_names[handle.C.mn_default_dtype(handle.ctx)] end
 
+-- How many parts a dim may be cut in where some have no elements.
+local MOST_PARTS = 1000000
+
+--- Raises where a dim of `size` elements is to be cut in more parts than anybody can use.
+function common.check_parts(op, name, parts, size)
+  if parts > math.max(size, MOST_PARTS) then
+    raise("%s: '%s' must be at most %d for a dim of %d elements, got %g", op, name, MOST_PARTS, size, parts)
+  end
+end
+
 --- t, or of integers and bools its numbers in the default dtype.
 function common.as_float(t)
   if common.is_float(t) then return t end

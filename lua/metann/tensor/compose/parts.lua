@@ -50,8 +50,9 @@ local function parts_of_sizes(t, sizes, dim)
   return list
 end
 
-local function split_at(t, sections, dim)
+local function split_at(op, t, sections, dim)
   if type(sections) == 'table' then return parts_at(t, sections, dim) end
+  common.check_parts(op, 'sections', sections, common.size(t, dim))
   return parts_of_sizes(t, even(common.size(t, dim), sections), dim)
 end
 
@@ -61,7 +62,7 @@ end
 parts.tensor_split = define('tensor_split', { INPUT, { 'sections', sections_kind }, { 'dim', kinds.dim, 1 } },
   function(t, sections, dim)
     if ndim(t) == 0 then raise("tensor_split: 'input' must have at least 1 dim, got 0") end
-    return split_at(t, sections, dim_of(dim, ndim(t), 'tensor_split'))
+    return split_at('tensor_split', t, sections, dim_of(dim, ndim(t), 'tensor_split'))
   end)
 
 local function splits(name, least, dim)
@@ -72,7 +73,7 @@ local function splits(name, least, dim)
     if type(sections) == 'number' and common.size(t, d) % sections ~= 0 then
       raise('%s: dim %d of size %d has no %d parts of one size', name, d, common.size(t, d), sections)
     end
-    return split_at(t, sections, d)
+    return split_at(name, t, sections, d)
   end)
 end
 --- tensor_split along dim 2 (of a 1-dim tensor, 1), into parts of one size.

@@ -175,9 +175,6 @@ local function even_sizes(n, size)
   return sizes
 end
 
--- How many parts a dim without elements may be cut in.
-local MOST_PARTS = 1000000
-
 local function check_dims(op, t)
   if array(t).ndim == 0 then raise("%s: 'input' must have at least 1 dim, got 0", op) end
 end
@@ -204,9 +201,7 @@ shape.chunk = define('chunk', { input, { 'chunks', kinds.count }, { 'dim', kinds
   dim = dim_of(dim, array(t).ndim, 'chunk')
   local n, sizes = common.size(t, dim), {}
   if n > 0 then return parts_of('chunk', t, dim, even_sizes(n, math.ceil(n / chunks))) end
-  if chunks > MOST_PARTS then
-    raise("chunk: 'chunks' must be at most %d for a dim without elements, got %d", MOST_PARTS, chunks)
-  end
+  common.check_parts('chunk', 'chunks', chunks, 0)
   for i = 1, chunks do sizes[i] = 0 end
   return parts_of('chunk', t, dim, sizes)
 end)

@@ -269,20 +269,24 @@ define('histc', { INPUT, { 'bins', kinds.count, 100 }, { 'min', kinds.number, 0 
   end)
 
 local bins_kind = kinds.either(kinds.count, kinds.tensor)
+local range_kind = kinds.list_kind(function(v)
+  local fits = type(v) == 'table' and #v == 2 and kinds.number(v[1]) and kinds.number(v[2])
+  return fits and v or nil, 'a list of two numbers'
+end)
 
 --- Counts of (or sums of weight of) the elements between edges, and the edges: bins is a number of equal parts of
 -- `range` (the smallest and the largest element unless given) or a 1-dim tensor of edges. The last part has both ends.
 -- @function histogram
 define('histogram', {
-  INPUT, { 'bins', bins_kind }, { 'range', kinds.any_list, optional = true, named = true },
+  INPUT, { 'bins', bins_kind }, { 'range', range_kind, optional = true, named = true },
   { 'weight', kinds.tensor, optional = true, named = true }, { 'density', kinds.boolean, false, named = true },
 }, function(t, bins, range, weight, density)
   local x = raw.detach(reshape(common.as_float(t), { -1 }))
   if weight and not common.same_size(weight, t) then raise("histogram: 'weight' must have the tensor's size") end
   local edges = bins
   if not is_tensor(bins) then
-    local low, high = range and range[1] or 0, range and range[2] or 0
-    if type(low) ~= 'number' or type(high) ~= 'number' then raise("histogram: 'range' must be two numbers") end
+    local low, high = 0, 0
+    if range then low, high = kinds.number(range[1]), kinds.number(range[2]) end
     local least, most = ends('histogram', x, low, high, 0.5)
     edges = raw.add(raw.mul(common.beside(x, raw.linspace, 0, 1, bins + 1, common.dtype(x)), raw.sub(most, least)), least)
   end
