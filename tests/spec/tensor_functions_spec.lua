@@ -67,6 +67,9 @@ describe('derivatives up to order 3', function()
     ['cov by weights'] = { function(x) return x:cov{ aweights = x[1]:exp() } end },
     dist = { function(x, y) return x[{ {}, { 1, 3 } }]:dist(y, 3) end, b },
     renorm = { function(x) return x:renorm(2, 1, 1) end }, diff = { function(x) return (x ^ 3):diff{ n = 2 } end },
+    frexp = { function(x) return (x ^ 3):frexp() end },
+    gradient = { function(x) return (x ^ 3):gradient{ dim = 2, edge_order = 2 }[1] end },
+    ['gradient at places'] = { function(x) return x:gradient{ dim = 2, spacing = { x[1]:exp():cumsum(1) } }[1] ^ 2 end },
     trapezoid = { function(x) return (x ^ 3):trapezoid(x[1]) end },
     cumulative_trapezoid = { function(x) return (x ^ 3):cumulative_trapezoid(x) end },
     fmax = { function(x) return (x ^ 3):fmax(x) end }, vander = { function(x) return x:view(-1):vander(4) end },
@@ -277,6 +280,45 @@ describe('functions of little', function()
 
   it('diff by 0 times puts nothing on', function()
     assert.same({ 1, 2 }, double{ 1, 2 }:diff(0, 1, double{ 5 }, double{ 6 }):to_table())
+  end)
+
+  -- NumPy's and PyTorch's numbers
+  it('gradient goes over neighbours, by steps or places, and at the ends over one or two', function()
+    local t, places = double{ 1, 4, 9, 16, 30 }, { double{ 0, 1, 3, 4, 7 } }
+    near({ 3, 4, 6, 10.5, 14 }, t:gradient()[1])
+    near({ 1, 2, 3, 5.25, 8.75 }, t:gradient{ spacing = 2, edge_order = 2 }[1])
+    near({ 3, 17 / 6, 5.5, 77 / 12, 14 / 3 }, t:gradient{ spacing = places }[1])
+    near({ 19 / 6, 17 / 6, 5.5, 77 / 12, 35 / 12 }, t:gradient{ spacing = places, edge_order = 2 }[1])
+    near({ 2, 2 }, double{ 1, 3 }:gradient()[1])
+    near({ 0.5, 0.5 }, double{ 1, 3 }:gradient{ spacing = { double{ 0, 4 } } }[1])
+    local both = metann.tensor{ { 1LL, 4LL }, { 9LL, 2LL } }:gradient{ spacing = { 1, 2 } }
+    near({ 8, -2, 8, -2 }, both[1])
+    near({ 1.5, 1.5, -3.5, -3.5 }, both[2])
+    fails("gradient: 'spacing' has 2 entries for 1 dims", t.gradient, t, { spacing = { 1, 2 } })
+    fails("gradient: 'spacing' must be a number, or a list of numbers or of tensors", t.gradient, t, { spacing = 'a' })
+    fails('gradient: the tensor in \'spacing\' for dim 1 must be of size %(5,%), got %(2,%)', t.gradient, t,
+      { spacing = { double{ 1, 2 } } })
+    fails('gradient: dim 1 must have at least 3 elements, got 2', t.gradient, double{ 1, 2 }, { edge_order = 2 })
+    fails("gradient: 'edge_order' must be 1 or 2, got 3", t.gradient, t, { edge_order = 3 })
+    fails('gradient: dim 1 is given twice', t.gradient, t, { dim = { 1, -1 } })
+  end)
+
+  it('frexp has what C has, from the smallest number to infinity', function()
+    local ends = { float32 = { 2 ^ -149, 2 ^ -126, 2 ^ 127, 1 - 2 ^ -24 }, float64 = { 2 ^ -1074, 1e-310, 2 ^ 1023, 1 - 2 ^ -53 } }
+    for dtype, list in pairs(ends) do
+      for _, x in ipairs{ 0, 1, -1, 0.5, 3, -7.25, 0.1, unpack(list) } do
+        local t = metann.tensor(x, { dtype = dtype })
+        local m, e = t:frexp()
+        local want, power = math.frexp(t:item())
+        assert.same({ want, power, 'int32' }, { m:item(), e:item(), e.dtype })
+      end
+      local m, e = metann.tensor({ 1 / 0, -1 / 0, 0 / 0 }, { dtype = dtype }):frexp()
+      assert.same({ 1 / 0, -1 / 0, 'nan' }, { m[1]:item(), m[2]:item(), m[3]:isnan():item() ~= 0 and 'nan' })
+      assert.same({ 0, 0, 0 }, e:to_table())
+    end
+    local m, e = metann.tensor{ 3LL, 0LL }:frexp()
+    assert.same({ { 0.75, 0 }, { 2, 0 } }, { m:to_table(), e:to_table() })
+    fails("frexp: 'input' must be a tensor", metann.frexp, 1)
   end)
 
   it('histogram of equal numbers goes half to each side, histc by 1', function()

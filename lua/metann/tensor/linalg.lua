@@ -23,12 +23,12 @@ linalg.inv = define('inv', { input }, function(t) return (raw.inverse(t)) end)
 
 for _, name in ipairs{
   'cholesky', 'solve', 'solve_triangular', 'det', 'slogdet', 'svdvals', 'eigh', 'eigvalsh', 'qr', 'matrix_power',
-  'matrix_exp', 'matmul', 'multi_dot', 'eig', 'cholesky_ex', 'inv_ex', 'solve_ex', 'lu_factor_ex',
+  'matrix_exp', 'matmul', 'multi_dot', 'eig', 'cholesky_ex', 'inv_ex', 'solve_ex',
 } do
   linalg[name] = ops[name]
 end
 
-for _, name in ipairs{ 'lu', 'lu_factor', 'lu_solve' } do linalg[name] = lu[name] end
+for _, name in ipairs{ 'lu', 'lu_factor', 'lu_factor_ex', 'lu_solve' } do linalg[name] = lu[name] end
 
 --- The eigenvalues of matrices, in no order; that some are not real is an error.
 -- @function eigvals

@@ -9,7 +9,7 @@ local raw = binding.stub.public
 local ops = {}
 
 for _, part in ipairs{ 'create', 'pointwise', 'reduce', 'products', 'factorizations', 'einsum', 'shape', 'index',
-  'conv', 'pool', 'interpolate', 'elements', 'joins', 'parts', 'places', 'statistics', 'distinct', 'inplace', 'random' } do
+  'conv', 'pool', 'interpolate', 'elements', 'joins', 'parts', 'places', 'statistics', 'slopes', 'distinct', 'inplace', 'random' } do
   local functions = require('metann.tensor.compose.' .. part)
   for name, fn in pairs(functions) do ops[name] = fn end
 end

@@ -30,6 +30,8 @@ ALONE = {"argmax", "argmin", "argsort", "nonzero", "argwhere", "searchsorted", "
          "tril_indices", "triu_indices"}
 # the library gives the first result alone: residuals and ranks have functions of their own
 FIRST = {"linalg.lstsq"}
+# complex there, real here where all of them are
+REAL = {"linalg.eig", "linalg.eigvals"}
 # equal numbers may be found at any of their places
 TIED = {"mode", "median", "nanmedian", "kthvalue", "topk", "sort", "argsort", "max", "min", "msort"}
 
@@ -72,6 +74,13 @@ def pairs(y):
     return torch.view_as_real(y) if isinstance(y, torch.Tensor) and y.is_complex() else y
 
 
+def real(y):
+    """The real parts of what has no others."""
+    if any(t.is_complex() and t.imag.count_nonzero() for t in y):
+        raise Inexpressible("complex results")
+    return [t.real if t.is_complex() else t for t in y]
+
+
 def of_complex(o):
     """Of fft's functions, the operator of real numbers x that takes x + i x / 2."""
     return lambda x, *args, **options: o.op(torch.complex(x * 1.0, x / 2), *args, **options)
@@ -93,7 +102,8 @@ def add_sample(file, o, sample, dtype, label, head):
     if re.match(r"fft\.i?r?fft[2n]?$", o.name) and not o.name.startswith("fft.r"):
         code, function = code.replace("a.x1", "metann.stack({a.x1, a.x1 / 2}, -1)", 1), of_complex(o)
     given, options = fresh(args, known), {k: fresh(v, known) for k, v in kwargs.items()}
-    y = flatten(pairs(wrapper(function, *given, **options) if wrapped else function(*given, **options)))
+    y = wrapper(function, *given, **options) if wrapped else function(*given, **options)
+    y = real(flatten(y)) if o.name in REAL else flatten(pairs(y))
     if o.name in FIRST:
         del y[1:]
     if not y or any(t.dtype not in DTYPES for t in y):

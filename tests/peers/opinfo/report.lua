@@ -22,8 +22,9 @@ local Report = {}
 Report.__index = Report
 
 function Report.new()
-  local self = setmetatable({ counts = {}, failures = {}, order = {}, skips = {} }, Report)
+  local self = setmetatable({ counts = {}, failures = {}, order = {}, skips = {}, seen = {} }, Report)
   for _, kind in ipairs(KINDS) do
+    self.seen[kind] = {}
     self.counts[kind] = { cases = 0, passed = 0, failed = 0, documented = 0, skipped = 0 }
   end
   return self
@@ -33,6 +34,7 @@ end
 function Report:note(kind, name, case, fault)
   local counts = self.counts[kind]
   counts.cases = counts.cases + 1
+  self.seen[kind][name] = true
   if not fault then
     counts.passed = counts.passed + 1
     return
@@ -117,10 +119,25 @@ end
 --- Nothing failed but what is documented.
 function Report:is_clean() return #self.order == 0 end
 
+--- Names that count as had though no case of theirs could be run; with --only, that is nearly all.
+function Report:_print_unseen(found)
+  for _, kind in ipairs(KINDS) do
+    local list = {}
+    for _, name in ipairs(found[kind].had) do
+      if not self.seen[kind][name] then list[#list + 1] = name end
+    end
+    if #list > 0 then
+      print(('\n%s: %d had without a case'):format(kind, #list))
+      print(wrapped(list))
+    end
+  end
+end
+
 --- @param found what main.lua looked up: by kind the names that are had and missing
 function Report:print(found)
   self:_print_skips()
   self:_print_failures()
+  self:_print_unseen(found)
   self:_print_table(found)
 end
 

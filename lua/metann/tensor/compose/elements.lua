@@ -37,6 +37,31 @@ define('ldexp', { INPUT, OTHER }, function(t, other)
   return (raw.mul(t, common.is_tensor(other) and raw.exp2(other) or 2 ^ other))
 end)
 
+local TINY = { float32 = 2 ^ -100, float64 = 2 ^ -1000 } -- numbers below are multiplied by 2^54 first
+
+--- x 2^-e, in two steps: 2^-e itself may be beyond the ends of the dtype.
+local function without(x, e)
+  local half = raw.floor(raw.mul(e, 0.5))
+  return raw.mul(raw.mul(x, raw.exp2(raw.neg(half))), raw.exp2(raw.sub(half, e)))
+end
+
+--- m, with |m| from 0.5 to 1, and e (int32) of t = m 2^e; of 0 and of what isn't finite itself and 0.
+-- @function frexp
+define('frexp', { INPUT }, function(t)
+  t = as_float(t)
+  local x, dtype = raw.detach(t), common.dtype(t)
+  local ordinary = raw.logical_and(raw.isfinite(x), raw.ne(x, 0))
+  local zero, one = scalar(0, x), scalar(1, x)
+  local lift = raw.where(raw.logical_and(ordinary, raw.lt(raw.abs(x), TINY[dtype])), scalar(54, x), zero)
+  local lifted = raw.mul(raw.where(ordinary, x, one), raw.exp2(lift))
+  local e = raw.add(raw.floor(raw.log2(raw.abs(lifted))), 1)
+  -- the logarithm of a number just below a power of 2 is rounded to that of the power
+  local size = raw.abs(without(lifted, e))
+  e = raw.add(e, raw.sub(raw.cast(raw.ge(size, 1), dtype), raw.cast(raw.lt(size, 0.5), dtype)))
+  e = raw.where(ordinary, e, zero)
+  return without(raw.mul(t, raw.exp2(lift)), e), (raw.cast(raw.sub(e, lift), 'int32'))
+end)
+
 local function double(t) return common.is_tensor(t) and raw.cast(t, 'float64') or t end
 
 --- t to the power of exponent, in float64.

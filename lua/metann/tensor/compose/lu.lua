@@ -8,6 +8,8 @@ local lu = { functions = {} } -- functions: what metann itself has
 
 local input, lu_, pivots_ = { 'input', kinds.tensor }, { 'LU', kinds.tensor }, { 'pivots', kinds.tensor }
 local function flag(name, default) return { name, kinds.boolean, default, named = true } end
+-- PyTorch's, which is true on the CPU there, too.
+local PIVOT = { 'pivot', function(v) return v == true or nil, 'true: rows are always exchanged' end, true, named = true }
 
 local function transposed(t) return raw.transpose(t, -2, -1) end
 
@@ -27,7 +29,7 @@ end
 --- P, L and U of t = P L U: a permutation, a lower triangle with 1 on its diagonal and an upper one.
 -- @function lu
 -- @param t matrices (..., m, n)
-lu.lu = define('lu', { input }, function(t)
+lu.lu = define('lu', { input, PIVOT }, function(t)
   local factors, pivots = raw.lu_factor_ex(t)
   return unpacked('lu', factors, pivots)
 end)
@@ -35,9 +37,17 @@ end)
 --- L and U in one matrix, and the pivots (int32, from 1), for lu_solve. A singular matrix is an error.
 -- @function lu_factor
 -- @param t matrices (..., m, n)
-lu.lu_factor = define('lu_factor', { input }, function(t)
+lu.lu_factor = define('lu_factor', { input, PIVOT }, function(t)
   local factors, pivots = raw.lu_factor_ex(t, true)
   return factors, pivots
+end)
+
+--- The same with an int32 info, 0 or the first row without a pivot, in the place of an error.
+-- @function lu_factor_ex
+-- @param t matrices (..., m, n)
+-- @param options {check_errors=false}: true: an error again
+lu.lu_factor_ex = define('lu_factor_ex', { input, PIVOT, flag('check_errors', false) }, function(t, _, check)
+  return raw.lu_factor_ex(t, check)
 end)
 
 --- P, L and U, of what lu_factor gives: torch.lu_unpack.

@@ -80,6 +80,8 @@ nextafter fmax fmin(input, other)
 isreal msort(input)
 sum_to_size(input, *size)
 vander(x, N=None, increasing=False)
+frexp(input) -> mantissa, exponent
+gradient(input, *, spacing=1, dim=None, edge_order=1)
 unravel_index(indices, shape) -> indices
 float_power(input: number, exponent: number)
 clip(input, min=None, max=None)
