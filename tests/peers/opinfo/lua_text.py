@@ -80,6 +80,20 @@ def parameter_names(name, args, kwargs):
         return []
 
 
+def encoder_layer(m):
+    """The arguments of a TransformerEncoderLayer that made m."""
+    activation = "gelu" if m.activation is torch.nn.functional.gelu else "relu"
+    return [m.linear1.in_features, m.self_attn.num_heads, m.linear1.out_features, m.dropout.p, activation, m.norm1.eps,
+            m.self_attn.batch_first, m.norm_first, m.linear1.bias is not None]
+
+
+# Of modules that are arguments, what made them.
+MODULES = {
+    "PairwiseDistance": lambda m: [m.norm, m.eps, m.keepdim],
+    "TransformerEncoderLayer": encoder_layer,
+}
+
+
 class Writer:
     """Makes the text and collects the tensors."""
 
@@ -118,6 +132,9 @@ class Writer:
             return "'%s'" % v
         if isinstance(v, (tuple, list)):
             return "{%s}" % ", ".join("false" if x is None else self.value(x) for x in v)
+        if isinstance(v, torch.nn.Module) and type(v).__name__ in MODULES:
+            name = type(v).__name__
+            return "metann.nn.%s(%s)" % (name, ", ".join(self.value(x) for x in MODULES[name](v)))
         raise Inexpressible("an argument of type %s" % type(v).__name__)
 
     def place(self, v):

@@ -64,7 +64,7 @@ function run.module(case, tensors)
   local named = {}
   for name, parameter in net:named_parameters() do named['p.' .. name] = parameter end
   local leaves = {}
-  for i, name in ipairs(case.leaves) do leaves[i] = named[name] or named[pytorch.shifted(name)] or tensors[name]:requires_grad_(true) end
+  for i, name in ipairs(case.leaves) do leaves[i] = named[pytorch.shifted(name)] or named[name] or tensors[name]:requires_grad_(true) end
   return checked(case, compare.flatten(evaluate('also(' .. case.code .. ')', tensors, net)), leaves, tensors)
 end
 
