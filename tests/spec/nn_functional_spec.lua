@@ -441,9 +441,14 @@ describe('grid_sample', function()
       { cube:requires_grad_(true), points:requires_grad_(true) }, { order = 3 }))
   end)
 
+  it('reads volumes by cubes, too', function()
+    -- PyTorch's number
+    local counted, at = metann.arange(24, f64):view(1, 1, 2, 3, 4), metann.tensor({ 0.1, -0.3, 0.4 }, f64):view(1, 1, 1, 1, 3)
+    assert.near(16.5828, F.grid_sample(counted, at, 'bicubic'):item(), 1e-4)
+  end)
+
   it("refuses grids that don't fit", function()
     assert.matches("grid_sample: 'input' %(N, C, H, W%) and 'grid'", message(F.grid_sample, image, metann.ones(1, 2, 2, 3, f64)))
-    assert.matches("grid_sample: mode 'bicubic' is for planes", message(F.grid_sample, volume, metann.ones(1, 1, 1, 1, 3, f64), 'bicubic'))
     assert.matches("affine_grid: 'theta' must be floats of size %(1, 2, 3%)", message(F.affine_grid, metann.ones(1, 2, 2), { 1, 1, 2, 2 }))
     assert.matches("affine_grid: 'size' must have 4 or 5 sizes", message(F.affine_grid, metann.ones(1, 2, 3), { 2, 2 }))
   end)

@@ -328,6 +328,38 @@ describe('functions of little', function()
     near({ 0, 0, 2, 0 }, double{ 2, 2 }:histc(4))
   end)
 
+  it('histogram counts both ends, however its edges are rounded, and has edges of nothing, too', function()
+    metann.manual_seed(3)
+    for bins = 1, 40 do
+      local t = metann.rand(50) * 0.7 + 0.1
+      local counts, edges = t:histogram(bins)
+      assert.equal(50, counts:sum():item())
+      assert.same({ t:min():item(), t:max():item() }, { edges[1]:item(), edges[-1]:item() })
+    end
+    local counts, edges = metann.zeros(0):histogram(2)
+    assert.same({ { 0, 0 }, { 0, 0.5, 1 } }, { counts:to_table(), edges:to_table() })
+  end)
+
+  it('std_mean takes unbiased, as std does', function()
+    local x = double{ { 1, 2, 4 }, { 3, 9, 1 } }
+    local value, mean = x:std_mean{ dim = 1, unbiased = false }
+    near({ 1, 3.5, 1.5 }, value)
+    near({ 2, 5.5, 2.5 }, mean)
+    near({ 2, 24.5, 4.5 }, (x:var_mean{ dim = 1, unbiased = true }))
+    fails("var_mean: give 'correction' or 'unbiased', not both", x.var_mean, x, { correction = 0, unbiased = false })
+  end)
+
+  it('bools and integers become what they are asked for', function()
+    local yes = metann.tensor{ { true, false }, { true, true } }
+    assert.equal('bool', yes:prod(2, { dtype = 'bool' }).dtype)
+    assert.equal('bool', yes:sum_to_size(2, 2).dtype)
+    near({ math.log(0.8 / 0.2), math.log(0.2 / 0.8) }, yes[1]:double():logit(0.2))
+    assert.equal('float32', yes:logit(0.2).dtype)
+    near({ math.log(0.6 / 0.4), math.log(0.4 / 0.6) }, double{ 0.5, 0.7 }:logit(0.6))
+    local whole, weights = metann.tensor({ { 1, 2, 4 } }, { dtype = 'int64' }), metann.ones(3, { dtype = 'float64' })
+    assert.equal('float64', whole:cov{ aweights = weights }.dtype)
+  end)
+
   it('scatter_reduce to the smallest takes integers and bools without what stood there', function()
     local at = metann.tensor{ 1LL, 1LL, 3LL }
     local whole = metann.tensor({ 3, 4, 5 }, { dtype = 'int64' })

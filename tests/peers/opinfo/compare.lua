@@ -10,7 +10,8 @@ local TOLERANCES = { float64 = { 1e-7, 1e-9 }, float32 = { 1e-4, 1e-5 }, float16
 local function size_text(t) return '(' .. table.concat(t.shape, ', ') .. ')' end
 
 local function numbers(t)
-  local list = t:detach():to_flat_table()
+  local ok, list = pcall(t.to_flat_table, t:detach())
+  if not ok then list = t:double():to_flat_table() end -- integers beyond 2^53
   for i = 1, #list do
     if type(list[i]) == 'boolean' then list[i] = list[i] and 1 or 0 end
     list[i] = tonumber(list[i])

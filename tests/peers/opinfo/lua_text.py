@@ -18,7 +18,10 @@ PLACES = {"movedim": {"source", "destination"}, "narrow": {"start"}, "nll_loss":
           "NLLLoss": {"target"}, "CrossEntropyLoss": {"target"}, "MultiMarginLoss": {"target"},
           "Embedding": {"input"}, "EmbeddingBag": {"input", "offsets"}, "slice_scatter": {"start"},
           "ctc_loss": {"targets", "blank"}, "CTCLoss": {"targets", "blank"}, "multilabel_margin_loss": {"target"},
-          "MultiLabelMarginLoss": {"target"}, "tensor_split": {"tensor_indices_or_sections"}}
+          "MultiLabelMarginLoss": {"target"}, "tensor_split": {"tensor_indices_or_sections"},
+          "searchsorted": {"sorter"}}
+# the library's names of arguments
+RENAMED = {"arange": {"end": "stop"}}
 # without effect on numbers
 NEUTRAL = {"generator", "memory_format", "layout", "pin_memory", "out", "non_blocking", "requires_grad", "compute_mode"}
 OPERATORS = {"__radd__": "+", "__rmul__": "*", "__rsub__": "-", "__rdiv__": "/", "__rpow__": "^", "__rmod__": "%"}
@@ -170,7 +173,8 @@ class Writer:
         texts = [self.argument(function, names[i] if i < len(names) else None, v) for i, v in enumerate(args)]
         while texts and texts[-1] == "nil":
             texts.pop()
-        options = ["%s = %s" % ("['end']" if k == "end" else k, self.argument(function, k, v))
+        own = lambda k: RENAMED.get(function, {}).get(k, "['end']" if k == "end" else k)
+        options = ["%s = %s" % (own(k), self.argument(function, k, v))
                    for k, v in kwargs.items() if v is not None and k not in NEUTRAL]
         return texts + (["{%s}" % ", ".join(options)] if options else [])
 

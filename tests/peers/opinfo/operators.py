@@ -18,7 +18,7 @@ RANDOM = {"normal", "randn", "randn_like", "rand_like", "randint", "randint_like
 # signs of vectors are arbitrary: absolute values of these outputs are compared, and no derivative
 UP_TO_SIGN = {"svd": {1, 3}, "linalg.svd": {1, 3}, "linalg.eigh": {2}, "linalg.eig": {2}}
 # which outputs hold places
-PLACES = {"argmax": {1}, "argmin": {1}, "argsort": {1}, "nonzero": {1}, "argwhere": {1}, "sort": {2}, "topk": {2},
+PLACES = {"argmax": {1}, "argmin": {1}, "argsort": {1}, "nonzero": set(range(1, 9)), "argwhere": {1}, "sort": {2}, "topk": {2},
           "mode": {2}, "kthvalue": {2}, "max": {2}, "min": {2}, "median": {2}, "nanmedian": {2}, "cummax": {2},
           "cummin": {2}, "msort": {2}, "aminmax": set(), "searchsorted": {1}, "bucketize": {1}, "unravel_index": {1, 2, 3, 4},
           "tril_indices": {1}, "triu_indices": {1},

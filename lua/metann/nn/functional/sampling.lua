@@ -99,14 +99,13 @@ local function taps_of(x, n, mode, padding, corners)
   return { first, add(first, 1) }, { sub(1, t), t }
 end
 
-local function check(x, grid, mode)
+local function check(x, grid)
   local sides = ndim(x) - 2
   if (sides ~= 2 and sides ~= 3) or ndim(grid) ~= sides + 2 or size(grid, -1) ~= sides or size(grid, 1) ~= size(x, 1)
     or not support.is_float(x) or support.dtype(x) ~= support.dtype(grid) then
     raise("grid_sample: 'input' (N, C, H, W) and 'grid' (N, h, w, 2), or (N, C, D, H, W) and (N, d, h, w, 3), must be floats "
       .. 'of one dtype, got %s and %s', support.describe(x), support.describe(grid))
   end
-  if mode == 'bicubic' and sides == 3 then raise("grid_sample: mode 'bicubic' is for planes") end
   for d = 3, sides + 2 do
     if size(x, d) == 0 then raise("grid_sample: 'input' must have pixels, got size %s", support.shape_text(x)) end
   end
@@ -143,14 +142,14 @@ local function combine(flat, places, weights, sizes, side, at, by)
 end
 
 --- The input (N, C, H, W) at the coordinates grid (N, h, w, 2), or a volume's: (N, C, h, w). mode: 'bilinear', 'nearest', or
--- 'bicubic' (planes only); padding_mode, what is outside: 'zeros', 'border', 'reflection'.
+-- 'bicubic'; padding_mode, what is outside: 'zeros', 'border', 'reflection'.
 -- @function grid_sample
 sampling.grid_sample = define('grid_sample', {
   { 'input', kinds.tensor }, { 'grid', kinds.tensor },
   { 'mode', kinds.choice('bilinear', 'nearest', 'bicubic'), 'bilinear' },
   { 'padding_mode', kinds.choice('zeros', 'border', 'reflection'), 'zeros' }, CORNERS,
 }, function(x, grid, mode, padding, corners)
-  local sides, n = check(x, grid, mode), size(x, 1)
+  local sides, n = check(x, grid), size(x, 1)
   local places, weights, sizes, out, count, from = {}, {}, {}, { n, size(x, 2) }, 1, 1
   for i = 1, sides do
     sizes[i], out[2 + i] = size(x, 2 + i), size(grid, 1 + i)

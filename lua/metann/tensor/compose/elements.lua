@@ -15,10 +15,11 @@ local EITHER = { 'input', kinds.operand }
 
 -- ---- logarithms, powers, circles ----
 
---- log(t / (1 - t)); with eps t is limited to eps .. 1 - eps first.
+--- log(t / (1 - t)); with eps t is limited to eps .. 1 - eps first, to eps where both would be.
 -- @function logit
 define('logit', { INPUT, { 'eps', kinds.number, optional = true } }, function(t, eps)
-  if eps then t = raw.clamp(t, eps, 1 - eps) end
+  t = as_float(t)
+  if eps then t = raw.where(raw.lt(t, eps), scalar(eps, t), raw.clamp(t, -math.huge, 1 - eps)) end
   return (raw.log(raw.div(t, raw.sub(1, t))))
 end)
 

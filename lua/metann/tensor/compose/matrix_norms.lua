@@ -56,8 +56,10 @@ function matrix_norms.of(op, t, ord, dim, keepdim)
   dim = { common.dim(dim[1], n, op), common.dim(dim[2], n, op) }
   if dim[1] == dim[2] then raise("%s: 'dim' must be two different dims, got %d twice", op, dim[1]) end
   if ord == 'fro' then return norm(t, 2, dim, keepdim) end
-  if type(ord) == 'number' and ord < 0 and common.size(t, dim[1]) * common.size(t, dim[2]) == 0 then
-    raise("%s: 'ord' %s takes the smallest of no numbers, the matrix has no elements", op, tostring(ord))
+  local rows, cols = common.size(t, dim[1]), common.size(t, dim[2])
+  local numbers = ord == -math.huge and rows or ord == -1 and cols or math.min(rows, cols)
+  if type(ord) == 'number' and ord < 0 and numbers == 0 then
+    raise("%s: 'ord' %s takes the smallest of no numbers, the matrix is (%d x %d)", op, tostring(ord), rows, cols)
   end
   local by_values = ord == 'nuc' or ord == 2 or ord == -2
   local out = by_values and singular_norm(t, dim, ord) or sums_norm(t, dim, ord)

@@ -147,6 +147,7 @@ end)
 --- t summed over dims to a size that broadcasts to its own.
 -- @function sum_to_size
 parts.sum_to_size = define('sum_to_size', { INPUT, { 'size', kinds.shape, rest = true } }, function(t, size)
+  if #size > 0 and common.tuple(size) == common.tuple(shape_of(t)) then return t end -- bools stay bools, as in PyTorch
   return (raw.sum_to(t, size))
 end)
 

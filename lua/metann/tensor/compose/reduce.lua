@@ -1,9 +1,10 @@
 --- Reductions made of rows.
 local arguments = require 'metann.arguments'
 local common = require 'metann.tensor.compose.common'
+local correction = require 'metann.tensor.compose.correction'
 local norm = require 'metann.tensor.compose.norms'
 local kinds = arguments.kinds
-local raw, raise = common.raw, common.raise
+local raw = common.raw
 local is_tensor = common.is_tensor
 
 local reduce = {}
@@ -27,7 +28,8 @@ local function row_of(name, a, b, last)
   local general = arguments.define(name, parameters, function(t, x, y, z)
     if not b then y, z = nil, y end
     if z then t = raw.cast(t, z) end
-    return (row(t, x, y))
+    local result = row(t, x, y)
+    return z == 'bool' and (raw.cast(result, z)) or result
   end)
   reduce[name] = function(t, x, y, z)
     local plain = type(t) ~= 'table' and type(x) ~= 'table' and type(y) ~= 'table'
@@ -65,20 +67,12 @@ in_dtype('softmax', { 'dim', kinds.dim })
 -- @function log_softmax
 in_dtype('log_softmax', { 'dim', kinds.dim })
 
---- A number to take off n, or PyTorch's older `unbiased`: true for 1. Where neither is given, their default is false.
-local function correction_kind(v)
-  if type(v) == 'boolean' then return v and 1 or 0 end
-  return kinds.number(v), 'a number'
-end
-
 local function spread(name)
   local row = raw[name]
   define(name, {
-    INPUT, DIMS, { 'correction', correction_kind, false }, KEEPDIM,
-    { 'unbiased', correction_kind, false, named = true },
-  }, function(t, dim, correction, keepdim, unbiased)
-    if correction and unbiased then raise("%s: give 'correction' or 'unbiased', not both", name) end
-    return (row(t, dim, correction or unbiased or 1, keepdim))
+    INPUT, DIMS, correction.CORRECTION, KEEPDIM, correction.UNBIASED,
+  }, function(t, dim, given, keepdim, unbiased)
+    return (row(t, dim, correction.of(name, given, unbiased), keepdim))
   end)
 end
 --- Variance.

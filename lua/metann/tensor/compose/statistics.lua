@@ -1,6 +1,7 @@
 --- Statistics made of rows.
 local arguments = require 'metann.arguments'
 local common = require 'metann.tensor.compose.common'
+local correction = require 'metann.tensor.compose.correction'
 local layout = require 'metann.tensor.compose.layout'
 local norm = require 'metann.tensor.compose.norms'
 local pointwise = require 'metann.tensor.compose.pointwise'
@@ -33,12 +34,10 @@ end)
 local function with_mean(name)
   local spread = reduce[name]
   define(name .. '_mean', {
-    INPUT, DIMS, { 'correction', kinds.number, false }, KEEPDIM,
-    { 'unbiased', kinds.boolean, optional = true, named = true },
-  }, function(t, dim, correction, keepdim, unbiased)
-    if correction and unbiased ~= nil then raise("%s_mean: give 'correction' or 'unbiased', not both", name) end
-    correction = correction or (unbiased == false and 0 or 1)
-    local value, mean = spread(t, dim, correction, keepdim), raw.mean(t, dim, keepdim)
+    INPUT, DIMS, correction.CORRECTION, KEEPDIM, correction.UNBIASED,
+  }, function(t, dim, given, keepdim, unbiased)
+    local value = spread(t, dim, correction.of(name .. '_mean', given, unbiased), keepdim)
+    local mean = raw.mean(t, dim, keepdim)
     return value, mean
   end)
 end
@@ -179,8 +178,10 @@ local function check_weights(name, weights, n)
   raise("cov: '%s' must have 1 dim of %d elements, got size %s", name, n, tuple(shape_of(weights)))
 end
 
-local function cov(t, correction, fweights, aweights)
-  local x = common.as_float(observations('cov', t))
+local function cov(t, off_by, fweights, aweights)
+  local x = observations('cov', t)
+  -- integers become floats of the weights' dtype, as they do in products
+  x = common.is_whole(x) and aweights and raw.cast(x, common.dtype(aweights)) or common.as_float(x)
   local n = common.size(x, 2)
   if fweights then check_weights('fweights', fweights, n) end
   if aweights then check_weights('aweights', aweights, n) end
@@ -188,8 +189,8 @@ local function cov(t, correction, fweights, aweights)
   if aweights then weights = weights and raw.mul(weights, aweights) or aweights end
   local total = weights and raw.sum(weights) or n
   local mean = weights and raw.div(raw.sum(raw.mul(x, weights), 2, true), total) or raw.mean(x, 2, true)
-  local off = correction
-  if aweights and correction ~= 0 then off = raw.mul(raw.div(raw.sum(raw.mul(weights, aweights)), total), correction) end
+  local off = off_by
+  if aweights and off_by ~= 0 then off = raw.mul(raw.div(raw.sum(raw.mul(weights, aweights)), total), off_by) end
   local divisor = is_tensor(total) and raw.clamp(raw.sub(total, off), 0, nil) or math.max(0, total - off)
   x = raw.sub(x, mean)
   local out = raw.div(raw.matmul(x, weights and raw.mul(x, weights) or x, false, true), divisor)
@@ -250,6 +251,7 @@ end
 local function ends(op, t, low, high, margin)
   if low > high then raise("%s: 'min' must not exceed 'max', got %g and %g", op, low, high) end
   if low ~= high then return scalar(low, t), scalar(high, t) end
+  if low == 0 and numel(t) == 0 then high = 1 end
   local least, most = scalar(low, t), scalar(high, t)
   if low == 0 and numel(t) > 0 then least, most = raw.amin(t), raw.amax(t) end
   local same = raw.mul(raw.cast(raw.eq(least, most), common.dtype(t)), margin)
@@ -274,6 +276,14 @@ local range_kind = kinds.list_kind(function(v)
   return fits and v or nil, 'a list of two numbers'
 end)
 
+--- The ends of `bins` equal parts of least .. most, counted from the nearer one, so that both are as they are given.
+local function edges_between(least, most, bins)
+  local k = common.beside(least, raw.arange, 0, 1, bins + 1, common.dtype(least))
+  local step = raw.div(raw.sub(most, least), bins)
+  local down = raw.sub(most, raw.mul(raw.sub(bins, k), step))
+  return (raw.where(raw.lt(k, (bins + 1) / 2), raw.add(raw.mul(k, step), least), down))
+end
+
 --- Counts of (or sums of weight of) the elements between edges, and the edges: bins is a number of equal parts of
 -- `range` (the smallest and the largest element unless given) or a 1-dim tensor of edges. The last part has both ends.
 -- @function histogram
@@ -288,7 +298,7 @@ define('histogram', {
     local low, high = 0, 0
     if range then low, high = kinds.number(range[1]), kinds.number(range[2]) end
     local least, most = ends('histogram', x, low, high, 0.5)
-    edges = raw.add(raw.mul(common.beside(x, raw.linspace, 0, 1, bins + 1, common.dtype(x)), raw.sub(most, least)), least)
+    edges = edges_between(least, most, bins)
   end
   if ndim(edges) ~= 1 or numel(edges) < 2 then raise("histogram: 'bins' must be at least 2 edges, in 1 dim") end
   local n = numel(edges)
