@@ -287,6 +287,14 @@ void mn_vjp_sum(mn_rule *r) {
   mn_give(r, 0, spread(r, mn_grad(r, 0), &a->dim, a->keepdim));
 }
 
+void mn_vjp_nansum(mn_rule *r) {
+  mn_context *ctx = mn_rule_ctx(r);
+  const mn_nansum_attrs *a = mn_nansum_kept(r);
+  mn_tensor *x = mn_saved_in(r, 0), *g = with_dims(r, mn_grad(r, 0), &a->dim, a->keepdim);
+  mn_cast_attrs to = {.dtype = mn_in_dtype(r, 0)};
+  mn_give(r, 0, mn_mul(ctx, mn_cast(ctx, mn_eq(ctx, x, x, NULL), &to), g, NULL));
+}
+
 void mn_vjp_sum_to(mn_rule *r) {
   mn_expand_attrs a = {.size = mn_in_shape(r, 0)};
   mn_give(r, 0, mn_expand(mn_rule_ctx(r), mn_grad(r, 0), &a));
@@ -575,6 +583,11 @@ static void push_weighted(mn_rule *r, const mn_list *dims, bool keepdim) {
   if (!weight || weight == MN_NONE) return;
   mn_tensor *weighted = mn_mul(ctx, mn_tangent(r, 0), weight, NULL);
   mn_push(r, 0, mn_sum(ctx, weighted, &(mn_sum_attrs){.dim = *dims, .keepdim = keepdim}));
+}
+
+void mn_jvp_nansum(mn_rule *r) {
+  const mn_nansum_attrs *a = mn_nansum_kept(r);
+  push_weighted(r, &a->dim, a->keepdim);
 }
 
 void mn_jvp_amax(mn_rule *r) {

@@ -8,6 +8,11 @@ local function total(v)
   for i = 1, #v do s = s + v[i] end
   return s
 end
+local function total_of_numbers(v)
+  local s = 0
+  for i = 1, #v do s = s + (v[i] == v[i] and v[i] or 0) end
+  return s
+end
 local function mean(v) return total(v) / #v end
 local function product(v)
   local p = 1
@@ -459,6 +464,13 @@ return function(S)
     return { inputs = { grad, target, weight, divisor }, attrs = attrs, reference = nll_grad }
   end
 
+  --- Normal numbers, every third of which is missing.
+  local function some_missing(size)
+    local x = S.randn(size)
+    for i = 2, #x.data, 3 do x.data[i] = nan end
+    return x
+  end
+
   local var_rows, std_rows = over_dims(var, S.randn), over_dims(std, S.randn)
   for i, s in ipairs(var_rows) do
     if s.inputs[1].size[1] == nil then s.order, std_rows[i].order = 0, 0 end -- NaN for one number
@@ -474,6 +486,14 @@ return function(S)
       sample(sum, S.randn { 0 }),
       sample(sum, whole_numbers { 2, 17001 }, { dim = 2 }, value_only), -- several blocks
       sample(sum, whole_numbers { 17001, 2 }, { dim = 1 }, value_only)
+    ),
+    nansum = with(
+      over_dims(collapse(total_of_numbers), some_missing),
+      sample(collapse(total_of_numbers), of({ nan, nan }, 'float64')),
+      sample(collapse(total_of_numbers), of({ huge, nan, 1 }, 'float64'), nil, value_only),
+      sample(collapse(total_of_numbers), many('float64', { huge, -huge, nan }), nil, value_only), -- of which the sum is NaN
+      sample(collapse(total_of_numbers), of { 1, 2, 4 }, nil, { rtol = 1e-6 }),
+      sample(collapse(total_of_numbers), S.randn { 0, 3 }, { dim = 1 }, value_only)
     ),
     sum_to = {
       sum_to({ 3, 4 }, { 4 }),

@@ -1,4 +1,4 @@
-/* reduce.c: folds over dims: sum, mean, sum_to, prod, amax, amin, any, all. What is folded is in
+/* reduce.c: folds over dims: sum, nansum, mean, sum_to, prod, amax, amin, any, all. What is folded is in
  * reduce_folds.inc, the walking in reduce_fold.inc. */
 #include <math.h>
 #include "reduce.h"
@@ -21,6 +21,7 @@ typedef int (*fold)(mn_call *call, reduction *x);
 #include "each_dtype.inc"
 
 static const fold sum_folds[MN_DTYPE_COUNT] = MN_BY_STORED(fold_sum);
+static const fold nansum_folds[MN_DTYPE_COUNT] = MN_BY_FLOAT(fold_nansum);
 static const fold prod_folds[MN_DTYPE_COUNT] = MN_BY_STORED(fold_prod);
 static const fold amax_folds[MN_DTYPE_COUNT] = MN_BY_STORED(fold_amax);
 static const fold amin_folds[MN_DTYPE_COUNT] = MN_BY_STORED(fold_amin);
@@ -40,6 +41,10 @@ static int reduce(mn_call *call, const fold *folds, unsigned mask, bool mean) {
 
 int MN_KERNEL(sum)(mn_call *call) {
   return reduce(call, sum_folds, mn_mask_of(&mn_sum_of(call)->dim), false);
+}
+
+int MN_KERNEL(nansum)(mn_call *call) {
+  return reduce(call, nansum_folds, mn_mask_of(&mn_nansum_of(call)->dim), false);
 }
 
 int MN_KERNEL(mean)(mn_call *call) {

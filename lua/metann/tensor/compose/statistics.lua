@@ -51,20 +51,23 @@ with_mean('var')
 -- ---- without NaN ----
 
 local function present(t) return (raw.logical_not(raw.isnan(t))) end
-local function without_nan(t) return common.is_float(t) and raw.replace_nan(t) or t end
+
+local function nansum(t, dim, keepdim)
+  if not common.is_float(t) then return (raw.sum(t, dim, keepdim)) end
+  return (raw.nansum(t, dim, keepdim))
+end
 
 --- Sums in which NaN counts as 0.
 -- @function nansum
 define('nansum', { INPUT, DIMS, KEEPDIM, DTYPE }, function(t, dim, keepdim, dtype)
-  if dtype then t = raw.cast(t, dtype) end
-  return (raw.sum(without_nan(t), dim, keepdim))
+  return nansum(dtype and raw.cast(t, dtype) or t, dim, keepdim)
 end)
 
 --- Means of what isn't NaN.
 -- @function nanmean
 define('nanmean', { INPUT, DIMS, KEEPDIM, DTYPE }, function(t, dim, keepdim, dtype)
   if dtype then t = raw.cast(t, dtype) end
-  return (raw.div(raw.sum(without_nan(t), dim, keepdim), raw.sum(present(t), dim, keepdim)))
+  return (raw.div(nansum(t, dim, keepdim), raw.sum(present(t), dim, keepdim)))
 end)
 
 --- t with dim last, or flattened without one.
