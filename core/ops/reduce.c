@@ -179,6 +179,18 @@ int mn_infer_recurrence(mn_infer *x) {
   return along(x, &mn_recurrence_given(x)->dim, in->dtype);
 }
 
+int mn_infer_dft(mn_infer *x) {
+  const mn_array *in = input(x);
+  char text[128];
+  if (in->dtype != MN_FLOAT32 && in->dtype != MN_FLOAT64)
+    return mn_fail(x, "expected float32 or float64, got %s", mn_dtype_name(in->dtype));
+  if (in->ndim < 2 || in->size[in->ndim - 1] != 2)
+    return mn_fail(x, "expected complex numbers as pairs, (..., n, 2), got %s", mn_shape_text(in, text));
+  x->out[0]->dtype = in->dtype;
+  mn_same_shape(x->out[0], in);
+  return 0;
+}
+
 int mn_infer_softmax(mn_infer *x) { return along(x, &mn_softmax_given(x)->dim, input(x)->dtype); }
 
 int mn_infer_cummax(mn_infer *x) {
@@ -285,6 +297,13 @@ static double count(mn_rule *r, const mn_list *dims) {
 void mn_vjp_sum(mn_rule *r) {
   const mn_sum_attrs *a = mn_sum_kept(r);
   mn_give(r, 0, spread(r, mn_grad(r, 0), &a->dim, a->keepdim));
+}
+
+/* The matrix is symmetric; its adjoint's is the conjugate. */
+void mn_vjp_dft(mn_rule *r) {
+  const mn_dft_attrs *a = mn_dft_kept(r);
+  mn_give(r, 0,
+          mn_dft(mn_rule_ctx(r), mn_grad(r, 0), &(mn_dft_attrs){.inverse = !a->inverse, .scale = a->scale}));
 }
 
 void mn_vjp_nansum(mn_rule *r) {

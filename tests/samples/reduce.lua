@@ -464,6 +464,39 @@ return function(S)
     return { inputs = { grad, target, weight, divisor }, attrs = attrs, reference = nll_grad }
   end
 
+  --- The discrete Fourier transform by its sums.
+  local function dft(inputs, attrs)
+    local x, sign = inputs[1], attrs.inverse and 1 or -1
+    local n, y = x.size[#x.size - 1], {}
+    for line = 0, n > 0 and #x.data / n / 2 - 1 or -1 do
+      for k = 0, n - 1 do
+        local re, im = 0, 0
+        for j = 0, n - 1 do
+          local angle, at = sign * 2 * math.pi * (j * k % n) / n, (line * n + j) * 2
+          local c, s = math.cos(angle), math.sin(angle)
+          re = re + x.data[at + 1] * c - x.data[at + 2] * s
+          im = im + x.data[at + 1] * s + x.data[at + 2] * c
+        end
+        y[#y + 1], y[#y + 2] = re * (attrs.scale or 1), im * (attrs.scale or 1)
+      end
+    end
+    return of(y, 'float64', { unpack(x.size) })
+  end
+  local function transforms()
+    local list = {}
+    for _, n in ipairs{ 1, 2, 3, 4, 6, 16, 35 } do
+      list[#list + 1] = sample(dft, S.randn { 2, n, 2 }, { inverse = n % 2 == 0 }, { order = n < 10 and 3 or 1 })
+    end
+    list[#list + 1] = sample(dft, S.randn { 3, 2 }, { scale = 0.5 })
+    list[#list + 1] = sample(dft, S.randn { 3, 3, 4, 2 }, { inverse = true, scale = -2 }, { order = 1 }) -- more than 8 lines
+    list[#list + 1] = sample(dft, S.randn { 61, 2 }, nil, value_only)
+    list[#list + 1] = sample(dft, S.randn { 9, 67, 2 }, nil, value_only) -- by a convolution
+    list[#list + 1] = sample(dft, S.randn { 134, 2 }, { inverse = true }, value_only)
+    list[#list + 1] = sample(dft, S.randn { 0, 3, 2 }, nil, value_only)
+    list[#list + 1] = sample(dft, S.randn { 3, 0, 2 }, nil, value_only)
+    return list
+  end
+
   --- Normal numbers, every third of which is missing.
   local function some_missing(size)
     local x = S.randn(size)
@@ -486,6 +519,11 @@ return function(S)
       sample(sum, S.randn { 0 }),
       sample(sum, whole_numbers { 2, 17001 }, { dim = 2 }, value_only), -- several blocks
       sample(sum, whole_numbers { 17001, 2 }, { dim = 1 }, value_only)
+    ),
+    dft = with(transforms(),
+      { inputs = { S.randn { 2 } }, error = 'dft: expected complex numbers as pairs, %(..., n, 2%), got %(2%)' },
+      { inputs = { S.randn { 2, 3 } }, error = 'expected complex numbers as pairs' },
+      { inputs = { of({ 1, 2 }, 'int64', { 1, 2 }) }, error = 'dft: expected float32 or float64, got int64' }
     ),
     nansum = with(
       over_dims(collapse(total_of_numbers), some_missing),

@@ -6,7 +6,7 @@ local rows = require 'tests.support.rows'
 local handle = binding.handle
 local ffi, C, ctx = handle.ffi, handle.C, handle.ctx
 
-local POISON, SCRATCH = 0x5a, 2 ^ 16
+local POISON, SCRATCH = 0x5a, 2 ^ 18
 local SEED = 11
 
 local kept = {} -- what C points to

@@ -3,12 +3,10 @@
 local arguments = require 'metann.arguments'
 local common = require 'metann.tensor.compose.common'
 local dtypes = require 'metann.binding.dtypes'
-local fourier = require 'metann.tensor.compose.fourier'
 local ops = require 'metann.tensor.ops'
 local pairs = require('metann.binding.traversal').pairs
 local raw, raise, ndim, size = common.raw, common.raise, common.ndim, common.size
 local define, kinds = arguments.define, arguments.kinds
-local transform, sized = fourier.transform, fourier.sized
 
 local fft = {}
 
@@ -32,13 +30,12 @@ local function real(op, t)
   return floats(op, t)
 end
 
---- The parts of a tensor of pairs.
-local function parts(op, t)
+--- A tensor of pairs.
+local function pairs_in(op, t)
   if ndim(t) < 2 or size(t, -1) ~= 2 then
     raise("%s: 'input' must be complex numbers as pairs, (..., n, 2), got %s", op, common.tuple(common.shape(t)))
   end
-  t = floats(op, t)
-  return raw.select(t, -1, 1), raw.select(t, -1, 2)
+  return floats(op, t)
 end
 
 local function length(op, name, n, default)
@@ -53,38 +50,46 @@ local function factor(norm, n, inverse)
   return (norm == 'forward') ~= inverse and 1 / n or 1
 end
 
-local function scaled(t, by) return by == 1 and t or raw.mul(t, by) end
-local function pairs_of(re, im) return ops.stack({ re, im }, -1) end
-local function last(t, dim) return dim == ndim(t) and t or raw.transpose(t, dim, -1) end
+-- ---- along one dim; tensors of pairs, whose dims are counted without the last ----
 
--- ---- along one dim; parts in, parts out ----
+--- t with dim cut or filled with zeros to n; `is_real`: the last dim, of 1, gets an imaginary part of 0.
+local function sized(t, dim, n, is_real)
+  local before, after = {}, {}
+  for d = 1, ndim(t) do before[d], after[d] = 0, 0 end
+  after[dim] = n - size(t, dim)
+  if is_real then after[#after] = 1 end
+  if after[dim] == 0 and after[#after] == 0 then return t end
+  return (raw.pad(t, before, after))
+end
 
-local function complex(re, im, n, dim, norm, inverse)
-  local by = factor(norm, n, inverse)
-  re, im = transform(sized(last(re, dim), n), im and sized(last(im, dim), n), n, inverse and 1 or -1)
-  return last(scaled(re, by), dim), last(scaled(im, by), dim)
+local function complex(z, n, dim, norm, inverse)
+  local last = ndim(z) - 1
+  if dim ~= last then z = raw.transpose(z, dim, last) end
+  z = raw.dft(sized(z, last, n), inverse, factor(norm, n, inverse))
+  return dim == last and z or (raw.transpose(z, dim, last))
 end
 
 --- Half of what is found for real numbers: the other half are the conjugates.
 local function forward(t, n, dim, norm)
-  local re, im = complex(last(t, dim), nil, n, ndim(t), norm, false)
-  local half = math.floor(n / 2) + 1
-  return last(raw.slice(re, -1, 1, half), dim), last(raw.slice(im, -1, 1, half), dim)
+  local z = complex(sized(raw.unsqueeze(t, -1), dim, n, true), n, dim, norm, false)
+  return (raw.slice(z, dim, 1, math.floor(n / 2) + 1))
 end
 
---- n real numbers of which (re, im) is half the transform.
-local function backward(re, im, n, dim, norm)
+local CONJUGATE = { 1, -1 }
+
+--- n real numbers of which z is half the transform.
+local function backward(z, n, dim, norm)
   local half = math.floor(n / 2) + 1
-  re, im = sized(last(re, dim), half), sized(last(im, dim), half)
+  z = sized(z, dim, half)
   if n > half then
-    local others = n - half
-    re = raw.cat({ re, raw.flip(raw.slice(re, -1, 2, others), { -1 }) }, -1)
-    im = raw.cat({ im, raw.neg(raw.flip(raw.slice(im, -1, 2, others), { -1 })) }, -1)
-  else
-    re, im = sized(re, n), sized(im, n)
+    local others = raw.flip(raw.slice(z, dim, 2, n - half), { dim })
+    z = raw.cat({ z, raw.mul(others, common.beside(z, ops.tensor, CONJUGATE, { dtype = common.dtype(z) })) }, dim)
   end
-  return last((complex(re, im, n, ndim(re), norm, true)), dim)
+  return (raw.select(complex(z, n, dim, norm, true), -1, 1))
 end
+
+--- The dim of pairs that a number means, which doesn't count the last.
+local function dim_of(op, dim, z) return common.dim(dim, ndim(z) - 1, op) end
 
 for name, inverse in pairs{ fft = false, ifft = true } do
   --- The transform of complex numbers, and its inverse.
@@ -95,9 +100,9 @@ for name, inverse in pairs{ fft = false, ifft = true } do
   -- by its root
   -- @function fft
   fft[name] = define(name, { input, n_, dim_, norm_ }, function(t, n, dim, norm)
-    local re, im = parts(name, t)
-    dim = common.dim(dim, ndim(re), name)
-    return (pairs_of(complex(re, im, length(name, 'n', n, size(re, dim)), dim, norm, inverse)))
+    t = pairs_in(name, t)
+    dim = dim_of(name, dim, t)
+    return complex(t, length(name, 'n', n, size(t, dim)), dim, norm, inverse)
   end)
 end
 
@@ -106,22 +111,21 @@ end
 fft.rfft = define('rfft', { input, n_, dim_, norm_ }, function(t, n, dim, norm)
   t = real('rfft', t)
   dim = common.dim(dim, ndim(t), 'rfft')
-  return (pairs_of(forward(t, length('rfft', 'n', n, size(t, dim)), dim, norm)))
+  return forward(t, length('rfft', 'n', n, size(t, dim)), dim, norm)
 end)
 
 --- The n real numbers of which t is the transform by rfft; n is 2 (m - 1) for m pairs unless given.
 -- @function irfft
 fft.irfft = define('irfft', { input, n_, dim_, norm_ }, function(t, n, dim, norm)
-  local re, im = parts('irfft', t)
-  dim = common.dim(dim, ndim(re), 'irfft')
-  return (backward(re, im, length('irfft', 'n', n, 2 * (size(re, dim) - 1)), dim, norm))
+  t = pairs_in('irfft', t)
+  dim = dim_of('irfft', dim, t)
+  return backward(t, length('irfft', 'n', n, 2 * (size(t, dim) - 1)), dim, norm)
 end)
 
 -- ---- along several dims ----
 
 --- The dims, positive, and the lengths along them: given, or the tensor's; false where -1 stands for the tensor's.
-local function several(op, t, s, dims, default)
-  local n = ndim(t)
+local function several(op, n, s, dims, default)
   if not dims then
     dims = default and { unpack(default) } or {}
     local count = s and #s or n
@@ -140,11 +144,11 @@ local function several(op, t, s, dims, default)
 end
 
 --- Transforms along all the dims but those after `count`.
-local function over(op, re, im, dims, lengths, count, norm, inverse)
+local function over(op, z, dims, lengths, count, norm, inverse)
   for i = 1, count do
-    re, im = complex(re, im, length(op, 's', lengths[i] or nil, size(re, dims[i])), dims[i], norm, inverse)
+    z = complex(z, length(op, 's', lengths[i] or nil, size(z, dims[i])), dims[i], norm, inverse)
   end
-  return re, im
+  return z
 end
 
 local function define_several(suffix, default)
@@ -152,29 +156,29 @@ local function define_several(suffix, default)
   for short, inverse in pairs{ fft = false, ifft = true } do
     local name = short .. suffix
     fft[name] = define(name, parameters, function(t, s, dims, norm)
-      local re, im = parts(name, t)
+      t = pairs_in(name, t)
       local lengths
-      dims, lengths = several(name, re, s, dims, default)
-      return (pairs_of(over(name, re, im, dims, lengths, #dims, norm, inverse)))
+      dims, lengths = several(name, ndim(t) - 1, s, dims, default)
+      return over(name, t, dims, lengths, #dims, norm, inverse)
     end)
   end
   local rfft, irfft = 'rfft' .. suffix, 'irfft' .. suffix
   fft[rfft] = define(rfft, parameters, function(t, s, dims, norm)
     t = real(rfft, t)
     local lengths
-    dims, lengths = several(rfft, t, s, dims, default)
+    dims, lengths = several(rfft, ndim(t), s, dims, default)
     local count = #dims
-    local re, im = forward(t, length(rfft, 's', lengths[count] or nil, size(t, dims[count])), dims[count], norm)
-    return (pairs_of(over(rfft, re, im, dims, lengths, count - 1, norm, false)))
+    local z = forward(t, length(rfft, 's', lengths[count] or nil, size(t, dims[count])), dims[count], norm)
+    return over(rfft, z, dims, lengths, count - 1, norm, false)
   end)
   fft[irfft] = define(irfft, parameters, function(t, s, dims, norm)
-    local re, im = parts(irfft, t)
+    local z = pairs_in(irfft, t)
     local lengths
-    dims, lengths = several(irfft, re, s, dims, default)
+    dims, lengths = several(irfft, ndim(z) - 1, s, dims, default)
     local count = #dims
-    local n = length(irfft, 's', lengths[count] or nil, 2 * (size(re, dims[count]) - 1))
-    re, im = over(irfft, re, im, dims, lengths, count - 1, norm, true)
-    return (backward(re, im, n, dims[count], norm))
+    local n = length(irfft, 's', lengths[count] or nil, 2 * (size(z, dims[count]) - 1))
+    z = over(irfft, z, dims, lengths, count - 1, norm, true)
+    return backward(z, n, dims[count], norm)
   end)
 end
 --- The same along two dims, the last two unless given, and along several: all, or as many as `s` has lengths, unless
