@@ -177,15 +177,16 @@ static inline double mn_erfinv_f64(double y) {
          (size > 1 ? (double)NAN : 0);
 }
 
-/* ---- the derivative of a gamma variate x by its concentration a, at equal probability: -(dP/da) / (dP/dx) ---- */
+/* ---- the derivative of a gamma variate x by its concentration a, at equal probability: -(dP/da) / (dP/dx), to a part of
+ * `eps` ---- */
 
 /* By P's power series, for x up to a + 1: x times the sum of t(n) (digamma(a + n + 1) - log x). */
-static inline double mn_gamma_slope_series(double a, double x) {
+static inline double mn_gamma_slope_series(double a, double x, double eps) {
   double t = 1 / a, psi = mn_digamma_f64(a + 1) - log(x), sum = 0;
   for (double n = a + 1; n < a + 100000; n += 1) {
     double term = t * psi;
     sum += term;
-    if (psi > 0 && term < DBL_EPSILON / 4 * sum) break;
+    if (psi > 0 && term < eps / 4 * sum) break;
     double part = 1 / n;
     t *= x * part;
     psi += part;
@@ -194,7 +195,7 @@ static inline double mn_gamma_slope_series(double a, double x) {
 }
 
 /* By the continued fraction of 1 - P and its derivative, each step of W. J. Lentz's method in both. */
-static inline double mn_gamma_slope_fraction(double a, double x) {
+static inline double mn_gamma_slope_fraction(double a, double x, double eps) {
   double b = x + 1 - a, c = 1 / DBL_MIN, dc = 0, d = 1 / b, dd = d * d, h = d, dh = dd;
   for (double i = 1; i < 100000; i += 1) {
     double n = -i * (i - a);
@@ -208,7 +209,7 @@ static inline double mn_gamma_slope_fraction(double a, double x) {
     double factor = d * c, dfactor = dd * c + d * dc;
     dh = dh * factor + h * dfactor;
     h *= factor;
-    if (fabs(factor - 1) < DBL_EPSILON && fabs(h * dfactor) <= DBL_EPSILON * fabs(dh)) break;
+    if (fabs(factor - 1) < eps && fabs(h * dfactor) <= eps * fabs(dh)) break;
   }
   return x * (h * (log(x) - mn_digamma_f64(a)) + dh);
 }
@@ -235,12 +236,14 @@ static inline double mn_gamma_slope_normal(double a, double x) {
   return 1 + w * z / 2 - w * w * w * (z2 - 7) * z / 72 + w * w * w * w * (3 * z2 * z2 + 7 * z2 - 16) / 810;
 }
 
-static inline double mn_gamma_slope_f64(double a, double x) {
+static inline double mn_gamma_slope(double a, double x, double eps) {
   if (!(a > 0 && x >= 0)) return (double)NAN;
   if (x == 0) return 0;
   if (a > 1e5) return mn_gamma_slope_normal(a, x);
-  return x < a + 1 ? mn_gamma_slope_series(a, x) : mn_gamma_slope_fraction(a, x);
+  return x < a + 1 ? mn_gamma_slope_series(a, x, eps) : mn_gamma_slope_fraction(a, x, eps);
 }
+
+static inline double mn_gamma_slope_f64(double a, double x) { return mn_gamma_slope(a, x, DBL_EPSILON); }
 
 /* x^a e^-x / gamma(a); of larger a by Stirling's series, as the logarithms of these would cancel. */
 static inline double mn_gamma_front(double a, double x) {
@@ -301,7 +304,7 @@ static inline float mn_erfinv_f32(float x) {
 static inline float mn_lgamma_f32(float x) { return (float)mn_lgamma_f64(x); }
 static inline float mn_digamma_f32(float x) { return (float)mn_digamma_f64(x); }
 static inline float mn_polygamma_f32(float x, float n) { return (float)mn_polygamma_f64(x, n); }
-static inline float mn_gamma_slope_f32(float a, float x) { return (float)mn_gamma_slope_f64(a, x); }
+static inline float mn_gamma_slope_f32(float a, float x) { return (float)mn_gamma_slope(a, x, 1e-9); }
 static inline float mn_gamma_cdf_f32(float a, float x) { return (float)mn_gamma_cdf_f64(a, x); }
 
 #endif
