@@ -123,6 +123,30 @@ typedef void (*mn_loop)(char *const *ptr, const int64_t *step, int64_t n, const 
 typedef struct mn_line { mn_loop loop; int32_t n_in; double number[2]; } mn_line;
 int mn_cpu_line(int op, const mn_slot *attrs, int dtype, int absent, mn_line *line);
 
+/* A chain of such rows over blocks of elements: what one makes is in the first cache when the next reads it, and what has
+ * no output is not stored. Values have numbers: first the inputs, then what each step makes. An input lies dense, or is
+ * one element that is repeated (step, in bytes, 0); a step needs one value that isn't. Outputs are dense; one may lie where
+ * an input does that no later step reads, and its own step as the first operand if at all. mn_cpu_group_plan sets slot,
+ * slots and portion, once for any number of runs: 0, or -1 where the chain can't be run so (a value that isn't there yet, a
+ * step whose result nobody takes, too many values at once). The bits are those of the rows one by one. */
+enum { MN_GROUP_INPUTS = 32, MN_GROUP_STEPS = 64, MN_GROUP_OPERANDS = 3 };
+typedef struct mn_group_step {
+  mn_line line;
+  int32_t in[3]; /* values */
+  int32_t item;  /* bytes of an element of the result */
+  int32_t out;   /* the output that the result is, from 0; -1: only steps read it */
+  int32_t slot;
+} mn_group_step;
+typedef struct mn_group {
+  int32_t n_in, n_steps;
+  const int64_t *step; /* of the inputs, in bytes */
+  mn_group_step *steps;
+  int32_t slots;
+  int64_t portion;
+} mn_group;
+int mn_cpu_group_plan(mn_group *group);
+void mn_cpu_group_run(const mn_group *group, char *const *in, char *const *out, int64_t n);
+
 mn_context *mn_context_new(void);
 void mn_context_release(mn_context *ctx);
 /* A context in memory of the caller's, of mn_context_size() bytes, which must stay until nothing can call any more.

@@ -2,33 +2,9 @@
 -- checks that the Lua functions make.
 local handle = require('metann.binding').handle
 local metann = require 'metann'
+local of_row = require 'tests.support.slots'
 local ffi, C, ctx, NONE = handle.ffi, handle.C, handle.ctx, handle.NONE
-
---- The number of a row, and its description.
-local function row_of(name)
-  for i = 0, C.mn_op_count() - 1 do
-    if ffi.string(C.mn_op(i).name) == name then return i, C.mn_op(i) end
-  end
-  error('no row ' .. name)
-end
-
---- Slots with a row's defaults, and what `set` gives by attribute: a number, or a list with its length as `n`.
-local function slots_of(info, set)
-  local slots = ffi.new('mn_slot[?]', info.n_slots)
-  ffi.copy(slots, info.defaults, info.n_slots * ffi.sizeof 'mn_slot')
-  for i = 0, info.n_attrs - 1 do
-    local a = info.attrs[i]
-    local value = set[ffi.string(a.name)]
-    local at = slots + a.slot
-    if type(value) == 'table' then
-      at[0].i = value.n or #value
-      for k, v in ipairs(value) do at[k].i = v end
-    elseif value ~= nil then
-      if a.kind == C.MN_ATTR_NUM then at[0].f = value else at[0].i = value end
-    end
-  end
-  return slots
-end
+local row_of, slots_of = of_row.row_of, of_row.of
 
 local function message()
   local text = ffi.string(C.mn_error_message(ctx))

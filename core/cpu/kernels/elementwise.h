@@ -16,8 +16,11 @@ int MN_KERNEL(elementwise)(mn_call *call, mn_loop loop, int dtype, int n_in, con
 #if defined(__clang__)
 #pragma clang diagnostic ignored "-Wpass-failed"
 #define MN_EACH_LANE _Pragma("clang loop vectorize(assume_safety)")
+#define MN_EACH_LANE_BRIEF MN_EACH_LANE
 #else
 #define MN_EACH_LANE _Pragma("GCC ivdep")
+/* Of formulas so short that counting costs as much as they do. */
+#define MN_EACH_LANE_BRIEF _Pragma("GCC ivdep") _Pragma("GCC unroll 4")
 #endif
 
 #endif

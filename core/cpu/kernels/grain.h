@@ -11,6 +11,11 @@ enum {
   POINTWISE_PARALLEL = 2 * POINTWISE_BLOCK,
   /* Elements of a line that goes through buffers at once: those of four operands stay in the first cache. */
   POINTWISE_STAGE = 256,
+  /* Bytes that a chain of formulas has for what it doesn't store: half of the first cache, as its inputs and outputs pass
+   * through the other half; the most values that share them; the elements that are worth a call. */
+  GROUP_ROOM = 16384,
+  GROUP_SLOTS = 16,
+  GROUP_PORTION = 1024,
 
   /* Elements of a block of what reads or moves each element about once: twice a formula's, since there is less to do
    * for each. */
