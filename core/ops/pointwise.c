@@ -99,7 +99,7 @@ int mn_infer_where(mn_infer *x) {
   return mn_broadcast(x, arrays, 3, x->out[0]);
 }
 
-/* The shape of gate and clamp_gate, which don't broadcast. */
+/* The shape of gate, clamp_gate and decayed_average, which don't broadcast. */
 static int same_as_both(mn_infer *x) {
   const mn_array *input = x->in[0], *by = x->in[1];
   if (input->dtype == by->dtype && mn_same_size(input, by)) return mn_infer_same(x);
@@ -118,6 +118,8 @@ int mn_infer_clamp_gate(mn_infer *x) {
   const mn_clamp_gate_attrs *a = mn_clamp_gate_given(x);
   return same_as_both(x) || check_limits(x, a->min, a->max) ? -1 : 0;
 }
+
+int mn_infer_decayed_average(mn_infer *x) { return same_as_both(x); }
 
 /* ---- derivatives of rows with one input ---- */
 
@@ -479,6 +481,13 @@ void mn_vjp_nextafter(mn_rule *r) {
   mn_tensor *g = mn_grad(r, 0);
   if (mn_need(r, 0)) mn_give(r, 0, keep_unless(c, mn_eq(c, operand(r, 0), operand(r, 1), NULL), g));
   if (mn_need(r, 1)) mn_give(r, 1, mn_mul_number(c, g, 0));
+}
+
+void mn_vjp_decayed_average(mn_rule *r) {
+  mn_context *c = mn_rule_ctx(r);
+  const mn_decayed_average_attrs *a = mn_decayed_average_kept(r);
+  if (mn_need(r, 0)) mn_give(r, 0, mn_mul(c, mn_grad(r, 0), MN_NONE, &(mn_mul_attrs){.value = a->decay}));
+  if (mn_need(r, 1)) mn_give(r, 1, mn_mul(c, mn_grad(r, 0), MN_NONE, &(mn_mul_attrs){.value = a->share}));
 }
 
 void mn_vjp_where(mn_rule *r) {

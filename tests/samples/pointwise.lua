@@ -256,6 +256,19 @@ return function(S)
       end,
     }
   end
+  local function decayed_average(attrs, a, b)
+    return {
+      inputs = { a or S.randn { 3, 4 }, b or S.randn { 3, 4 } },
+      attrs = attrs,
+      order = a and 0 or nil,
+      reference = function(inputs, at)
+        return S.zip(inputs[1], inputs[2], function(x, y)
+          local sum = (at.decay or 0.5) * x + (at.share or 0.5) * y
+          return math.abs(sum) < 2 ^ -1022 and 0 or sum
+        end)
+      end,
+    }
+  end
   local gate_mismatch = { inputs = { S.randn { 3 }, S.randn { 4 } }, error = 'one size and dtype' }
 
   local function where(condition, a, b)
@@ -622,6 +635,13 @@ return function(S)
       clamp_gate { min = -0.71, max = 0.83 },
       clamp_gate { min = 0.11 },
       clamp_gate { max = 0.11 },
+      gate_mismatch,
+    },
+    decayed_average = {
+      decayed_average {},
+      decayed_average { decay = 0.9, share = 0.1 },
+      decayed_average({ decay = 1, share = 0 }, S.values({ 4 }, { 2 ^ -1040, -2 ^ -1040, 2 ^ -1022, -2 ^ -1022 }),
+        S.values({ 4 }, { 1, 1, 1, 1 })),
       gate_mismatch,
     },
   }

@@ -43,3 +43,13 @@ describe('tests/bench/peers/agree.lua', function()
     assert.truthy(said:find 'seed 1\n' and said:find 'false gave no results', said)
   end)
 end)
+
+describe('tests/bench/rows.lua', function()
+  it('gives a time and a share of the copy rate for every row', function()
+    local status, said = scratch.run(scratch.STATE_LEFT_OPEN .. 'luajit tests/bench/rows.lua --smoke')
+    assert.are.equal(0, status, said)
+    for _, row in ipairs{ 'sum +2 forward', 'softmax +1 backward', 'embedding +1 backward' } do
+      assert.truthy(said:find(row .. ' +%d+%.%d+ +%d+\n'), said)
+    end
+  end)
+end)

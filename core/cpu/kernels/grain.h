@@ -30,6 +30,8 @@ enum {
 
   /* Elements of a block of a reduction, a scan or a pooling: as many as of a move. Sums are cut by it. */
   REDUCE_BLOCK = 32768,
+  /* Running values of a row of a reduction, between which its elements go round. Sums are cut by it. */
+  REDUCE_LANES = 8,
   /* Blocks of lines that have scratch memory of their own: more would need a multiple of the input's memory. */
   LINE_BLOCKS = 64,
 

@@ -1,6 +1,6 @@
 /* norm.c: batch norm over all dims but dim 1, its gradients, and their gradients. Channels are independent.
  * It must not know of derivatives beyond these formulas. */
-#include "variant.h"
+#include "copy.h"
 #include "dense.h"
 #include "grain.h"
 #include "vector.h"
@@ -43,6 +43,18 @@ static int take_input(mn_call *call, norm *p, int which, int in) {
   return call->in[in] && !p->array[which] ? -1 : 0;
 }
 
+/* From (images, channels, length) to (channels, images, length), or back. */
+static void transpose(const norm *p, int dtype, void *from, void *to, bool back) {
+  mn_array by_image = {.dtype = dtype, .ndim = 3, .numel = p->images * p->channels * p->length};
+  by_image.size[0] = p->channels, by_image.stride[0] = p->length;
+  by_image.size[1] = p->images, by_image.stride[1] = p->image_step;
+  by_image.size[2] = p->length, by_image.stride[2] = 1;
+  mn_array by_channel = by_image;
+  by_channel.stride[0] = p->images * p->length, by_channel.stride[1] = p->length;
+  by_image.data = back ? to : from, by_channel.data = back ? from : to;
+  MN_KERNEL(copy_array)(back ? &by_image : &by_channel, back ? &by_channel : &by_image);
+}
+
 /* Runs p->channel for every channel. Short rows are brought together by channel first: the loops along them
  * would have nothing to vectorise. */
 static int each_channel(mn_call *call, norm *p, int n_out) {
@@ -54,7 +66,7 @@ static int each_channel(mn_call *call, norm *p, int n_out) {
       if (!p->array[i]) continue;
       void *copy = mn_scratch(call, (size_t)(each * p->channels) * mn_dtype_size(dtype));
       if (!copy) return -1;
-      if (i < OUT) MN_OF_FLOAT(dtype, transpose)(p, p->array[i], copy, 0);
+      if (i < OUT) transpose(p, dtype, p->array[i], copy, false);
       p->array[i] = copy;
     }
   }
@@ -62,8 +74,7 @@ static int each_channel(mn_call *call, norm *p, int n_out) {
   if (transposed) q.images = 1, q.length = q.channel_step = each;
   q.per_block = NORM_BLOCK / each + 1;
   mn_parallel((q.channels + q.per_block - 1) / q.per_block, MN_OF_FLOAT(dtype, channels), &q);
-  for (int k = 0; transposed && k < n_out; k++)
-    MN_OF_FLOAT(dtype, transpose)(p, p->array[OUT + k], results[k], 1);
+  for (int k = 0; transposed && k < n_out; k++) transpose(p, dtype, p->array[OUT + k], results[k], true);
   return 0;
 }
 

@@ -12,7 +12,11 @@ typedef struct keyed {
 
 enum {
   RADIX_LEAST = 256, /* from here on going through the bytes of keys is quicker than merging */
-  ORDER_WORDS = 4,   /* of scratch for each element: two lists of keyed ones */
+  /* Up to this part of a line, and so many, a heap of the leading ones is quicker than sorting all, even where every
+   * element is better than those before it. */
+  LEADING_PART = 8,
+  LEADING_MOST = 64,
+  ORDER_WORDS = 4, /* of scratch for each element: two lists of keyed ones */
 };
 
 /* The positions of n keyed elements in order, those of equal ones as they come: sorted byte by byte from the lowest, but
@@ -36,6 +40,20 @@ static const int64_t *by_bytes(keyed *a, keyed *b, int64_t n) {
   int64_t *positions = (int64_t *)b;
   for (int64_t i = 0; i < n; i++) positions[i] = a[i].at;
   return positions;
+}
+
+static inline bool is_after(keyed a, keyed b) { return a.key != b.key ? a.key > b.key : a.at > b.at; }
+
+/* Moves the element at `at` of a heap of n down to its place: no element comes after the one above it. */
+static void sink(keyed *heap, int64_t n, int64_t at) {
+  if (at >= n) return;
+  keyed moved = heap[at];
+  for (int64_t below = 2 * at + 1; below < n; below = 2 * at + 1) {
+    if (below + 1 < n && is_after(heap[below + 1], heap[below])) below++;
+    if (!is_after(heap[below], moved)) break;
+    heap[at] = heap[below], at = below;
+  }
+  heap[at] = moved;
 }
 
 #define BODY "order.inc"

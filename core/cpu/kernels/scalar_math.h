@@ -140,6 +140,7 @@ static inline float mn_floor_f32(float x) { return __builtin_floorf(x); }
 static inline float mn_ceil_f32(float x) { return __builtin_ceilf(x); }
 static inline float mn_trunc_f32(float x) { return __builtin_truncf(x); }
 static inline float mn_rint_f32(float x) { return __builtin_rintf(x); }
+static inline float mn_normal_f32(float x) { return fabsf(x) < FLT_MIN ? 0 : x; }
 static inline int mn_isnan_f32(float x) { return x != x; }
 static inline int mn_isinf_f32(float x) { return fabsf(x) == INFINITY; }
 static inline float mn_clamp_f32(float x, float low, float high) {
@@ -327,6 +328,7 @@ MN_LIBM(trunc)
 MN_LIBM(rint)
 static inline double mn_abs_f64(double x) { return fabs(x); }
 static inline double mn_sign_f64(double x) { return (x > 0) - (x < 0); }
+static inline double mn_normal_f64(double x) { return fabs(x) < DBL_MIN ? 0 : x; }
 static inline int mn_isnan_f64(double x) { return x != x; }
 static inline int mn_isinf_f64(double x) { return fabs(x) == (double)INFINITY; }
 static inline double mn_clamp_f64(double x, double low, double high) {

@@ -100,10 +100,11 @@ end
 
 shared.add_over, shared.mul_over = over 'add', over 'mul'
 
---- old * decay + new * (1 - decay); old nil stands for zeros.
+--- old * decay + new * (1 - decay), without numbers below the smallest normal one, as averages of units that are dead
+-- would end there and slow every row; old nil stands for zeros.
 function shared.average(old, new, decay)
   if not old then return mul(new, 1 - decay) end
-  return shared.add_over(mul(old, decay), new, 1 - decay)
+  return ops.decayed_average(old, new, decay, 1 - decay)
 end
 
 --- 1 - beta^step.
