@@ -104,13 +104,16 @@ parts.rot90 = define('rot90', { INPUT, { 'k', kinds.integer, 1 }, { 'dims', kind
 --- Positions 1 .. n, number i so many times as the i-th count says.
 local function repeated_positions(op, counts, output_size)
   if ndim(counts) ~= 1 then raise("%s: 'repeats' must have 1 dim, got %d", op, ndim(counts)) end
+  if not common.is_whole(counts) then raise("%s: 'repeats' must be integers, got %s", op, common.dtype(counts)) end
   local ends = raw.cumsum(raw.cast(counts, 'int64'), 1)
   if not output_size then
     if common.is_recording() then
       raise("%s: 'output_size' must be given while recording, as the counts may differ in a replay", op)
     end
-    if common.numel(counts) > 0 and raw.amin(counts):item() < 0 then raise("%s: 'repeats' must not be negative", op) end
-    output_size = common.numel(counts) > 0 and raw.select(ends, 1, -1):item() or 0
+    local numbers = raw.cast(counts, 'float64') -- as which all of them can be read
+    if common.numel(counts) > 0 and raw.amin(numbers):item() < 0 then raise("%s: 'repeats' must not be negative", op) end
+    output_size = raw.sum(numbers):item()
+    if output_size > 2 ^ 53 then raise("%s: 'repeats' sum to %g, more than a tensor can have", op, output_size) end
   end
   return (raw.searchsorted(ends, common.beside(counts, raw.arange, 1, 1, output_size, 'int64')))
 end
