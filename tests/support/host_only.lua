@@ -8,10 +8,11 @@ for _, dtype in ipairs{ 'float32', 'float64', 'int64', 'int32', 'uint8', 'bool',
   dtypes[dtype .. ' comes from a pointer and goes back to it'] = POINTER
 end
 
+local LOOPS = 'runs the loops of the host over elements where they lie'
+
 return {
-  c_interface_spec = {
-    ['lines of pointwise rows '] = 'runs the loops of the host over elements where they lie',
-  },
+  c_interface_spec = { ['lines of pointwise rows '] = LOOPS },
+  groups_spec = { ['groups of pointwise rows '] = LOOPS },
   checkpoint_spec = {
     ['checkpoint lowers the peak of memory'] = LIMIT,
     ['detect_anomaly needs no memory of its own'] = LIMIT,
