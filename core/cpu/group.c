@@ -51,6 +51,7 @@ int mn_cpu_group_plan(mn_group *g) {
   for (int s = 0; s < g->n_steps; s++) {
     /* of no use to anybody: the caller has left it in by mistake */
     if (g->steps[s].out < 0 && last[g->n_in + s] < 0) return -1;
+    if (g->steps[s].item < 1 || g->steps[s].item > 8) return -1;
     if (g->steps[s].item > widest) widest = g->steps[s].item;
   }
   if (choose_slots(g, last)) return -1;

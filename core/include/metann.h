@@ -132,9 +132,9 @@ int mn_cpu_line(int op, const mn_slot *attrs, int dtype, int absent, mn_line *li
 enum { MN_GROUP_INPUTS = 32, MN_GROUP_STEPS = 64, MN_GROUP_OPERANDS = 3 };
 typedef struct mn_group_step {
   mn_line line;
-  int32_t in[3]; /* values */
-  int32_t item;  /* bytes of an element of the result */
-  int32_t out;   /* the output that the result is, from 0; -1: only steps read it */
+  int32_t in[MN_GROUP_OPERANDS]; /* values */
+  int32_t item;                  /* bytes of an element of the result, 1 to 8 */
+  int32_t out;                   /* the output that the result is, from 0; -1: only steps read it */
   int32_t slot;
 } mn_group_step;
 typedef struct mn_group {

@@ -45,6 +45,7 @@ support.is_contiguous, support.same_shape = facts.is_contiguous, facts.same_size
 
 --- The dtype's name; whether it is a float; the dtype of tensors of which nothing else is said.
 support.dtype, support.is_float, support.default_dtype = facts.dtype, facts.is_float, common.default_dtype
+support.as_float = common.as_float
 
 --- A list as modules print it: (5, 100), and (5,) for one entry.
 support.tuple, support.nan_unless = common.tuple, common.nan_unless

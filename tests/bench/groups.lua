@@ -3,7 +3,7 @@
 local metann = require 'metann'
 local handle = require('metann.binding').handle
 local posix = require 'metann.binding.posix'
-local slots = require 'tests.support.slots'
+local groups = require 'tests.support.groups'
 local ffi, C = handle.ffi, handle.C
 
 local ROUNDS = tonumber(arg and arg[1]) or 15
@@ -12,28 +12,11 @@ local FLOAT = 4
 -- Each the row's name and the values it takes: 1 and 2 are the inputs, 3 what the first step makes, and so on.
 local STEPS = {
   { 'add', 1, 2 }, { 'mul', 3, 1 }, { 'sub', 4, 2 }, { 'relu', 5 }, { 'maximum', 6, 1 }, { 'mul', 7, 2 }, { 'add', 8, 3 },
-  { 'sub', 9, 1 }, { 'maximum', 10, 2 }, { 'relu', 11 },
+  { 'sub', 9, 1 }, { 'maximum', 10, 2 }, { 'relu', 11, out = 1 },
 }
 
-local function address(t) return ffi.cast('char *', ffi.cast('const mn_array *', handle.array(t)).data) end
-
-local function group_of(steps)
-  local g, by = ffi.new 'mn_group', ffi.new('int64_t[2]', FLOAT, FLOAT)
-  local list = ffi.new('mn_group_step[?]', #steps)
-  for i, s in ipairs(steps) do
-    local op, info = slots.row_of(s[1])
-    assert(C.mn_cpu_line(op, slots.of(info, {}), handle.dtypes.float32, -1, list[i - 1].line) == 0)
-    for k = 2, #s do list[i - 1]['in'][k - 2] = s[k] - 1 end
-    list[i - 1].item, list[i - 1].out = FLOAT, i == #steps and 0 or -1
-  end
-  g.n_in, g.n_steps, g.step, g.steps = 2, #steps, by, list
-  assert(C.mn_cpu_group_plan(g) == 0)
-  return g, { by, list }
-end
-
-local function rows(a, b)
-  local values = { a, b }
-  for _, s in ipairs(STEPS) do values[#values + 1] = metann[s[1]](values[s[2]], values[s[3]]) end
+local function rows(inputs)
+  local values = groups.one_by_one(metann, inputs, STEPS)
   return values[#values]
 end
 
@@ -43,16 +26,17 @@ local function median(list)
 end
 
 local function measure(n)
-  local a, b, y = metann.randn(n), metann.randn(n), metann.zeros(n)
-  local g, held = group_of(STEPS)
-  local from, to = ffi.new('char *[2]', address(a), address(b)), ffi.new('char *[1]', address(y))
+  local inputs, y = { metann.randn(n), metann.randn(n) }, metann.zeros(n)
+  local g, held = groups.make(inputs, STEPS, 'float32')
+  assert(C.mn_cpu_group_plan(g) == 0)
+  local from, to = groups.addresses(inputs), groups.addresses{ y }
   local jobs = {
     group = function() C.mn_cpu_group_run(g, from, to, n) end,
-    rows = function() metann.scope(function() rows(a, b) end) end,
+    rows = function() metann.scope(function() rows(inputs) end) end,
     copy = function() ffi.copy(to[0], from[0], n * FLOAT) end,
   }
   jobs.group()
-  assert(rows(a, b):eq(y):all():item() ~= 0, 'the group gives other numbers than the rows')
+  assert(rows(inputs):eq(y):all():item() ~= 0, 'the group gives other numbers than the rows')
   local times = { group = {}, rows = {}, copy = {} }
   for round = 1, ROUNDS do
     for _, name in ipairs{ 'copy', 'group', 'rows' } do

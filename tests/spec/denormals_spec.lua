@@ -8,6 +8,9 @@ local RULES = {
   Adam = { options = { betas = { 0.5, 0.4 } }, averages = { 'exp_avg', 'exp_avg_sq' } },
   AdamW = { options = { betas = { 0.5, 0.4 } }, averages = { 'exp_avg', 'exp_avg_sq' } },
   RMSprop = { options = { alpha = 0.4 }, averages = { 'square_avg' } },
+  Adadelta = { options = { rho = 0.4 }, averages = { 'square_avg', 'acc_delta' } },
+  Lion = { options = { betas = { 0.5, 0.4 } }, averages = { 'exp_avg' } },
+  NAdam = { options = { betas = { 0.5, 0.4 } }, averages = { 'exp_avg', 'exp_avg_sq' } },
 }
 
 describe('averages of optimizers', function()

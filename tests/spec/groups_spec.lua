@@ -1,47 +1,26 @@
 -- Chains of pointwise rows over blocks (core/cpu/group.c): the bits are those of the rows one by one.
 local metann = require 'metann'
 local handle = require('metann.binding').handle
-local slots = require 'tests.support.slots'
+local groups = require 'tests.support.groups'
 local ffi, C = handle.ffi, handle.C
+local group_of = groups.make
 
 local SEED = os.time() % 100000
-local WIDTH = { float32 = 4, float64 = 8, int64 = 8, bool = 1 }
 
-local function array(t) return ffi.cast('const mn_array *', handle.array(t)) end
-local function address(t) return ffi.cast('char *', array(t).data) end
-local function bytes(t) return ffi.string(array(t).data, tonumber(array(t).numel) * WIDTH[t.dtype]) end
-
---- A chain: `inputs` are tensors (of one element: repeated), `steps` lists {row, values..., out =, set =}.
-local function group_of(inputs, steps, dtype)
-  local g = ffi.new 'mn_group'
-  local by, list = ffi.new('int64_t[?]', #inputs), ffi.new('mn_group_step[?]', #steps)
-  for i, t in ipairs(inputs) do by[i - 1] = t:numel() > 1 and WIDTH[t.dtype] or 0 end
-  for i, s in ipairs(steps) do
-    local op, info = slots.row_of(s[1])
-    assert.equal(0, C.mn_cpu_line(op, slots.of(info, s.set or {}), handle.dtypes[dtype], -1, list[i - 1].line), s[1])
-    for k = 2, #s do list[i - 1]['in'][k - 2] = s[k] - 1 end
-    list[i - 1].item, list[i - 1].out = WIDTH[s.dtype or dtype], s.out and s.out - 1 or -1
-  end
-  g.n_in, g.n_steps, g.step, g.steps = #inputs, #steps, by, list
-  return g, { by, list }
+local function bytes(t)
+  local a = groups.array(t)
+  return ffi.string(a.data, tonumber(a.numel) * groups.WIDTH[t.dtype])
 end
 
 local function run(g, inputs, outputs, n)
-  local from, to = ffi.new('char *[?]', #inputs), ffi.new('char *[?]', #outputs)
-  for i, t in ipairs(inputs) do from[i - 1] = address(t) end
-  for i, t in ipairs(outputs) do to[i - 1] = address(t) end
-  C.mn_cpu_group_run(g, from, to, n)
+  C.mn_cpu_group_run(g, groups.addresses(inputs), groups.addresses(outputs), n)
 end
 
 --- The outputs by the rows one by one.
 local function one_by_one(inputs, steps)
-  local values, outputs = { unpack(inputs) }, {}
-  for _, s in ipairs(steps) do
-    local operands = {}
-    for k = 2, #s do operands[k - 1] = values[s[k]] end
-    local y = metann[s[1]](unpack(operands))
-    values[#values + 1] = y
-    if s.out then outputs[s.out] = y end
+  local values, outputs = groups.one_by_one(metann, inputs, steps), {}
+  for i, s in ipairs(steps) do
+    if s.out then outputs[s.out] = values[#inputs + i] end
   end
   return outputs
 end
@@ -126,6 +105,7 @@ describe('groups of pointwise rows', function()
 
   it('refuse chains that can\'t be run', function()
     local x, one = metann.randn(10), metann.randn(1)
+    groups.WIDTH.wide = 1000
     local wide = {} -- all of 17 results are needed at the end
     for i = 1, 17 do wide[i] = { 'neg', 1 } end
     for i = 1, 16 do wide[17 + i] = { 'add', i == 1 and 2 or 17 + i, i + 2, out = i == 16 and 1 or nil } end
@@ -136,6 +116,7 @@ describe('groups of pointwise rows', function()
       ['numbers alone'] = { { x, one }, { { 'neg', 2, out = 1 } } },
       ['no input'] = { {}, { { 'neg', 1, out = 1 } } },
       ['no step'] = { { x }, {} },
+      ['elements of no dtype'] = { { x }, { { 'neg', 1, out = 1, dtype = 'wide' } } },
       ['too much at once'] = { { x }, wide },
     } do
       local g, held = group_of(case[1], case[2], 'float32')

@@ -628,6 +628,17 @@ describe('lr_scheduler', function()
     end
   end)
 
+  it('SequentialLR leaves the others the lr of the optimizer where a OneCycleLR is among them', function()
+    local optimizer = make(0.3)
+    local constant, cycle = S.ConstantLR(optimizer, 0.5, 2), S.OneCycleLR(optimizer, 1, { total_steps = 6 })
+    local schedule, rates = S.SequentialLR(optimizer, { constant, cycle }, { 3 }), {}
+    for n = 1, 4 do
+      rates[n] = optimizer.param_groups[1].lr
+      schedule:step()
+    end
+    for n, want in ipairs{ 0.15, 0.15, 0.3, 1 / 25 } do assert.near(want, rates[n], 1e-12) end
+  end)
+
   it('a step of several that fails puts all of them back', function()
     local fails = false
     local function mine(k) return fails and error('mine', 0) or 0.5 ^ k end

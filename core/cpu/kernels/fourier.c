@@ -2,8 +2,8 @@
  * every step is the same for neighbours and vectorises whatever the length's divisors are; fewer leave lanes idle. */
 #include "elementwise.h"
 #include "grain.h"
+#include "special_math.h"
 #include <math.h>
-#include <stdlib.h>
 #define MN_SECTION "ops/reduce.def"
 #include "section.h"
 
@@ -11,7 +11,6 @@ enum {
   ABREAST = 8,        /* lines side by side */
   MOST_FACTORS = 64,  /* of a 64-bit length */
   LARGEST_PRIME = 61, /* that is a step by itself: it costs its square */
-  MOST_BLOCKS = 16    /* that have lines of their own to work in */
 };
 
 typedef struct dft {
@@ -20,8 +19,7 @@ typedef struct dft {
   int64_t n, lines;
   double scale;
   bool inverse;
-  int64_t
-      length; /* of the steps: n, or that of a convolution which makes a transform of n out of some of `length` */
+  int64_t length; /* of the steps: n, or that of the convolution that makes a transform of n */
   int factors[MOST_FACTORS], count;
   void *roots;          /* exp(-2 pi i k / length), pairs */
   void *chirp, *kernel; /* of the convolution: exp(-pi i k^2 / n), and the transform of its conjugates */
@@ -39,10 +37,10 @@ static bool factorize(dft *d, int64_t n) {
   return n == 1;
 }
 
-/* exp(-2 pi i k / n), exact at eighths of a turn. */
+/* exp(-2 pi i k / n), exact at quarters of a turn. */
 static void root(int64_t k, int64_t n, double *re, double *im) {
   int64_t quarter = (int64_t)floor(4 * (double)k / (double)n + 0.5);
-  double angle = 2 * 3.14159265358979323846 * ((double)k - (double)quarter * (double)n / 4) / (double)n;
+  double angle = 2 * MN_PI * ((double)k - (double)quarter * (double)n / 4) / (double)n;
   double c = cos(angle), s = sin(angle), turned[4][2] = {{c, s}, {-s, c}, {-c, -s}, {s, -c}};
   *re = turned[quarter & 3][0], *im = -turned[quarter & 3][1];
 }
@@ -67,8 +65,8 @@ int MN_KERNEL(dft)(mn_call *call) {
   }
   d.groups = (d.lines + ABREAST - 1) / ABREAST;
   d.per_block = 1 + REDUCE_BLOCK / (d.length * ABREAST);
-  if (d.per_block < (d.groups + MOST_BLOCKS - 1) / MOST_BLOCKS)
-    d.per_block = (d.groups + MOST_BLOCKS - 1) / MOST_BLOCKS;
+  if (d.per_block < (d.groups + TRANSFORM_BLOCKS - 1) / TRANSFORM_BLOCKS)
+    d.per_block = (d.groups + TRANSFORM_BLOCKS - 1) / TRANSFORM_BLOCKS;
   int64_t blocks = (d.groups + d.per_block - 1) / d.per_block;
   size_t item = mn_dtype_size(in->dtype), table = rounded((size_t)d.length * 2 * item);
   size_t chirp = direct ? 0 : rounded((size_t)d.n * 2 * item), kernel = direct ? 0 : table;

@@ -34,6 +34,8 @@ enum {
   REDUCE_LANES = 8,
   /* Blocks of lines that have scratch memory of their own: more would need a multiple of the input's memory. */
   LINE_BLOCKS = 64,
+  /* The same of Fourier transforms, whose eight lines and as many results are larger. */
+  TRANSFORM_BLOCKS = 16,
 
   /* Elements of a block of numbers that are made: random ones cost several times a formula's, so there are more blocks
    * than of moves. */

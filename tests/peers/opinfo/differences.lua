@@ -34,7 +34,5 @@ return {
   { kind = 'op', name = 'nn%.functional%.max_unpool%dd', says = 'gradient of x1: element %d+ is 0, not',
     why = 'of several elements for one place the last one stays, and only it has a derivative; PyTorch gives it to all, so '
       .. 'that of unpooling what overlapping windows pooled is counted more than once there' },
-  { kind = 'module', name = 'CTCLoss', says = 'gradient of x1',
-    why = 'the derivative is the one by the log-probabilities; PyTorch has that of a log_softmax before them' },
   { kind = 'optimizer', name = 'SGD', says = "'lr' must be given", why = 'no rate suits all problems' },
 }

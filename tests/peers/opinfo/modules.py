@@ -43,7 +43,10 @@ def add_sample(file, info, sample, training, label):
         args.append(kwargs.pop(inputs[len(args)]))
     forward = ", ".join(writer.arguments(short(info), inputs, args, kwargs))
     state = {k: v.detach().clone() for k, v in module.state_dict().items()}
-    y = flatten(module(*fresh(args, known), **{k: fresh(v, known) for k, v in kwargs.items()}))
+    args = fresh(args, known)
+    if short(info) == "CTCLoss":  # only behind a log_softmax is PyTorch's derivative the one by what it is given
+        args[0], forward = args[0].log_softmax(-1), forward.replace("a.x1", "a.x1:log_softmax(-1)", 1)
+    y = flatten(module(*args, **{k: fresh(v, known) for k, v in kwargs.items()}))
     tensors = {name: known.get(id(t), t) for name, t in writer.tensors.items()}
     loose = short(info) in RANDOM and training
     leaves = {} if loose else {n: t for n, t in tensors.items() if t.is_floating_point() and t.requires_grad}

@@ -16,10 +16,7 @@ function losses.reduce(loss, reduction)
 end
 
 --- Integers and bools as floats of the default dtype, for formulas with fractions; floats as they are.
-function losses.float(t)
-  if support.is_float(t) then return t end
-  return ops.cast(t, support.default_dtype())
-end
+losses.float = support.as_float
 
 local function sizes_differ(what, x, y, x_name, y_name)
   raise("%s: '%s' and '%s' must have the same size, got %s and %s", what, x_name or 'input', y_name or 'target',
